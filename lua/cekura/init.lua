@@ -1,0 +1,23 @@
+--- The client for Cekura, with what is written in Lua attached.
+--- The types of everything here are in `cekura.types`, for editors only.
+
+local cekura = require "cekura.core"
+
+--- Goes through a list in slices: `for slice in cekura.chunks(ids, 100) do … end`.
+---@param list any[] a list without holes
+---@param size integer the most items of a slice, at least 1
+---@return fun(): any[]? # the next slice, a new table each time
+function cekura.chunks(list, size)
+  assert(type(list) == "table", "chunks: expected a list")
+  assert(math.type(size) == "integer" and size > 0, "chunks: expected a positive whole size")
+  local first = 1
+  return function()
+    if first > #list then return nil end
+    local last = math.min(first + size - 1, #list)
+    local slice = table.move(list, first, last, 1, {})
+    first = last + 1
+    return slice
+  end
+end
+
+return cekura

@@ -1,0 +1,69 @@
+/*
+** The API as data: one row an endpoint, one row a field. Everything that knows an
+** endpoint by name reads these rows: the checks, the writer, `cekura.endpoints`, the
+** type annotations, the reference page and the sandbox.
+**
+** Source of every fact here: Cekura's OpenAPI documents of the operations named in
+** `operation`. Where a row says more than its document does, a comment says why.
+*/
+#ifndef CK_CONTRACT_H
+#define CK_CONTRACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What a field takes from the caller, and how it goes over the wire. */
+enum ck_type {
+  CK_ID,         /* a positive integer up to 2^63-1, sent as a JSON integer */
+  CK_ID_LIST,    /* a list of those, sent as JSON integers */
+  CK_ID_STRINGS, /* a list of those, sent as JSON strings: "5544" */
+  CK_STRING,     /* UTF-8 text */
+  CK_ENUM,       /* one of `values` */
+  CK_BOOLEAN,
+  CK_ANY /* any JSON value */
+};
+
+enum ck_place { CK_IN_PATH, CK_IN_QUERY, CK_IN_BODY };
+
+struct ck_field {
+  const char *name; /* as the API names it; in a path, the name between the braces */
+  enum ck_type type;
+  enum ck_place place;
+  bool required; /* must be present, if only as null */
+  bool nullable; /* takes cekura.null */
+  bool one_of;   /* exactly one of the endpoint's fields with this mark must be given */
+  bool counted;  /* a list whose length multiplies the evaluations that a call starts */
+  unsigned min_items;        /* of a list */
+  unsigned max_items;        /* of a list; 0 = no limit */
+  const char *const *values; /* of an enum, ends with NULL */
+  const char *doc;
+};
+
+struct ck_endpoint {
+  const char *name;      /* "runs.mark_metric_vote" */
+  const char *resource;  /* "runs" */
+  const char *call;      /* "mark_metric_vote" */
+  const char *operation; /* operationId of the document */
+  const char *method;
+  const char *path; /* with {field} for each field in the path */
+  bool spends_credits;
+  bool idempotent; /* sent twice, it leaves the server as sent once */
+  bool large_answer; /* worth asking for compression, which costs 8,000 instructions a call */
+  bool at_least;   /* the product of the counted lists is a lower bound */
+  const char *summary;
+  const char *returns;
+  const struct ck_field *fields; /* in the order in which they are checked and written */
+  size_t field_count;
+};
+
+extern const struct ck_endpoint ck_endpoints[];
+extern const size_t ck_endpoint_count;
+
+/* Whether a field of this type takes a list. */
+bool ck_type_is_list(enum ck_type type);
+
+/* The type and, for a list, the type of its items, in the words of JSON Schema. */
+const char *ck_type_name(enum ck_type type);
+const char *ck_type_items(enum ck_type type); /* NULL unless a list */
+
+#endif

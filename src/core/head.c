@@ -1,0 +1,77 @@
+#include "head.h"
+
+#include <string.h>
+#include <strings.h>
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+static struct ck_header split(const char *line, const char *colon, const char *end) {
+  const char *value = colon + 1;
+  while (value < end && is_blank(*value)) value++;
+  while (end > value && is_blank(end[-1])) end--;
+  return (struct ck_header){ line, value, (size_t)(colon - line), (size_t)(end - value) };
+}
+
+bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header *header) {
+  while (*at < length) {
+    const char *line = head + *at;
+    const char *end = memchr(line, '\n', length - *at);
+    if (end == NULL) end = head + length;
+    *at = (size_t)(end - head) + 1;
+    const char *colon = memchr(line, ':', (size_t)(end - line));
+    if (colon == NULL) continue; /* the status line, the blank line, or no header at all */
+    *header = split(line, colon, end);
+    return true;
+  }
+  return false;
+}
+
+bool ck_head_find(const char *head, size_t length, const char *name, struct ck_header *header) {
+  size_t name_length = strlen(name);
+  for (size_t at = 0; ck_head_next(head, length, &at, header);)
+    if (header->name_length == name_length && strncasecmp(header->name, name, name_length) == 0)
+      return true;
+  return false;
+}
+
+static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : -1; }
+
+int ck_head_status(const char *line, size_t length) {
+  const char *space = length > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', length) : NULL;
+  if (space == NULL || line + length - space < 4) return 0;
+  int a = digit(space[1]), b = digit(space[2]), c = digit(space[3]);
+  return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;
+}
+
+bool ck_head_is_delimited(const char *head, size_t length) {
+  struct ck_header unused;
+  if (length > 5 && memcmp(head, "HTTP/1", 6) != 0) return true;
+  int status = ck_head_status(head, length);
+  return status == 204 || status == 304 ||
+         ck_head_find(head, length, "content-length", &unused) ||
+         ck_head_find(head, length, "transfer-encoding", &unused);
+}
+
+/* The byte after the string that begins at `at`, NULL if it does not end. */
+static const char *skip_string(const char *at, const char *end) {
+  for (at++; at < end; at++) {
+    if (*at == '"') return at + 1;
+    if (*at == '\\') at++;
+  }
+  return NULL;
+}
+
+bool ck_head_is_closed_json(const char *body, size_t length) {
+  const char *end = body + length;
+  size_t depth = 0;
+  bool closed = false;
+  while (body < end) {
+    char c = *body;
+    closed = c == '"' || c == ']' || c == '}' || (closed && (is_blank(c) || c == '\n'));
+    if (c == '[' || c == '{') depth++;
+    if ((c == ']' || c == '}') && depth-- == 0) return false;
+    body = c == '"' ? skip_string(body, end) : body + 1;
+    if (body == NULL) return false;
+  }
+  return closed && depth == 0;
+}

@@ -1,0 +1,59 @@
+#include "headers.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for the name, two bytes between and the value. */
+static char *new_line(const char *name, const char *between, const char *value) {
+  size_t size = strlen(name) + strlen(between) + strlen(value) + 1;
+  char *line = malloc(size);
+  if (line == NULL) return NULL;
+  strcpy(line, name);
+  strcat(line, between);
+  strcat(line, value);
+  return line;
+}
+
+static void wipe(char *text) { explicit_bzero(text, strlen(text)); }
+
+static bool append(struct ck_headers *headers, const char *name, const char *between,
+                   const char *value) {
+  char *line = new_line(name, between, value);
+  if (line == NULL) return false;
+  struct curl_slist *longer = curl_slist_append(headers->list, line);
+  wipe(line);
+  free(line);
+  if (longer != NULL) headers->list = longer; /* else the list is as it was */
+  return longer != NULL;
+}
+
+bool ck_headers_add(struct ck_headers *headers, const char *name, const char *value) {
+  bool empty = value[strspn(value, " \t")] == '\0';
+  return append(headers, name, empty ? ";" : ": ", empty ? "" : value);
+}
+
+bool ck_headers_leave_out(struct ck_headers *headers, const char *name) {
+  return append(headers, name, ":", "");
+}
+
+void ck_headers_free(struct ck_headers *headers) {
+  struct curl_slist *list = headers->list;
+  headers->list = NULL;
+  for (struct curl_slist *node = list; node != NULL; node = node->next) wipe(node->data);
+  curl_slist_free_all(list);
+}
+
+bool ck_headers_is_name(const char *name) {
+  static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  return name[0] != '\0' && name[strspn(name, token)] == '\0';
+}
+
+bool ck_headers_is_value(const char *value) {
+  for (; *value != '\0'; value++) {
+    unsigned char c = (unsigned char)*value;
+    if (c != '\t' && (c < ' ' || c == 0x7f)) return false;
+  }
+  return true;
+}

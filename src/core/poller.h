@@ -1,0 +1,24 @@
+/* One descriptor that becomes readable when any of the watched sockets is ready. */
+#ifndef CK_POLLER_H
+#define CK_POLLER_H
+
+#include <stdbool.h>
+
+struct ck_poller_event {
+  int socket;
+  bool readable, writable, broken;
+};
+
+/* Both return the descriptor or 0, and -1 with errno set when the system refuses. */
+int ck_poller_open(void);
+int ck_poller_watch(int poller, int socket, bool read, bool write, bool known);
+
+void ck_poller_forget(int poller, int socket);
+
+/*
+** Waits until a socket is ready, `ms` milliseconds have passed or a signal has come.
+** Returns how many events it wrote, 0 for the two latter.
+*/
+int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms);
+
+#endif

@@ -1,0 +1,442 @@
+#include "transport.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "head.h"
+#include "poller.h"
+
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "cekura needs libcurl 7.80 or newer: CURLOPT_PREREQFUNCTION counts what is sent"
+#endif
+
+enum {
+  MAX_HEAD = 256 * 1024,        /* libcurl itself stops at about 300 KiB */
+  MAX_REQUEST = 64 * 1024 * 1024,
+  EVENTS_AT_ONCE = 32
+};
+
+/* What a transfer needs of libcurl. It exists for as long as both it and the transport do. */
+struct ck_transfer_slot {
+  struct ck_transport *transport;
+  struct ck_transfer *transfer;
+  struct ck_transfer_slot *previous, *next; /* in the transport's list */
+  CURL *easy;
+  CURLU *url; /* the transport's, with this request's path and query */
+  double started;
+  bool active;         /* in the multi handle */
+  bool head_complete;  /* the blank line has come */
+  bool resend_refused; /* libcurl wanted to send the request once more on its own */
+  bool failed_memory;
+  char error[CURL_ERROR_SIZE];
+};
+
+struct ck_transport {
+  CURLM *multi;
+  CURL *template; /* every transfer's easy handle is a duplicate of it */
+  CURLU *url;
+  char *path; /* of the URL, without a slash at the end */
+  struct ck_headers headers;
+  struct ck_transfer_slot *slots;
+  double timer; /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  int poller;
+  pid_t owner;
+};
+
+/* ---- libcurl, once for the process ------------------------------------------------- */
+
+static CURLcode global_code;
+
+static void init_global(void) { global_code = curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+static bool ensure_global(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  return pthread_once(&once, init_global) == 0 && global_code == CURLE_OK;
+}
+
+const char *ck_transport_version(void) { return "libcurl/" LIBCURL_VERSION; }
+
+/* ---- what libcurl calls: nothing here may raise, or call libcurl -------------------- */
+
+static int on_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *known) {
+  struct ck_transport *transport = user;
+  (void)easy;
+  if (what == CURL_POLL_REMOVE) {
+    ck_poller_forget(transport->poller, socket);
+    return 0;
+  }
+  bool read = (what & CURL_POLL_IN) != 0, write = (what & CURL_POLL_OUT) != 0;
+  if (ck_poller_watch(transport->poller, socket, read, write, known != NULL) != 0) return -1;
+  return known != NULL || curl_multi_assign(transport->multi, socket, transport) == CURLM_OK ? 0
+                                                                                             : -1;
+}
+
+static int on_timer(CURLM *multi, long ms, void *user) {
+  struct ck_transport *transport = user;
+  (void)multi;
+  transport->timer = ms < 0 ? 0 : ck_clock_now() + (double)ms / 1000;
+  return 0;
+}
+
+/* Just before a request goes out. Sending it again is the retry engine's choice alone. */
+static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
+  struct ck_transfer_slot *slot = user;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  slot->resend_refused = slot->transfer->answer.attempt.sendings > 0;
+  if (slot->resend_refused) return CURL_PREREQFUNC_ABORT;
+  slot->transfer->answer.attempt.sendings++;
+  return CURL_PREREQFUNC_OK;
+}
+
+/* One line of a head; a status line begins a new head, as after a 100 Continue. */
+static size_t on_header(char *line, size_t unit, size_t length, void *user) {
+  struct ck_transfer_slot *slot = user;
+  struct ck_answer *answer = &slot->transfer->answer;
+  (void)unit;
+  int status = ck_head_status(line, length);
+  if (status != 0) {
+    answer->attempt.status = status;
+    answer->head.length = 0;
+    slot->head_complete = false;
+  }
+  if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
+  return ck_buffer_add(&answer->head, line, length) ? length : 0;
+}
+
+static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
+  struct ck_transfer_slot *slot = user;
+  struct ck_answer *answer = &slot->transfer->answer;
+  (void)unit;
+  if (ck_buffer_add(&answer->body, bytes, length)) return length;
+  answer->attempt.too_large = length > answer->body.limit - answer->body.length;
+  slot->failed_memory = !answer->attempt.too_large;
+  return 0;
+}
+
+/* ---- the end of an attempt ---------------------------------------------------------- */
+
+static bool is_whole(const struct ck_transfer_slot *slot) {
+  const struct ck_answer *answer = &slot->transfer->answer;
+  if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
+  return ck_head_is_delimited(answer->head.data, answer->head.length) ||
+         ck_head_is_closed_json(answer->body.data, answer->body.length);
+}
+
+static const char *reason(const struct ck_transfer_slot *slot) {
+  const struct ck_attempt *attempt = &slot->transfer->answer.attempt;
+  if (attempt->cancelled) return "cancelled";
+  if (attempt->too_large) return "the answer is larger than max_response_bytes";
+  if (slot->failed_memory) return "out of memory";
+  if (slot->resend_refused) return "the connection was closed before an answer came";
+  if (slot->error[0] != '\0') return slot->error;
+  if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
+  return "the answer was cut off";
+}
+
+static void finish(struct ck_transfer_slot *slot, CURLcode code) {
+  struct ck_answer *answer = &slot->transfer->answer;
+  if (slot->active) (void)curl_multi_remove_handle(slot->transport->multi, slot->easy);
+  slot->active = false;
+  answer->attempt.code = (int)code;
+  answer->attempt.whole = is_whole(slot);
+  answer->error = reason(slot);
+  answer->elapsed = ck_clock_now() - slot->started;
+  slot->transfer->done = true;
+}
+
+static void finish_all(struct ck_transport *transport) {
+  for (struct ck_transfer_slot *slot = transport->slots; slot != NULL; slot = slot->next)
+    if (slot->active) finish(slot, CURLE_ABORTED_BY_CALLBACK);
+}
+
+/* libcurl has something to do, or thinks so. A multi handle that fails fails all. */
+static void act(struct ck_transport *transport, curl_socket_t socket, int flags) {
+  int running;
+  if (curl_multi_socket_action(transport->multi, socket, flags, &running) != CURLM_OK)
+    finish_all(transport);
+}
+
+static void collect(struct ck_transport *transport) {
+  int left;
+  for (CURLMsg *message; (message = curl_multi_info_read(transport->multi, &left)) != NULL;) {
+    char *slot = NULL;
+    CURLcode code = message->data.result;
+    if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot) == CURLE_OK)
+      finish((struct ck_transfer_slot *)(void *)slot, code);
+  }
+}
+
+/* ---- the transport ------------------------------------------------------------------- */
+
+static double time_to_timer(const struct ck_transport *transport, double wait) {
+  if (transport->timer == 0) return wait;
+  double left = transport->timer - ck_clock_now();
+  return left < wait ? left : wait;
+}
+
+static void act_on_timer(struct ck_transport *transport) {
+  if (transport->timer == 0 || transport->timer > ck_clock_now()) return;
+  transport->timer = 0; /* libcurl sets it anew while it acts */
+  act(transport, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void act_on_event(struct ck_transport *transport, const struct ck_poller_event *event) {
+  int flags = (event->readable ? CURL_CSELECT_IN : 0) | (event->writable ? CURL_CSELECT_OUT : 0) |
+              (event->broken ? CURL_CSELECT_ERR : 0);
+  act(transport, event->socket, flags);
+}
+
+void ck_transport_step(struct ck_transport *transport, double wait) {
+  struct ck_poller_event events[EVENTS_AT_ONCE];
+  int ms = ck_clock_ms(time_to_timer(transport, wait));
+  int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ms);
+  for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
+  act_on_timer(transport);
+  collect(transport);
+}
+
+#define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+
+static bool set_optional(CURL *easy, CURLoption option, const char *value) {
+  return value == NULL || SET(easy, option, value);
+}
+
+static bool allow_http_only(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075500
+  return SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+  return SET(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
+}
+
+/* What holds for every request. A redirect is not followed: the key would go with it. */
+static bool set_template(CURL *easy, const struct ck_transport_options *options) {
+  return allow_http_only(easy) && SET(easy, CURLOPT_NOSIGNAL, 1L) &&
+         SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
+         SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+         SET(easy, CURLOPT_PREREQFUNCTION, on_sending) &&
+         set_optional(easy, CURLOPT_USERAGENT, options->user_agent) &&
+         set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
+         set_optional(easy, CURLOPT_CAPATH, options->ca_path) &&
+         set_optional(easy, CURLOPT_PROXY, options->proxy);
+}
+
+static bool set_multi(struct ck_transport *transport) {
+  CURLM *multi = transport->multi;
+  return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, transport) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_TIMERDATA, transport) == CURLM_OK;
+}
+
+/* The path that every request's own path is appended to. */
+static bool set_url(struct ck_transport *transport, const char *url) {
+  char *path = NULL;
+  if (curl_url_set(transport->url, CURLUPART_URL, url, 0) != CURLUE_OK) return false;
+  if (curl_url_get(transport->url, CURLUPART_PATH, &path, 0) != CURLUE_OK) return false;
+  size_t length = strlen(path);
+  while (length > 0 && path[length - 1] == '/') length--;
+  transport->path = strndup(path, length);
+  curl_free(path);
+  return transport->path != NULL;
+}
+
+static const char *fill(struct ck_transport *transport,
+                        const struct ck_transport_options *options) {
+  transport->owner = getpid();
+  transport->poller = ck_poller_open();
+  if (transport->poller < 0) return "no descriptor is left for the client";
+  transport->multi = curl_multi_init();
+  transport->template = curl_easy_init();
+  transport->url = curl_url();
+  if (transport->multi == NULL || transport->template == NULL || transport->url == NULL ||
+      !set_multi(transport))
+    return "out of memory";
+  if (!set_url(transport, options->url)) return "libcurl refuses api_url";
+  return set_template(transport->template, options) ? NULL : "libcurl refuses one of the options";
+}
+
+struct ck_transport *ck_transport_open(const struct ck_transport_options *options,
+                                       const char **problem) {
+  struct ck_transport *transport = ensure_global() ? calloc(1, sizeof(*transport)) : NULL;
+  *problem = transport == NULL ? "libcurl does not start: out of memory"
+                               : fill(transport, options);
+  if (*problem == NULL) return transport;
+  ck_transport_close(transport);
+  return NULL;
+}
+
+bool ck_transport_is_inherited(const struct ck_transport *transport) {
+  return transport->owner != getpid();
+}
+
+struct ck_headers *ck_transport_headers(struct ck_transport *transport) {
+  return &transport->headers;
+}
+
+static void free_slot(struct ck_transfer_slot *slot, bool inherited) {
+  struct ck_transport *transport = slot->transport;
+  if (slot->active && !inherited) {
+    slot->transfer->answer.attempt.cancelled = true;
+    finish(slot, CURLE_ABORTED_BY_CALLBACK);
+  }
+  if (slot->previous != NULL) slot->previous->next = slot->next;
+  else transport->slots = slot->next;
+  if (slot->next != NULL) slot->next->previous = slot->previous;
+  slot->transfer->slot = NULL;
+  slot->transfer->done = true;
+  if (!inherited) curl_easy_cleanup(slot->easy);
+  curl_url_cleanup(slot->url);
+  free(slot);
+}
+
+void ck_transport_close(struct ck_transport *transport) {
+  if (transport == NULL) return;
+  bool inherited = ck_transport_is_inherited(transport);
+  while (transport->slots != NULL) free_slot(transport->slots, inherited);
+  if (!inherited) {
+    /* A clean-up would say goodbye on the parent's connections: a child lets them be. */
+    (void)curl_multi_cleanup(transport->multi);
+    curl_easy_cleanup(transport->template);
+  }
+  if (transport->poller >= 0) (void)close(transport->poller);
+  curl_url_cleanup(transport->url);
+  ck_headers_free(&transport->headers);
+  free(transport->path);
+  free(transport);
+}
+
+bool ck_transport_url(struct ck_transport *transport, const struct ck_request *request,
+                      struct ck_buffer *url) {
+  CURLU *parts = curl_url_dup(transport->url);
+  char *base = NULL;
+  bool ok = parts != NULL && curl_url_set(parts, CURLUPART_PATH, "/", 0) == CURLUE_OK &&
+            curl_url_get(parts, CURLUPART_URL, &base, 0) == CURLUE_OK &&
+            ck_buffer_add(url, base, strlen(base) - 1) &&
+            ck_buffer_add(url, request->path.data, request->path.length);
+  if (ok && request->query.length > 0)
+    ok = ck_buffer_add_char(url, '?') &&
+         ck_buffer_add(url, request->query.data, request->query.length);
+  curl_free(base);
+  curl_url_cleanup(parts);
+  return ok;
+}
+
+/* ---- transfers ------------------------------------------------------------------------ */
+
+static bool set_slot(struct ck_transfer_slot *slot) {
+  CURL *easy = slot->easy;
+  return SET(easy, CURLOPT_CURLU, slot->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
+         SET(easy, CURLOPT_ERRORBUFFER, slot->error) && SET(easy, CURLOPT_WRITEDATA, slot) &&
+         SET(easy, CURLOPT_HEADERDATA, slot) && SET(easy, CURLOPT_PREREQDATA, slot);
+}
+
+bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport) {
+  struct ck_transfer_slot *slot = calloc(1, sizeof(*slot));
+  if (slot == NULL) return false;
+  *slot = (struct ck_transfer_slot){ .transport = transport, .transfer = transfer };
+  slot->next = transport->slots;
+  if (slot->next != NULL) slot->next->previous = slot;
+  transport->slots = slot;
+  transfer->slot = slot;
+  slot->easy = curl_easy_duphandle(transport->template);
+  slot->url = curl_url_dup(transport->url);
+  ck_transfer_reset(transfer);
+  if (slot->easy != NULL && slot->url != NULL && set_slot(slot)) return true;
+  free_slot(slot, false);
+  return false;
+}
+
+void ck_transfer_reset(struct ck_transfer *transfer) {
+  struct ck_request *request = &transfer->request;
+  request->path.limit = request->query.limit = request->body.limit = MAX_REQUEST;
+  transfer->answer.head.limit = MAX_HEAD;
+  ck_buffer_reset(&request->path);
+  ck_buffer_add_string(&request->path, transfer->slot->transport->path);
+  ck_buffer_reset(&request->query);
+  ck_buffer_reset(&request->body);
+  ck_buffer_reset(&transfer->answer.head);
+  ck_buffer_reset(&transfer->answer.body);
+  ck_headers_free(&request->headers);
+  transfer->done = true;
+}
+
+static bool set_url_of(struct ck_transfer_slot *slot, struct ck_request *request) {
+  struct ck_buffer *path = &request->path, *query = &request->query;
+  if (!ck_buffer_terminate(query) || !ck_buffer_terminate(path)) return false;
+  const char *asked = query->length > 0 ? query->data : NULL;
+  return curl_url_set(slot->url, CURLUPART_PATH, path->data, 0) == CURLUE_OK &&
+         curl_url_set(slot->url, CURLUPART_QUERY, asked, 0) == CURLUE_OK;
+}
+
+static bool set_method(CURL *easy, const struct ck_request *request) {
+  const char *own = request->has_body ? "POST" : "GET"; /* what libcurl would say by itself */
+  const char *method = strcmp(request->method, own) == 0 ? NULL : request->method;
+  if (!SET(easy, CURLOPT_CUSTOMREQUEST, method)) return false;
+  if (!request->has_body) return SET(easy, CURLOPT_HTTPGET, 1L);
+  return SET(easy, CURLOPT_POST, 1L) && SET(easy, CURLOPT_POSTFIELDS, request->body.data) &&
+         SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+}
+
+static bool set_limits(CURL *easy, const struct ck_request *request) {
+  return SET(easy, CURLOPT_TIMEOUT_MS, (long)ck_clock_ms(request->timeout)) &&
+         SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(request->connect_timeout)) &&
+         SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) &&
+         SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL);
+}
+
+static bool prepare(struct ck_transfer_slot *slot) {
+  struct ck_request *request = &slot->transfer->request;
+  struct ck_headers *own = &request->headers;
+  void *headers = own->list != NULL ? own->list : slot->transport->headers.list;
+  return ck_buffer_terminate(&request->body) && set_url_of(slot, request) &&
+         set_method(slot->easy, request) && set_limits(slot->easy, request) &&
+         SET(slot->easy, CURLOPT_HTTPHEADER, headers);
+}
+
+static void clear_answer(struct ck_transfer_slot *slot) {
+  struct ck_answer *answer = &slot->transfer->answer;
+  answer->attempt = (struct ck_attempt){ 0 };
+  answer->body.limit = slot->transfer->request.max_response_bytes;
+  ck_buffer_reset(&answer->head);
+  ck_buffer_reset(&answer->body);
+  slot->head_complete = slot->resend_refused = slot->failed_memory = false;
+  slot->error[0] = '\0';
+  slot->started = ck_clock_now();
+  slot->transfer->done = false;
+}
+
+void ck_transfer_start(struct ck_transfer *transfer) {
+  struct ck_transfer_slot *slot = transfer->slot;
+  clear_answer(slot);
+  if (!prepare(slot)) {
+    finish(slot, CURLE_OUT_OF_MEMORY);
+    return;
+  }
+  slot->active = true; /* before libcurl sees it, so that every way out takes it back */
+  if (curl_multi_add_handle(slot->transport->multi, slot->easy) != CURLM_OK)
+    finish(slot, CURLE_FAILED_INIT);
+  else
+    act_on_timer(slot->transport);
+}
+
+void ck_transfer_cancel(struct ck_transfer *transfer) {
+  if (transfer->done) return;
+  transfer->answer.attempt.cancelled = true;
+  finish(transfer->slot, CURLE_ABORTED_BY_CALLBACK);
+}
+
+void ck_transfer_close(struct ck_transfer *transfer) {
+  struct ck_transfer_slot *slot = transfer->slot;
+  if (slot != NULL) free_slot(slot, ck_transport_is_inherited(slot->transport));
+  ck_buffer_free(&transfer->request.path);
+  ck_buffer_free(&transfer->request.query);
+  ck_buffer_free(&transfer->request.body);
+  ck_buffer_free(&transfer->answer.head);
+  ck_buffer_free(&transfer->answer.body);
+  ck_headers_free(&transfer->request.headers);
+}

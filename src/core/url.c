@@ -1,0 +1,62 @@
+#include "url.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <string.h>
+
+/* One part of a parsed URL, owned by the caller through curl_free; NULL where it has none. */
+static char *part_of(CURLU *url, CURLUPart part) {
+  char *text = NULL;
+  return curl_url_get(url, part, &text, 0) == CURLUE_OK ? text : NULL;
+}
+
+static bool has(CURLU *url, CURLUPart part) {
+  char *text = part_of(url, part);
+  bool found = text != NULL;
+  curl_free(text);
+  return found;
+}
+
+static bool is(CURLU *url, CURLUPart part, const char *wanted) {
+  char *text = part_of(url, part);
+  bool equal = text != NULL && strcmp(text, wanted) == 0;
+  curl_free(text);
+  return equal;
+}
+
+/* 127.0.0.0/8; "127.0.0.1.example.com" is no address, and no loopback. */
+static bool is_loopback_address(CURLU *url) {
+  struct in_addr address;
+  char *host = part_of(url, CURLUPART_HOST);
+  bool loopback = host != NULL && inet_pton(AF_INET, host, &address) == 1 &&
+                  (ntohl(address.s_addr) >> 24) == 127;
+  curl_free(host);
+  return loopback;
+}
+
+static bool is_loopback(CURLU *url) {
+  return is(url, CURLUPART_HOST, "localhost") || is(url, CURLUPART_HOST, "[::1]") ||
+         is_loopback_address(url);
+}
+
+static const char *problem_of(CURLU *url, bool allow_http) {
+  if (has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD))
+    return "must not hold a user name or password";
+  if (has(url, CURLUPART_QUERY)) return "must not have a query";
+  if (has(url, CURLUPART_FRAGMENT)) return "must not have a fragment";
+  if (is(url, CURLUPART_SCHEME, "https")) return NULL;
+  if (!is(url, CURLUPART_SCHEME, "http")) return "must begin with https://";
+  if (allow_http || is_loopback(url)) return NULL;
+  return "must begin with https://, or the key would cross the network in the clear "
+         "(allow_http = true permits it)";
+}
+
+const char *ck_url_problem(const char *text, bool allow_http) {
+  CURLU *url = curl_url();
+  if (url == NULL) return "could not be read: out of memory";
+  CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+  const char *problem =
+    code == CURLUE_OK ? problem_of(url, allow_http) : "is not a URL like https://api.cekura.ai";
+  curl_url_cleanup(url);
+  return problem;
+}

@@ -1,0 +1,47 @@
+#include "utf8.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Whether eight bytes are all ASCII. Most text is, so most of it is read this way. */
+static bool is_ascii_word(const unsigned char *at) {
+  uint64_t word;
+  memcpy(&word, at, sizeof(word));
+  return (word & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static bool is_tail(unsigned char c) { return (c & 0xC0) == 0x80; }
+
+/* The bounds of the byte after `lead`; the further ones are plain tails (RFC 3629, 4). */
+static bool is_second(unsigned char lead, unsigned char c) {
+  unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  return c >= low && c <= high;
+}
+
+/* The length of the character that begins here, 0 if none does. */
+static size_t character(const unsigned char *at, size_t left) {
+  unsigned char lead = at[0];
+  size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  if (length == 1) return 1;
+  if (lead < 0xC2 || lead > 0xF4 || left < length || !is_second(lead, at[1])) return 0;
+  for (size_t i = 2; i < length; i++)
+    if (!is_tail(at[i])) return 0;
+  return length;
+}
+
+size_t ck_utf8_valid(const char *text, size_t length) {
+  const unsigned char *bytes = (const unsigned char *)text;
+  size_t at = 0;
+  while (at < length) {
+    if (length - at >= 8 && is_ascii_word(bytes + at)) {
+      at += 8;
+      continue;
+    }
+    size_t step = character(bytes + at, length - at);
+    if (step == 0) break;
+    at += step;
+  }
+  return at;
+}

@@ -1,0 +1,12 @@
+#ifndef CK_UTF8_H
+#define CK_UTF8_H
+
+#include <stddef.h>
+
+/*
+** How many of the bytes are whole, valid UTF-8 (RFC 3629: no overlong forms, no
+** surrogates, nothing above U+10FFFF). All are valid when this is `length`.
+*/
+size_t ck_utf8_valid(const char *text, size_t length);
+
+#endif

@@ -1,0 +1,299 @@
+#include "call.h"
+
+#include <ctype.h>
+#include <lauxlib.h>
+#include <string.h>
+
+#include "../core/clock.h"
+#include "../core/contract.h"
+#include "../core/head.h"
+#include "check.h"
+#include "client.h"
+#include "decode.h"
+#include "error.h"
+#include "request_headers.h"
+
+/* Stack of a running call. */
+enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
+
+/* One call. It is a userdata, so that an error in the middle of it frees what it holds. */
+struct call {
+  struct ck_transfer transfer;
+  struct ck_client *client; /* kept alive by the resource below it on the stack */
+  const struct ck_endpoint *endpoint;
+  struct ck_settings settings;
+  lua_Integer evaluations; /* that it would start; -1 = unknown */
+  int attempts;
+};
+
+static const char metatable_key;
+
+static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on waiting */
+
+/* ---- calls as userdata -------------------------------------------------------------------- */
+
+static int call_gc(lua_State *L) {
+  struct call *call = lua_touserdata(L, 1);
+  ck_transfer_close(&call->transfer);
+  return 0;
+}
+
+void ck_call_open(lua_State *L) {
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, call_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+}
+
+static struct call *new_call(lua_State *L, struct ck_client *client) {
+  struct call *call = lua_newuserdatauv(L, sizeof(*call), 0);
+  memset(call, 0, sizeof(*call));
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setmetatable(L, -2);
+  if (!ck_transfer_open(&call->transfer, client->transport)) luaL_error(L, "not enough memory");
+  return call;
+}
+
+/* Pushes a call that has ended, or a new one. */
+static struct call *take(lua_State *L, struct ck_client *client) {
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
+  lua_Integer idle = (lua_Integer)lua_rawlen(L, -1);
+  if (idle == 0) {
+    lua_pop(L, 1);
+    return new_call(L, client);
+  }
+  lua_rawgeti(L, -1, idle);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, idle);
+  lua_remove(L, -2);
+  struct call *call = lua_touserdata(L, -1);
+  ck_transfer_reset(&call->transfer);
+  return call;
+}
+
+static void give_back(lua_State *L) {
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
+  lua_pushvalue(L, CALL);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+}
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+static void push_url(lua_State *L, struct call *call) {
+  struct ck_buffer *url = &call->transfer.answer.head; /* of no more use: room for the text */
+  ck_buffer_reset(url);
+  if (!ck_transport_url(call->client->transport, &call->transfer.request, url))
+    luaL_error(L, "not enough memory");
+  ck_secret_push(L, &call->client->key, url->data, url->length);
+}
+
+/* The error on the top gains what it was a call of, and is the call's result. */
+static int fail(lua_State *L, struct call *call) {
+  lua_pushstring(L, call->endpoint->name);
+  lua_setfield(L, -2, "endpoint");
+  lua_pushstring(L, call->endpoint->method);
+  lua_setfield(L, -2, "method");
+  lua_pushinteger(L, call->attempts);
+  lua_setfield(L, -2, "attempts");
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
+  ck_error_push_answer(L, &call->transfer.answer, outcome, &call->client->key);
+  push_url(L, call);
+  lua_setfield(L, -2, "url");
+  give_back(L);
+  return fail(L, call);
+}
+
+/* The server did as asked, and then its answer cannot be read: the message is on the top. */
+static int fail_unreadable(lua_State *L, struct call *call) {
+  ck_secret_push(L, &call->client->key, lua_tostring(L, -1), lua_rawlen(L, -1));
+  lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
+  call->transfer.answer.error = lua_tostring(L, -1);
+  return fail_with_answer(L, call, (struct ck_outcome){ CK_RESPONSE, CK_YES });
+}
+
+static void push_lower(lua_State *L, const char *text, size_t length) {
+  luaL_Buffer lower;
+  char *to = luaL_buffinitsize(L, &lower, length);
+  for (size_t i = 0; i < length; i++) to[i] = (char)tolower((unsigned char)text[i]);
+  luaL_pushresultsize(&lower, length);
+}
+
+/* table, name, value → table; a header that comes again is joined, as HTTP has it */
+static void set_header(lua_State *L) {
+  lua_pushvalue(L, -2);
+  if (lua_rawget(L, -4) == LUA_TSTRING) {
+    lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, -2));
+    lua_replace(L, -3);
+  }
+  lua_pop(L, 1);
+  lua_rawset(L, -3);
+}
+
+static void push_headers(lua_State *L, const struct call *call) {
+  const struct ck_buffer *head = &call->transfer.answer.head;
+  struct ck_header header;
+  lua_createtable(L, 0, 8);
+  for (size_t at = 0; ck_head_next(head->data, head->length, &at, &header);) {
+    push_lower(L, header.name, header.name_length);
+    ck_secret_push(L, &call->client->key, header.value, header.value_length);
+    set_header(L);
+  }
+}
+
+static void push_response(lua_State *L, const struct call *call) {
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, call->transfer.answer.attempt.status);
+  lua_setfield(L, -2, "status");
+  lua_pushinteger(L, call->attempts);
+  lua_setfield(L, -2, "attempts");
+  lua_pushnumber(L, call->transfer.answer.elapsed);
+  lua_setfield(L, -2, "elapsed");
+  push_headers(L, call);
+  lua_setfield(L, -2, "headers");
+}
+
+static void push_evaluations(lua_State *L, const struct call *call) {
+  if (call->evaluations >= 0)
+    lua_pushinteger(L, call->evaluations);
+  else
+    lua_pushnil(L);
+}
+
+static int dry_run(lua_State *L, struct call *call) {
+  const struct ck_request *request = &call->transfer.request;
+  lua_createtable(L, 0, 5);
+  lua_pushstring(L, request->method);
+  lua_setfield(L, -2, "method");
+  push_url(L, call);
+  lua_setfield(L, -2, "url");
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
+  int client_headers = lua_gettop(L);
+  if (lua_istable(L, OPTIONS)) lua_getfield(L, OPTIONS, "headers"); else lua_pushnil(L);
+  ck_request_headers_push(L, client_headers, client_headers + 1);
+  lua_setfield(L, client_headers - 1, "headers");
+  lua_settop(L, client_headers - 1);
+  ck_secret_push(L, &call->client->key, request->body.data, request->body.length);
+  lua_setfield(L, -2, "body");
+  push_evaluations(L, call);
+  lua_setfield(L, -2, "evaluations");
+  give_back(L);
+  return 1;
+}
+
+/* ---- check and write -------------------------------------------------------------------------- */
+
+static void write_headers(lua_State *L, struct call *call) {
+  if (!lua_istable(L, OPTIONS) || lua_getfield(L, OPTIONS, "headers") == LUA_TNIL) return;
+  int own = lua_gettop(L);
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
+  if (!ck_request_headers_write(L, &call->transfer.request.headers, call->client->key.text,
+                                own + 1, own))
+    luaL_error(L, "not enough memory");
+  lua_settop(L, own - 1);
+}
+
+static void write_limits(struct call *call) {
+  struct ck_request *request = &call->transfer.request;
+  const struct ck_settings *settings = &call->settings;
+  bool hurry = settings->deadline < settings->timeout;
+  request->timeout = hurry ? settings->deadline : settings->timeout;
+  request->connect_timeout = settings->connect_timeout;
+  request->max_response_bytes = (size_t)settings->max_response_bytes;
+  request->fresh_connection = call->endpoint->spends_credits;
+  request->compressed = call->endpoint->large_answer;
+}
+
+/* Writes the whole request. False: there are problems, and it must not be sent. */
+static bool write(lua_State *L, struct call *call, struct ck_problems *problems) {
+  const struct ck_path options = { .name = "options" };
+  struct ck_request *request = &call->transfer.request;
+  call->settings = call->client->settings;
+  call->attempts = 0;
+  call->evaluations = ck_check(call->endpoint, ARGUMENTS, request, problems);
+  ck_options_read(&call->settings, OPTIONS, CK_FOR_CALL, &options, problems);
+  if (problems->count > 0) return false;
+  if (request->body.failed || request->path.failed)
+    luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
+  write_headers(L, call);
+  write_limits(call);
+  return true;
+}
+
+static int refuse_problems(lua_State *L, struct call *call, struct ck_problems *problems) {
+  ck_error_push_problems(problems, CK_VALIDATION);
+  give_back(L);
+  return fail(L, call);
+}
+
+static bool is_over_budget(const struct call *call) {
+  lua_Integer most = call->settings.max_evaluations;
+  return most >= 0 && call->evaluations > most;
+}
+
+static int refuse_budget(lua_State *L, struct call *call) {
+  lua_pushfstring(L, "would start %s%I metric evaluations, max_evaluations is %I: nothing was sent",
+                  call->endpoint->at_least ? "at least " : "", (LUAI_UACINT)call->evaluations,
+                  (LUAI_UACINT)call->settings.max_evaluations);
+  ck_error_new(L, CK_BUDGET, CK_NO);
+  give_back(L);
+  return fail(L, call);
+}
+
+/* ---- send ---------------------------------------------------------------------------------------- */
+
+static void send(struct call *call) {
+  call->attempts++;
+  ck_transfer_start(&call->transfer);
+  while (!call->transfer.done) ck_transport_step(call->client->transport, LOOK_UP);
+}
+
+/* ---- read ------------------------------------------------------------------------------------------ */
+
+static int read(lua_State *L, struct call *call) {
+  const struct ck_answer *answer = &call->transfer.answer;
+  struct ck_outcome outcome = ck_outcome_judge(&answer->attempt);
+  if (outcome.kind != CK_OK) return fail_with_answer(L, call, outcome);
+  if (answer->body.length == 0)
+    lua_pushboolean(L, true);
+  else if (!ck_decode(L, answer->body.data, answer->body.length, call->settings.keep_null,
+                      &call->client->key))
+    return fail_unreadable(L, call);
+  push_response(L, call);
+  give_back(L);
+  return 2;
+}
+
+/* ---- the whole way ---------------------------------------------------------------------------------- */
+
+/* Misuse of the language itself is all that raises: a dot for the colon, no table. */
+static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
+  if (!lua_getmetatable(L, RESOURCE) || !lua_rawequal(L, -1, lua_upvalueindex(2)))
+    luaL_error(L, "call it with a colon: %s:%s{ … }", endpoint->resource, endpoint->call);
+  luaL_checktype(L, ARGUMENTS, LUA_TTABLE);
+  if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  lua_settop(L, OPTIONS);
+}
+
+int ck_call_endpoint(lua_State *L) {
+  const struct ck_endpoint *endpoint = lua_touserdata(L, lua_upvalueindex(1));
+  lua_settop(L, OPTIONS);
+  check_use(L, endpoint);
+  struct ck_client *client = ck_client_of_resource(L);
+  if (client == NULL) return 2;
+  struct call *call = take(L, client);
+  call->client = client;
+  call->endpoint = endpoint;
+  lua_settop(L, TOP);
+  struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
+  if (!write(L, call, &problems)) return refuse_problems(L, call, &problems);
+  if (is_over_budget(call)) return refuse_budget(L, call);
+  if (call->settings.dry_run) return dry_run(L, call);
+  send(call);
+  return read(L, call);
+}

@@ -1,0 +1,318 @@
+#include "check.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "../core/nearest.h"
+#include "json.h"
+
+/* One walk: what is being written, and where the caller's values are. */
+struct walk {
+  lua_State *L;
+  const struct ck_endpoint *endpoint;
+  struct ck_request *request;
+  struct ck_problems *problems;
+  int table;               /* stack index of the caller's table */
+  lua_Integer evaluations; /* the product of the counted lists so far, -1 = none counted */
+  size_t present;          /* fields found */
+  size_t one_of;           /* fields found of those of which one is wanted */
+};
+
+#define TOO_MANY ((lua_Integer)1 << 62)
+
+static bool is_null(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
+}
+
+/* ---- ids ------------------------------------------------------------------------------- */
+
+/* Decimal digits up to 2^63-1; 0 if it is anything else. */
+static lua_Integer id_of_digits(const char *text, size_t length) {
+  lua_Integer id = 0;
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] < '0' || text[i] > '9') return 0;
+    lua_Integer digit = text[i] - '0';
+    if (id > (LUA_MAXINTEGER - digit) / 10) return 0;
+    id = id * 10 + digit;
+  }
+  return id;
+}
+
+/* A positive integer in any of the forms that a script may have it in; 0 if it is none. */
+static lua_Integer to_id(lua_State *L, int index) {
+  lua_Integer id = 0;
+  size_t length;
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    id = lua_tointeger(L, index); /* 0 for a float that is not whole or not in range */
+  } else if (lua_type(L, index) == LUA_TSTRING) {
+    const char *text = lua_tolstring(L, index, &length);
+    id = id_of_digits(text, length);
+  }
+  return id > 0 ? id : 0;
+}
+
+static void refuse(struct walk *walk, const struct ck_path *path, const char *wanted) {
+  const char *got = ck_problems_describe(walk->L, -1);
+  ck_problems_add(walk->problems, path, "must be %s, got %s", wanted, got);
+  lua_pop(walk->L, 1);
+}
+
+static lua_Integer check_id(struct walk *walk, const struct ck_path *path) {
+  lua_Integer id = to_id(walk->L, -1);
+  if (id == 0) refuse(walk, path, "an id: a whole number from 1 to 9223372036854775807");
+  return id;
+}
+
+static void write_id(struct walk *walk, struct ck_buffer *to, const struct ck_path *path) {
+  lua_Integer id = check_id(walk, path);
+  if (id != 0) ck_json_add_integer(to, id);
+}
+
+/* ---- lists of ids ------------------------------------------------------------------------ */
+
+/* In a call that spends credits, a repeated id is a mistake. `seen` maps ids to positions. */
+static void check_repeated(struct walk *walk, int seen, lua_Integer id,
+                           const struct ck_path *path) {
+  lua_State *L = walk->L;
+  if (lua_rawgeti(L, seen, id) == LUA_TNUMBER)
+    ck_problems_add(walk->problems, path, "is the same id as item %I: it would be evaluated twice",
+                    (LUAI_UACINT)lua_tointeger(L, -1));
+  lua_pop(L, 1);
+  lua_pushinteger(L, path->index);
+  lua_rawseti(L, seen, id);
+}
+
+/* The list is below the top, `seen` (or nil) on it; an item is pushed and popped. */
+static void write_item(struct walk *walk, const struct ck_field *field,
+                       const struct ck_path *path) {
+  struct ck_buffer *body = &walk->request->body;
+  const char *quote = field->type == CK_ID_STRINGS ? "\"" : "";
+  lua_rawgeti(walk->L, -2, path->index);
+  lua_Integer id = check_id(walk, path);
+  lua_pop(walk->L, 1);
+  if (id == 0) return;
+  if (walk->endpoint->spends_credits) check_repeated(walk, lua_gettop(walk->L), id, path);
+  if (path->index > 1) ck_buffer_add_char(body, ',');
+  ck_buffer_add_string(body, quote);
+  ck_json_add_integer(body, id);
+  ck_buffer_add_string(body, quote);
+}
+
+static void check_length(struct walk *walk, const struct ck_field *field, lua_Integer length,
+                         const struct ck_path *path) {
+  if (length < (lua_Integer)field->min_items)
+    ck_problems_add(walk->problems, path, "must have at least %d item%s", (int)field->min_items,
+                    field->min_items == 1 ? "" : "s");
+  if (field->max_items > 0 && length > (lua_Integer)field->max_items)
+    ck_problems_add(walk->problems, path, "must have at most %d items, got %I: send it in slices",
+                    (int)field->max_items, (LUAI_UACINT)length);
+}
+
+static void count(struct walk *walk, lua_Integer length) {
+  if (walk->evaluations < 0) walk->evaluations = 1;
+  bool fits = length == 0 || walk->evaluations <= TOO_MANY / length;
+  walk->evaluations = fits ? walk->evaluations * length : TOO_MANY;
+}
+
+static void write_list(struct walk *walk, const struct ck_field *field,
+                       const struct ck_path *path) {
+  lua_State *L = walk->L;
+  lua_Integer length;
+  if (!lua_istable(L, -1)) {
+    refuse(walk, path, "a list of ids");
+    return;
+  }
+  if (!ck_json_check_list(lua_gettop(L), &length, path, walk->problems)) return;
+  check_length(walk, field, length, path);
+  if (field->counted) count(walk, length);
+  ck_buffer_add_char(&walk->request->body, '[');
+  if (walk->endpoint->spends_credits) lua_createtable(L, 0, 0); else lua_pushnil(L);
+  for (lua_Integer i = 1; i <= length; i++) {
+    struct ck_path item = { .up = path, .index = i };
+    write_item(walk, field, &item);
+  }
+  lua_pop(L, 1);
+  ck_buffer_add_char(&walk->request->body, ']');
+}
+
+/* ---- the other types ----------------------------------------------------------------------- */
+
+static void write_string(struct walk *walk, const struct ck_path *path) {
+  size_t length;
+  if (lua_type(walk->L, -1) != LUA_TSTRING) {
+    refuse(walk, path, "a string");
+    return;
+  }
+  const char *text = lua_tolstring(walk->L, -1, &length);
+  if (!ck_json_add_string(&walk->request->body, text, length))
+    ck_problems_add(walk->problems, path, "must be valid UTF-8");
+}
+
+static void refuse_enum(struct walk *walk, const struct ck_field *field,
+                        const struct ck_path *path) {
+  lua_State *L = walk->L;
+  struct ck_nearest nearest = { .word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "" };
+  lua_pushliteral(L, "one of");
+  for (int i = 0; field->values[i] != NULL; i++) {
+    ck_nearest_offer(&nearest, field->values[i]);
+    lua_pushfstring(L, "%s%s \"%s\"", lua_tostring(L, -1), i > 0 ? "," : "", field->values[i]);
+    lua_remove(L, -2);
+  }
+  const char *wanted = lua_tostring(L, -1), *got = ck_problems_describe(L, -2);
+  if (nearest.known != NULL)
+    ck_problems_add(walk->problems, path, "must be %s, got %s, did you mean \"%s\"?", wanted, got,
+                    nearest.known);
+  else
+    ck_problems_add(walk->problems, path, "must be %s, got %s", wanted, got);
+  lua_pop(L, 2);
+}
+
+static void write_enum(struct walk *walk, const struct ck_field *field,
+                       const struct ck_path *path) {
+  const char *text = lua_type(walk->L, -1) == LUA_TSTRING ? lua_tostring(walk->L, -1) : NULL;
+  for (int i = 0; text != NULL && field->values[i] != NULL; i++) {
+    if (strcmp(field->values[i], text) != 0 || strlen(text) != lua_rawlen(walk->L, -1)) continue;
+    write_string(walk, path);
+    return;
+  }
+  refuse_enum(walk, field, path);
+}
+
+static void write_boolean(struct walk *walk, const struct ck_path *path) {
+  if (lua_isboolean(walk->L, -1))
+    ck_buffer_add_string(&walk->request->body, lua_toboolean(walk->L, -1) ? "true" : "false");
+  else
+    refuse(walk, path, "true or false");
+}
+
+/* ---- a field --------------------------------------------------------------------------------- */
+
+static void write_value(struct walk *walk, const struct ck_field *field,
+                        const struct ck_path *path) {
+  struct ck_buffer *body = &walk->request->body;
+  switch (field->type) {
+    case CK_ID: write_id(walk, body, path); break;
+    case CK_ID_LIST:
+    case CK_ID_STRINGS: write_list(walk, field, path); break;
+    case CK_STRING: write_string(walk, path); break;
+    case CK_ENUM: write_enum(walk, field, path); break;
+    case CK_BOOLEAN: write_boolean(walk, path); break;
+    case CK_ANY: ck_json_add_value(body, -1, path, walk->problems); break;
+  }
+}
+
+static void write_member(struct walk *walk, const struct ck_field *field,
+                         const struct ck_path *path) {
+  struct ck_buffer *body = &walk->request->body;
+  ck_buffer_add_string(body, body->length == 1 ? "\"" : ",\"");
+  ck_buffer_add_string(body, field->name);
+  ck_buffer_add_string(body, "\":");
+  if (!is_null(walk->L, -1))
+    write_value(walk, field, path);
+  else if (field->nullable)
+    ck_buffer_add_string(body, "null");
+  else
+    ck_problems_add(walk->problems, path, "must not be null");
+}
+
+/* Pushes the field's value and pops it. */
+static void write_field(struct walk *walk, const struct ck_field *field) {
+  struct ck_path path = { .name = field->name };
+  lua_pushstring(walk->L, field->name);
+  if (lua_rawget(walk->L, walk->table) != LUA_TNIL) {
+    walk->present++;
+    walk->one_of += field->one_of;
+    if (field->place == CK_IN_BODY)
+      write_member(walk, field, &path);
+    else
+      (void)check_id(walk, &path); /* written later, at its place in the path */
+  } else if (field->required) {
+    ck_problems_add(walk->problems, &path, "is required%s",
+                    field->nullable ? " (cekura.null says that there is none)" : "");
+  }
+  lua_pop(walk->L, 1);
+}
+
+/* ---- the whole table --------------------------------------------------------------------------- */
+
+static const struct ck_field *find(const struct ck_endpoint *endpoint, const char *name,
+                                   size_t length) {
+  for (size_t i = 0; i < endpoint->field_count; i++)
+    if (strlen(endpoint->fields[i].name) == length && strcmp(endpoint->fields[i].name, name) == 0)
+      return &endpoint->fields[i];
+  return NULL;
+}
+
+/* The path's text between {field}s as it is, and the fields' ids. */
+static void write_path(struct walk *walk) {
+  struct ck_buffer *to = &walk->request->path;
+  const char *at = walk->endpoint->path;
+  for (const char *open; (open = strchr(at, '{')) != NULL;) {
+    size_t length = strcspn(open + 1, "}");
+    lua_pushlstring(walk->L, open + 1, length);
+    lua_rawget(walk->L, walk->table);
+    ck_buffer_add(to, at, (size_t)(open - at));
+    ck_json_add_integer(to, to_id(walk->L, -1)); /* a wrong one is a problem already */
+    lua_pop(walk->L, 1);
+    at = open + length + 2;
+  }
+  ck_buffer_add_string(to, at);
+}
+
+static void check_one_of(struct walk *walk) {
+  const struct ck_field *first = NULL, *second = NULL;
+  for (size_t i = 0; i < walk->endpoint->field_count; i++) {
+    const struct ck_field *field = &walk->endpoint->fields[i];
+    if (!field->one_of) continue;
+    if (first == NULL) first = field; else second = field;
+  }
+  if (first == NULL || second == NULL || walk->one_of == 1) return;
+  struct ck_path path = { .name = first->name };
+  ck_problems_add(walk->problems, &path,
+                  walk->one_of == 0 ? "this or %s is required"
+                                    : "this and %s exclude each other: give one",
+                  second->name);
+}
+
+static void add_unknown(struct walk *walk, const char *name) {
+  struct ck_nearest nearest = { .word = name };
+  struct ck_path path = { .name = name };
+  for (size_t i = 0; i < walk->endpoint->field_count; i++)
+    ck_nearest_offer(&nearest, walk->endpoint->fields[i].name);
+  if (nearest.known != NULL)
+    ck_problems_add(walk->problems, &path, "unknown field, did you mean \"%s\"?", nearest.known);
+  else
+    ck_problems_add(walk->problems, &path, "unknown field");
+}
+
+/* Looks for keys that are no field; `present` of them are. */
+static void check_unknown(struct walk *walk) {
+  lua_State *L = walk->L;
+  size_t length, entries = 0;
+  for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) entries++;
+  if (entries == walk->present) return;
+  for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
+    if (name == NULL)
+      ck_problems_add(walk->problems, &(struct ck_path){ .name = "(list item)" },
+                      "fields have names, got a key of type %s", luaL_typename(L, -2));
+    else if (find(walk->endpoint, name, length) == NULL)
+      add_unknown(walk, name);
+  }
+}
+
+lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_request *request,
+                     struct ck_problems *problems) {
+  struct walk walk = { .L = problems->L, .endpoint = endpoint, .request = request,
+                       .problems = problems, .table = index, .evaluations = -1 };
+  luaL_checkstack(walk.L, 16, "arguments");
+  ck_buffer_add_char(&request->body, '{');
+  for (size_t i = 0; i < endpoint->field_count; i++) write_field(&walk, &endpoint->fields[i]);
+  ck_buffer_add_char(&request->body, '}');
+  check_one_of(&walk);
+  check_unknown(&walk);
+  write_path(&walk);
+  request->method = endpoint->method;
+  request->has_body = strcmp(endpoint->method, "GET") != 0;
+  return walk.evaluations;
+}

@@ -1,0 +1,271 @@
+#include "client.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "../core/contract.h"
+#include "../core/url.h"
+#include "call.h"
+#include "error.h"
+#include "request_headers.h"
+#include "version.h"
+
+/* Places in the registry: metatables, { resource name = metatable }, and the default client. */
+static const char client_key, resources_key, default_key;
+
+/* The user value of a resource: its client; nil for the default client's. */
+enum { RESOURCE_CLIENT = 1 };
+
+/* ---- resources ----------------------------------------------------------------------------- */
+
+/* Pushes the table of metatables of resources. */
+static void push_metatables(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &resources_key); }
+
+static int resource_tostring(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  return 1;
+}
+
+/* metatables → metatables, metatable of the resource, made now if there is none */
+static void push_metatable(lua_State *L, const char *resource) {
+  if (lua_getfield(L, -1, resource) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 3);
+  lua_newtable(L);
+  lua_setfield(L, -2, "__index");
+  lua_pushfstring(L, "cekura.%s", resource);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__name");
+  lua_pushcclosure(L, resource_tostring, 1);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, resource);
+}
+
+/* The endpoint becomes a method of its resource. */
+static void add_method(lua_State *L, const struct ck_endpoint *endpoint) {
+  push_metatable(L, endpoint->resource); /* metatables, metatable */
+  lua_getfield(L, -1, "__index");
+  lua_pushlightuserdata(L, (void *)endpoint); /* only ever read */
+  lua_pushvalue(L, -3);
+  lua_pushcclosure(L, ck_call_endpoint, 2);
+  lua_setfield(L, -2, endpoint->call);
+  lua_pop(L, 2);
+}
+
+/* Pushes { name = resource }, each belonging to the client at `client`, or to the default. */
+static void push_resources(lua_State *L, int client) {
+  push_metatables(L);
+  int metatables = lua_gettop(L);
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, metatables);) { /* resources, name, metatable */
+    lua_pushvalue(L, -2);
+    (void)lua_newuserdatauv(L, 0, 1);
+    if (client != 0) {
+      lua_pushvalue(L, client);
+      lua_setiuservalue(L, -2, RESOURCE_CLIENT);
+    }
+    lua_rotate(L, -3, -1); /* resources, name, name, resource, metatable */
+    lua_setmetatable(L, -2);
+    lua_rawset(L, -4);
+  }
+  lua_remove(L, metatables);
+}
+
+void ck_client_push_default_resources(lua_State *L) { push_resources(L, 0); }
+
+/* ---- the end of a client -------------------------------------------------------------------- */
+
+static int client_close(lua_State *L) {
+  struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  ck_transport_close(client->transport);
+  client->transport = NULL;
+  ck_secret_wipe(&client->key);
+  return 0;
+}
+
+static int client_tostring(lua_State *L) {
+  struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  lua_pushfstring(L, "cekura.client (%s)", client->transport == NULL ? "closed" : "open");
+  return 1;
+}
+
+/* client.runs, or client.close */
+static int client_index(lua_State *L) {
+  lua_getiuservalue(L, 1, CK_CLIENT_RESOURCES);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, -2) != LUA_TNIL) return 1;
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(1));
+  return 1;
+}
+
+/* ---- making one -------------------------------------------------------------------------------- */
+
+static struct ck_client *push_client(lua_State *L) {
+  struct ck_client *client = lua_newuserdatauv(L, sizeof(*client), CK_CLIENT_VALUES);
+  memset(client, 0, sizeof(*client));
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key);
+  lua_setmetatable(L, -2);
+  return client;
+}
+
+static void check_key(const struct ck_settings *settings, struct ck_problems *problems) {
+  const struct ck_path path = { .name = "api_key" };
+  const char *key = settings->api_key;
+  if (key == NULL || key[0] == '\0') {
+    ck_problems_add(problems, &path,
+                    "is required: give it to cekura.new, or set CEKURA_API_KEY in the environment");
+    return;
+  }
+  for (; *key != '\0'; key++) {
+    if (*key > ' ' && *key < 0x7f) continue;
+    ck_problems_add(problems, &path, "must be visible ASCII, without spaces or line breaks");
+    return;
+  }
+}
+
+static void check(const struct ck_settings *settings, struct ck_problems *problems) {
+  const struct ck_path url = { .name = "api_url" }, agent = { .name = "user_agent" };
+  const char *problem = ck_url_problem(settings->api_url, settings->allow_http);
+  check_key(settings, problems);
+  if (problem != NULL) ck_problems_add(problems, &url, "%s", problem);
+  if (settings->user_agent != NULL && !ck_headers_is_value(settings->user_agent))
+    ck_problems_add(problems, &agent, "must not contain line breaks or other control characters");
+}
+
+/* A copy, so that a later change of the caller's table changes nothing. */
+static void keep_headers(lua_State *L, int options, int client) {
+  if (!lua_istable(L, options) || lua_getfield(L, options, "headers") != LUA_TTABLE) return;
+  int from = lua_gettop(L);
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, from + 1);
+  }
+  lua_setiuservalue(L, client, CK_CLIENT_HEADERS);
+}
+
+static const char *user_agent(lua_State *L, const struct ck_settings *settings) {
+  if (settings->user_agent != NULL) return settings->user_agent;
+  return lua_pushfstring(L, "cekura-lua/%s (%s; %s)", CK_VERSION, LUA_VERSION,
+                         ck_transport_version());
+}
+
+/* NULL, or what went wrong. The client owns at every moment what it has got so far. */
+static const char *open(lua_State *L, struct ck_client *client, int index) {
+  struct ck_settings *settings = &client->settings;
+  const char *problem;
+  struct ck_transport_options options = { .url = settings->api_url,
+                                          .user_agent = user_agent(L, settings),
+                                          .ca_file = settings->ca_file,
+                                          .ca_path = settings->ca_path,
+                                          .proxy = settings->proxy };
+  client->transport = ck_transport_open(&options, &problem);
+  if (client->transport == NULL) return problem;
+  if (!ck_secret_set(&client->key, settings->api_key)) return "out of memory";
+  lua_getiuservalue(L, index, CK_CLIENT_HEADERS);
+  lua_pushnil(L);
+  if (!ck_request_headers_write(L, ck_transport_headers(client->transport), client->key.text,
+                                lua_gettop(L) - 1, lua_gettop(L)))
+    return "out of memory";
+  settings->api_key = settings->api_url = settings->ca_file = NULL;
+  settings->ca_path = settings->proxy = settings->user_agent = NULL;
+  return NULL;
+}
+
+static int refuse(lua_State *L) {
+  ck_error_new(L, CK_CONFIG, CK_NO);
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+int ck_client_new(lua_State *L) {
+  enum { OPTIONS = 1, CLIENT, PROBLEMS };
+  if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  lua_settop(L, OPTIONS);
+  struct ck_client *client = push_client(L);
+  lua_settop(L, PROBLEMS);
+  struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
+  client->settings = ck_options_defaults();
+  ck_options_read(&client->settings, OPTIONS, CK_FOR_CLIENT, NULL, &problems);
+  check(&client->settings, &problems);
+  if (problems.count > 0) {
+    lua_pushnil(L);
+    ck_error_push_problems(&problems, CK_CONFIG);
+    return 2;
+  }
+  keep_headers(L, OPTIONS, CLIENT);
+  const char *problem = open(L, client, CLIENT);
+  if (problem != NULL) {
+    lua_pushstring(L, problem);
+    return refuse(L);
+  }
+  push_resources(L, CLIENT);
+  lua_setiuservalue(L, CLIENT, CK_CLIENT_RESOURCES);
+  lua_newtable(L);
+  lua_setiuservalue(L, CLIENT, CK_CLIENT_IDLE);
+  lua_settop(L, CLIENT);
+  return 1;
+}
+
+/* ---- finding the client of a call --------------------------------------------------------------- */
+
+/* Pushes the default client, or nil and an error. */
+static bool push_default(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TUSERDATA) {
+    struct ck_client *client = lua_touserdata(L, -1);
+    if (!ck_transport_is_inherited(client->transport)) return true;
+  }
+  lua_pop(L, 1);
+  lua_pushcfunction(L, ck_client_new);
+  lua_call(L, 0, 2);
+  if (lua_isnil(L, -2)) return false;
+  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
+  return true;
+}
+
+struct ck_client *ck_client_of_resource(lua_State *L) {
+  if (lua_getiuservalue(L, 1, RESOURCE_CLIENT) == LUA_TNIL) {
+    lua_pop(L, 1);
+    if (!push_default(L)) return NULL;
+  }
+  struct ck_client *client = lua_touserdata(L, -1);
+  if (client->transport == NULL) {
+    lua_pushliteral(L, "the client is closed: make a new one with cekura.new");
+  } else if (ck_transport_is_inherited(client->transport)) {
+    lua_pushliteral(L, "the client was made before fork: make one in this process");
+  } else {
+    return client;
+  }
+  (void)refuse(L);
+  return NULL;
+}
+
+/* ---- metatables ------------------------------------------------------------------------------------ */
+
+static void open_client_metatable(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+    { "__gc", client_close }, { "__close", client_close }, { "__tostring", client_tostring },
+    { NULL, NULL }
+  };
+  luaL_newmetatable(L, "cekura.client");
+  luaL_setfuncs(L, metamethods, 0);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, client_close);
+  lua_setfield(L, -2, "close");
+  lua_pushcclosure(L, client_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &client_key);
+}
+
+void ck_client_open(lua_State *L) {
+  open_client_metatable(L);
+  lua_newtable(L);
+  for (size_t i = 0; i < ck_endpoint_count; i++) add_method(L, &ck_endpoints[i]);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &resources_key);
+}

@@ -1,0 +1,43 @@
+/*
+** A client: its settings, its key, its connections. And the resources that hang on it.
+*/
+#ifndef CK_CLIENT_H
+#define CK_CLIENT_H
+
+#include <lua.h>
+
+#include "../core/transport.h"
+#include "options.h"
+#include "secret.h"
+
+struct ck_client {
+  struct ck_transport *transport; /* owned; NULL once closed */
+  struct ck_settings settings;    /* without the borrowed strings */
+  struct ck_secret key;
+};
+
+/* The user values of a client. */
+enum {
+  CK_CLIENT_RESOURCES = 1, /* { runs = …, results = … } */
+  CK_CLIENT_IDLE,          /* finished calls whose slots can be used again */
+  CK_CLIENT_HEADERS,       /* { name = value }, or nil */
+  CK_CLIENT_VALUES = CK_CLIENT_HEADERS
+};
+
+/* Makes the metatables of clients and resources. */
+void ck_client_open(lua_State *L);
+
+/* cekura.new(options) */
+int ck_client_new(lua_State *L);
+
+/* Pushes a table of the default client's resources, by name. No client is made yet. */
+void ck_client_push_default_resources(lua_State *L);
+
+/*
+** Pushes the client that the resource at stack index 1 belongs to; the default client is
+** made now if there is none. NULL, with nil and an error pushed: there is none, it is
+** closed, or it belongs to another process.
+*/
+struct ck_client *ck_client_of_resource(lua_State *L);
+
+#endif

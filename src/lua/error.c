@@ -1,0 +1,233 @@
+#include "error.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "../core/head.h"
+#include "decode.h"
+
+/* Place in the registry: the errors' metatable. */
+static const char metatable_key;
+
+enum { BODY_AT_MOST = 64 * 1024, SAY_AT_MOST = 300 };
+
+/* ---- text -------------------------------------------------------------------------------- */
+
+static const char *get(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  return lua_tostring(L, -1);
+}
+
+static const char *consequence(const char *applied) {
+  if (strcmp(applied, "yes") == 0) return "; the server did act on it: do not send it again";
+  if (strcmp(applied, "no") == 0) return "";
+  return "; the server may have acted on it: look before you send it again";
+}
+
+/* endpoint: message (kind; what it means for the server's state) */
+static int error_tostring(lua_State *L) {
+  const char *endpoint = get(L, "endpoint"), *message = get(L, "message");
+  const char *kind = get(L, "kind"), *applied = get(L, "applied");
+  lua_pushfstring(L, "%s: %s (%s%s)", endpoint != NULL ? endpoint : "cekura",
+                  message != NULL ? message : "?", kind != NULL ? kind : "?",
+                  consequence(applied != NULL ? applied : "no"));
+  return 1;
+}
+
+/* So that "failed: " .. err reads as print(err) does. */
+static int error_concat(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  luaL_tolstring(L, 2, NULL);
+  lua_concat(L, 2);
+  return 1;
+}
+
+void ck_error_open(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+    { "__tostring", error_tostring }, { "__concat", error_concat }, { NULL, NULL }
+  };
+  luaL_newlib(L, metamethods);
+  lua_pushliteral(L, "cekura.error");
+  lua_setfield(L, -2, "__name");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied) {
+  lua_createtable(L, 0, 8);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "message");
+  lua_pushstring(L, ck_kind_name(kind));
+  lua_setfield(L, -2, "kind");
+  lua_pushstring(L, ck_applied_name(applied));
+  lua_setfield(L, -2, "applied");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setmetatable(L, -2);
+}
+
+void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind) {
+  lua_State *L = problems->L;
+  ck_problems_push(problems); /* fields, line */
+  ck_error_new(L, kind, CK_NO);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "fields");
+}
+
+/* ---- what an answer says ---------------------------------------------------------------------- */
+
+/* Pushes the first of these members of the table on the top that is a string; else nil. */
+static void push_detail(lua_State *L) {
+  static const char *const names[] = { "detail", "error", "message" };
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    if (lua_getfield(L, -1, names[i]) == LUA_TSTRING) return;
+    lua_pop(L, 1);
+  }
+  lua_rawgeti(L, -1, 1); /* or the body is a list of messages */
+  if (lua_type(L, -1) == LUA_TSTRING) return;
+  lua_pop(L, 1);
+  lua_pushnil(L);
+}
+
+/* A single message becomes a list of one, so that every field's value is a list. */
+static void push_messages(lua_State *L) {
+  if (lua_type(L, -1) == LUA_TTABLE) {
+    lua_pushvalue(L, -1);
+    return;
+  }
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, 1);
+}
+
+/* Pushes { field = { message, … } } of the table on the top, whose keys are field names. */
+static void push_fields(lua_State *L) {
+  int answer = lua_gettop(L);
+  lua_newtable(L);
+  int fields = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, answer); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);    /* key, key, value */
+    push_messages(L);     /* key, key, value, messages */
+    lua_remove(L, -2);    /* key, key, messages */
+    lua_rawset(L, fields);
+    lua_pushnil(L);       /* key, nil: for the loop's pop */
+  }
+}
+
+/* Pushes "field: first message" of the fields on the top, or nil. */
+static void push_first_field(lua_State *L) {
+  lua_pushnil(L);
+  if (!lua_next(L, -2)) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_rawgeti(L, -1, 1); /* fields, name, messages, message */
+  const char *message = lua_tostring(L, -1);
+  lua_pushfstring(L, "%s: %s", lua_tostring(L, -3), message != NULL ? message : "refused");
+  lua_insert(L, -4);
+  lua_pop(L, 3);
+}
+
+/*
+** error, answer → error. Sets `detail` or `fields` of what a refusal's body says, and pushes
+** the gist of it, or nil.
+*/
+static void set_what_it_says(lua_State *L, int error) {
+  push_detail(L);
+  if (!lua_isnil(L, -1)) {
+    lua_pushvalue(L, -1);
+    lua_setfield(L, error, "detail");
+    return;
+  }
+  lua_pop(L, 1);
+  push_fields(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, error, "fields");
+  push_first_field(L);
+}
+
+static const char *advice(int status) {
+  switch (status) {
+    case 401: return "; check api_key or CEKURA_API_KEY";
+    case 429: return "; too many requests";
+    default: return status >= 300 && status < 400 ? "; a redirect is not followed: check api_url" : "";
+  }
+}
+
+/* Pushes a line for a status and the gist of its body, which is on the top, or nil. */
+static void push_status_line(lua_State *L, int status) {
+  size_t length = 0;
+  const char *gist = lua_tolstring(L, -1, &length);
+  if (gist == NULL) {
+    lua_pushfstring(L, "status %d%s", status, advice(status));
+    return;
+  }
+  lua_pushlstring(L, gist, length < SAY_AT_MOST ? length : SAY_AT_MOST);
+  lua_pushfstring(L, "status %d: %s%s", status, lua_tostring(L, -1), advice(status));
+  lua_remove(L, -2);
+}
+
+static void set_body(lua_State *L, const struct ck_answer *answer,
+                     const struct ck_secret *secret) {
+  const struct ck_buffer *body = &answer->body;
+  size_t shown = body->length < BODY_AT_MOST ? body->length : BODY_AT_MOST;
+  ck_secret_push(L, secret, shown > 0 ? body->data : "", shown);
+  lua_setfield(L, -2, "body");
+}
+
+/* error → error, gist: what the body says, if it is JSON */
+static void read_body(lua_State *L, const struct ck_answer *answer,
+                      const struct ck_secret *secret) {
+  const struct ck_buffer *body = &answer->body;
+  int error = lua_gettop(L);
+  if (body->length == 0 || !ck_decode(L, body->data, body->length, false, secret) ||
+      !lua_istable(L, -1)) {
+    lua_settop(L, error);
+    lua_pushnil(L);
+    return;
+  }
+  set_what_it_says(L, error);
+  lua_replace(L, error + 1);
+  lua_settop(L, error + 1);
+}
+
+static void set_request_id(lua_State *L, const struct ck_answer *answer,
+                           const struct ck_secret *secret) {
+  struct ck_header header;
+  if (!ck_head_find(answer->head.data, answer->head.length, "x-request-id", &header)) return;
+  ck_secret_push(L, secret, header.value, header.value_length);
+  lua_setfield(L, -2, "request_id");
+}
+
+static void push_refusal(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
+                         const struct ck_secret *secret) {
+  lua_pushliteral(L, "");
+  ck_error_new(L, outcome.kind, outcome.applied);
+  read_body(L, answer, secret);
+  push_status_line(L, answer->attempt.status);
+  lua_setfield(L, -3, "message");
+  lua_pop(L, 1);
+}
+
+static void push_failure(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
+                         const struct ck_secret *secret) {
+  ck_secret_push(L, secret, answer->error, strlen(answer->error));
+  ck_error_new(L, outcome.kind, outcome.applied);
+}
+
+void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
+                          const struct ck_secret *secret) {
+  int status = answer->attempt.status;
+  luaL_checkstack(L, 20, "error");
+  if (status >= 300)
+    push_refusal(L, answer, outcome, secret);
+  else
+    push_failure(L, answer, outcome, secret);
+  if (status == 0) return;
+  lua_pushinteger(L, status);
+  lua_setfield(L, -2, "status");
+  set_body(L, answer, secret);
+  set_request_id(L, answer, secret);
+}

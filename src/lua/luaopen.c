@@ -1,0 +1,54 @@
+/* The module cekura.core: what a host that links it statically needs, and all of it. */
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "call.h"
+#include "client.h"
+#include "decode.h"
+#include "endpoints.h"
+#include "error.h"
+#include "json.h"
+#include "version.h"
+
+__attribute__((visibility("default"))) int luaopen_cekura_core(lua_State *L);
+
+static const luaL_Reg functions[] = {
+  { "new", ck_client_new }, { "array", ck_json_array }, { NULL, NULL }
+};
+
+/* Pushes lua-cjson; its absence is the error that require raises. */
+static void require_cjson(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cjson");
+  lua_call(L, 1, 1);
+}
+
+/* cekura.runs and the like, of a client that the first call makes. */
+static void set_default_resources(lua_State *L) {
+  ck_client_push_default_resources(L);
+  for (lua_pushnil(L); lua_next(L, -2);) { /* module, resources, name, resource */
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -5);
+  }
+  lua_pop(L, 1);
+}
+
+int luaopen_cekura_core(lua_State *L) {
+  luaL_checkversion(L);
+  require_cjson(L);
+  ck_json_open(L);
+  ck_decode_open(L);
+  ck_error_open(L);
+  ck_call_open(L);
+  ck_client_open(L);
+  luaL_newlib(L, functions);
+  lua_pushliteral(L, CK_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  lua_pushlightuserdata(L, NULL);
+  lua_setfield(L, -2, "null");
+  ck_endpoints_push(L);
+  lua_setfield(L, -2, "endpoints");
+  set_default_resources(L);
+  return 1;
+}

@@ -1,0 +1,180 @@
+#include "options.h"
+
+#include <lauxlib.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../core/nearest.h"
+#include "request_headers.h"
+
+enum type { SECONDS, COUNT, BOOLEAN, TEXT, HEADERS };
+
+struct option {
+  const char *name;
+  enum type type;
+  unsigned scopes;
+  size_t offset;   /* in struct ck_settings; of no meaning for HEADERS */
+  double low, top; /* of a number, both included */
+};
+
+#define AT(member) offsetof(struct ck_settings, member)
+#define A_DAY 86400.0
+#define ANY_COUNT 9007199254740992.0
+
+static const struct option options[] = {
+  { "api_key", TEXT, CK_FOR_CLIENT, AT(api_key), 0, 0 },
+  { "api_url", TEXT, CK_FOR_CLIENT, AT(api_url), 0, 0 },
+  { "timeout", SECONDS, CK_FOR_CLIENT | CK_FOR_CALL, AT(timeout), 0.001, A_DAY },
+  { "connect_timeout", SECONDS, CK_FOR_CLIENT, AT(connect_timeout), 0.001, A_DAY },
+  { "deadline", SECONDS, CK_FOR_CLIENT | CK_FOR_CALL, AT(deadline), 0.001, A_DAY },
+  { "max_attempts", COUNT, CK_FOR_CLIENT | CK_FOR_CALL, AT(max_attempts), 1, 100 },
+  { "max_response_bytes", COUNT, CK_FOR_CLIENT, AT(max_response_bytes), 1, ANY_COUNT },
+  { "max_evaluations", COUNT, CK_FOR_CLIENT | CK_FOR_CALL, AT(max_evaluations), 0, ANY_COUNT },
+  { "keep_null", BOOLEAN, CK_FOR_CLIENT, AT(keep_null), 0, 0 },
+  { "allow_http", BOOLEAN, CK_FOR_CLIENT, AT(allow_http), 0, 0 },
+  { "ca_file", TEXT, CK_FOR_CLIENT, AT(ca_file), 0, 0 },
+  { "ca_path", TEXT, CK_FOR_CLIENT, AT(ca_path), 0, 0 },
+  { "proxy", TEXT, CK_FOR_CLIENT, AT(proxy), 0, 0 },
+  { "user_agent", TEXT, CK_FOR_CLIENT, AT(user_agent), 0, 0 },
+  { "headers", HEADERS, CK_FOR_CLIENT | CK_FOR_CALL, 0, 0, 0 },
+  { "dry_run", BOOLEAN, CK_FOR_CALL, AT(dry_run), 0, 0 },
+};
+
+enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
+
+struct ck_settings ck_options_defaults(void) {
+  const char *url = getenv("CEKURA_API_URL");
+  return (struct ck_settings){
+    .timeout = 30,
+    .connect_timeout = 10,
+    .deadline = 120,
+    .max_attempts = 4,
+    .max_response_bytes = 64 * 1024 * 1024,
+    .max_evaluations = -1,
+    .api_key = getenv("CEKURA_API_KEY"),
+    .api_url = url != NULL ? url : "https://api.cekura.ai",
+  };
+}
+
+/* ---- one option, its value on the top of the stack ------------------------------------ */
+
+struct reader {
+  struct ck_settings *settings;
+  struct ck_problems *problems;
+  const struct option *option;
+  struct ck_path path;
+};
+
+static void *place(const struct reader *reader) {
+  return (char *)reader->settings + reader->option->offset;
+}
+
+static void refuse(struct reader *reader, const char *wanted) {
+  lua_State *L = reader->problems->L;
+  const char *got = ck_problems_describe(L, -1);
+  ck_problems_add(reader->problems, &reader->path, "must be %s, got %s", wanted, got);
+}
+
+static bool is_in_range(const struct reader *reader, lua_Number value) {
+  return value >= reader->option->low && value <= reader->option->top; /* false for NaN */
+}
+
+static void read_seconds(struct reader *reader) {
+  lua_State *L = reader->problems->L;
+  if (lua_type(L, -1) == LUA_TNUMBER && is_in_range(reader, lua_tonumber(L, -1)))
+    *(double *)place(reader) = lua_tonumber(L, -1);
+  else
+    refuse(reader, "a number of seconds from 0.001 to 86400");
+}
+
+static void read_count(struct reader *reader) {
+  lua_State *L = reader->problems->L;
+  int whole;
+  lua_Integer value = lua_tointegerx(L, -1, &whole);
+  if (lua_type(L, -1) == LUA_TNUMBER && whole && is_in_range(reader, (lua_Number)value)) {
+    *(lua_Integer *)place(reader) = value;
+    return;
+  }
+  const char *from = lua_pushfstring(L, "a whole number from %I", (LUAI_UACINT)reader->option->low);
+  if (reader->option->top < ANY_COUNT)
+    from = lua_pushfstring(L, "%s to %I", from, (LUAI_UACINT)reader->option->top);
+  lua_pushvalue(L, reader->option->top < ANY_COUNT ? -3 : -2); /* the value, to be described */
+  refuse(reader, from);
+}
+
+static void read_boolean(struct reader *reader) {
+  lua_State *L = reader->problems->L;
+  if (lua_isboolean(L, -1))
+    *(bool *)place(reader) = lua_toboolean(L, -1);
+  else
+    refuse(reader, "true or false");
+}
+
+static void read_text(struct reader *reader) {
+  lua_State *L = reader->problems->L;
+  size_t length;
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+  if (text == NULL)
+    ck_problems_add(reader->problems, &reader->path, "must be a string, got %s",
+                    luaL_typename(L, -1)); /* not its value: it may be the key */
+  else if (strlen(text) != length)
+    ck_problems_add(reader->problems, &reader->path, "must not contain a NUL byte");
+  else
+    *(const char **)place(reader) = text;
+}
+
+static void read_option(struct reader *reader) {
+  int top = lua_gettop(reader->problems->L);
+  switch (reader->option->type) {
+    case SECONDS: read_seconds(reader); break;
+    case COUNT: read_count(reader); break;
+    case BOOLEAN: read_boolean(reader); break;
+    case TEXT: read_text(reader); break;
+    case HEADERS: ck_request_headers_check(top, &reader->path, reader->problems); break;
+  }
+  lua_settop(reader->problems->L, top);
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+static const struct option *find(const char *name) {
+  for (int i = 0; i < OPTION_COUNT; i++)
+    if (strcmp(options[i].name, name) == 0) return &options[i];
+  return NULL;
+}
+
+static void add_unknown(struct reader *reader, enum ck_scope scope) {
+  struct ck_nearest nearest = { .word = reader->path.name };
+  for (int i = 0; i < OPTION_COUNT; i++)
+    if ((options[i].scopes & scope) != 0) ck_nearest_offer(&nearest, options[i].name);
+  if (nearest.known != NULL)
+    ck_problems_add(reader->problems, &reader->path, "unknown option, did you mean \"%s\"?",
+                    nearest.known);
+  else
+    ck_problems_add(reader->problems, &reader->path, "unknown option");
+}
+
+static void read_entry(struct reader *reader, enum ck_scope scope) {
+  reader->option = find(reader->path.name);
+  if (reader->option == NULL)
+    add_unknown(reader, scope);
+  else if ((reader->option->scopes & scope) == 0)
+    ck_problems_add(reader->problems, &reader->path, "is an option of %s",
+                    scope == CK_FOR_CALL ? "cekura.new, not of a single call"
+                                         : "a single call, not of cekura.new");
+  else
+    read_option(reader);
+}
+
+void ck_options_read(struct ck_settings *settings, int index, enum ck_scope scope,
+                     const struct ck_path *within, struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  struct reader reader = { .settings = settings, .problems = problems, .path.up = within };
+  if (!lua_istable(L, index)) return;
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    reader.path.name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
+    read_entry(&reader, scope);
+  }
+}

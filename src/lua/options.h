@@ -1,0 +1,36 @@
+/*
+** The options of a client and of a call: one row each, one function that reads them.
+*/
+#ifndef CK_OPTIONS_H
+#define CK_OPTIONS_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "problems.h"
+
+/* What the options amount to. Durations are in seconds. */
+struct ck_settings {
+  double timeout, connect_timeout, deadline;
+  lua_Integer max_attempts;
+  lua_Integer max_response_bytes;
+  lua_Integer max_evaluations; /* -1 = no limit */
+  bool keep_null, allow_http, dry_run;
+  /* Borrowed from the caller's table or the environment: copy before returning to Lua. */
+  const char *api_key, *api_url, *ca_file, *ca_path, *proxy, *user_agent;
+};
+
+enum ck_scope { CK_FOR_CLIENT = 1, CK_FOR_CALL = 2 };
+
+/* The defaults, and what the environment says. */
+struct ck_settings ck_options_defaults(void);
+
+/*
+** Reads the table at `index` over `settings`, if there is one there; what it does not name
+** stays as it is. Every option that is unknown, out of place or out of range is a problem
+** at the path `options.NAME`, or just NAME where `within` is NULL.
+*/
+void ck_options_read(struct ck_settings *settings, int index, enum ck_scope scope,
+                     const struct ck_path *within, struct ck_problems *problems);
+
+#endif

@@ -1,0 +1,109 @@
+#include "problems.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+enum { QUOTE_AT_MOST = 40, SAY_AT_MOST = 10 };
+
+struct ck_problems ck_problems_begin(lua_State *L, int slot) {
+  lua_pushnil(L);
+  lua_replace(L, slot);
+  return (struct ck_problems){ .L = L, .slot = slot };
+}
+
+static void push_path(lua_State *L, const struct ck_path *path) {
+  luaL_checkstack(L, 4, "path too deep");
+  if (path->up == NULL) {
+    lua_pushstring(L, path->name);
+    return;
+  }
+  push_path(L, path->up);
+  if (path->name != NULL)
+    lua_pushfstring(L, "%s.%s", lua_tostring(L, -1), path->name);
+  else
+    lua_pushfstring(L, "%s[%I]", lua_tostring(L, -1), (LUAI_UACINT)path->index);
+  lua_remove(L, -2);
+}
+
+void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, const char *format,
+                     ...) {
+  lua_State *L = problems->L;
+  luaL_checkstack(L, 8, "too many problems");
+  if (problems->count == 0) {
+    lua_newtable(L);
+    lua_replace(L, problems->slot);
+  }
+  push_path(L, path);
+  lua_rawseti(L, problems->slot, 2 * problems->count + 1);
+  va_list arguments;
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  lua_rawseti(L, problems->slot, 2 * problems->count + 2);
+  problems->count++;
+}
+
+static const char *quote(lua_State *L, int index) {
+  size_t length;
+  const char *text = lua_tolstring(L, index, &length);
+  lua_pushlstring(L, text, length < QUOTE_AT_MOST ? length : QUOTE_AT_MOST);
+  return lua_pushfstring(L, "\"%s\"%s", lua_tostring(L, -1), length > QUOTE_AT_MOST ? "…" : "");
+}
+
+const char *ck_problems_describe(lua_State *L, int index) {
+  switch (lua_type(L, index)) {
+    case LUA_TNUMBER: return luaL_tolstring(L, index, NULL);
+    case LUA_TSTRING: return quote(L, index);
+    case LUA_TLIGHTUSERDATA:
+      return lua_pushstring(L, lua_touserdata(L, index) == NULL ? "null" : "userdata");
+    default: return lua_pushstring(L, luaL_typename(L, index));
+  }
+}
+
+/* fields[path] gains the message: both are on the top of the stack, and leave it. */
+static void file(lua_State *L, int fields) {
+  lua_pushvalue(L, -2); /* path, message, path */
+  if (lua_rawget(L, fields) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L); /* path, message, list */
+    lua_pushvalue(L, -3);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, fields);
+  }
+  lua_insert(L, -2); /* path, list, message */
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 2);
+}
+
+/* Pushes the path and the message of a problem. */
+static void get(struct ck_problems *problems, int i) {
+  lua_rawgeti(problems->L, problems->slot, 2 * i + 1);
+  lua_rawgeti(problems->L, problems->slot, 2 * i + 2);
+}
+
+static void push_line(struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  lua_pushliteral(L, "");
+  for (int i = 0; i < problems->count && i < SAY_AT_MOST; i++) {
+    get(problems, i); /* line, path, message */
+    const char *line = lua_tostring(L, -3), *between = i > 0 ? "; " : "";
+    lua_pushfstring(L, "%s%s%s: %s", line, between, lua_tostring(L, -2), lua_tostring(L, -1));
+    lua_replace(L, -4);
+    lua_pop(L, 2);
+  }
+  if (problems->count <= SAY_AT_MOST) return;
+  lua_pushfstring(L, "%s; and %d more", lua_tostring(L, -1), problems->count - SAY_AT_MOST);
+  lua_remove(L, -2);
+}
+
+void ck_problems_push(struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  luaL_checkstack(L, 12, "too many problems");
+  lua_newtable(L);
+  int fields = lua_gettop(L);
+  for (int i = 0; i < problems->count; i++) {
+    get(problems, i);
+    file(L, fields);
+  }
+  push_line(problems);
+}

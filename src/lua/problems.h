@@ -1,0 +1,36 @@
+/*
+** Collects all that is wrong with a caller's table, so that it can be said at once.
+*/
+#ifndef CK_PROBLEMS_H
+#define CK_PROBLEMS_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+/* Where in the caller's tables a value stands: expected_value.a[3]. */
+struct ck_path {
+  const struct ck_path *up; /* NULL at the outermost */
+  const char *name;         /* NULL for an item of a list */
+  lua_Integer index;
+};
+
+struct ck_problems {
+  lua_State *L;
+  int slot; /* of the stack: nil, then a list of path, message, path, message … */
+  int count;
+};
+
+/* Takes the stack slot that will hold them; it is set to nil. */
+struct ck_problems ck_problems_begin(lua_State *L, int slot);
+
+/* Adds one; the format is lua_pushfstring's. */
+void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, const char *format,
+                     ...);
+
+/* Pushes a word for the value, short enough for a message: a number, "text", or its type. */
+const char *ck_problems_describe(lua_State *L, int index);
+
+/* Pushes { path = { message, … } } and then all of it as one line of text. */
+void ck_problems_push(struct ck_problems *problems);
+
+#endif

@@ -1,0 +1,117 @@
+#include "request_headers.h"
+
+#include <lauxlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const fixed[][2] = {
+  { "Content-Type", "application/json" },
+  { "Accept", "application/json" },
+};
+
+enum { FIXED_COUNT = sizeof(fixed) / sizeof(fixed[0]) };
+
+/* Set by the client or by libcurl; a second one would contradict it, or frame the body anew. */
+static const char *const reserved[] = {
+  "X-CEKURA-API-KEY", "Content-Type",      "Accept", "User-Agent", "Content-Length", "Host",
+  "Connection",       "Transfer-Encoding", "Expect", "TE",         "Upgrade",        "Trailer",
+  "Accept-Encoding",
+};
+
+static bool is_reserved(const char *name) {
+  for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+    if (strcasecmp(reserved[i], name) == 0) return true;
+  return false;
+}
+
+/* Whether C sees all of the string at `index`. */
+static bool has_no_nul(lua_State *L, int index) {
+  return strlen(lua_tostring(L, index)) == lua_rawlen(L, index);
+}
+
+/* The name is at -2, the value at -1; the path ends with the name. */
+static void check_entry(const struct ck_path *path, struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  if (!ck_headers_is_name(path->name) || !has_no_nul(L, -2))
+    ck_problems_add(problems, path, "is not a header name");
+  else if (is_reserved(path->name))
+    ck_problems_add(problems, path, "is set by the client itself");
+  else if (lua_type(L, -1) != LUA_TSTRING)
+    ck_problems_add(problems, path, "must be a string, got %s", luaL_typename(L, -1));
+  else if (!ck_headers_is_value(lua_tostring(L, -1)) || !has_no_nul(L, -1))
+    ck_problems_add(problems, path, "must not contain line breaks or other control characters");
+}
+
+void ck_request_headers_check(int index, const struct ck_path *path,
+                              struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  if (!lua_istable(L, index)) {
+    ck_problems_add(problems, path, "must be a table of name = value, got %s",
+                    luaL_typename(L, index));
+    return;
+  }
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    struct ck_path inner = { .up = path, .index = 1 };
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      inner.name = lua_tostring(L, -2);
+      check_entry(&inner, problems);
+    } else {
+      ck_problems_add(problems, path, "must be a table of name = value, got a list");
+    }
+  }
+}
+
+/* Whether the table at `index` (or nil) names the header, in any case of letters. */
+static bool names(lua_State *L, int index, const char *name) {
+  if (!lua_istable(L, index)) return false;
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    if (strcasecmp(lua_tostring(L, -2), name) != 0) continue;
+    lua_pop(L, 2);
+    return true;
+  }
+  return false;
+}
+
+/* Appends the table's entries but for those that the table at `unless` names too. */
+static bool add_table(lua_State *L, struct ck_headers *headers, int index, int unless) {
+  bool ok = true;
+  if (!lua_istable(L, index)) return true;
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    const char *name = lua_tostring(L, -2);
+    if (unless == 0 || !names(L, unless, name))
+      ok = ck_headers_add(headers, name, lua_tostring(L, -1)) && ok;
+  }
+  return ok;
+}
+
+bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const char *key,
+                              int client, int call) {
+  luaL_checkstack(L, 6, "headers");
+  bool ok = ck_headers_add(headers, "X-CEKURA-API-KEY", key);
+  for (int i = 0; i < FIXED_COUNT; i++)
+    ok = ok && ck_headers_add(headers, fixed[i][0], fixed[i][1]);
+  ok = ok && ck_headers_leave_out(headers, "Expect"); /* it would cost a round trip */
+  return ok && add_table(L, headers, client, call) && add_table(L, headers, call, 0);
+}
+
+static void copy_table(lua_State *L, int from, int unless, int to) {
+  if (!lua_istable(L, from)) return;
+  for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
+    if (unless != 0 && names(L, unless, lua_tostring(L, -2))) continue;
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, to);
+  }
+}
+
+void ck_request_headers_push(lua_State *L, int client, int call) {
+  luaL_checkstack(L, 8, "headers");
+  lua_newtable(L);
+  int table = lua_gettop(L);
+  for (int i = 0; i < FIXED_COUNT; i++) {
+    lua_pushstring(L, fixed[i][1]);
+    lua_setfield(L, table, fixed[i][0]);
+  }
+  copy_table(L, client, call, table);
+  copy_table(L, call, 0, table);
+}

@@ -1,0 +1,28 @@
+/*
+** The key, and keeping it out of everything that Lua sees.
+*/
+#ifndef CK_SECRET_H
+#define CK_SECRET_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ck_secret {
+  char *text; /* owned */
+  size_t length;
+};
+
+/* False: out of memory. */
+bool ck_secret_set(struct ck_secret *secret, const char *text);
+
+/* Overwrites it before the memory goes back. */
+void ck_secret_wipe(struct ck_secret *secret);
+
+/* Whether the key stands anywhere in the bytes. */
+bool ck_secret_is_in(const struct ck_secret *secret, const char *text, size_t length);
+
+/* Pushes the bytes as a string, with "[redacted]" wherever the key stood. */
+void ck_secret_push(lua_State *L, const struct ck_secret *secret, const char *text, size_t length);
+
+#endif
