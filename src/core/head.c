@@ -43,13 +43,18 @@ int ck_head_status(const char *line, size_t length) {
   return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;
 }
 
-bool ck_head_is_delimited(const char *head, size_t length) {
-  struct ck_header unused;
-  if (length > 5 && memcmp(head, "HTTP/1", 6) != 0) return true;
-  int status = ck_head_status(head, length);
-  return status == 204 || status == 304 ||
-         ck_head_find(head, length, "content-length", &unused) ||
-         ck_head_find(head, length, "transfer-encoding", &unused);
+static bool begins_with(const char *line, size_t length, const char *name) {
+  size_t name_length = strlen(name);
+  return length > name_length && strncasecmp(line, name, name_length) == 0;
+}
+
+bool ck_head_delimits(const char *line, size_t length) {
+  if (length == 0) return false;
+  int status = ck_head_status(line, length);
+  if (status != 0) return line[5] != '1' || status == 204 || status == 304;
+  if (strchr("cCtT", line[0]) == NULL) return false; /* most lines, and this is asked of all */
+  return begins_with(line, length, "content-length:") ||
+         begins_with(line, length, "transfer-encoding:");
 }
 
 /* The byte after the string that begins at `at`, NULL if it does not end. */

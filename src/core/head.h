@@ -23,10 +23,11 @@ bool ck_head_find(const char *head, size_t length, const char *name, struct ck_h
 int ck_head_status(const char *line, size_t length);
 
 /*
-** Whether HTTP tells where this answer's body ends: by a length, by chunks or by frames.
-** Otherwise it ends with the connection, and a cut one looks like a whole one.
+** Whether this line of a head tells where the body ends: by a length, by chunks, by frames
+** (HTTP/2 and later) or because there is none. Where no line does, the body ends with the
+** connection, and one that was cut off looks like a whole one.
 */
-bool ck_head_is_delimited(const char *head, size_t length);
+bool ck_head_delimits(const char *line, size_t length);
 
 /* Whether these bytes can be all of a JSON document: every bracket and string is closed. */
 bool ck_head_is_closed_json(const char *body, size_t length);

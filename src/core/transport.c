@@ -26,10 +26,12 @@ struct ck_transfer_slot {
   struct ck_transfer *transfer;
   struct ck_transfer_slot *previous, *next; /* in the transport's list */
   CURL *easy;
-  CURLU *url; /* the transport's, with this request's path and query */
-  double started;
+  double started, deadline;     /* on ck_clock_now's clock */
+  struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
+  const void *set_headers;
   bool active;         /* in the multi handle */
   bool head_complete;  /* the blank line has come */
+  bool delimited;      /* the head tells where the body ends */
   bool resend_refused; /* libcurl wanted to send the request once more on its own */
   bool failed_memory;
   char error[CURL_ERROR_SIZE];
@@ -38,11 +40,12 @@ struct ck_transfer_slot {
 struct ck_transport {
   CURLM *multi;
   CURL *template; /* every transfer's easy handle is a duplicate of it */
-  CURLU *url;
+  CURLU *url; /* parsed once; what a request asks for is set as CURLOPT_REQUEST_TARGET */
   char *path; /* of the URL, without a slash at the end */
   struct ck_headers headers;
   struct ck_transfer_slot *slots;
-  double timer; /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  double timer;    /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  double deadline; /* no transfer's deadline is before this; 0 = none has one */
   int poller;
   pid_t owner;
 };
@@ -101,9 +104,10 @@ static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   if (status != 0) {
     answer->attempt.status = status;
     answer->head.length = 0;
-    slot->head_complete = false;
+    slot->head_complete = slot->delimited = false;
   }
   if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
+  slot->delimited = slot->delimited || ck_head_delimits(line, length);
   return ck_buffer_add(&answer->head, line, length) ? length : 0;
 }
 
@@ -122,8 +126,7 @@ static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
 static bool is_whole(const struct ck_transfer_slot *slot) {
   const struct ck_answer *answer = &slot->transfer->answer;
   if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
-  return ck_head_is_delimited(answer->head.data, answer->head.length) ||
-         ck_head_is_closed_json(answer->body.data, answer->body.length);
+  return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
 }
 
 static const char *reason(const struct ck_transfer_slot *slot) {
@@ -172,16 +175,32 @@ static void collect(struct ck_transport *transport) {
 
 /* ---- the transport ------------------------------------------------------------------- */
 
-static double time_to_timer(const struct ck_transport *transport, double wait) {
-  if (transport->timer == 0) return wait;
-  double left = transport->timer - ck_clock_now();
-  return left < wait ? left : wait;
+/* How long to wait for a socket: until the first of `wait`, libcurl's timer, a deadline. */
+static double time_to_wait(const struct ck_transport *transport, double wait) {
+  double now = ck_clock_now(), timer = transport->timer, deadline = transport->deadline;
+  if (timer != 0 && timer - now < wait) wait = timer - now;
+  if (deadline != 0 && deadline - now < wait) wait = deadline - now;
+  return wait;
 }
 
-static void act_on_timer(struct ck_transport *transport) {
-  if (transport->timer == 0 || transport->timer > ck_clock_now()) return;
+static void act_on_timer(struct ck_transport *transport, double now) {
+  if (transport->timer == 0 || transport->timer > now) return;
   transport->timer = 0; /* libcurl sets it anew while it acts */
   act(transport, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void keep_first(double *first, double time) {
+  if (*first == 0 || time < *first) *first = time;
+}
+
+/* Ends what is over time. Ours, not libcurl's: its own timers cost 1,200 instructions a call. */
+static void act_on_deadlines(struct ck_transport *transport, double now) {
+  if (transport->deadline == 0 || transport->deadline > now) return;
+  transport->deadline = 0;
+  for (struct ck_transfer_slot *slot = transport->slots; slot != NULL; slot = slot->next) {
+    if (slot->active && slot->deadline <= now) finish(slot, CURLE_OPERATION_TIMEDOUT);
+    if (slot->active) keep_first(&transport->deadline, slot->deadline);
+  }
 }
 
 static void act_on_event(struct ck_transport *transport, const struct ck_poller_event *event) {
@@ -192,12 +211,17 @@ static void act_on_event(struct ck_transport *transport, const struct ck_poller_
 
 void ck_transport_step(struct ck_transport *transport, double wait) {
   struct ck_poller_event events[EVENTS_AT_ONCE];
-  int ms = ck_clock_ms(time_to_timer(transport, wait));
+  int ms = ck_clock_ms(time_to_wait(transport, wait));
   int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ms);
   for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
-  act_on_timer(transport);
+  double now = ck_clock_now();
+  act_on_timer(transport, now);
   collect(transport);
+  act_on_deadlines(transport, now);
 }
+
+/* A timer that libcurl sets to zero is due at once, also by a clock that was read before. */
+static const double MOMENT = 0.001;
 
 #define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
@@ -219,7 +243,6 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
          SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
          SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
          SET(easy, CURLOPT_PREREQFUNCTION, on_sending) &&
-         set_optional(easy, CURLOPT_USERAGENT, options->user_agent) &&
          set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
          set_optional(easy, CURLOPT_CAPATH, options->ca_path) &&
          set_optional(easy, CURLOPT_PROXY, options->proxy);
@@ -290,7 +313,6 @@ static void free_slot(struct ck_transfer_slot *slot, bool inherited) {
   slot->transfer->slot = NULL;
   slot->transfer->done = true;
   if (!inherited) curl_easy_cleanup(slot->easy);
-  curl_url_cleanup(slot->url);
   free(slot);
 }
 
@@ -330,7 +352,7 @@ bool ck_transport_url(struct ck_transport *transport, const struct ck_request *r
 
 static bool set_slot(struct ck_transfer_slot *slot) {
   CURL *easy = slot->easy;
-  return SET(easy, CURLOPT_CURLU, slot->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
+  return SET(easy, CURLOPT_CURLU, slot->transport->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
          SET(easy, CURLOPT_ERRORBUFFER, slot->error) && SET(easy, CURLOPT_WRITEDATA, slot) &&
          SET(easy, CURLOPT_HEADERDATA, slot) && SET(easy, CURLOPT_PREREQDATA, slot);
 }
@@ -344,9 +366,8 @@ bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transpo
   transport->slots = slot;
   transfer->slot = slot;
   slot->easy = curl_easy_duphandle(transport->template);
-  slot->url = curl_url_dup(transport->url);
   ck_transfer_reset(transfer);
-  if (slot->easy != NULL && slot->url != NULL && set_slot(slot)) return true;
+  if (slot->easy != NULL && set_slot(slot)) return true;
   free_slot(slot, false);
   return false;
 }
@@ -365,37 +386,59 @@ void ck_transfer_reset(struct ck_transfer *transfer) {
   transfer->done = true;
 }
 
-static bool set_url_of(struct ck_transfer_slot *slot, struct ck_request *request) {
-  struct ck_buffer *path = &request->path, *query = &request->query;
-  if (!ck_buffer_terminate(query) || !ck_buffer_terminate(path)) return false;
-  const char *asked = query->length > 0 ? query->data : NULL;
-  return curl_url_set(slot->url, CURLUPART_PATH, path->data, 0) == CURLUE_OK &&
-         curl_url_set(slot->url, CURLUPART_QUERY, asked, 0) == CURLUE_OK;
+/* The path, and the query behind it. */
+static bool set_target(CURL *easy, struct ck_request *request) {
+  struct ck_buffer *path = &request->path;
+  if (request->query.length > 0) {
+    ck_buffer_add_char(path, '?');
+    ck_buffer_add(path, request->query.data, request->query.length);
+  }
+  return ck_buffer_terminate(path) && SET(easy, CURLOPT_REQUEST_TARGET, path->data);
 }
 
-static bool set_method(CURL *easy, const struct ck_request *request) {
+static bool set_method(CURL *easy, const struct ck_request_options *request) {
   const char *own = request->has_body ? "POST" : "GET"; /* what libcurl would say by itself */
   const char *method = strcmp(request->method, own) == 0 ? NULL : request->method;
-  if (!SET(easy, CURLOPT_CUSTOMREQUEST, method)) return false;
-  if (!request->has_body) return SET(easy, CURLOPT_HTTPGET, 1L);
-  return SET(easy, CURLOPT_POST, 1L) && SET(easy, CURLOPT_POSTFIELDS, request->body.data) &&
-         SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+  return SET(easy, CURLOPT_CUSTOMREQUEST, method) &&
+         (request->has_body ? SET(easy, CURLOPT_POST, 1L) : SET(easy, CURLOPT_HTTPGET, 1L));
 }
 
-static bool set_limits(CURL *easy, const struct ck_request *request) {
-  return SET(easy, CURLOPT_TIMEOUT_MS, (long)ck_clock_ms(request->timeout)) &&
-         SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(request->connect_timeout)) &&
-         SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) &&
-         SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL);
+static bool set_body(CURL *easy, struct ck_request *request) {
+  if (!request->options.has_body) return true;
+  return ck_buffer_terminate(&request->body) &&
+         SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length) &&
+         SET(easy, CURLOPT_POSTFIELDS, request->body.data);
+}
+
+static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *request) {
+  const struct ck_headers *own = &request->headers;
+  void *headers = own->list != NULL ? own->list : slot->transport->headers.list;
+  if (slot->set_headers == headers && own->list == NULL) return true;
+  slot->set_headers = headers;
+  return SET(slot->easy, CURLOPT_HTTPHEADER, headers);
+}
+
+/* What seldom differs from one request of a client to the next is only set when it does. */
+static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_options *request) {
+  struct ck_request_options *set = &slot->set;
+  CURL *easy = slot->easy;
+  bool ok = true;
+  if (set->method != request->method || set->has_body != request->has_body)
+    ok = set_method(easy, request) && ok;
+  if (set->fresh_connection != request->fresh_connection)
+    ok = SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) && ok;
+  if (set->compressed != request->compressed)
+    ok = SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL) && ok;
+  if (set->connect_timeout != request->connect_timeout)
+    ok = SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(request->connect_timeout)) && ok;
+  *set = ok ? *request : (struct ck_request_options){ 0 };
+  return ok;
 }
 
 static bool prepare(struct ck_transfer_slot *slot) {
   struct ck_request *request = &slot->transfer->request;
-  struct ck_headers *own = &request->headers;
-  void *headers = own->list != NULL ? own->list : slot->transport->headers.list;
-  return ck_buffer_terminate(&request->body) && set_url_of(slot, request) &&
-         set_method(slot->easy, request) && set_limits(slot->easy, request) &&
-         SET(slot->easy, CURLOPT_HTTPHEADER, headers);
+  return set_target(slot->easy, request) && set_headers(slot, request) &&
+         set_options(slot, &request->options) && set_body(slot->easy, request);
 }
 
 static void clear_answer(struct ck_transfer_slot *slot) {
@@ -404,9 +447,10 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   answer->body.limit = slot->transfer->request.max_response_bytes;
   ck_buffer_reset(&answer->head);
   ck_buffer_reset(&answer->body);
-  slot->head_complete = slot->resend_refused = slot->failed_memory = false;
+  slot->head_complete = slot->delimited = slot->resend_refused = slot->failed_memory = false;
   slot->error[0] = '\0';
   slot->started = ck_clock_now();
+  slot->deadline = slot->started + slot->transfer->request.timeout;
   slot->transfer->done = false;
 }
 
@@ -420,8 +464,8 @@ void ck_transfer_start(struct ck_transfer *transfer) {
   slot->active = true; /* before libcurl sees it, so that every way out takes it back */
   if (curl_multi_add_handle(slot->transport->multi, slot->easy) != CURLM_OK)
     finish(slot, CURLE_FAILED_INIT);
-  else
-    act_on_timer(slot->transport);
+  keep_first(&slot->transport->deadline, slot->deadline);
+  act_on_timer(slot->transport, slot->started + MOMENT);
 }
 
 void ck_transfer_cancel(struct ck_transfer *transfer) {

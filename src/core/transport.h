@@ -24,24 +24,28 @@ struct ck_transport;
 /* All strings are copied. NULL leaves a choice to libcurl. */
 struct ck_transport_options {
   const char *url; /* has passed ck_url_problem */
-  const char *user_agent;
   const char *ca_file;
   const char *ca_path;
   const char *proxy;
 };
 
-struct ck_request {
-  const char *method;     /* a literal */
-  struct ck_buffer path;  /* begins with api_url's own path: append to it */
-  struct ck_buffer query; /* without the question mark; empty = none */
-  struct ck_buffer body;  /* JSON; sent if has_body */
+/* What seldom differs from one request of a client to the next. */
+struct ck_request_options {
+  const char *method; /* a literal */
   bool has_body;
-  bool fresh_connection;      /* do not take one that the server may have closed */
-  bool compressed;            /* say that a compressed answer is welcome */
-  struct ck_headers headers;  /* owned, for this request; none = the transport's */
-  double timeout;             /* seconds, from start to the end of the answer */
-  double connect_timeout;     /* seconds, to a ready connection */
-  size_t max_response_bytes;  /* of the body, after decompression */
+  bool fresh_connection;  /* do not take one that the server may have closed */
+  bool compressed;        /* say that a compressed answer is welcome */
+  double connect_timeout; /* seconds, to a ready connection */
+};
+
+struct ck_request {
+  struct ck_request_options options;
+  struct ck_buffer path;     /* begins with api_url's own path: append to it */
+  struct ck_buffer query;    /* without the question mark; empty = none */
+  struct ck_buffer body;     /* JSON; sent if has_body */
+  struct ck_headers headers; /* owned, for this request; none = the transport's */
+  double timeout;            /* seconds, from the start to the end of the answer */
+  size_t max_response_bytes; /* of the body, after decompression */
 };
 
 struct ck_answer {

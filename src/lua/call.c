@@ -1,17 +1,15 @@
 #include "call.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <string.h>
 
-#include "../core/clock.h"
 #include "../core/contract.h"
-#include "../core/head.h"
 #include "check.h"
 #include "client.h"
 #include "decode.h"
 #include "error.h"
 #include "request_headers.h"
+#include "response.h"
 
 /* Stack of a running call. */
 enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
@@ -117,47 +115,6 @@ static int fail_unreadable(lua_State *L, struct call *call) {
   return fail_with_answer(L, call, (struct ck_outcome){ CK_RESPONSE, CK_YES });
 }
 
-static void push_lower(lua_State *L, const char *text, size_t length) {
-  luaL_Buffer lower;
-  char *to = luaL_buffinitsize(L, &lower, length);
-  for (size_t i = 0; i < length; i++) to[i] = (char)tolower((unsigned char)text[i]);
-  luaL_pushresultsize(&lower, length);
-}
-
-/* table, name, value → table; a header that comes again is joined, as HTTP has it */
-static void set_header(lua_State *L) {
-  lua_pushvalue(L, -2);
-  if (lua_rawget(L, -4) == LUA_TSTRING) {
-    lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, -2));
-    lua_replace(L, -3);
-  }
-  lua_pop(L, 1);
-  lua_rawset(L, -3);
-}
-
-static void push_headers(lua_State *L, const struct call *call) {
-  const struct ck_buffer *head = &call->transfer.answer.head;
-  struct ck_header header;
-  lua_createtable(L, 0, 8);
-  for (size_t at = 0; ck_head_next(head->data, head->length, &at, &header);) {
-    push_lower(L, header.name, header.name_length);
-    ck_secret_push(L, &call->client->key, header.value, header.value_length);
-    set_header(L);
-  }
-}
-
-static void push_response(lua_State *L, const struct call *call) {
-  lua_createtable(L, 0, 4);
-  lua_pushinteger(L, call->transfer.answer.attempt.status);
-  lua_setfield(L, -2, "status");
-  lua_pushinteger(L, call->attempts);
-  lua_setfield(L, -2, "attempts");
-  lua_pushnumber(L, call->transfer.answer.elapsed);
-  lua_setfield(L, -2, "elapsed");
-  push_headers(L, call);
-  lua_setfield(L, -2, "headers");
-}
-
 static void push_evaluations(lua_State *L, const struct call *call) {
   if (call->evaluations >= 0)
     lua_pushinteger(L, call->evaluations);
@@ -168,16 +125,16 @@ static void push_evaluations(lua_State *L, const struct call *call) {
 static int dry_run(lua_State *L, struct call *call) {
   const struct ck_request *request = &call->transfer.request;
   lua_createtable(L, 0, 5);
-  lua_pushstring(L, request->method);
+  lua_pushstring(L, request->options.method);
   lua_setfield(L, -2, "method");
   push_url(L, call);
   lua_setfield(L, -2, "url");
   lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
-  int client_headers = lua_gettop(L);
-  if (lua_istable(L, OPTIONS)) lua_getfield(L, OPTIONS, "headers"); else lua_pushnil(L);
-  ck_request_headers_push(L, client_headers, client_headers + 1);
-  lua_setfield(L, client_headers - 1, "headers");
-  lua_settop(L, client_headers - 1);
+  int client = lua_gettop(L);
+  bool own = lua_istable(L, OPTIONS) && lua_getfield(L, OPTIONS, "headers") == LUA_TTABLE;
+  ck_request_headers_push(L, client, own ? client + 1 : 0);
+  lua_setfield(L, client - 1, "headers");
+  lua_settop(L, client - 1);
   ck_secret_push(L, &call->client->key, request->body.data, request->body.length);
   lua_setfield(L, -2, "body");
   push_evaluations(L, call);
@@ -203,10 +160,10 @@ static void write_limits(struct call *call) {
   const struct ck_settings *settings = &call->settings;
   bool hurry = settings->deadline < settings->timeout;
   request->timeout = hurry ? settings->deadline : settings->timeout;
-  request->connect_timeout = settings->connect_timeout;
   request->max_response_bytes = (size_t)settings->max_response_bytes;
-  request->fresh_connection = call->endpoint->spends_credits;
-  request->compressed = call->endpoint->large_answer;
+  request->options.connect_timeout = settings->connect_timeout;
+  request->options.fresh_connection = call->endpoint->spends_credits;
+  request->options.compressed = call->endpoint->large_answer;
 }
 
 /* Writes the whole request. False: there are problems, and it must not be sent. */
@@ -264,7 +221,7 @@ static int read(lua_State *L, struct call *call) {
   else if (!ck_decode(L, answer->body.data, answer->body.length, call->settings.keep_null,
                       &call->client->key))
     return fail_unreadable(L, call);
-  push_response(L, call);
+  ck_response_push(L, answer, call->attempts, &call->client->key);
   give_back(L);
   return 2;
 }

@@ -312,7 +312,7 @@ lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_re
   check_one_of(&walk);
   check_unknown(&walk);
   write_path(&walk);
-  request->method = endpoint->method;
-  request->has_body = strcmp(endpoint->method, "GET") != 0;
+  request->options.method = endpoint->method;
+  request->options.has_body = strcmp(endpoint->method, "GET") != 0;
   return walk.evaluations;
 }

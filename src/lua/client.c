@@ -134,23 +134,34 @@ static void check(const struct ck_settings *settings, struct ck_problems *proble
     ck_problems_add(problems, &agent, "must not contain line breaks or other control characters");
 }
 
+static void set_user_agent(lua_State *L, const struct ck_settings *settings) {
+  if (settings->user_agent != NULL)
+    lua_pushstring(L, settings->user_agent);
+  else
+    lua_pushfstring(L, "cekura-lua/%s %s", CK_VERSION, ck_transport_version());
+  lua_setfield(L, -2, "User-Agent");
+}
+
 /* A copy, so that a later change of the caller's table changes nothing. */
-static void keep_headers(lua_State *L, int options, int client) {
-  if (!lua_istable(L, options) || lua_getfield(L, options, "headers") != LUA_TTABLE) return;
-  int from = lua_gettop(L);
+static void keep_headers(lua_State *L, const struct ck_settings *settings, int options,
+                         int client) {
   lua_newtable(L);
-  for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
-    lua_pushvalue(L, -2);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, from + 1);
+  int to = lua_gettop(L);
+  set_user_agent(L, settings);
+  if (lua_istable(L, options) && lua_getfield(L, options, "headers") == LUA_TTABLE) {
+    for (lua_pushnil(L); lua_next(L, to + 1); lua_pop(L, 1)) {
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, to);
+    }
   }
+  lua_settop(L, to);
   lua_setiuservalue(L, client, CK_CLIENT_HEADERS);
 }
 
-static const char *user_agent(lua_State *L, const struct ck_settings *settings) {
-  if (settings->user_agent != NULL) return settings->user_agent;
-  return lua_pushfstring(L, "cekura-lua/%s (%s; %s)", CK_VERSION, LUA_VERSION,
-                         ck_transport_version());
+static int push_headers(lua_State *L, int client) {
+  lua_getiuservalue(L, client, CK_CLIENT_HEADERS);
+  return lua_gettop(L);
 }
 
 /* NULL, or what went wrong. The client owns at every moment what it has got so far. */
@@ -158,17 +169,14 @@ static const char *open(lua_State *L, struct ck_client *client, int index) {
   struct ck_settings *settings = &client->settings;
   const char *problem;
   struct ck_transport_options options = { .url = settings->api_url,
-                                          .user_agent = user_agent(L, settings),
                                           .ca_file = settings->ca_file,
                                           .ca_path = settings->ca_path,
                                           .proxy = settings->proxy };
   client->transport = ck_transport_open(&options, &problem);
   if (client->transport == NULL) return problem;
   if (!ck_secret_set(&client->key, settings->api_key)) return "out of memory";
-  lua_getiuservalue(L, index, CK_CLIENT_HEADERS);
-  lua_pushnil(L);
   if (!ck_request_headers_write(L, ck_transport_headers(client->transport), client->key.text,
-                                lua_gettop(L) - 1, lua_gettop(L)))
+                                push_headers(L, index), 0))
     return "out of memory";
   settings->api_key = settings->api_url = settings->ca_file = NULL;
   settings->ca_path = settings->proxy = settings->user_agent = NULL;
@@ -197,7 +205,7 @@ int ck_client_new(lua_State *L) {
     ck_error_push_problems(&problems, CK_CONFIG);
     return 2;
   }
-  keep_headers(L, OPTIONS, CLIENT);
+  keep_headers(L, &client->settings, OPTIONS, CLIENT);
   const char *problem = open(L, client, CLIENT);
   if (problem != NULL) {
     lua_pushstring(L, problem);

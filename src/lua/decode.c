@@ -9,7 +9,7 @@
 /* Place in the registry: cjson.decode of our own instance. */
 static const char decode_key;
 
-#define EXACT_UP_TO 9007199254740992.0 /* 2^53: above it, a float may not be what was sent */
+#define EXACT_BELOW 9007199254740992.0 /* 2^53: from there on, a float may not be what was sent */
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
@@ -53,7 +53,7 @@ static void replace(lua_State *L) {
 /* lua-cjson 2.1.0 reads every number as a float. */
 static void tidy_number(lua_State *L) {
   lua_Number value = lua_tonumber(L, -1);
-  if (lua_isinteger(L, -1) || value != floor(value) || fabs(value) > EXACT_UP_TO) return;
+  if (lua_isinteger(L, -1) || value != floor(value) || fabs(value) >= EXACT_BELOW) return;
   lua_pushinteger(L, (lua_Integer)value);
   replace(L);
 }

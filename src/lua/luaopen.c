@@ -8,6 +8,7 @@
 #include "endpoints.h"
 #include "error.h"
 #include "json.h"
+#include "response.h"
 #include "version.h"
 
 __attribute__((visibility("default"))) int luaopen_cekura_core(lua_State *L);
@@ -40,6 +41,7 @@ int luaopen_cekura_core(lua_State *L) {
   ck_json_open(L);
   ck_decode_open(L);
   ck_error_open(L);
+  ck_response_open(L);
   ck_call_open(L);
   ck_client_open(L);
   luaL_newlib(L, functions);

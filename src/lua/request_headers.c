@@ -61,9 +61,8 @@ void ck_request_headers_check(int index, const struct ck_path *path,
   }
 }
 
-/* Whether the table at `index` (or nil) names the header, in any case of letters. */
+/* Whether the table at `index` names the header, in any case of letters. */
 static bool names(lua_State *L, int index, const char *name) {
-  if (!lua_istable(L, index)) return false;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (strcasecmp(lua_tostring(L, -2), name) != 0) continue;
     lua_pop(L, 2);
@@ -72,10 +71,10 @@ static bool names(lua_State *L, int index, const char *name) {
   return false;
 }
 
-/* Appends the table's entries but for those that the table at `unless` names too. */
+/* Appends the table's entries but for those that the table at `unless` names too. 0 = none. */
 static bool add_table(lua_State *L, struct ck_headers *headers, int index, int unless) {
   bool ok = true;
-  if (!lua_istable(L, index)) return true;
+  if (index == 0) return true;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     const char *name = lua_tostring(L, -2);
     if (unless == 0 || !names(L, unless, name))
@@ -90,12 +89,11 @@ bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const ch
   bool ok = ck_headers_add(headers, "X-CEKURA-API-KEY", key);
   for (int i = 0; i < FIXED_COUNT; i++)
     ok = ok && ck_headers_add(headers, fixed[i][0], fixed[i][1]);
-  ok = ok && ck_headers_leave_out(headers, "Expect"); /* it would cost a round trip */
   return ok && add_table(L, headers, client, call) && add_table(L, headers, call, 0);
 }
 
 static void copy_table(lua_State *L, int from, int unless, int to) {
-  if (!lua_istable(L, from)) return;
+  if (from == 0) return;
   for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
     if (unless != 0 && names(L, unless, lua_tostring(L, -2))) continue;
     lua_pushvalue(L, -2);

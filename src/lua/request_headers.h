@@ -16,14 +16,14 @@ void ck_request_headers_check(int index, const struct ck_path *path,
 
 /*
 ** Writes all headers: the key, the fixed ones, those of the table at `client` and those of
-** the table at `call`, which win over the client's; either may be nil. The tables have been
-** checked. Raises, or returns false, when there is no memory; `headers` is owned by the
+** the table at `call` (0 = none), which win over the client's. The tables have been checked.
+** Raises, or returns false, when there is no memory; `headers` is owned by the
 ** caller either way.
 */
 bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const char *key,
                               int client, int call);
 
-/* Pushes a table of the same headers, but for the key. */
+/* Pushes a table of the same headers, but for the key; `call` may be 0. */
 void ck_request_headers_push(lua_State *L, int client, int call);
 
 #endif

@@ -1,0 +1,9 @@
+-- votes.lua URL KEY COUNT: the client's side of the comparison, called as a script would.
+local cekura = require "cekura"
+local client = assert(cekura.new { api_url = arg[1], api_key = arg[2] })
+for _ = 1, tonumber(arg[3]) do
+  assert(client.runs:mark_metric_vote {
+    run_id = 5544, metric_id = 55, thumbs_up = false, expected_value = 2,
+    feedback = "Agent missed the reschedule step",
+  })
+end

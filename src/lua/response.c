@@ -1,0 +1,98 @@
+#include "response.h"
+
+#include <ctype.h>
+#include <lauxlib.h>
+#include <string.h>
+
+#include "../core/head.h"
+
+/* Place in the registry: the metatable. */
+static const char metatable_key;
+
+enum { HEAD = 1 }; /* where the head waits, as it arrived, until `headers` is asked for */
+
+/* ---- headers ------------------------------------------------------------------------------- */
+
+static void push_lower(lua_State *L, const char *text, size_t length) {
+  luaL_Buffer lower;
+  char *to = luaL_buffinitsize(L, &lower, length);
+  for (size_t i = 0; i < length; i++) to[i] = (char)tolower((unsigned char)text[i]);
+  luaL_pushresultsize(&lower, length);
+}
+
+/* headers, name, value → headers; one that comes again is joined to the first, as HTTP has it */
+static void set_header(lua_State *L) {
+  lua_pushvalue(L, -2);
+  if (lua_rawget(L, -4) == LUA_TSTRING) {
+    lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, -2));
+    lua_replace(L, -3); /* headers, name, both, earlier */
+  }
+  lua_pop(L, 1);
+  lua_rawset(L, -3);
+}
+
+static void push_headers(lua_State *L, const char *head, size_t length) {
+  struct ck_header header;
+  lua_newtable(L);
+  for (size_t at = 0; ck_head_next(head, length, &at, &header);) {
+    push_lower(L, header.name, header.name_length);
+    lua_pushlstring(L, header.value, header.value_length);
+    set_header(L);
+  }
+}
+
+/* From then on the response is a table like any other. */
+static void read_head(lua_State *L, int response) {
+  size_t length;
+  if (lua_rawgeti(L, response, HEAD) == LUA_TSTRING) {
+    const char *head = lua_tolstring(L, -1, &length);
+    push_headers(L, head, length);
+    lua_pushnil(L);
+    lua_rawseti(L, response, HEAD);
+    lua_setfield(L, response, "headers");
+  }
+  lua_pop(L, 1);
+}
+
+static int response_index(lua_State *L) {
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+  if (strcmp(name, "headers") != 0) return 0;
+  read_head(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, 1);
+  return 1;
+}
+
+static int response_pairs(lua_State *L) {
+  read_head(L, 1);
+  lua_getglobal(L, "next");
+  lua_pushvalue(L, 1);
+  return 2;
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+void ck_response_open(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+    { "__index", response_index }, { "__pairs", response_pairs }, { NULL, NULL }
+  };
+  luaL_newlib(L, metamethods);
+  lua_pushliteral(L, "cekura.response");
+  lua_setfield(L, -2, "__name");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+}
+
+void ck_response_push(lua_State *L, const struct ck_answer *answer, int attempts,
+                      const struct ck_secret *secret) {
+  lua_createtable(L, 1, 4);
+  ck_secret_push(L, secret, answer->head.data, answer->head.length);
+  lua_rawseti(L, -2, HEAD);
+  lua_pushinteger(L, answer->attempt.status);
+  lua_setfield(L, -2, "status");
+  lua_pushinteger(L, attempts);
+  lua_setfield(L, -2, "attempts");
+  lua_pushnumber(L, answer->elapsed);
+  lua_setfield(L, -2, "elapsed");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_setmetatable(L, -2);
+}

@@ -1,0 +1,36 @@
+/*
+** The lua_State in which the sandbox's handlers live. The server's thread and the thread that
+** started the sandbox both use it, one at a time, under its lock.
+*/
+#ifndef CK_SANDBOX_HANDLERS_H
+#define CK_SANDBOX_HANDLERS_H
+
+#include <lua.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+struct ck_handlers {
+  lua_State *state;     /* NULL: not open */
+  pthread_mutex_t lock; /* guards `state`; lives as long as `state` */
+  int handle;           /* registry: function(method, target, headers, body, connection) */
+  int control;          /* registry: function(what, …) */
+};
+
+/*
+** Opens the state: it gets the standard libraries, package.path, package.cpath and the C
+** functions in package.preload of `host`, then calls the function `open` of the Lua module
+** cekura.sandbox.app with a copy of the table at `config`. Raises in `host`; what was
+** acquired until then is released by ck_handlers_close.
+*/
+void ck_handlers_open(struct ck_handlers *handlers, lua_State *host, int config);
+
+/*
+** Calls control(…) with copies of the `count` values on top of the stack of `host`, which it
+** replaces by a copy of the one result. Raises in `host`, with the lock released.
+*/
+void ck_handlers_control(struct ck_handlers *handlers, lua_State *host, int count);
+
+/* Does nothing where it is not open. Nobody may use the state any more. */
+void ck_handlers_close(struct ck_handlers *handlers);
+
+#endif
