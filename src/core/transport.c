@@ -102,7 +102,7 @@ static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   (void)unit;
   int status = ck_head_status(line, length);
   if (status != 0) {
-    answer->attempt.status = status;
+    answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
     answer->head.length = 0;
     slot->head_complete = slot->delimited = false;
   }

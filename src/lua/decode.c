@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <string.h>
 
 #include "../core/utf8.h"
 #include "json.h"
@@ -39,6 +40,7 @@ struct tidier {
   lua_State *L;
   const struct ck_secret *secret;
   bool keep_null;
+  bool may_hold_key; /* the key, or an escape that may spell it, stands in the text */
 };
 
 static void tidy_table(struct tidier *tidier);
@@ -84,11 +86,38 @@ static void tidy_value(struct tidier *tidier) {
   }
 }
 
+/* table, name, value: renames the field if the key stands in its name. */
+static bool tidy_name(struct tidier *tidier) {
+  lua_State *L = tidier->L;
+  size_t length;
+  const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
+  if (name == NULL || !ck_secret_is_in(tidier->secret, name, length)) return false;
+  ck_secret_push(L, tidier->secret, name, length);
+  lua_insert(L, -2);
+  lua_rawset(L, -4); /* table, name */
+  lua_pushnil(L);
+  lua_rawset(L, -3);
+  return true;
+}
+
+/* A new field ends a traversal, so that each renaming begins another. */
+static void tidy_names(struct tidier *tidier) {
+  lua_State *L = tidier->L;
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    if (tidy_name(tidier))
+      lua_pushnil(L);
+    else
+      lua_pop(L, 1);
+  }
+}
+
 /* Existing fields may be changed, and cleared, while lua_next goes through them. */
 static void tidy_table(struct tidier *tidier) {
   lua_State *L = tidier->L;
   luaL_checkstack(L, 6, "answer too deep");
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) tidy_value(tidier);
+  if (tidier->may_hold_key) tidy_names(tidier);
 }
 
 /* The value itself, as the only item of a table, so that it is tidied like any other. */
@@ -110,7 +139,7 @@ static void tidy(struct tidier *tidier) {
 
 bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null,
                const struct ck_secret *secret) {
-  struct tidier tidier = { L, secret, keep_null };
+  struct tidier tidier = { L, secret, keep_null, false };
   if (ck_utf8_valid(text, length) != length) {
     lua_pushliteral(L, "the answer is not valid UTF-8");
     return false;
@@ -119,6 +148,8 @@ bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null,
   lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pushlstring(L, text, length);
   if (lua_pcall(L, 1, 1, 0) != LUA_OK) return false;
+  tidier.may_hold_key =
+    ck_secret_is_in(secret, text, length) || memchr(text, '\\', length) != NULL;
   tidy(&tidier);
   return true;
 }

@@ -1,6 +1,7 @@
 #include "error.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "../core/head.h"
@@ -106,7 +107,8 @@ static void push_fields(lua_State *L) {
   lua_newtable(L);
   int fields = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, answer); lua_pop(L, 1)) {
-    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    bool says = lua_istable(L, -1) || lua_type(L, -1) == LUA_TSTRING;
+    if (!says || lua_type(L, -2) != LUA_TSTRING) continue;
     lua_pushvalue(L, -2);
     lua_insert(L, -2);    /* key, key, value */
     push_messages(L);     /* key, key, value, messages */
@@ -116,7 +118,7 @@ static void push_fields(lua_State *L) {
   }
 }
 
-/* Pushes "field: first message" of the fields on the top, or nil. */
+/* Pushes "field: first message" of the fields on the top, or nil where there are none. */
 static void push_first_field(lua_State *L) {
   lua_pushnil(L);
   if (!lua_next(L, -2)) {
@@ -126,7 +128,7 @@ static void push_first_field(lua_State *L) {
   lua_rawgeti(L, -1, 1); /* fields, name, messages, message */
   const char *message = lua_tostring(L, -1);
   lua_pushfstring(L, "%s: %s", lua_tostring(L, -3), message != NULL ? message : "refused");
-  lua_insert(L, -4);
+  lua_insert(L, -4); /* fields, line, name, messages, message */
   lua_pop(L, 3);
 }
 
@@ -143,9 +145,10 @@ static void set_what_it_says(lua_State *L, int error) {
   }
   lua_pop(L, 1);
   push_fields(L);
-  lua_pushvalue(L, -1);
+  push_first_field(L); /* fields, gist */
+  if (lua_isnil(L, -1)) return;
+  lua_pushvalue(L, -2);
   lua_setfield(L, error, "fields");
-  push_first_field(L);
 }
 
 static const char *advice(int status) {
