@@ -19,18 +19,15 @@ static bool is_tls(int code) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CLIENTCERT:
-      return true;
-    default:
-      return false;
+    case CURLE_SSL_CLIENTCERT: return true;
+    default: return false;
   }
 }
 
 /* An answer that libcurl read and could make no sense of. */
 static bool is_garbled(int code) {
   return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
-         code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR ||
-         code == CURLE_OK;
+         code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR || code == CURLE_OK;
 }
 
 static enum ck_kind kind_of_code(const struct ck_attempt *attempt) {
@@ -70,14 +67,11 @@ static enum ck_applied applied_of_status(int status) {
 
 struct ck_outcome ck_outcome_judge(const struct ck_attempt *attempt) {
   int status = attempt->status;
-  if (attempt->sendings == 0)
-    return (struct ck_outcome){ kind_of_code(attempt), CK_NO };
+  if (attempt->sendings == 0) return (struct ck_outcome){ kind_of_code(attempt), CK_NO };
   if (status >= 300)
     return (struct ck_outcome){ kind_of_status(status), applied_of_status(status) };
-  if (!is_success(status))
-    return (struct ck_outcome){ kind_of_code(attempt), CK_UNKNOWN };
-  if (attempt->whole && !attempt->too_large)
-    return (struct ck_outcome){ CK_OK, CK_YES };
+  if (!is_success(status)) return (struct ck_outcome){ kind_of_code(attempt), CK_UNKNOWN };
+  if (attempt->whole && !attempt->too_large) return (struct ck_outcome){ CK_OK, CK_YES };
   return (struct ck_outcome){ kind_of_cut(attempt), CK_YES };
 }
 

@@ -59,8 +59,8 @@ struct ck_answer {
 struct ck_transfer {
   struct ck_request request;
   struct ck_answer answer;
-  bool done;                      /* `answer` stands; true as well before the first start */
-  struct ck_transfer_slot *slot;  /* the transport's own; NULL once the transport is closed */
+  bool done;                     /* `answer` stands; true as well before the first start */
+  struct ck_transfer_slot *slot; /* the transport's own; NULL once the transport is closed */
 };
 
 /* "libcurl/7.88.1" */
