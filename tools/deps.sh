@@ -21,6 +21,7 @@ sandbox|libmicrohttpd with headers|library libmicrohttpd|libmicrohttpd-dev|libmi
 test|busted for Lua 5.4|lua_module busted|lua-busted|luarocks:busted|luarocks:busted
 test|openssl (certificates for the TLS specs)|have openssl|openssl|openssl|openssl
 test|python3 with h2 (servers that misbehave)|python3_h2|python3 python3-h2|python3 python3-h2|
+test|sources of locales (to make one with decimal commas)|locale_sources|locales|glibc-locale-source|
 test|curl (a second client)|have curl|curl|curl|curl
 valgrind|valgrind|have valgrind|valgrind|valgrind|valgrind
 lint|luacheck|have luacheck|lua-check|luarocks:luacheck|luacheck
@@ -39,6 +40,7 @@ lua_54()     { run_lua 'os.exit(_VERSION == "Lua 5.4")'; }
 lua_module() { run_lua "os.exit(package.searchpath('$1', package.path .. ';' .. package.cpath) ~= nil)"; }
 library()    { local name; for name; do pkg-config --exists "$name" 2>/dev/null && return; done; return 1; }
 libcurl()    { library libcurl || curl-config --version >/dev/null 2>&1; }
+locale_sources() { [ -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz ]; }
 python3_h2() { /usr/bin/python3 -E -c 'import h2, ssl' 2>/dev/null; }
 
 check_only=no

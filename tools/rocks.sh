@@ -9,7 +9,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/source"
 # A copy, because LuaRocks leaves what it compiles beside the sources.
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/source"
+git ls-files -z --cached --others --exclude-standard |
+  while IFS= read -r -d "" file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done |
+  xargs -0 cp --parents -t "$work/source"
 
 cd "$work/source"
 for rockspec in rockspec/cekura-scm-1.rockspec rockspec/cekura-sandbox-scm-1.rockspec; do

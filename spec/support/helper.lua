@@ -2,9 +2,9 @@
 --
 -- CEKURA_GC makes the collector aggressive, so that a value that C code uses without holding it is
 -- gone when it is used:
---   aggressive  every allocation collects everything, in the first BUDGET instructions of each test;
---               then, so that a test with much data ends, at a tenth more memory
---   frequent    young values are collected at a hundredth more memory: what valgrind has the time for
+--   aggressive  every allocation collects everything, in the first BUDGET instructions of a test;
+--               after them, so that a test with much data ends, at a tenth more memory
+--   frequent    young values are collected at a hundredth more memory, for valgrind is slow
 
 local BUDGET = 20000
 
