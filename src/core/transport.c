@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -13,6 +14,8 @@
 #if LIBCURL_VERSION_NUM < 0x075000
 #error "cekura needs libcurl 7.80 or newer: CURLOPT_PREREQFUNCTION counts what is sent"
 #endif
+
+#define MAX_IDLE 30L /* seconds: many servers close an idle connection after a minute */
 
 enum {
   MAX_HEAD = 256 * 1024,        /* libcurl itself stops at about 300 KiB */
@@ -30,9 +33,9 @@ struct ck_transfer_slot {
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
   const void *set_headers;
   bool active;         /* in the multi handle */
+  bool asleep;         /* until the deadline */
   bool head_complete;  /* the blank line has come */
   bool delimited;      /* the head tells where the body ends */
-  bool resend_refused; /* libcurl wanted to send the request once more on its own */
   bool failed_memory;
   char error[CURL_ERROR_SIZE];
 };
@@ -46,6 +49,7 @@ struct ck_transport {
   struct ck_transfer_slot *slots;
   double timer;    /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
   double deadline; /* no transfer's deadline is before this; 0 = none has one */
+  double paused_until;
   int poller;
   pid_t owner;
 };
@@ -88,10 +92,11 @@ static int on_timer(CURLM *multi, long ms, void *user) {
 /* Just before a request goes out. Sending it again is the retry engine's choice alone. */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_transfer_slot *slot = user;
+  struct ck_attempt *attempt = &slot->transfer->answer.attempt;
   (void)ip, (void)local_ip, (void)port, (void)local_port;
-  slot->resend_refused = slot->transfer->answer.attempt.sendings > 0;
-  if (slot->resend_refused) return CURL_PREREQFUNC_ABORT;
-  slot->transfer->answer.attempt.sendings++;
+  attempt->resend_refused = attempt->sendings > 0;
+  if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
+  attempt->sendings++;
   return CURL_PREREQFUNC_OK;
 }
 
@@ -129,12 +134,23 @@ static bool is_whole(const struct ck_transfer_slot *slot) {
   return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
 }
 
+/*
+** On a fresh connection libcurl sends again only what an HTTP/2 server said it did not act
+** on: a stream refused, or wanted over HTTP/1.1 (RFC 9113, 8.7 and 7).
+*/
+static bool is_not_processed(const struct ck_transfer_slot *slot) {
+  const struct ck_transfer *transfer = slot->transfer;
+  return transfer->answer.attempt.resend_refused && transfer->request.options.fresh_connection;
+}
+
 static const char *reason(const struct ck_transfer_slot *slot) {
   const struct ck_attempt *attempt = &slot->transfer->answer.attempt;
   if (attempt->cancelled) return "cancelled";
   if (attempt->too_large) return "the answer is larger than max_response_bytes";
   if (slot->failed_memory) return "out of memory";
-  if (slot->resend_refused) return "the connection was closed before an answer came";
+  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
+  if (attempt->not_processed) return "the server refused the request before acting on it";
+  if (attempt->resend_refused) return "the connection was closed before an answer came";
   if (slot->error[0] != '\0') return slot->error;
   if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
   return "the answer was cut off";
@@ -146,6 +162,7 @@ static void finish(struct ck_transfer_slot *slot, CURLcode code) {
   slot->active = false;
   answer->attempt.code = (int)code;
   answer->attempt.whole = is_whole(slot);
+  answer->attempt.not_processed = is_not_processed(slot);
   answer->error = reason(slot);
   answer->elapsed = ck_clock_now() - slot->started;
   slot->transfer->done = true;
@@ -193,13 +210,23 @@ static void keep_first(double *first, double time) {
   if (*first == 0 || time < *first) *first = time;
 }
 
+static void wake(struct ck_transfer_slot *slot) {
+  slot->asleep = false;
+  slot->transfer->done = true;
+}
+
+static void act_on_deadline(struct ck_transfer_slot *slot) {
+  if (slot->active) finish(slot, CURLE_OPERATION_TIMEDOUT);
+  if (slot->asleep) wake(slot);
+}
+
 /* Ends what is over time. Ours, not libcurl's: its own timers cost 1,200 instructions a call. */
 static void act_on_deadlines(struct ck_transport *transport, double now) {
   if (transport->deadline == 0 || transport->deadline > now) return;
   transport->deadline = 0;
   for (struct ck_transfer_slot *slot = transport->slots; slot != NULL; slot = slot->next) {
-    if (slot->active && slot->deadline <= now) finish(slot, CURLE_OPERATION_TIMEDOUT);
-    if (slot->active) keep_first(&transport->deadline, slot->deadline);
+    if (slot->deadline <= now) act_on_deadline(slot);
+    if (slot->active || slot->asleep) keep_first(&transport->deadline, slot->deadline);
   }
 }
 
@@ -237,6 +264,26 @@ static bool allow_http_only(CURL *easy) {
 #endif
 }
 
+/* A look-up that hangs is left behind, so that it does not hold the call beyond its deadline. */
+static bool let_resolver_linger(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  return SET(easy, CURLOPT_QUICK_EXIT, 1L);
+#else
+  (void)easy;
+  return true;
+#endif
+}
+
+/*
+** To https a proxy is asked for a tunnel, and is not shown the key. To plain http it would
+** be: then none is used, whatever the environment says.
+*/
+static bool set_proxy(CURL *easy, const struct ck_transport_options *options) {
+  bool https = strncasecmp(options->url, "https:", 6) == 0;
+  return SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) &&
+         set_optional(easy, CURLOPT_PROXY, https ? options->proxy : "");
+}
+
 /* What holds for every request. A redirect is not followed: the key would go with it. */
 static bool set_template(CURL *easy, const struct ck_transport_options *options) {
   return allow_http_only(easy) && SET(easy, CURLOPT_NOSIGNAL, 1L) &&
@@ -244,8 +291,8 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
          SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
          SET(easy, CURLOPT_PREREQFUNCTION, on_sending) &&
          set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
-         set_optional(easy, CURLOPT_CAPATH, options->ca_path) &&
-         set_optional(easy, CURLOPT_PROXY, options->proxy);
+         set_optional(easy, CURLOPT_CAPATH, options->ca_path) && set_proxy(easy, options) &&
+         SET(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE) && let_resolver_linger(easy);
 }
 
 static bool set_multi(struct ck_transport *transport) {
@@ -303,10 +350,7 @@ struct ck_headers *ck_transport_headers(struct ck_transport *transport) {
 
 static void free_slot(struct ck_transfer_slot *slot, bool inherited) {
   struct ck_transport *transport = slot->transport;
-  if (slot->active && !inherited) {
-    slot->transfer->answer.attempt.cancelled = true;
-    finish(slot, CURLE_ABORTED_BY_CALLBACK);
-  }
+  if (!inherited) ck_transfer_cancel(slot->transfer);
   if (slot->previous != NULL) slot->previous->next = slot->next;
   else transport->slots = slot->next;
   if (slot->next != NULL) slot->next->previous = slot->previous;
@@ -418,6 +462,9 @@ static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *
   return SET(slot->easy, CURLOPT_HTTPHEADER, headers);
 }
 
+#define HTTP1 ((long)CURL_HTTP_VERSION_1_1)
+#define ANY_HTTP ((long)CURL_HTTP_VERSION_NONE)
+
 /* What seldom differs from one request of a client to the next is only set when it does. */
 static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_options *request) {
   struct ck_request_options *set = &slot->set;
@@ -427,6 +474,8 @@ static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_o
     ok = set_method(easy, request) && ok;
   if (set->fresh_connection != request->fresh_connection)
     ok = SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) && ok;
+  if (set->http1 != request->http1)
+    ok = SET(easy, CURLOPT_HTTP_VERSION, request->http1 ? HTTP1 : ANY_HTTP) && ok;
   if (set->compressed != request->compressed)
     ok = SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL) && ok;
   if (set->connect_timeout != request->connect_timeout)
@@ -447,7 +496,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   answer->body.limit = slot->transfer->request.max_response_bytes;
   ck_buffer_reset(&answer->head);
   ck_buffer_reset(&answer->body);
-  slot->head_complete = slot->delimited = slot->resend_refused = slot->failed_memory = false;
+  slot->head_complete = slot->delimited = slot->failed_memory = false;
   slot->error[0] = '\0';
   slot->started = ck_clock_now();
   slot->deadline = slot->started + slot->transfer->request.timeout;
@@ -468,10 +517,30 @@ void ck_transfer_start(struct ck_transfer *transfer) {
   act_on_timer(slot->transport, slot->started + MOMENT);
 }
 
+void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {
+  struct ck_transfer_slot *slot = transfer->slot;
+  slot->asleep = true;
+  transfer->done = false;
+  slot->deadline = ck_clock_now() + seconds;
+  keep_first(&slot->transport->deadline, slot->deadline);
+}
+
 void ck_transfer_cancel(struct ck_transfer *transfer) {
-  if (transfer->done) return;
+  struct ck_transfer_slot *slot = transfer->slot;
   transfer->answer.attempt.cancelled = true;
-  finish(transfer->slot, CURLE_ABORTED_BY_CALLBACK);
+  if (slot == NULL) return;
+  if (slot->active) finish(slot, CURLE_ABORTED_BY_CALLBACK);
+  if (slot->asleep) wake(slot);
+}
+
+void ck_transport_pause(struct ck_transfer_slot *slot, double seconds) {
+  double until = ck_clock_now() + seconds;
+  if (until > slot->transport->paused_until) slot->transport->paused_until = until;
+}
+
+double ck_transport_pause_left(const struct ck_transfer_slot *slot) {
+  if (slot->transport->paused_until == 0) return 0; /* nearly always */
+  return slot->transport->paused_until - ck_clock_now();
 }
 
 void ck_transfer_close(struct ck_transfer *transfer) {

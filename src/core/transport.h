@@ -34,6 +34,7 @@ struct ck_request_options {
   const char *method; /* a literal */
   bool has_body;
   bool fresh_connection;  /* do not take one that the server may have closed */
+  bool http1;             /* HTTP/1.1, where HTTP/2 was refused */
   bool compressed;        /* say that a compressed answer is welcome */
   double connect_timeout; /* seconds, to a ready connection */
 };
@@ -59,8 +60,8 @@ struct ck_answer {
 struct ck_transfer {
   struct ck_request request;
   struct ck_answer answer;
-  bool done;                      /* `answer` stands; true as well before the first start */
-  struct ck_transfer_slot *slot;  /* the transport's own; NULL once the transport is closed */
+  bool done;                     /* `answer` stands; true as well before the first start */
+  struct ck_transfer_slot *slot; /* the transport's own; NULL once the transport is closed */
 };
 
 /* "libcurl/7.88.1" */
@@ -98,7 +99,14 @@ void ck_transfer_reset(struct ck_transfer *transfer);
 /* Begins an attempt. It may be done on return, and failed. */
 void ck_transfer_start(struct ck_transfer *transfer);
 
-/* Gives an attempt up; it is done then, and `attempt.cancelled` is set. */
+/* Does nothing for that long; it is done then, and the answer of the last attempt stands. */
+void ck_transfer_sleep(struct ck_transfer *transfer, double seconds);
+
+/* Keeps every call of the transport from beginning an attempt for at least that long. */
+void ck_transport_pause(struct ck_transfer_slot *slot, double seconds);
+double ck_transport_pause_left(const struct ck_transfer_slot *slot);
+
+/* Gives an attempt or a sleep up; it is done then, and `attempt.cancelled` is set. */
 void ck_transfer_cancel(struct ck_transfer *transfer);
 
 /* Also after the transport was closed, and more than once. */
