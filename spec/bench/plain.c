@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, argv[4]);
-  for (long i = atol(argv[3]); i > 0; i--) vote(easy, url);
+  for (long i = strtol(argv[3], NULL, 10); i > 0; i--) vote(easy, url);
   curl_slist_free_all(headers);
   curl_easy_cleanup(easy);
   return 0;

@@ -62,10 +62,8 @@ static int decide(lua_State *L) {
     .random = number(L, "random", 1),
   };
   struct ck_decision decision = ck_retry_decide(&policy, &situation);
-  if (decision.again)
-    lua_pushnumber(L, decision.wait);
-  else
-    lua_pushboolean(L, false);
+  if (decision.again) lua_pushnumber(L, decision.wait);
+  else lua_pushboolean(L, false);
   return 1;
 }
 

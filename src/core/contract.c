@@ -2,7 +2,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* clang-format off: one row a line group reads better than one member a line */
+/* A row reads better in few lines than with a member on each. */
+/* clang-format off */
 
 static const struct ck_field vote_fields[] = {
   { .name = "run_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,

@@ -29,10 +29,10 @@ struct ck_field {
   const char *name; /* as the API names it; in a path, the name between the braces */
   enum ck_type type;
   enum ck_place place;
-  bool required; /* must be present, if only as null */
-  bool nullable; /* takes cekura.null */
-  bool one_of;   /* exactly one of the endpoint's fields with this mark must be given */
-  bool counted;  /* a list whose length multiplies the evaluations that a call starts */
+  bool required;             /* must be present, if only as null */
+  bool nullable;             /* takes cekura.null */
+  bool one_of;               /* exactly one of the endpoint's fields with this mark must be given */
+  bool counted;              /* a list whose length multiplies the evaluations that a call starts */
   unsigned min_items;        /* of a list */
   unsigned max_items;        /* of a list; 0 = no limit */
   const char *const *values; /* of an enum, ends with NULL */
@@ -47,9 +47,9 @@ struct ck_endpoint {
   const char *method;
   const char *path; /* with {field} for each field in the path */
   bool spends_credits;
-  bool idempotent; /* sent twice, it leaves the server as sent once */
+  bool idempotent;   /* sent twice, it leaves the server as sent once */
   bool large_answer; /* worth asking for compression, which costs 8,000 instructions a call */
-  bool at_least;   /* the product of the counted lists is a lower bound */
+  bool at_least;     /* the product of the counted lists is a lower bound */
   const char *summary;
   const char *returns;
   const struct ck_field *fields; /* in the order in which they are checked and written */

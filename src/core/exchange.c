@@ -77,8 +77,7 @@ static enum ck_step judge(struct ck_exchange *exchange) {
   const struct ck_answer *answer = &exchange->transfer.answer;
   exchange->outcome = ck_outcome_judge(&answer->attempt);
   exchange->retry_after = ck_retry_after(answer->head.data, answer->head.length, time(NULL));
-  if (exchange->outcome.applied > exchange->applied)
-    exchange->applied = exchange->outcome.applied;
+  if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
   exchange->state = CK_JUDGED;
   return CK_STEP_RESPONSE;
 }
@@ -124,6 +123,4 @@ enum ck_step ck_exchange_advance(struct ck_exchange *exchange) {
   }
 }
 
-void ck_exchange_cancel(struct ck_exchange *exchange) {
-  ck_transfer_cancel(&exchange->transfer);
-}
+void ck_exchange_cancel(struct ck_exchange *exchange) { ck_transfer_cancel(&exchange->transfer); }

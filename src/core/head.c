@@ -37,7 +37,8 @@ bool ck_head_find(const char *head, size_t length, const char *name, struct ck_h
 static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : -1; }
 
 int ck_head_status(const char *line, size_t length) {
-  const char *space = length > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', length) : NULL;
+  const char *space =
+      length > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', length) : NULL;
   if (space == NULL || line + length - space < 4) return 0;
   int a = digit(space[1]), b = digit(space[2]), c = digit(space[3]);
   return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;

@@ -1,17 +1,15 @@
 #include "headers.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for the name, two bytes between and the value. */
 static char *new_line(const char *name, const char *between, const char *value) {
   size_t size = strlen(name) + strlen(between) + strlen(value) + 1;
   char *line = malloc(size);
   if (line == NULL) return NULL;
-  strcpy(line, name);
-  strcat(line, between);
-  strcat(line, value);
+  (void)snprintf(line, size, "%s%s%s", name, between, value);
   return line;
 }
 

@@ -19,10 +19,8 @@ static bool is_tls(int code) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CLIENTCERT:
-      return true;
-    default:
-      return false;
+    case CURLE_SSL_CLIENTCERT: return true;
+    default: return false;
   }
 }
 
@@ -46,10 +44,8 @@ static bool is_passing(int code) {
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
     case CURLE_PROXY:
-    case CURLE_ABORTED_BY_CALLBACK: /* by our guard: HTTP/2 refused the request */
-      return true;
-    default:
-      return false;
+    case CURLE_ABORTED_BY_CALLBACK: /* by our guard: HTTP/2 refused the request */ return true;
+    default: return false;
   }
 }
 

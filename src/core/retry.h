@@ -12,8 +12,8 @@
 struct ck_policy {
   int max_attempts;
   double backoff_base, backoff_cap; /* seconds */
-  bool idempotent;    /* sent twice, the call leaves the server as sent once */
-  bool retry_unknown; /* the caller would rather pay twice than not know */
+  bool idempotent;                  /* sent twice, the call leaves the server as sent once */
+  bool retry_unknown;               /* the caller would rather pay twice than not know */
 };
 
 struct ck_situation {

@@ -18,7 +18,7 @@
 #define MAX_IDLE 30L /* seconds: many servers close an idle connection after a minute */
 
 enum {
-  MAX_HEAD = 256 * 1024,        /* libcurl itself stops at about 300 KiB */
+  MAX_HEAD = 256 * 1024, /* libcurl itself stops at about 300 KiB */
   MAX_REQUEST = 64 * 1024 * 1024,
   EVENTS_AT_ONCE = 32
 };
@@ -27,15 +27,15 @@ enum {
 struct ck_transfer_slot {
   struct ck_transport *transport;
   struct ck_transfer *transfer;
-  struct ck_transfer_slot *previous, *next; /* in the transport's list */
+  struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
   CURL *easy;
-  double started, deadline;     /* on ck_clock_now's clock */
+  double started, deadline;      /* on ck_clock_now's clock */
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
   const void *set_headers;
-  bool active;         /* in the multi handle */
-  bool asleep;         /* until the deadline */
-  bool head_complete;  /* the blank line has come */
-  bool delimited;      /* the head tells where the body ends */
+  bool active;        /* in the multi handle */
+  bool asleep;        /* until the deadline */
+  bool head_complete; /* the blank line has come */
+  bool delimited;     /* the head tells where the body ends */
   bool failed_memory;
   char error[CURL_ERROR_SIZE];
 };
@@ -43,8 +43,8 @@ struct ck_transfer_slot {
 struct ck_transport {
   CURLM *multi;
   CURL *template; /* every transfer's easy handle is a duplicate of it */
-  CURLU *url; /* parsed once; what a request asks for is set as CURLOPT_REQUEST_TARGET */
-  char *path; /* of the URL, without a slash at the end */
+  CURLU *url;     /* parsed once; what a request asks for is set as CURLOPT_REQUEST_TARGET */
+  char *path;     /* of the URL, without a slash at the end */
   struct ck_headers headers;
   struct ck_transfer_slot *slots;
   double timer;    /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
@@ -288,7 +288,8 @@ static bool set_proxy(CURL *easy, const struct ck_transport_options *options) {
 static bool set_template(CURL *easy, const struct ck_transport_options *options) {
   return allow_http_only(easy) && SET(easy, CURLOPT_NOSIGNAL, 1L) &&
          SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
-         SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+         SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+         SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
          SET(easy, CURLOPT_PREREQFUNCTION, on_sending) &&
          set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
          set_optional(easy, CURLOPT_CAPATH, options->ca_path) && set_proxy(easy, options) &&
@@ -333,8 +334,7 @@ static const char *fill(struct ck_transport *transport,
 struct ck_transport *ck_transport_open(const struct ck_transport_options *options,
                                        const char **problem) {
   struct ck_transport *transport = ensure_global() ? calloc(1, sizeof(*transport)) : NULL;
-  *problem = transport == NULL ? "libcurl does not start: out of memory"
-                               : fill(transport, options);
+  *problem = transport == NULL ? "libcurl does not start: out of memory" : fill(transport, options);
   if (*problem == NULL) return transport;
   ck_transport_close(transport);
   return NULL;
@@ -349,11 +349,9 @@ struct ck_headers *ck_transport_headers(struct ck_transport *transport) {
 }
 
 static void free_slot(struct ck_transfer_slot *slot, bool inherited) {
-  struct ck_transport *transport = slot->transport;
   if (!inherited) ck_transfer_cancel(slot->transfer);
-  if (slot->previous != NULL) slot->previous->next = slot->next;
-  else transport->slots = slot->next;
-  if (slot->next != NULL) slot->next->previous = slot->previous;
+  *slot->link = slot->next;
+  if (slot->next != NULL) slot->next->link = slot->link;
   slot->transfer->slot = NULL;
   slot->transfer->done = true;
   if (!inherited) curl_easy_cleanup(slot->easy);
@@ -363,7 +361,10 @@ static void free_slot(struct ck_transfer_slot *slot, bool inherited) {
 void ck_transport_close(struct ck_transport *transport) {
   if (transport == NULL) return;
   bool inherited = ck_transport_is_inherited(transport);
-  while (transport->slots != NULL) free_slot(transport->slots, inherited);
+  for (struct ck_transfer_slot *slot = transport->slots, *next; slot != NULL; slot = next) {
+    next = slot->next;
+    free_slot(slot, inherited);
+  }
   if (!inherited) {
     /* A clean-up would say goodbye on the parent's connections: a child lets them be. */
     (void)curl_multi_cleanup(transport->multi);
@@ -406,7 +407,8 @@ bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transpo
   if (slot == NULL) return false;
   *slot = (struct ck_transfer_slot){ .transport = transport, .transfer = transfer };
   slot->next = transport->slots;
-  if (slot->next != NULL) slot->next->previous = slot;
+  slot->link = &transport->slots;
+  if (slot->next != NULL) slot->next->link = &slot->next;
   transport->slots = slot;
   transfer->slot = slot;
   slot->easy = curl_easy_duphandle(transport->template);
@@ -462,7 +464,7 @@ static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *
   return SET(slot->easy, CURLOPT_HTTPHEADER, headers);
 }
 
-#define HTTP1 ((long)CURL_HTTP_VERSION_1_1)
+#define HTTP1    ((long)CURL_HTTP_VERSION_1_1)
 #define ANY_HTTP ((long)CURL_HTTP_VERSION_NONE)
 
 /* What seldom differs from one request of a client to the next is only set when it does. */
@@ -515,6 +517,7 @@ void ck_transfer_start(struct ck_transfer *transfer) {
     finish(slot, CURLE_FAILED_INIT);
   keep_first(&slot->transport->deadline, slot->deadline);
   act_on_timer(slot->transport, slot->started + MOMENT);
+  collect(slot->transport); /* a near server may have answered already */
 }
 
 void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <string.h>
+#include <strings.h>
 
 /* One part of a parsed URL, owned by the caller through curl_free; NULL where it has none. */
 static char *part_of(CURLU *url, CURLUPart part) {
@@ -19,7 +20,7 @@ static bool has(CURLU *url, CURLUPart part) {
 
 static bool is(CURLU *url, CURLUPart part, const char *wanted) {
   char *text = part_of(url, part);
-  bool equal = text != NULL && strcmp(text, wanted) == 0;
+  bool equal = text != NULL && strcasecmp(text, wanted) == 0;
   curl_free(text);
   return equal;
 }
@@ -56,7 +57,7 @@ const char *ck_url_problem(const char *text, bool allow_http) {
   if (url == NULL) return "could not be read: out of memory";
   CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
   const char *problem =
-    code == CURLUE_OK ? problem_of(url, allow_http) : "is not a URL like https://api.cekura.ai";
+      code == CURLUE_OK ? problem_of(url, allow_http) : "is not a URL like https://api.cekura.ai";
   curl_url_cleanup(url);
   return problem;
 }

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 /*
-** NULL if `url` is one that a client can send its key to; else what is wrong with it, as
+** NULL if `text` is a URL that a client can send its key to; else what is wrong with it, as
 ** the end of a sentence. It has to be https, or http to a loopback host (anywhere with
 ** `allow_http`), with a host, and without user info, query or fragment.
 */
-const char *ck_url_problem(const char *url, bool allow_http);
+const char *ck_url_problem(const char *text, bool allow_http);
 
 #endif

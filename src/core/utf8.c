@@ -4,11 +4,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Whether eight bytes are all ASCII. Most text is, so most of it is read this way. */
-static bool is_ascii_word(const unsigned char *at) {
-  uint64_t word;
-  memcpy(&word, at, sizeof(word));
-  return (word & UINT64_C(0x8080808080808080)) == 0;
+enum { BLOCK = 32 };
+
+/* Whether a block is all ASCII. Most text is, so most of it is read this way. */
+static bool is_ascii_block(const unsigned char *at) {
+  uint64_t words[BLOCK / sizeof(uint64_t)];
+  memcpy(words, at, BLOCK);
+  return ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080)) == 0;
 }
 
 static bool is_tail(unsigned char c) { return (c & 0xC0) == 0x80; }
@@ -35,13 +37,16 @@ size_t ck_utf8_valid(const char *text, size_t length) {
   const unsigned char *bytes = (const unsigned char *)text;
   size_t at = 0;
   while (at < length) {
-    if (length - at >= 8 && is_ascii_word(bytes + at)) {
-      at += 8;
-      continue;
-    }
-    size_t step = character(bytes + at, length - at);
+    bool ascii = length - at >= BLOCK && is_ascii_block(bytes + at);
+    size_t step = ascii ? BLOCK : character(bytes + at, length - at);
     if (step == 0) break;
     at += step;
   }
   return at;
+}
+
+size_t ck_utf8_cut(const char *text, size_t length, size_t most) {
+  if (length <= most) return length;
+  while (most > 0 && is_tail((unsigned char)text[most])) most--;
+  return most;
 }

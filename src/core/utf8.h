@@ -9,4 +9,7 @@
 */
 size_t ck_utf8_valid(const char *text, size_t length);
 
+/* The length of the text cut to at most `most` bytes, but not within a character. */
+size_t ck_utf8_cut(const char *text, size_t length, size_t most);
+
 #endif

@@ -27,6 +27,9 @@ struct call {
 
 static const char metatable_key;
 
+/* From here on libcurl asks "Expect: 100-continue" and waits a second for the answer. */
+enum { EXPECT_ABOVE = 1024 * 1024 };
+
 static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on waiting */
 
 /* ---- calls as userdata -------------------------------------------------------------------- */
@@ -49,7 +52,8 @@ static struct call *new_call(lua_State *L, struct ck_client *client) {
   memset(call, 0, sizeof(*call));
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
-  if (!ck_transfer_open(&call->exchange.transfer, client->transport)) luaL_error(L, "not enough memory");
+  if (!ck_transfer_open(&call->exchange.transfer, client->transport))
+    luaL_error(L, "not enough memory");
   return call;
 }
 
@@ -80,7 +84,8 @@ static void give_back(lua_State *L) {
 /* ---- results -------------------------------------------------------------------------------- */
 
 static void push_url(lua_State *L, struct call *call) {
-  struct ck_buffer *url = &call->exchange.transfer.answer.head; /* of no more use: room for the text */
+  struct ck_buffer *url =
+      &call->exchange.transfer.answer.head; /* of no more use: room for the text */
   ck_buffer_reset(url);
   if (!ck_transport_url(call->client->transport, &call->exchange.transfer.request, url))
     luaL_error(L, "not enough memory");
@@ -128,10 +133,19 @@ static int fail_unreadable(lua_State *L, struct call *call) {
 }
 
 static void push_evaluations(lua_State *L, const struct call *call) {
-  if (call->evaluations >= 0)
-    lua_pushinteger(L, call->evaluations);
-  else
-    lua_pushnil(L);
+  if (call->evaluations >= 0) lua_pushinteger(L, call->evaluations);
+  else lua_pushnil(L);
+}
+
+/* Pushes the client's headers, and the call's own if it has any: 0 = none. */
+static int push_headers(lua_State *L, int *own) {
+  *own = 0;
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
+  int client = lua_gettop(L);
+  if (!lua_istable(L, OPTIONS)) return client;
+  lua_pushliteral(L, "headers");
+  if (lua_rawget(L, OPTIONS) == LUA_TTABLE) *own = client + 1; /* raw: as it was checked */
+  return client;
 }
 
 static int dry_run(lua_State *L, struct call *call) {
@@ -141,10 +155,8 @@ static int dry_run(lua_State *L, struct call *call) {
   lua_setfield(L, -2, "method");
   push_url(L, call);
   lua_setfield(L, -2, "url");
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
-  int client = lua_gettop(L);
-  bool own = lua_istable(L, OPTIONS) && lua_getfield(L, OPTIONS, "headers") == LUA_TTABLE;
-  ck_request_headers_push(L, client, own ? client + 1 : 0);
+  int own, client = push_headers(L, &own);
+  ck_request_headers_push(L, client, own, &call->client->key);
   lua_setfield(L, client - 1, "headers");
   lua_settop(L, client - 1);
   ck_secret_push(L, &call->client->key, request->body.data, request->body.length);
@@ -157,14 +169,16 @@ static int dry_run(lua_State *L, struct call *call) {
 
 /* ---- check and write -------------------------------------------------------------------------- */
 
+/* Most requests use the client's headers as they are. */
 static void write_headers(lua_State *L, struct call *call) {
-  if (!lua_istable(L, OPTIONS) || lua_getfield(L, OPTIONS, "headers") == LUA_TNIL) return;
-  int own = lua_gettop(L);
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
-  if (!ck_request_headers_write(L, &call->exchange.transfer.request.headers, call->client->key.text,
-                                own + 1, own))
-    luaL_error(L, "not enough memory");
-  lua_settop(L, own - 1);
+  struct ck_request *request = &call->exchange.transfer.request;
+  bool large = request->body.length > EXPECT_ABOVE;
+  int own, client = push_headers(L, &own);
+  bool ok = (own == 0 && !large) ||
+            ck_request_headers_write(L, &request->headers, call->client->key.text, client, own);
+  if (ok && large) ok = ck_headers_leave_out(&request->headers, "Expect");
+  if (!ok) luaL_error(L, "not enough memory");
+  lua_settop(L, client - 1);
 }
 
 static void write_limits(struct call *call) {
@@ -208,7 +222,7 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
 }
 
 static int refuse_problems(lua_State *L, struct call *call, struct ck_problems *problems) {
-  ck_error_push_problems(problems, CK_VALIDATION);
+  ck_error_push_problems(problems, CK_VALIDATION, &call->client->key);
   give_back(L);
   return fail(L, call);
 }
@@ -241,10 +255,8 @@ static void report(lua_State *L, const struct call *call, enum ck_step step) {
 */
 static void wait(struct call *call, lua_Hook hook) {
   lua_Hook now = lua_gethook(call->client->main);
-  if (now != NULL && now != hook)
-    ck_exchange_cancel(&call->exchange);
-  else
-    ck_transport_step(call->client->transport, LOOK_UP);
+  if (now != NULL && now != hook) ck_exchange_cancel(&call->exchange);
+  else ck_transport_step(call->client->transport, LOOK_UP);
 }
 
 static void send(lua_State *L, struct call *call) {
@@ -262,13 +274,13 @@ static void send(lua_State *L, struct call *call) {
 
 static int read(lua_State *L, struct call *call) {
   const struct ck_answer *answer = &call->exchange.transfer.answer;
+  struct ck_reading reading = { .secret = &call->client->key,
+                                .keep_null = call->settings.keep_null };
   if (call->client->transport == NULL) return fail_closed(L, call);
   if (call->exchange.outcome.kind != CK_OK)
     return fail_with_answer(L, call, call->exchange.outcome);
-  if (answer->body.length == 0)
-    lua_pushboolean(L, true);
-  else if (!ck_decode(L, answer->body.data, answer->body.length, call->settings.keep_null,
-                      &call->client->key))
+  if (answer->body.length == 0) lua_pushboolean(L, true);
+  else if (!ck_decode(L, answer->body.data, answer->body.length, &reading))
     return fail_unreadable(L, call);
   ck_response_push(L, answer, call->exchange.attempts, &call->client->key);
   give_back(L);

@@ -126,7 +126,8 @@ static void write_list(struct walk *walk, const struct ck_field *field,
   check_length(walk, field, length, path);
   if (field->counted) count(walk, length);
   ck_buffer_add_char(&walk->request->body, '[');
-  if (walk->endpoint->spends_credits) lua_createtable(L, 0, 0); else lua_pushnil(L);
+  if (walk->endpoint->spends_credits) lua_createtable(L, 0, 0);
+  else lua_pushnil(L);
   for (lua_Integer i = 1; i <= length; i++) {
     struct ck_path item = { .up = path, .index = i };
     write_item(walk, field, &item);
@@ -162,8 +163,7 @@ static void refuse_enum(struct walk *walk, const struct ck_field *field,
   if (nearest.known != NULL)
     ck_problems_add(walk->problems, path, "must be %s, got %s, did you mean \"%s\"?", wanted, got,
                     nearest.known);
-  else
-    ck_problems_add(walk->problems, path, "must be %s, got %s", wanted, got);
+  else ck_problems_add(walk->problems, path, "must be %s, got %s", wanted, got);
   lua_pop(L, 2);
 }
 
@@ -181,8 +181,7 @@ static void write_enum(struct walk *walk, const struct ck_field *field,
 static void write_boolean(struct walk *walk, const struct ck_path *path) {
   if (lua_isboolean(walk->L, -1))
     ck_buffer_add_string(&walk->request->body, lua_toboolean(walk->L, -1) ? "true" : "false");
-  else
-    refuse(walk, path, "true or false");
+  else refuse(walk, path, "true or false");
 }
 
 /* ---- a field --------------------------------------------------------------------------------- */
@@ -207,12 +206,9 @@ static void write_member(struct walk *walk, const struct ck_field *field,
   ck_buffer_add_string(body, body->length == 1 ? "\"" : ",\"");
   ck_buffer_add_string(body, field->name);
   ck_buffer_add_string(body, "\":");
-  if (!is_null(walk->L, -1))
-    write_value(walk, field, path);
-  else if (field->nullable)
-    ck_buffer_add_string(body, "null");
-  else
-    ck_problems_add(walk->problems, path, "must not be null");
+  if (!is_null(walk->L, -1)) write_value(walk, field, path);
+  else if (field->nullable) ck_buffer_add_string(body, "null");
+  else ck_problems_add(walk->problems, path, "must not be null");
 }
 
 /* Pushes the field's value and pops it. */
@@ -222,10 +218,8 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
   if (lua_rawget(walk->L, walk->table) != LUA_TNIL) {
     walk->present++;
     walk->one_of += field->one_of;
-    if (field->place == CK_IN_BODY)
-      write_member(walk, field, &path);
-    else
-      (void)check_id(walk, &path); /* written later, at its place in the path */
+    if (field->place == CK_IN_BODY) write_member(walk, field, &path);
+    else (void)check_id(walk, &path); /* written later, at its place in the path */
   } else if (field->required) {
     ck_problems_add(walk->problems, &path, "is required%s",
                     field->nullable ? " (cekura.null says that there is none)" : "");
@@ -264,7 +258,8 @@ static void check_one_of(struct walk *walk) {
   for (size_t i = 0; i < walk->endpoint->field_count; i++) {
     const struct ck_field *field = &walk->endpoint->fields[i];
     if (!field->one_of) continue;
-    if (first == NULL) first = field; else second = field;
+    if (first == NULL) first = field;
+    else second = field;
   }
   if (first == NULL || second == NULL || walk->one_of == 1) return;
   struct ck_path path = { .name = first->name };
@@ -281,8 +276,7 @@ static void add_unknown(struct walk *walk, const char *name) {
     ck_nearest_offer(&nearest, walk->endpoint->fields[i].name);
   if (nearest.known != NULL)
     ck_problems_add(walk->problems, &path, "unknown field, did you mean \"%s\"?", nearest.known);
-  else
-    ck_problems_add(walk->problems, &path, "unknown field");
+  else ck_problems_add(walk->problems, &path, "unknown field");
 }
 
 /* Looks for keys that are no field; `present` of them are. */
@@ -296,15 +290,18 @@ static void check_unknown(struct walk *walk) {
     if (name == NULL)
       ck_problems_add(walk->problems, &(struct ck_path){ .name = "(list item)" },
                       "fields have names, got a key of type %s", luaL_typename(L, -2));
-    else if (find(walk->endpoint, name, length) == NULL)
-      add_unknown(walk, name);
+    else if (find(walk->endpoint, name, length) == NULL) add_unknown(walk, name);
   }
 }
 
 lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_request *request,
                      struct ck_problems *problems) {
-  struct walk walk = { .L = problems->L, .endpoint = endpoint, .request = request,
-                       .problems = problems, .table = index, .evaluations = -1 };
+  struct walk walk = { .L = problems->L,
+                       .endpoint = endpoint,
+                       .request = request,
+                       .problems = problems,
+                       .table = index,
+                       .evaluations = -1 };
   luaL_checkstack(walk.L, 16, "arguments");
   ck_buffer_add_char(&request->body, '{');
   for (size_t i = 0; i < endpoint->field_count; i++) write_field(&walk, &endpoint->fields[i]);

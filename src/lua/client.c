@@ -114,9 +114,10 @@ static struct ck_client *push_client(lua_State *L) {
   return client;
 }
 
-static void check_key(const struct ck_settings *settings, struct ck_problems *problems) {
+/* One that is `given` and yet is not there has a problem already. */
+static void check_key(const char *key, bool given, struct ck_problems *problems) {
   const struct ck_path path = { .name = "api_key" };
-  const char *key = settings->api_key;
+  if (key == NULL && given) return;
   if (key == NULL || key[0] == '\0') {
     ck_problems_add(problems, &path,
                     "is required: give it to cekura.new, or set CEKURA_API_KEY in the environment");
@@ -129,23 +130,33 @@ static void check_key(const struct ck_settings *settings, struct ck_problems *pr
   }
 }
 
-static void check(const struct ck_settings *settings, struct ck_problems *problems) {
+static void check(const struct ck_settings *settings, bool key_given,
+                  struct ck_problems *problems) {
   const struct ck_path url = { .name = "api_url" }, agent = { .name = "user_agent" },
                        proxy = { .name = "proxy" };
   const char *problem = ck_url_problem(settings->api_url, settings->allow_http);
-  check_key(settings, problems);
+  check_key(settings->api_key, key_given, problems);
   if (problem != NULL) ck_problems_add(problems, &url, "%s", problem);
-  if (settings->proxy != NULL && strncasecmp(settings->api_url, "http:", 5) == 0)
+  if (settings->proxy != NULL && settings->proxy[0] != '\0' &&
+      strncasecmp(settings->api_url, "http:", 5) == 0)
     ck_problems_add(problems, &proxy, "would be shown the key: api_url is plain http");
   if (settings->user_agent != NULL && !ck_headers_is_value(settings->user_agent))
     ck_problems_add(problems, &agent, "must not contain line breaks or other control characters");
 }
 
+/* Pushes the option as it was checked, which is raw: no metamethod has a say. */
+static int push_option(lua_State *L, int options, const char *name) {
+  if (!lua_istable(L, options)) {
+    lua_pushnil(L);
+    return LUA_TNIL;
+  }
+  lua_pushstring(L, name);
+  return lua_rawget(L, options);
+}
+
 static void set_user_agent(lua_State *L, const struct ck_settings *settings) {
-  if (settings->user_agent != NULL)
-    lua_pushstring(L, settings->user_agent);
-  else
-    lua_pushfstring(L, "cekura-lua/%s %s", CK_VERSION, ck_transport_version());
+  if (settings->user_agent != NULL) lua_pushstring(L, settings->user_agent);
+  else lua_pushfstring(L, "cekura-lua/%s %s", CK_VERSION, ck_transport_version());
   lua_setfield(L, -2, "User-Agent");
 }
 
@@ -155,7 +166,7 @@ static void keep_headers(lua_State *L, const struct ck_settings *settings, int o
   lua_newtable(L);
   int to = lua_gettop(L);
   set_user_agent(L, settings);
-  if (lua_istable(L, options) && lua_getfield(L, options, "headers") == LUA_TTABLE) {
+  if (push_option(L, options, "headers") == LUA_TTABLE) {
     for (lua_pushnil(L); lua_next(L, to + 1); lua_pop(L, 1)) {
       lua_pushvalue(L, -2);
       lua_pushvalue(L, -2);
@@ -167,8 +178,7 @@ static void keep_headers(lua_State *L, const struct ck_settings *settings, int o
 }
 
 static void keep_on_event(lua_State *L, int options, int client) {
-  if (!lua_istable(L, options)) return;
-  lua_getfield(L, options, "on_event");
+  (void)push_option(L, options, "on_event");
   lua_setiuservalue(L, client, CK_CLIENT_ON_EVENT);
 }
 
@@ -203,6 +213,13 @@ static int refuse(lua_State *L) {
   return 2;
 }
 
+static int refuse_problems(lua_State *L, struct ck_problems *problems, const char *key) {
+  struct ck_secret secret = { (char *)key, key == NULL ? 0 : strlen(key) }; /* only read */
+  lua_pushnil(L);
+  ck_error_push_problems(problems, CK_CONFIG, &secret);
+  return 2;
+}
+
 int ck_client_new(lua_State *L) {
   enum { OPTIONS = 1, CLIENT, PROBLEMS };
   if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
@@ -212,12 +229,8 @@ int ck_client_new(lua_State *L) {
   struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
   client->settings = ck_options_defaults();
   ck_options_read(&client->settings, OPTIONS, CK_FOR_CLIENT, NULL, &problems);
-  check(&client->settings, &problems);
-  if (problems.count > 0) {
-    lua_pushnil(L);
-    ck_error_push_problems(&problems, CK_CONFIG);
-    return 2;
-  }
+  check(&client->settings, push_option(L, OPTIONS, "api_key") != LUA_TNIL, &problems);
+  if (problems.count > 0) return refuse_problems(L, &problems, client->settings.api_key);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
   keep_on_event(L, OPTIONS, CLIENT);
   const char *problem = open(L, client, CLIENT);
@@ -271,10 +284,10 @@ struct ck_client *ck_client_of_resource(lua_State *L) {
 /* ---- metatables ------------------------------------------------------------------------------------ */
 
 static void open_client_metatable(lua_State *L) {
-  static const luaL_Reg metamethods[] = {
-    { "__gc", client_close }, { "__close", client_close }, { "__tostring", client_tostring },
-    { NULL, NULL }
-  };
+  static const luaL_Reg metamethods[] = { { "__gc", client_close },
+                                          { "__close", client_close },
+                                          { "__tostring", client_tostring },
+                                          { NULL, NULL } };
   luaL_newmetatable(L, "cekura.client");
   luaL_setfuncs(L, metamethods, 0);
   lua_createtable(L, 0, 1);

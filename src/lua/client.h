@@ -22,7 +22,7 @@ enum {
   CK_CLIENT_RESOURCES = 1, /* { runs = …, results = … } */
   CK_CLIENT_IDLE,          /* finished calls whose slots can be used again */
   CK_CLIENT_HEADERS,       /* { name = value }: the user agent, and the headers option's */
-  CK_CLIENT_ON_EVENT, /* a function, or nil */
+  CK_CLIENT_ON_EVENT,      /* a function, or nil */
   CK_CLIENT_VALUES = CK_CLIENT_ON_EVENT
 };
 

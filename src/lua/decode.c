@@ -1,27 +1,35 @@
 #include "decode.h"
 
 #include <lauxlib.h>
-#include <math.h>
 #include <string.h>
 
 #include "../core/utf8.h"
 #include "json.h"
 
-/* Place in the registry: cjson.decode of our own instance. */
-static const char decode_key;
+/* Places in the registry: cjson.decode of our own instance, and whether it knows integers. */
+static const char decode_key, integers_key;
 
-#define EXACT_BELOW 9007199254740992.0 /* 2^53: from there on, a float may not be what was sent */
+#define EXACT_BELOW ((lua_Integer)1 << 53) /* from there on, a float may not be what was sent */
 
 /* ---- opening ---------------------------------------------------------------------------- */
 
 /* instance.NAME(value), one of lua-cjson's settings */
 static void configure(lua_State *L, const char *name, int type, int value) {
   lua_getfield(L, -1, name);
-  if (type == LUA_TBOOLEAN)
-    lua_pushboolean(L, value);
-  else
-    lua_pushinteger(L, value);
+  if (type == LUA_TBOOLEAN) lua_pushboolean(L, value);
+  else lua_pushinteger(L, value);
   lua_call(L, 1, 0);
+}
+
+/* Whether decode, which is on the top, reads 1 as an integer: 2.1.0 does not, 2.1.0.14 does. */
+static void probe_integers(lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_pushliteral(L, "[1]");
+  lua_call(L, 1, 1);
+  lua_rawgeti(L, -1, 1);
+  lua_pushboolean(L, lua_isinteger(L, -1));
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &integers_key);
+  lua_pop(L, 2);
 }
 
 void ck_decode_open(lua_State *L) {
@@ -30,6 +38,7 @@ void ck_decode_open(lua_State *L) {
   configure(L, "decode_invalid_numbers", LUA_TBOOLEAN, 0);
   configure(L, "decode_max_depth", LUA_TNUMBER, CK_MAX_DEPTH);
   lua_getfield(L, -1, "decode");
+  probe_integers(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pop(L, 1);
 }
@@ -38,51 +47,65 @@ void ck_decode_open(lua_State *L) {
 
 struct tidier {
   lua_State *L;
-  const struct ck_secret *secret;
-  bool keep_null;
+  struct ck_reading *reading;
+  bool floats_only;  /* this lua-cjson reads every number as a float */
   bool may_hold_key; /* the key, or an escape that may spell it, stands in the text */
 };
 
 static void tidy_table(struct tidier *tidier);
 
-/* table, key, value → table, key; the replacement is on the top and goes into the table */
+/* table, name, old, new → table, name */
 static void replace(lua_State *L) {
-  lua_pushvalue(L, -3); /* table, key, value, new, key */
+  lua_pushvalue(L, -3);
   lua_insert(L, -2);
   lua_rawset(L, -5);
+  lua_pop(L, 1);
 }
 
-/* lua-cjson 2.1.0 reads every number as a float. */
-static void tidy_number(lua_State *L) {
-  lua_Number value = lua_tonumber(L, -1);
-  if (lua_isinteger(L, -1) || value != floor(value) || fabs(value) >= EXACT_BELOW) return;
-  lua_pushinteger(L, (lua_Integer)value);
-  replace(L);
+/* There are many of them: this is as short as it can be. */
+static void tidy_number(struct tidier *tidier) {
+  lua_State *L = tidier->L;
+  int whole;
+  lua_Integer value = lua_tointegerx(L, -1, &whole);
+  lua_pop(L, 1);
+  if (!whole || !tidier->floats_only || value >= EXACT_BELOW || value <= -EXACT_BELOW) return;
+  lua_pushvalue(L, -1);
+  lua_pushinteger(L, value);
+  lua_rawset(L, -4);
 }
 
 static void tidy_string(struct tidier *tidier) {
   size_t length;
-  const char *text = lua_tolstring(tidier->L, -1, &length);
-  if (!ck_secret_is_in(tidier->secret, text, length)) return;
-  ck_secret_push(tidier->L, tidier->secret, text, length);
+  const char *text = tidier->may_hold_key ? lua_tolstring(tidier->L, -1, &length) : NULL;
+  if (text == NULL || !ck_secret_is_in(tidier->reading->secret, text, length)) {
+    lua_pop(tidier->L, 1);
+    return;
+  }
+  tidier->reading->redacted = true;
+  ck_secret_push(tidier->L, tidier->reading->secret, text, length);
   replace(tidier->L);
 }
 
 /* A null in an object, whose keys are strings. In a list it keeps the others in place. */
 static void tidy_null(struct tidier *tidier) {
-  if (tidier->keep_null || lua_type(tidier->L, -2) != LUA_TSTRING) return;
+  lua_pop(tidier->L, 1);
+  if (tidier->reading->keep_null || lua_type(tidier->L, -1) != LUA_TSTRING) return;
+  lua_pushvalue(tidier->L, -1);
   lua_pushnil(tidier->L);
-  replace(tidier->L);
+  lua_rawset(tidier->L, -4);
 }
 
-/* table, key, value: each of these may replace the value in the table, and leaves the stack */
+/* table, name, value → table, name; the value in the table may be another afterwards */
 static void tidy_value(struct tidier *tidier) {
   switch (lua_type(tidier->L, -1)) {
-    case LUA_TNUMBER: tidy_number(tidier->L); break;
+    case LUA_TNUMBER: tidy_number(tidier); break;
     case LUA_TSTRING: tidy_string(tidier); break;
     case LUA_TLIGHTUSERDATA: tidy_null(tidier); break;
-    case LUA_TTABLE: tidy_table(tidier); break;
-    default: break;
+    case LUA_TTABLE:
+      tidy_table(tidier);
+      lua_pop(tidier->L, 1);
+      break;
+    default: lua_pop(tidier->L, 1);
   }
 }
 
@@ -91,8 +114,9 @@ static bool tidy_name(struct tidier *tidier) {
   lua_State *L = tidier->L;
   size_t length;
   const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
-  if (name == NULL || !ck_secret_is_in(tidier->secret, name, length)) return false;
-  ck_secret_push(L, tidier->secret, name, length);
+  if (name == NULL || !ck_secret_is_in(tidier->reading->secret, name, length)) return false;
+  tidier->reading->redacted = true;
+  ck_secret_push(L, tidier->reading->secret, name, length);
   lua_insert(L, -2);
   lua_rawset(L, -4); /* table, name */
   lua_pushnil(L);
@@ -105,18 +129,15 @@ static void tidy_names(struct tidier *tidier) {
   lua_State *L = tidier->L;
   lua_pushnil(L);
   while (lua_next(L, -2)) {
-    if (tidy_name(tidier))
-      lua_pushnil(L);
-    else
-      lua_pop(L, 1);
+    if (tidy_name(tidier)) lua_pushnil(L);
+    else lua_pop(L, 1);
   }
 }
 
 /* Existing fields may be changed, and cleared, while lua_next goes through them. */
 static void tidy_table(struct tidier *tidier) {
   lua_State *L = tidier->L;
-  luaL_checkstack(L, 6, "answer too deep");
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) tidy_value(tidier);
+  for (lua_pushnil(L); lua_next(L, -2);) tidy_value(tidier);
   if (tidier->may_hold_key) tidy_names(tidier);
 }
 
@@ -135,21 +156,40 @@ static void tidy(struct tidier *tidier) {
   lua_remove(L, -2);
 }
 
+/* Whether a character of the key can be written as this escape: \n and the like cannot. */
+static bool may_spell(const struct ck_secret *secret, char escape) {
+  if (escape == 'u') return true;
+  bool is_itself = escape == '"' || escape == '\\' || escape == '/';
+  return is_itself && memchr(secret->text, escape, secret->length) != NULL;
+}
+
+/* Whether the key may stand in a JSON text: as it is, or spelt with escapes. */
+static bool may_hold(const struct ck_secret *secret, const char *text, size_t length) {
+  const char *end = text + length;
+  if (ck_secret_is_in(secret, text, length)) return true;
+  while ((text = memchr(text, '\\', (size_t)(end - text))) != NULL && end - text > 1) {
+    if (may_spell(secret, text[1])) return true;
+    text += 2;
+  }
+  return false;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
-bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null,
-               const struct ck_secret *secret) {
-  struct tidier tidier = { L, secret, keep_null, false };
+bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading *reading) {
+  struct tidier tidier = { .L = L, .reading = reading };
   if (ck_utf8_valid(text, length) != length) {
     lua_pushliteral(L, "the answer is not valid UTF-8");
     return false;
   }
-  luaL_checkstack(L, 4, "answer");
+  luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pushlstring(L, text, length);
   if (lua_pcall(L, 1, 1, 0) != LUA_OK) return false;
-  tidier.may_hold_key =
-    ck_secret_is_in(secret, text, length) || memchr(text, '\\', length) != NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &integers_key);
+  tidier.floats_only = !lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  tidier.may_hold_key = may_hold(reading->secret, text, length);
   tidy(&tidier);
   return true;
 }

@@ -27,10 +27,10 @@ static int frozen_pairs(lua_State *L) {
 
 /* Replaces the table on the top by one that reads as it does. */
 static void freeze(lua_State *L) {
-  static const luaL_Reg metamethods[] = {
-    { "__len", frozen_len }, { "__pairs", frozen_pairs }, { "__newindex", refuse_write },
-    { NULL, NULL }
-  };
+  static const luaL_Reg metamethods[] = { { "__len", frozen_len },
+                                          { "__pairs", frozen_pairs },
+                                          { "__newindex", refuse_write },
+                                          { NULL, NULL } };
   lua_newtable(L);
   luaL_newlibtable(L, metamethods); /* data, proxy, metatable */
   lua_pushvalue(L, -3);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../core/head.h"
+#include "../core/utf8.h"
 #include "decode.h"
 
 /* Place in the registry: the errors' metatable. */
@@ -25,6 +26,16 @@ static const char *consequence(const char *applied) {
   return "; the server may have acted on it: look before you send it again";
 }
 
+/* Line breaks and other control characters, from a server or a caller, become spaces. */
+static void push_one_line(lua_State *L, const char *text, size_t length) {
+  luaL_Buffer line;
+  char *to = luaL_buffinitsize(L, &line, length);
+  memcpy(to, text, length);
+  for (size_t i = 0; i < length; i++)
+    if ((unsigned char)to[i] < ' ' || to[i] == 0x7f) to[i] = ' ';
+  luaL_pushresultsize(&line, length);
+}
+
 /* endpoint: message (kind; what it means for the server's state) */
 static int error_tostring(lua_State *L) {
   const char *endpoint = get(L, "endpoint"), *message = get(L, "message");
@@ -32,6 +43,7 @@ static int error_tostring(lua_State *L) {
   lua_pushfstring(L, "%s: %s (%s%s)", endpoint != NULL ? endpoint : "cekura",
                   message != NULL ? message : "?", kind != NULL ? kind : "?",
                   consequence(applied != NULL ? applied : "no"));
+  push_one_line(L, lua_tostring(L, -1), lua_rawlen(L, -1));
   return 1;
 }
 
@@ -44,9 +56,9 @@ static int error_concat(lua_State *L) {
 }
 
 void ck_error_open(lua_State *L) {
-  static const luaL_Reg metamethods[] = {
-    { "__tostring", error_tostring }, { "__concat", error_concat }, { NULL, NULL }
-  };
+  static const luaL_Reg metamethods[] = { { "__tostring", error_tostring },
+                                          { "__concat", error_concat },
+                                          { NULL, NULL } };
   luaL_newlib(L, metamethods);
   lua_pushliteral(L, "cekura.error");
   lua_setfield(L, -2, "__name");
@@ -67,9 +79,10 @@ void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied) {
   lua_setmetatable(L, -2);
 }
 
-void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind) {
+void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind,
+                            const struct ck_secret *secret) {
   lua_State *L = problems->L;
-  ck_problems_push(problems); /* fields, line */
+  ck_problems_push(problems, secret); /* fields, line */
   ck_error_new(L, kind, CK_NO);
   lua_insert(L, -2);
   lua_setfield(L, -2, "fields");
@@ -110,25 +123,34 @@ static void push_fields(lua_State *L) {
     bool says = lua_istable(L, -1) || lua_type(L, -1) == LUA_TSTRING;
     if (!says || lua_type(L, -2) != LUA_TSTRING) continue;
     lua_pushvalue(L, -2);
-    lua_insert(L, -2);    /* key, key, value */
-    push_messages(L);     /* key, key, value, messages */
-    lua_remove(L, -2);    /* key, key, messages */
+    lua_insert(L, -2); /* key, key, value */
+    push_messages(L);  /* key, key, value, messages */
+    lua_remove(L, -2); /* key, key, messages */
     lua_rawset(L, fields);
-    lua_pushnil(L);       /* key, nil: for the loop's pop */
+    lua_pushnil(L); /* key, nil: for the loop's pop */
   }
 }
 
-/* Pushes "field: first message" of the fields on the top, or nil where there are none. */
-static void push_first_field(lua_State *L) {
+/* fields → fields, the first of their names; nil where there are none */
+static void push_first_name(lua_State *L) {
   lua_pushnil(L);
-  if (!lua_next(L, -2)) {
-    lua_pushnil(L);
-    return;
+  for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) { /* fields, first, name, messages */
+    if (!lua_isnil(L, -3) && !lua_compare(L, -2, -3, LUA_OPLT)) continue;
+    lua_pushvalue(L, -2);
+    lua_replace(L, -4);
   }
+}
+
+/* fields → fields, "field: its first message"; nil where there are none */
+static void push_first_field(lua_State *L) {
+  push_first_name(L);
+  if (lua_isnil(L, -1)) return;
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3);
   lua_rawgeti(L, -1, 1); /* fields, name, messages, message */
   const char *message = lua_tostring(L, -1);
   lua_pushfstring(L, "%s: %s", lua_tostring(L, -3), message != NULL ? message : "refused");
-  lua_insert(L, -4); /* fields, line, name, messages, message */
+  lua_insert(L, -4);
   lua_pop(L, 3);
 }
 
@@ -153,9 +175,9 @@ static void set_what_it_says(lua_State *L, int error) {
 
 static const char *advice(int status) {
   switch (status) {
-    case 401: return "; check api_key or CEKURA_API_KEY";
-    case 429: return "; too many requests";
-    default: return status >= 300 && status < 400 ? "; a redirect is not followed: check api_url" : "";
+    case 401: return " (check api_key or CEKURA_API_KEY)";
+    default:
+      return status >= 300 && status < 400 ? " (a redirect is not followed: check api_url)" : "";
   }
 }
 
@@ -167,25 +189,31 @@ static void push_status_line(lua_State *L, int status) {
     lua_pushfstring(L, "status %d%s", status, advice(status));
     return;
   }
-  lua_pushlstring(L, gist, length < SAY_AT_MOST ? length : SAY_AT_MOST);
+  lua_pushlstring(L, gist, ck_utf8_cut(gist, length, SAY_AT_MOST));
   lua_pushfstring(L, "status %d: %s%s", status, lua_tostring(L, -1), advice(status));
   lua_remove(L, -2);
 }
 
-static void set_body(lua_State *L, const struct ck_answer *answer,
-                     const struct ck_secret *secret) {
-  const struct ck_buffer *body = &answer->body;
-  size_t shown = body->length < BODY_AT_MOST ? body->length : BODY_AT_MOST;
-  ck_secret_push(L, secret, shown > 0 ? body->data : "", shown);
-  lua_setfield(L, -2, "body");
+/* Redacted before it is cut, so that no beginning of the key is left at the edge. */
+static void set_body(lua_State *L, const struct ck_answer *answer, const struct ck_secret *secret) {
+  size_t length;
+  ck_secret_push(L, secret, answer->body.length > 0 ? answer->body.data : "", answer->body.length);
+  const char *body = lua_tolstring(L, -1, &length);
+  lua_pushlstring(L, body, length < BODY_AT_MOST ? length : BODY_AT_MOST);
+  lua_setfield(L, -3, "body");
+  lua_pop(L, 1);
 }
 
-/* error → error, gist: what the body says, if it is JSON */
+/*
+** error → error, gist: what the body says, if it is JSON. A body that spells the key in
+** escapes is not shown as it is.
+*/
 static void read_body(lua_State *L, const struct ck_answer *answer,
                       const struct ck_secret *secret) {
   const struct ck_buffer *body = &answer->body;
+  struct ck_reading reading = { .secret = secret };
   int error = lua_gettop(L);
-  if (body->length == 0 || !ck_decode(L, body->data, body->length, false, secret) ||
+  if (body->length == 0 || !ck_decode(L, body->data, body->length, &reading) ||
       !lua_istable(L, -1)) {
     lua_settop(L, error);
     lua_pushnil(L);
@@ -194,6 +222,9 @@ static void read_body(lua_State *L, const struct ck_answer *answer,
   set_what_it_says(L, error);
   lua_replace(L, error + 1);
   lua_settop(L, error + 1);
+  if (!reading.redacted) return;
+  lua_pushliteral(L, "[redacted]");
+  lua_setfield(L, error, "body");
 }
 
 static void set_request_id(lua_State *L, const struct ck_answer *answer,
@@ -208,6 +239,7 @@ static void push_refusal(lua_State *L, const struct ck_answer *answer, struct ck
                          const struct ck_secret *secret) {
   lua_pushliteral(L, "");
   ck_error_new(L, outcome.kind, outcome.applied);
+  set_body(L, answer, secret);
   read_body(L, answer, secret);
   push_status_line(L, answer->attempt.status);
   lua_setfield(L, -3, "message");
@@ -218,19 +250,17 @@ static void push_failure(lua_State *L, const struct ck_answer *answer, struct ck
                          const struct ck_secret *secret) {
   ck_secret_push(L, secret, answer->error, strlen(answer->error));
   ck_error_new(L, outcome.kind, outcome.applied);
+  if (answer->attempt.status != 0) set_body(L, answer, secret);
 }
 
 void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
                           const struct ck_secret *secret) {
   int status = answer->attempt.status;
   luaL_checkstack(L, 20, "error");
-  if (status >= 300 && outcome.kind != CK_CANCELLED)
-    push_refusal(L, answer, outcome, secret);
-  else
-    push_failure(L, answer, outcome, secret);
+  if (status >= 300 && outcome.kind != CK_CANCELLED) push_refusal(L, answer, outcome, secret);
+  else push_failure(L, answer, outcome, secret);
   if (status == 0) return;
   lua_pushinteger(L, status);
   lua_setfield(L, -2, "status");
-  set_body(L, answer, secret);
   set_request_id(L, answer, secret);
 }

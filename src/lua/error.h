@@ -18,7 +18,8 @@ void ck_error_open(lua_State *L);
 void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied);
 
 /* Pushes an error of problems found before anything was sent, with all of them in `fields`. */
-void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind);
+void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind,
+                            const struct ck_secret *secret);
 
 /*
 ** Pushes an error of what an attempt ended with: its status, what its body says (`detail`,

@@ -22,10 +22,8 @@ static void add_escaped(struct ck_buffer *buffer, unsigned char c) {
   static const char short_forms[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
   const char *found = c == '\0' ? NULL : strchr(short_forms, c);
   char text[8];
-  if (found != NULL)
-    (void)snprintf(text, sizeof(text), "\\%c", letters[found - short_forms]);
-  else
-    (void)snprintf(text, sizeof(text), "\\u%04x", c);
+  if (found != NULL) (void)snprintf(text, sizeof(text), "\\%c", letters[found - short_forms]);
+  else (void)snprintf(text, sizeof(text), "\\u%04x", c);
   ck_buffer_add_string(buffer, text);
 }
 
@@ -180,8 +178,7 @@ static void add_table(struct writer *writer, int index, struct level *level) {
     bool marked = is_marked(L, index);
     if (entries == length && strings == 0 && (length > 0 || marked))
       add_array(writer, index, level);
-    else if (entries == strings && !marked)
-      add_object(writer, index, level);
+    else if (entries == strings && !marked) add_object(writer, index, level);
     else
       ck_problems_add(writer->problems, level->path,
                       "is neither a list (keys 1 to n) nor an object (string keys)");
@@ -193,10 +190,8 @@ static void add_table(struct writer *writer, int index, struct level *level) {
 static void add_number(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
   lua_Number value = lua_tonumber(L, index);
-  if (lua_isinteger(L, index))
-    ck_json_add_integer(writer->buffer, lua_tointeger(L, index));
-  else if (isfinite(value))
-    add_float(writer->buffer, value);
+  if (lua_isinteger(L, index)) ck_json_add_integer(writer->buffer, lua_tointeger(L, index));
+  else if (isfinite(value)) add_float(writer->buffer, value);
   else
     ck_problems_add(writer->problems, level->path, "must be a finite number, got %s",
                     isnan(value) ? "nan" : "an infinity");
@@ -219,10 +214,8 @@ static void add_light(struct writer *writer, int index, const struct level *leve
   lua_rawgetp(L, LUA_REGISTRYINDEX, &empty_array_key);
   bool empty_array = lua_rawequal(L, -1, index);
   lua_pop(L, 1);
-  if (empty_array)
-    ck_buffer_add_string(writer->buffer, "[]");
-  else
-    ck_problems_add(writer->problems, level->path, "must be a JSON value, got userdata");
+  if (empty_array) ck_buffer_add_string(writer->buffer, "[]");
+  else ck_problems_add(writer->problems, level->path, "must be a JSON value, got userdata");
 }
 
 static void add_value(struct writer *writer, int index, const struct level *level) {

@@ -13,9 +13,9 @@
 
 __attribute__((visibility("default"))) int luaopen_cekura_core(lua_State *L);
 
-static const luaL_Reg functions[] = {
-  { "new", ck_client_new }, { "array", ck_json_array }, { NULL, NULL }
-};
+static const luaL_Reg functions[] = { { "new", ck_client_new },
+                                      { "array", ck_json_array },
+                                      { NULL, NULL } };
 
 /* Pushes lua-cjson; its absence is the error that require raises. */
 static void require_cjson(lua_State *L) {

@@ -20,8 +20,8 @@ struct option {
 };
 
 #define AT(member) offsetof(struct ck_settings, member)
-#define A_DAY 86400.0
-#define ANY_COUNT 9007199254740992.0
+#define A_DAY      86400.0
+#define ANY_COUNT  9007199254740992.0
 
 static const struct option options[] = {
   { "api_key", TEXT, CK_FOR_CLIENT, AT(api_key), 0, 0 },
@@ -90,8 +90,7 @@ static void read_seconds(struct reader *reader) {
   lua_State *L = reader->problems->L;
   if (lua_type(L, -1) == LUA_TNUMBER && is_in_range(reader, lua_tonumber(L, -1)))
     *(double *)place(reader) = lua_tonumber(L, -1);
-  else
-    refuse(reader, "a number of seconds from 0.001 to 86400");
+  else refuse(reader, "a number of seconds from 0.001 to 86400");
 }
 
 static void read_count(struct reader *reader) {
@@ -111,10 +110,8 @@ static void read_count(struct reader *reader) {
 
 static void read_boolean(struct reader *reader) {
   lua_State *L = reader->problems->L;
-  if (lua_isboolean(L, -1))
-    *(bool *)place(reader) = lua_toboolean(L, -1);
-  else
-    refuse(reader, "true or false");
+  if (lua_isboolean(L, -1)) *(bool *)place(reader) = lua_toboolean(L, -1);
+  else refuse(reader, "true or false");
 }
 
 static void read_text(struct reader *reader) {
@@ -126,15 +123,12 @@ static void read_text(struct reader *reader) {
                     luaL_typename(L, -1)); /* not its value: it may be the key */
   else if (strlen(text) != length)
     ck_problems_add(reader->problems, &reader->path, "must not contain a NUL byte");
-  else
-    *(const char **)place(reader) = text;
+  else *(const char **)place(reader) = text;
 }
 
 static void read_function(struct reader *reader) {
-  if (lua_isfunction(reader->problems->L, -1))
-    *(bool *)place(reader) = true;
-  else
-    refuse(reader, "a function");
+  if (lua_isfunction(reader->problems->L, -1)) *(bool *)place(reader) = true;
+  else refuse(reader, "a function");
 }
 
 /* The rows of the table in `backoff`. */
@@ -197,20 +191,17 @@ static void add_unknown(struct reader *reader, enum ck_scope scope) {
   if (nearest.known != NULL)
     ck_problems_add(reader->problems, &reader->path, "unknown option, did you mean \"%s\"?",
                     nearest.known);
-  else
-    ck_problems_add(reader->problems, &reader->path, "unknown option");
+  else ck_problems_add(reader->problems, &reader->path, "unknown option");
 }
 
 static void read_entry(struct reader *reader, enum ck_scope scope) {
   reader->option = find(reader->path.name);
-  if (reader->option == NULL)
-    add_unknown(reader, scope);
+  if (reader->option == NULL) add_unknown(reader, scope);
   else if ((reader->option->scopes & scope) == 0)
     ck_problems_add(reader->problems, &reader->path, "is an option of %s",
                     scope == CK_FOR_CALL ? "cekura.new, not of a single call"
                                          : "a single call, not of cekura.new");
-  else
-    read_option(reader);
+  else read_option(reader);
 }
 
 void ck_options_read(struct ck_settings *settings, int index, enum ck_scope scope,

@@ -1,7 +1,10 @@
 #include "problems.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "../core/utf8.h"
 
 enum { QUOTE_AT_MOST = 40, SAY_AT_MOST = 10 };
 
@@ -18,10 +21,8 @@ static void push_path(lua_State *L, const struct ck_path *path) {
     return;
   }
   push_path(L, path->up);
-  if (path->name != NULL)
-    lua_pushfstring(L, "%s.%s", lua_tostring(L, -1), path->name);
-  else
-    lua_pushfstring(L, "%s[%I]", lua_tostring(L, -1), (LUAI_UACINT)path->index);
+  if (path->name != NULL) lua_pushfstring(L, "%s.%s", lua_tostring(L, -1), path->name);
+  else lua_pushfstring(L, "%s[%I]", lua_tostring(L, -1), (LUAI_UACINT)path->index);
   lua_remove(L, -2);
 }
 
@@ -43,11 +44,27 @@ void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, c
   problems->count++;
 }
 
+static void add_visible(luaL_Buffer *buffer, unsigned char c) {
+  char escape[8];
+  if (c >= ' ' && c != 0x7f) {
+    luaL_addchar(buffer, (char)c);
+    return;
+  }
+  (void)snprintf(escape, sizeof(escape), "\\%03d", c); /* as Lua writes it */
+  luaL_addstring(buffer, escape);
+}
+
 static const char *quote(lua_State *L, int index) {
   size_t length;
   const char *text = lua_tolstring(L, index, &length);
-  lua_pushlstring(L, text, length < QUOTE_AT_MOST ? length : QUOTE_AT_MOST);
-  return lua_pushfstring(L, "\"%s\"%s", lua_tostring(L, -1), length > QUOTE_AT_MOST ? "…" : "");
+  size_t shown = ck_utf8_cut(text, length, QUOTE_AT_MOST);
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  luaL_addchar(&buffer, '"');
+  for (size_t i = 0; i < shown; i++) add_visible(&buffer, (unsigned char)text[i]);
+  luaL_addstring(&buffer, shown < length ? "\"…" : "\"");
+  luaL_pushresult(&buffer);
+  return lua_tostring(L, -1);
 }
 
 const char *ck_problems_describe(lua_State *L, int index) {
@@ -75,17 +92,25 @@ static void file(lua_State *L, int fields) {
   lua_pop(L, 2);
 }
 
-/* Pushes the path and the message of a problem. */
-static void get(struct ck_problems *problems, int i) {
-  lua_rawgeti(problems->L, problems->slot, 2 * i + 1);
-  lua_rawgeti(problems->L, problems->slot, 2 * i + 2);
+static void push_redacted(struct ck_problems *problems, const struct ck_secret *secret, int i) {
+  size_t length;
+  lua_rawgeti(problems->L, problems->slot, i);
+  const char *text = lua_tolstring(problems->L, -1, &length);
+  ck_secret_push(problems->L, secret, text, length);
+  lua_remove(problems->L, -2);
 }
 
-static void push_line(struct ck_problems *problems) {
+/* Pushes the path and the message of a problem. */
+static void get(struct ck_problems *problems, const struct ck_secret *secret, int i) {
+  push_redacted(problems, secret, 2 * i + 1);
+  push_redacted(problems, secret, 2 * i + 2);
+}
+
+static void push_line(struct ck_problems *problems, const struct ck_secret *secret) {
   lua_State *L = problems->L;
   lua_pushliteral(L, "");
   for (int i = 0; i < problems->count && i < SAY_AT_MOST; i++) {
-    get(problems, i); /* line, path, message */
+    get(problems, secret, i); /* line, path, message */
     const char *line = lua_tostring(L, -3), *between = i > 0 ? "; " : "";
     lua_pushfstring(L, "%s%s%s: %s", line, between, lua_tostring(L, -2), lua_tostring(L, -1));
     lua_replace(L, -4);
@@ -96,14 +121,14 @@ static void push_line(struct ck_problems *problems) {
   lua_remove(L, -2);
 }
 
-void ck_problems_push(struct ck_problems *problems) {
+void ck_problems_push(struct ck_problems *problems, const struct ck_secret *secret) {
   lua_State *L = problems->L;
   luaL_checkstack(L, 12, "too many problems");
   lua_newtable(L);
   int fields = lua_gettop(L);
   for (int i = 0; i < problems->count; i++) {
-    get(problems, i);
+    get(problems, secret, i);
     file(L, fields);
   }
-  push_line(problems);
+  push_line(problems, secret);
 }

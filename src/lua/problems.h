@@ -7,6 +7,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#include "secret.h"
+
 /* Where in the caller's tables a value stands: expected_value.a[3]. */
 struct ck_path {
   const struct ck_path *up; /* NULL at the outermost */
@@ -30,7 +32,10 @@ void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, c
 /* Pushes a word for the value, short enough for a message: a number, "text", or its type. */
 const char *ck_problems_describe(lua_State *L, int index);
 
-/* Pushes { path = { message, … } } and then all of it as one line of text. */
-void ck_problems_push(struct ck_problems *problems);
+/*
+** Pushes { path = { message, … } } and then all of it as one line of text. The key is
+** redacted: a caller may have put it where it does not belong.
+*/
+void ck_problems_push(struct ck_problems *problems, const struct ck_secret *secret);
 
 #endif

@@ -34,16 +34,14 @@ static void check_entry(const struct ck_path *path, struct ck_problems *problems
   lua_State *L = problems->L;
   if (!ck_headers_is_name(path->name) || !has_no_nul(L, -2))
     ck_problems_add(problems, path, "is not a header name");
-  else if (is_reserved(path->name))
-    ck_problems_add(problems, path, "is set by the client itself");
+  else if (is_reserved(path->name)) ck_problems_add(problems, path, "is set by the client itself");
   else if (lua_type(L, -1) != LUA_TSTRING)
     ck_problems_add(problems, path, "must be a string, got %s", luaL_typename(L, -1));
   else if (!ck_headers_is_value(lua_tostring(L, -1)) || !has_no_nul(L, -1))
     ck_problems_add(problems, path, "must not contain line breaks or other control characters");
 }
 
-void ck_request_headers_check(int index, const struct ck_path *path,
-                              struct ck_problems *problems) {
+void ck_request_headers_check(int index, const struct ck_path *path, struct ck_problems *problems) {
   lua_State *L = problems->L;
   if (!lua_istable(L, index)) {
     ck_problems_add(problems, path, "must be a table of name = value, got %s",
@@ -83,8 +81,8 @@ static bool add_table(lua_State *L, struct ck_headers *headers, int index, int u
   return ok;
 }
 
-bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const char *key,
-                              int client, int call) {
+bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const char *key, int client,
+                              int call) {
   luaL_checkstack(L, 6, "headers");
   bool ok = ck_headers_add(headers, "X-CEKURA-API-KEY", key);
   for (int i = 0; i < FIXED_COUNT; i++)
@@ -92,17 +90,19 @@ bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const ch
   return ok && add_table(L, headers, client, call) && add_table(L, headers, call, 0);
 }
 
-static void copy_table(lua_State *L, int from, int unless, int to) {
+static void copy_table(lua_State *L, int from, int unless, int to, const struct ck_secret *secret) {
+  size_t length;
   if (from == 0) return;
   for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
     if (unless != 0 && names(L, unless, lua_tostring(L, -2))) continue;
     lua_pushvalue(L, -2);
-    lua_pushvalue(L, -2);
+    const char *value = lua_tolstring(L, -2, &length);
+    ck_secret_push(L, secret, value, length);
     lua_rawset(L, to);
   }
 }
 
-void ck_request_headers_push(lua_State *L, int client, int call) {
+void ck_request_headers_push(lua_State *L, int client, int call, const struct ck_secret *secret) {
   luaL_checkstack(L, 8, "headers");
   lua_newtable(L);
   int table = lua_gettop(L);
@@ -110,6 +110,6 @@ void ck_request_headers_push(lua_State *L, int client, int call) {
     lua_pushstring(L, fixed[i][1]);
     lua_setfield(L, table, fixed[i][0]);
   }
-  copy_table(L, client, call, table);
-  copy_table(L, call, 0, table);
+  copy_table(L, client, call, table, secret);
+  copy_table(L, call, 0, table, secret);
 }

@@ -9,10 +9,10 @@
 
 #include "../core/headers.h"
 #include "problems.h"
+#include "secret.h"
 
 /* Checks a table of name = value that a caller wants to add. */
-void ck_request_headers_check(int index, const struct ck_path *path,
-                              struct ck_problems *problems);
+void ck_request_headers_check(int index, const struct ck_path *path, struct ck_problems *problems);
 
 /*
 ** Writes all headers: the key, the fixed ones, those of the table at `client` and those of
@@ -20,10 +20,10 @@ void ck_request_headers_check(int index, const struct ck_path *path,
 ** Raises, or returns false, when there is no memory; `headers` is owned by the
 ** caller either way.
 */
-bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const char *key,
-                              int client, int call);
+bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const char *key, int client,
+                              int call);
 
 /* Pushes a table of the same headers, but for the key; `call` may be 0. */
-void ck_request_headers_push(lua_State *L, int client, int call);
+void ck_request_headers_push(lua_State *L, int client, int call, const struct ck_secret *secret);
 
 #endif

@@ -63,9 +63,14 @@ static int response_index(lua_State *L) {
   return 1;
 }
 
+static int response_next(lua_State *L) {
+  lua_settop(L, 2);
+  return lua_next(L, 1) ? 2 : 0;
+}
+
 static int response_pairs(lua_State *L) {
   read_head(L, 1);
-  lua_getglobal(L, "next");
+  lua_pushcfunction(L, response_next);
   lua_pushvalue(L, 1);
   return 2;
 }
@@ -73,9 +78,9 @@ static int response_pairs(lua_State *L) {
 /* ---- the table --------------------------------------------------------------------------------- */
 
 void ck_response_open(lua_State *L) {
-  static const luaL_Reg metamethods[] = {
-    { "__index", response_index }, { "__pairs", response_pairs }, { NULL, NULL }
-  };
+  static const luaL_Reg metamethods[] = { { "__index", response_index },
+                                          { "__pairs", response_pairs },
+                                          { NULL, NULL } };
   luaL_newlib(L, metamethods);
   lua_pushliteral(L, "cekura.response");
   lua_setfield(L, -2, "__name");

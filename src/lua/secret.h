@@ -22,7 +22,10 @@ void ck_secret_wipe(struct ck_secret *secret);
 /* Whether the key stands anywhere in the bytes. */
 bool ck_secret_is_in(const struct ck_secret *secret, const char *text, size_t length);
 
-/* Pushes the bytes as a string, with "[redacted]" wherever the key stood. */
+/*
+** Pushes the bytes as a string, with "[redacted]" wherever the key stood. A key of less
+** than six characters, as in tests, is left: it would be found in too many words.
+*/
 void ck_secret_push(lua_State *L, const struct ck_secret *secret, const char *text, size_t length);
 
 #endif

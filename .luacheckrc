@@ -1,0 +1,10 @@
+std = "lua54"
+max_line_length = 100
+max_cyclomatic_complexity = 12
+cache = false
+include_files = { "**/*.lua", "**/*.rockspec", ".busted", ".luacheckrc" }
+exclude_files = { "build", "**/node_modules" }
+
+files["spec"] = { std = "+busted" }
+files["rockspec"] = { std = "rockspec" }
+files["lua/cekura/types.lua"] = { ignore = { "2..", "631" } }  -- annotations: nothing is used there

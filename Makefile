@@ -1,0 +1,184 @@
+# GNU make; `make help` lists the targets.
+#
+# Tools and libraries are looked up when a recipe needs them (`=`, not `:=`), because
+# on a bare machine `make demo` installs them first, in the same run.
+
+SHELL   := bash
+BUILD   := build
+PREFIX  := /usr/local
+SPEC    := spec
+RUN     :=
+PORT    := 8080
+CFLAGS  := -O2 -g
+LDFLAGS :=
+LUA      = $(firstword $(shell command -v lua5.4 lua54 lua))
+
+# Recipes run from here on with these; a spec's child processes see them too.
+export CEKURA_BUILD := $(BUILD)
+export CEKURA_RUN   := $(RUN)
+export CEKURA_GC
+export LUA_PATH     := lua/?.lua;lua/?/init.lua;spec/?.lua;;
+export LUA_CPATH    := $(BUILD)/?.so;;
+
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+            -Wundef -Wformat=2 -Wvla -Werror
+flags    := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Isrc $(warnings)
+shared   := -shared
+ifeq ($(shell uname),Darwin)
+  shared := -bundle -undefined dynamic_lookup
+endif
+
+lua_cflags  = $(shell for p in lua5.4 lua-5.4 lua54 lua; do pkg-config --cflags $$p 2>/dev/null && break; done)
+lua_libs    = $(shell for p in lua5.4 lua-5.4 lua54 lua; do pkg-config --libs $$p 2>/dev/null && break; done)
+curl_cflags = $(shell pkg-config --cflags libcurl 2>/dev/null || curl-config --cflags)
+curl_libs   = $(shell pkg-config --libs libcurl 2>/dev/null || curl-config --libs)
+mhd_cflags  = $(shell pkg-config --cflags libmicrohttpd)
+mhd_libs    = $(shell pkg-config --libs libmicrohttpd)
+
+core_c    := $(wildcard src/core/*.c src/lua/*.c)
+sandbox_c := $(wildcard src/sandbox/*.c)
+embed_c   := $(wildcard examples/embed/*.c)
+bench_c   := $(wildcard spec/bench/*.c)
+object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c)
+
+.PHONY: all core deps demo sandbox test lint format asan valgrind bench \
+        conformance rocks static embed generate install uninstall clean help
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+all: core $(BUILD)/cekura/sandbox/server.so  ## build the client and the sandbox into build/
+core: $(BUILD)/cekura/core.so                ## build only the client (needs no libmicrohttpd)
+static: $(BUILD)/libcekura.a                 ## build libcekura.a, for a host that links the client in
+embed: $(BUILD)/embed                        ## build the example of such a host, examples/embed/
+
+# ---- building
+
+$(BUILD)/cekura/core.so: $(call object,$(core_c))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
+
+$(BUILD)/cekura/sandbox/server.so: $(call object,$(sandbox_c))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(mhd_libs)
+
+$(BUILD)/libcekura.a: $(call object,$(core_c))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/embed: $(call object,$(embed_c) $(sandbox_c)) $(BUILD)/libcekura.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs) $(mhd_libs)
+
+$(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(curl_libs)
+
+# The core's pure decisions as a module that the specs can call.
+$(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c))
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
+
+# Each folder is compiled with the libraries of its layer only.
+$(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
+$(BUILD)/obj/src/lua/%.o:     includes = $(lua_cflags)
+$(BUILD)/obj/src/sandbox/%.o: includes = $(lua_cflags) $(mhd_cflags)
+$(BUILD)/obj/examples/%.o:    includes = $(lua_cflags)
+$(BUILD)/obj/spec/%.o:        includes = $(curl_cflags) $(lua_cflags)
+
+$(BUILD)/obj/%.o: %.c | check-build
+	@mkdir -p $(@D)
+	$(CC) $(flags) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(call object,$(sandbox_c)): | check-sandbox
+
+-include $(objects:.o=.d)
+
+generate: core  ## write lua/cekura/types.lua and docs/reference.md from the contract
+	$(LUA) tools/generate.lua
+
+# ---- running: each target installs what it needs, builds, and runs
+
+# needs-build-test: installs what is missing of these two groups. A prerequisite and not a
+# line of the recipe, because make expands a whole recipe before it runs the first line.
+needs-%:
+	@tools/deps.sh $(subst -, ,$*)
+
+check-%:
+	@tools/deps.sh --check $*
+
+submake = @$(MAKE) --no-print-directory
+
+deps: needs-build-sandbox-test  ## install what building and testing need
+
+demo: needs-build-sandbox  ## the five endpoints against the sandbox: start here
+	$(submake) --quiet all
+	@$(LUA) examples/quickstart.lua
+
+sandbox: needs-build-sandbox  ## run the sandbox in the foreground (PORT=8080)
+	$(submake) --quiet all
+	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
+
+test: needs-build-sandbox-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
+	$(submake) --quiet all embed $(BUILD)/decisions.so
+	$(RUN) $(LUA) tools/busted.lua $(SPEC)
+
+# -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
+asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
+            CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
+asan:  ## the specs under ASan, UBSan and LSan, then once more with an aggressive collector
+	$(asan_test)
+	$(asan_test) CEKURA_GC=aggressive
+
+valgrind: needs-valgrind  ## the specs under memcheck, then once more with a frequent collector
+	$(submake) test RUN=tools/valgrind.sh
+	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent
+
+bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
+	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
+	@$(LUA) spec/bench/bench.lua
+
+lint: needs-build-sandbox-lint  ## layers, generated files, rockspecs, luacheck, cppcheck, clang-tidy, clang-format
+	$(submake) --quiet all
+	@tools/lint.sh
+
+format: needs-lint  ## put the C sources into the project's format
+	clang-format -i $$(find src examples spec -name '*.[ch]')
+
+prism = $(BUILD)/conformance/node_modules/.bin/prism
+$(prism): tools/conformance/package.json tools/conformance/package-lock.json
+	mkdir -p $(BUILD)/conformance
+	cp $^ $(BUILD)/conformance
+	cd $(BUILD)/conformance && npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $@
+
+conformance: needs-build-test-conformance  ## the client against Prism: CONTRACT=folder of the API's documents
+	@[ -d "$(CONTRACT)" ] || { echo 'CONTRACT=: not a folder: "$(CONTRACT)"' >&2; exit 1; }
+	$(submake) --quiet core $(prism)
+	CONTRACT="$(CONTRACT)" PRISM=$(prism) $(LUA) tools/busted.lua spec/conformance/conformance_spec.lua
+
+rocks: needs-build-sandbox-rocks  ## install both rocks with LuaRocks into a temporary tree and use them
+	@tools/rocks.sh
+
+# ---- installing
+
+lib   = $(DESTDIR)$(PREFIX)/lib/lua/5.4/cekura
+share = $(DESTDIR)$(PREFIX)/share/lua/5.4/cekura
+
+install: core  ## into PREFIX=/usr/local (DESTDIR= is put before it); the sandbox too when built
+	install -d $(lib) $(share)
+	install -m 755 $(BUILD)/cekura/core.so $(lib)
+	install -m 644 lua/cekura/*.lua $(share)
+	if [ -e $(BUILD)/cekura/sandbox/server.so ]; then \
+	  install -d $(lib)/sandbox $(share)/sandbox && \
+	  install -m 755 $(BUILD)/cekura/sandbox/server.so $(lib)/sandbox && \
+	  install -m 644 lua/cekura/sandbox/*.lua $(share)/sandbox; \
+	fi
+
+uninstall:  ## remove what install put there
+	rm -rf $(lib) $(share)
+
+clean:  ## remove build/
+	rm -rf $(BUILD)
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	  printf '  make %-12s %s\n' "$$target" "$$text"; done

@@ -1,0 +1,383 @@
+-- The five endpoints, and what each of them does.
+--
+--   make demo     or, where cekura and its sandbox are installed,   lua examples/quickstart.lua
+--
+-- starts a sandbox in this process and talks to nothing else, whatever the environment says. With
+-- CEKURA_DEMO_LIVE=1 and CEKURA_API_KEY it is the real API, and credits are spent: run it so
+-- without arguments, and it says which ids it needs.
+
+local cekura = require "cekura"
+
+-- ---- printing ----
+
+local WIDTH = 100
+
+local function printf(format, ...) print(format:format(...)) end
+
+--- Breaks text into lines between words.
+local function wrap(text, indent)
+  local line = indent
+  for word in text:gmatch "%S+" do
+    if #line + #word + 1 > WIDTH and line ~= indent then
+      print(line)
+      line = indent
+    end
+    line = line == indent and indent .. word or line .. " " .. word
+  end
+  print(line)
+end
+
+--- The title to the left, the call to the right.
+local function heading(title, call)
+  printf("\n%s%s%s\n", title, (" "):rep(WIDTH - #title - #call), call)
+end
+
+local function show(value)
+  if value == nil or value == cekura.null then return "-" end
+  if type(value) == "boolean" then return value and "yes" or "no" end
+  return tostring(value)
+end
+
+--- Prints rows below each other; the first row are the heads. Numbers stand to the right.
+local function print_table(rows)
+  local widths, numeric = {}, {}
+  for i, row in ipairs(rows) do
+    for column = 1, #rows[1] do
+      widths[column] = math.max(widths[column] or 0, #show(row[column]))
+      if i > 1 and math.type(row[column]) == "integer" then numeric[column] = true end
+    end
+  end
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for column, width in ipairs(widths) do
+      cells[column] = ("%" .. (numeric[column] and "" or "-") .. width .. "s"):format(
+        show(row[column]))
+    end
+    print("   " .. table.concat(cells, "  "):gsub("%s+$", ""))
+  end
+end
+
+local function answered(response)
+  printf("   Status %d after %d attempt, %.1f ms.", response.status, response.attempts,
+    response.elapsed * 1000)
+end
+
+--- "3 -> 2"
+local function change(before, after) return show(before) .. " -> " .. show(after) end
+
+-- ---- where to: a sandbox, or the real API ----
+
+local live = os.getenv "CEKURA_DEMO_LIVE" == "1"
+
+--- What the calls are about, what that is in the sandbox, and how to say it (a list: 1,2,3).
+local IDS = {
+  { "metric_id", 55, "the metric to vote on, to run again and to improve" },
+  { "result_id", 373, "a result" },
+  { "run_id", 5544, "the run of it to vote on" },
+  { "expected_value", 2, "what the metric should have said of the run: a number, or text" },
+  { "run_ids", { 5540, 5541, 5542, 5543, 5544, 5545 }, "runs of it to evaluate again: 1,2,3" },
+  { "result_ids", nil, "up to 100 results to evaluate again at once: 1,2,3" },
+  { "agent_id", 231, "an agent" },
+  { "call_logs", { 70023, 70033, 70042, 70050, 70072 }, "call logs of it to evaluate: 1,2,3" },
+}
+
+local function read_value(name, text)
+  local number = name == "expected_value" and tonumber(text)
+  if number then return math.tointeger(number) or number end
+  if not name:find "s$" then return text end
+  local list = {}
+  for id in text:gmatch "[^,]+" do list[#list + 1] = id end
+  return list
+end
+
+--- From the arguments name=value and from CEKURA_DEMO_NAME; also what is in neither.
+local function given_ids()
+  local given, ids, missing = {}, {}, {}
+  for _, argument in ipairs(arg) do
+    local name, text = argument:match "^([%w_]+)=(.+)$"
+    if name then given[name] = text end
+  end
+  for _, row in ipairs(IDS) do
+    local name = row[1]
+    local text = given[name] or os.getenv("CEKURA_DEMO_" .. name:upper())
+    if text then ids[name] = read_value(name, text) else missing[#missing + 1] = row end
+  end
+  return ids, missing
+end
+
+local function explain(missing)
+  print "With CEKURA_DEMO_LIVE=1 this runs against the real API. It spends credits, and needs to"
+  print "know on what. Still missing:\n"
+  if not os.getenv "CEKURA_API_KEY" then print "   CEKURA_API_KEY    in the environment" end
+  for _, row in ipairs(missing) do printf("   %-16s  %s", row[1], row[3]) end
+  print "\nGive ids as arguments (metric_id=55), or as CEKURA_DEMO_METRIC_ID and so on. Without"
+  print "CEKURA_DEMO_LIVE=1 it is a sandbox in this process, which costs nothing."
+  os.exit(1)
+end
+
+--- The 100 newest results of agents that the metric is for.
+local function results_of_metric(server, metric_id)
+  local is_for, list = {}, {}
+  for _, id in ipairs(server:state("metrics", metric_id).agents) do is_for[id] = true end
+  for id, result in pairs(server:state "results") do
+    if is_for[result.agent_id] then list[#list + 1] = id end
+  end
+  table.sort(list, function(a, b) return a > b end)
+  return table.move(list, 1, 100, 1, {})
+end
+
+local function sandbox_ids(server)
+  local ids = {}
+  for _, row in ipairs(IDS) do ids[row[1]] = row[2] end
+  ids.result_ids = results_of_metric(server, ids.metric_id)
+  return ids
+end
+
+local server, client, ids
+if live then
+  local missing
+  ids, missing = given_ids()
+  if #missing > 0 or not os.getenv "CEKURA_API_KEY" then explain(missing) end
+  client = assert(cekura.new { max_evaluations = 1000 })
+else
+  server = require "cekura.sandbox".start { evaluation_time = 0.3 }
+  client = assert(cekura.new {
+    api_url = server.url, api_key = server.api_key,
+    proxy = "",  -- nor through a proxy that the environment names
+  })
+  ids = sandbox_ids(server)
+end
+
+-- ---- looking at the sandbox: what the API would show to its GETs ----
+
+local metrics = { ids.metric_id }
+
+local function state(part, id) return server and server:state(part, id) end
+
+local function balance() return state("balance").remaining | 0 end
+
+--- What the metric says of a run or a call log, as { value, expected_value, … }; empty if nothing.
+local function verdict(part, id)
+  return state(part, id).metrics[ids.metric_id] or {}
+end
+
+--- Waits until done() is true; not for ever.
+local function wait_until(done)
+  local give_up = os.time() + 10
+  while not done() do
+    if os.time() > give_up then error("the sandbox has not finished in time", 0) end
+    os.execute "exec sleep 0.05"
+  end
+end
+
+--- Prints what a call would cost, without sending it.
+local function print_cost(request, bound)
+  printf("   A dry run sends nothing, and says: this would start %s%d metric evaluations.",
+    bound or "", request.evaluations)
+  printf("   %s %s\n", request.method, request.url)
+end
+
+local function print_spent(before)
+  if not server then return end
+  printf("   Credits: %d before, %d now: %d spent.", before, balance(), before - balance())
+end
+
+-- ---- the five endpoints ----
+
+local function vote()
+  heading("1  A vote on what a metric said of a run", "client.runs:mark_metric_vote")
+  local run, before = state("runs", ids.run_id), server and verdict("runs", ids.run_id)
+  local value, response = assert(client.runs:mark_metric_vote {
+    run_id = ids.run_id, metric_id = ids.metric_id, thumbs_up = false,
+    expected_value = ids.expected_value, feedback = "Agent missed the reschedule step",
+  })
+  answered(response)
+  printf("   The answer: success = %s", value.success)
+  if not server then return end
+  local run_now, after = state("runs", ids.run_id), verdict("runs", ids.run_id)
+  printf("   Run %d, metric %d (%s):\n", ids.run_id, ids.metric_id,
+    state("metrics", ids.metric_id).name)
+  print_table {
+    { "", "metric said", "reviewer says", "thumbs up", "run reviewed", "feedback" },
+    { "before", before.value, before.expected_value, before.thumbs_up, run.is_reviewed,
+      before.feedback },
+    { "after", after.value, after.expected_value, after.thumbs_up, run_now.is_reviewed,
+      after.feedback },
+  }
+end
+
+local function print_new_values(old)
+  local rows = { { "run", "metric said", "reviewer says", "reviewed" } }
+  for i, id in ipairs(ids.run_ids) do
+    local now = verdict("runs", id)
+    rows[i + 1] =
+      { id, change(old[i], now.value), now.expected_value, state("runs", id).is_reviewed }
+  end
+  print_table(rows)
+end
+
+local function evaluate_result()
+  heading("2  One result: runs evaluated again", "client.results:evaluate_metrics")
+  local arguments =
+    { result_id = ids.result_id, run_ids = ids.run_ids, metric_ids = metrics }
+  print_cost(assert(client.results:evaluate_metrics(arguments, { dry_run = true })))
+  local credits, old = server and balance(), {}
+  for i, id in ipairs(server and ids.run_ids or {}) do old[i] = verdict("runs", id).value end
+
+  local result, response = assert(client.results:evaluate_metrics(arguments))
+  answered(response)
+  printf("   Result %s, %s: %s", result.id, result.name, result.status)
+  if not server then return end
+  print_spent(credits)
+  wait_until(function() return state("results", ids.result_id).status ~= "running" end)
+  printf("   And then: %s\n", state("results", ids.result_id).status)
+  print_new_values(old)
+end
+
+--- How the results stand: { running = n, completed = n, failed = n }.
+local function count_results()
+  local counts, results = { running = 0, completed = 0, failed = 0 }, state "results"
+  for _, id in ipairs(ids.result_ids) do
+    local status = results[id].status
+    counts[status] = counts[status] + 1
+  end
+  return counts
+end
+
+--- On how many of the runs that a reviewer has gone over does the metric say the same?
+local function agreement()
+  local same, all, runs = 0, 0, state "runs"
+  for _, result in pairs(state "results") do
+    for _, id in ipairs(result.run_ids) do
+      local said = runs[id].metrics[ids.metric_id]
+      if said and said.expected_value ~= nil then
+        all = all + 1
+        if said.expected_value == said.value then same = same + 1 end
+      end
+    end
+  end
+  return ("%d of %d reviewed runs"):format(same, all)
+end
+
+local function bulk_row(name)
+  local counts = count_results()
+  return { name, counts.running, counts.completed, counts.failed, agreement() }
+end
+
+local function evaluate_results()
+  heading(("3  %d results at once"):format(#ids.result_ids),
+    "client.results:bulk_evaluate_metrics")
+  local arguments = { result_ids = ids.result_ids, metric_ids = metrics }
+  print_cost(assert(client.results:bulk_evaluate_metrics(arguments, { dry_run = true })),
+    "at least ")
+  local credits = server and balance()
+  local rows = { { "results", "running", "completed", "failed", "metric and reviewer agree on" } }
+  rows[2] = server and bulk_row "before"
+
+  local done, response = assert(client.results:bulk_evaluate_metrics(arguments))
+  rows[3] = server and bulk_row "scheduled"
+  answered(response)
+  printf("   There is no body to a success, so the value is %s.", done)
+  if not server then return end
+  print_spent(credits)
+  wait_until(function() return count_results().running == 0 end)
+  rows[4] = bulk_row "done"
+  print()
+  print_table(rows)
+end
+
+local function evaluate_calls()
+  heading("4  Production calls", "client.calls:evaluate_metrics")
+  local arguments = { agent_id = ids.agent_id, call_logs = ids.call_logs, metrics = metrics }
+  print_cost(assert(client.calls:evaluate_metrics(arguments, { dry_run = true })))
+  local credits, old = server and balance(), {}
+  for i, id in ipairs(server and ids.call_logs or {}) do
+    old[i] = verdict("call_logs", id).value
+  end
+
+  local logs, response = assert(client.calls:evaluate_metrics(arguments))
+  answered(response)
+  if server then
+    print_spent(credits)
+    wait_until(function()
+      for _, id in ipairs(ids.call_logs) do
+        if state("call_logs", id).evaluating then return false end
+      end
+      return true
+    end)
+  end
+  print "   The answer has the calls as they were before.\n"
+  local rows = { { "call log", "topic", "success", "status before" } }
+  if server then rows[1][5], rows[1][6] = "status now", "metric said" end
+  for i, log in ipairs(logs) do
+    local row = { log.id, log.topic, log.success, log.status }
+    if log.success == nil then row[3] = "not judged" end
+    if server then
+      row[5] = state("call_logs", log.id).evaluation_status
+      row[6] = change(old[i], verdict("call_logs", log.id).value)
+    end
+    rows[#rows + 1] = row
+  end
+  print_table(rows)
+end
+
+local function job_status(progress_id)
+  for _, job in ipairs(state "jobs") do
+    if job.progress_id == progress_id then return job.status end
+  end
+end
+
+local function improve_metric()
+  heading("5  A better metric from what reviewers said",
+    "client.metric_reviews:process_feedbacks")
+  local credits = server and balance()
+  local value, response =
+    assert(client.metric_reviews:process_feedbacks { metric_id = ids.metric_id })
+  answered(response)
+  printf("   The optimiser works on metric %s: progress_id %s", ids.metric_id, value.progress_id)
+  if not server then return end
+  print_spent(credits)
+  printf("   The job: %s", job_status(value.progress_id))
+  wait_until(function() return job_status(value.progress_id) == "completed" end)
+  printf("   And then: %s", job_status(value.progress_id))
+end
+
+-- ---- three wrong calls ----
+
+local function print_error(what, _, err)
+  printf("   %s\n", what)
+  wrap(tostring(err), "      ")
+  printf("\n      kind = %q, applied = %q, status = %s\n", err.kind, err.applied, show(err.status))
+end
+
+local function wrong_calls()
+  heading("Three wrong calls, and what they get", "nil, err")
+  print_error("Misspelt, of the wrong type, and incomplete: all of it is said, nothing is sent.",
+    client.runs:mark_metric_vote {
+      run_id = "55x", metric_id = ids.metric_id, thumbs_up = 1, feedbak = "?",
+    })
+  print_error("More evaluations than one is willing to pay for.",
+    client.results:evaluate_metrics({
+      result_id = ids.result_id, run_ids = ids.run_ids, metric_ids = metrics,
+    }, { max_evaluations = 0 }))
+  local stranger = assert(cekura.new {
+    api_key = "not-the-key", api_url = server and server.url, proxy = server and "" or nil,
+  })
+  print_error("A key that the server does not know.", stranger.runs:mark_metric_vote {
+    run_id = ids.run_id, metric_id = ids.metric_id, thumbs_up = true,
+    expected_value = cekura.null,
+  })
+end
+
+-- ---- all of it ----
+
+printf("cekura %s, %s", cekura._VERSION, live and "the real API"
+  or "a sandbox in this process at " .. server.url)
+vote()
+evaluate_result()
+evaluate_results()
+evaluate_calls()
+improve_metric()
+wrong_calls()
+client:close()
+if server then server:stop() end

@@ -1,0 +1,146 @@
+--- Checks what a request brings against an endpoint's row, in the words of the Django REST
+--- framework: { field = { "This field is required." } }.
+
+local json = require "cekura.sandbox.json"
+
+local check = {}
+
+--- Python's names of what JSON can hold.
+local function type_name(value)
+  if value == json.null then return "NoneType" end
+  if type(value) == "table" then return json.is_array(value) and "list" or "dict" end
+  if type(value) == "number" then return math.tointeger(value) and "int" or "float" end
+  return ({ string = "str", boolean = "bool" })[type(value)]
+end
+
+--- One function a type: the value as handlers get it, or nil and the problem.
+local TYPES = {}
+
+function TYPES.integer(value)
+  local integer = type(value) == "number" and math.tointeger(value)
+  if integer then return integer end
+  return nil, "A valid integer is required."
+end
+
+function TYPES.string(value)
+  if type(value) == "string" then return value end
+  return nil, "Not a valid string."
+end
+
+function TYPES.boolean(value)
+  if type(value) == "boolean" then return value end
+  return nil, "Must be a valid boolean."
+end
+
+function TYPES.any(value) return value end
+
+function TYPES.object(value)
+  if type(value) == "table" and not json.is_array(value) then return value end
+  return nil, ('Expected a dictionary of items but got type "%s".'):format(type_name(value))
+end
+
+--- An empty table may have been [] or {} (lua-cjson 2.1.0 does not tell): it passes as a list.
+local function is_list(value)
+  return type(value) == "table" and (json.is_array(value) or next(value) == nil)
+end
+
+local function check_length(list, field)
+  if field.min_items and #list < field.min_items then
+    if #list == 0 then return "This list may not be empty." end
+    return ("Ensure this field has at least %d elements."):format(field.min_items)
+  end
+  if field.max_items and #list > field.max_items then
+    return ("Ensure this field has no more than %d elements."):format(field.max_items)
+  end
+end
+
+function TYPES.array(value, field)
+  if not is_list(value) then
+    return nil, ('Expected a list of items but got type "%s".'):format(type_name(value))
+  end
+  local problem = check_length(value, field)
+  if problem then return nil, problem end
+  local items, check_item = json.array {}, TYPES[field.items or "any"]
+  for i, item in ipairs(value) do
+    items[i], problem = check_item(item, field)
+    if problem then return nil, ("Item %d: %s"):format(i - 1, problem) end
+  end
+  return items
+end
+
+local function check_enum(value, field)
+  for _, allowed in ipairs(field.enum) do
+    if value == allowed then return value end
+  end
+  return nil, ('"%s" is not a valid choice.'):format(tostring(value))
+end
+
+--- The value as handlers get it, or nil and the problem.
+local function check_value(value, field)
+  if value == nil then
+    return nil, field.required and "This field is required." or nil
+  elseif value == json.null then
+    local takes_null = field.nullable or field.type == "any"
+    return takes_null and value or nil, not takes_null and "This field may not be null." or nil
+  elseif field.enum then
+    return check_enum(value, field)
+  end
+  return TYPES[field.type](value, field)
+end
+
+local function check_one_of(values, names)
+  local given = 0
+  for _, name in ipairs(names) do
+    if values[name] ~= nil then given = given + 1 end
+  end
+  if given == 1 then return nil end
+  local all = table.concat(names, " or ")
+  return given == 0 and ("Provide either %s."):format(all)
+    or ("Provide either %s, not both."):format(all)
+end
+
+--- What stands in a query string, as the type that its field names. What is none stays a string,
+--- which is a problem that check_value finds.
+local function from_query(text, field)
+  if field.type ~= "integer" or not text:find "^%-?%d+$" then return text end
+  return math.tointeger(tonumber(text)) or text
+end
+
+--- Checks the fields of one place.
+---@param fields table[] rows as in cekura.endpoints
+---@param given table name → value
+---@param args table name → value: what passed is added
+---@param problems table name → list of problems: what did not is added
+local function check_fields(fields, place, given, args, problems)
+  for _, field in ipairs(fields) do
+    if field.place == place then
+      local value = given[field.name]
+      if place == "query" and value ~= nil then value = from_query(value, field) end
+      local problem
+      args[field.name], problem = check_value(value, field)
+      if problem then problems[field.name] = json.array { problem } end
+    end
+  end
+end
+
+--- The arguments of a request by name, or nil and what a 400 has as its body.
+---@param row table as in cekura.endpoints
+---@param query table name → string
+---@param body any the JSON value
+---@return table? args
+---@return table? problems
+function check.request(row, query, body)
+  if type(body) ~= "table" or json.is_array(body) then
+    local text = ("Invalid data. Expected a dictionary, but got %s."):format(type_name(body))
+    return nil, { non_field_errors = json.array { text } }
+  end
+  local args, problems = {}, {}
+  check_fields(row.fields, "query", query, args, problems)
+  check_fields(row.fields, "body", body, args, problems)
+  local missing = row.one_of and check_one_of(args, row.one_of)
+  if missing and not next(problems) then problems.non_field_errors = json.array { missing } end
+  if next(problems) then return nil, problems end
+  return args
+end
+
+return check

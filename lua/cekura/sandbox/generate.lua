@@ -1,0 +1,197 @@
+--- Makes results, runs and call logs out of the catalogue and a seed. How many there are and what
+--- they are called does not depend on the seed; what happened in them does.
+
+local catalogue = require "cekura.sandbox.catalogue"
+local judge = require "cekura.sandbox.judge"
+local random = require "cekura.sandbox.random"
+
+local generate = {}
+
+local DAY = 86400
+local DAYS = 60 -- how far back the data goes
+
+local FIRST_RESULT, RESULTS = 301, 144
+local FIRST_RUN = 5000
+local FIRST_CALL_LOG, CALL_LOGS = 70001, 320
+
+--- Whose turn it is: two of nine for the airline, the rest for the clinic.
+local AGENTS = { 231, 232, 224, 231, 231, 232, 224, 231, 232 }
+
+--- Runs that are what they are with every seed. 5544 is the documentation's example: the agent
+--- missed the reschedule step, the metric counted it all the same, nobody has looked at it yet.
+local FIXED_RUNS = {
+  [5544] = {
+    scenario = 24270, status = "completed", unreviewed = true,
+    facts = { verified = true, offered = true, confirmed = false },
+    values = { [55] = 3 },
+  },
+}
+
+local agents = catalogue.by_id(catalogue.agents)
+local scenarios = catalogue.by_id(catalogue.scenarios)
+
+local function scenarios_of(agent_id)
+  local list = {}
+  for _, scenario in ipairs(catalogue.scenarios) do
+    if scenario.agent == agent_id then list[#list + 1] = scenario end
+  end
+  return list
+end
+
+local scenarios_by_agent = {}
+for _, agent in ipairs(catalogue.agents) do
+  scenarios_by_agent[agent.id] = scenarios_of(agent.id)
+end
+
+--- The moment, `n` of `count` evenly spread ones, before `base`.
+local function moment(base, n, count)
+  return base - DAYS * DAY + (n - 0.5) / count * DAYS * DAY
+end
+
+local function outcome_of(facts, scenario, draw)
+  if facts.confirmed then return scenario.outcome end
+  if scenario.outcome ~= "resolved" then return "unresolved" end
+  return draw("outcome") < 0.6 and "escalated" or "abandoned"
+end
+
+--- What happened in a call, from which its transcript and every metric follow.
+local function facts_of(seed, id, scenario, fixed)
+  local function draw(purpose) return random.draw(seed, id, purpose) end
+  local facts = {
+    verified = draw "verified" < 0.92,
+    offered = draw "offered" < 0.9,
+    confirmed = draw "confirmed" < 0.72,
+    careful = scenario.id ~= 24273 or draw "careful" < 0.85,
+    followup = draw "followup" < 0.6,
+    warmth = 2 + math.floor(draw "warmth" ^ 0.7 * 4),
+    latency = math.floor(620 + draw "latency" ^ 3 * 1400),
+  }
+  for name, value in pairs(fixed or {}) do facts[name] = value end
+  facts.warm = facts.warmth >= 4
+  facts.intended = scenario.outcome
+  facts.outcome = outcome_of(facts, scenario, draw)
+  facts.escalated = facts.outcome == "escalated"
+  facts.abandoned = facts.outcome == "abandoned"
+  return facts
+end
+
+--- The list of results, without their runs: { id, agent, name, created_at, first_run, run_count }.
+---@param base number epoch seconds: the data ends there
+function generate.results(base)
+  local list, next_run = {}, FIRST_RUN
+  for i = 1, RESULTS do
+    local agent = agents[AGENTS[(i - 1) % #AGENTS + 1]]
+    local created = moment(base, i, RESULTS)
+    list[i] = {
+      id = FIRST_RESULT + i - 1, agent = agent, index = i, created_at = created,
+      name = ("%s, %s"):format(agent.name, os.date("!%d %B", created // 1 | 0)),
+      first_run = next_run, run_count = 5 + i * 7 % 6,
+    }
+    next_run = next_run + list[i].run_count
+  end
+  return list
+end
+
+--- Every call log's id and where it stands in time: { id, index, timestamp, agent }.
+function generate.call_logs(base)
+  local list = {}
+  for i = 1, CALL_LOGS do
+    list[i] = {
+      id = FIRST_CALL_LOG + i - 1, index = i, timestamp = moment(base, i, CALL_LOGS),
+      agent = agents[AGENTS[(i * 5) % #AGENTS + 1]],
+    }
+  end
+  return list
+end
+
+--- Some runs never got through, more of them on a day when the line was bad.
+local function run_status(seed, id, result)
+  local draw, bad_day = random.draw(seed, id, "status"), result.index % 48 == 20
+  if draw < (bad_day and 0.6 or 0.03) then return "failed" end
+  return draw > 0.99 and "timeout" or "completed"
+end
+
+--- A call as metrics see it. `metrics` is what is run over it.
+local function new_call(kind, id, base, timestamp, agent, scenario)
+  return {
+    kind = kind, id = id, agent = agent, scenario = scenario, timestamp = timestamp,
+    age_days = (base - timestamp) / DAY, evaluations = {}, by_metric = {}, pending = 0,
+  }
+end
+
+--- Adds what `metric` said, the first time it ran.
+local function evaluate(call, metric, seed, fixed)
+  local value = fixed and fixed[metric.id]
+  if value == nil then value = judge.value(metric, call, 0, nil, seed) end
+  local evaluation = { metric = metric, value = value, n = 0, updated_at = call.updated_at }
+  call.evaluations[#call.evaluations + 1] = evaluation
+  call.by_metric[metric.id] = evaluation
+end
+
+local function is_for(metric, agent)
+  for _, id in ipairs(metric.agents) do
+    if id == agent.id then return true end
+  end
+  return false
+end
+
+local function evaluate_all(call, metrics, seed, fixed)
+  for _, metric in ipairs(metrics) do
+    if not metric.fresh and is_for(metric, call.agent) then evaluate(call, metric, seed, fixed) end
+  end
+end
+
+--- A reviewer went over some of the evaluations: rather over those that are wrong.
+local function review(call, seed)
+  for _, evaluation in ipairs(call.evaluations) do
+    local metric = evaluation.metric
+    local truth = judge.truth(metric, call.facts)
+    local agrees = judge.agrees(metric, evaluation.value, truth)
+    if random.draw(seed, call.id, "review", metric.id) < (agrees and 0.35 or 0.65) then
+      evaluation.expected = truth
+      evaluation.thumbs_up = agrees
+      evaluation.feedback = agrees and "" or judge.feedback(metric, call.facts)
+      evaluation.reviewed_at = call.updated_at
+      call.is_reviewed = true
+    end
+  end
+end
+
+--- The run `id` of `result`.
+---@param metrics table[] all metrics
+function generate.run(seed, base, result, id, metrics)
+  local fixed = FIXED_RUNS[id] or {}
+  local order = id - result.first_run
+  local choices = scenarios_by_agent[result.agent.id]
+  local scenario = scenarios[fixed.scenario] or choices[order % #choices + 1]
+  local run = new_call("run", id, base, result.created_at + 30 + order * 95, result.agent, scenario)
+  run.result = result
+  run.status = fixed.status or run_status(seed, id, result)
+  run.updated_at = run.timestamp + 3600
+  run.facts = facts_of(seed, id, scenario, fixed.facts)
+  if run.status ~= "completed" then
+    run.error_message = run.status == "failed" and "Websocket handshake failed"
+      or "The call was not answered in time"
+    return run
+  end
+  evaluate_all(run, metrics, seed, fixed.values)
+  if not fixed.unreviewed and random.draw(seed, id, "reviewed") < 0.35 then review(run, seed) end
+  return run
+end
+
+--- The call log of `entry`, a row of generate.call_logs.
+function generate.call_log(seed, base, entry, metrics)
+  local choices = scenarios_by_agent[entry.agent.id]
+  local scenario = choices[entry.index % #choices + 1]
+  local log = new_call("call_log", entry.id, base, entry.timestamp, entry.agent, scenario)
+  log.facts = facts_of(seed, entry.id, scenario)
+  log.updated_at = log.timestamp + 600
+  if random.draw(seed, entry.id, "judged") < 0.08 then return log end -- nobody has judged it yet
+  evaluate_all(log, metrics, seed)
+  if random.draw(seed, entry.id, "reviewed") < 0.3 then review(log, seed) end
+  return log
+end
+
+generate.is_for = is_for
+
+return generate

@@ -1,0 +1,415 @@
+--- What each endpoint does, by method and path. A handler gets the store, the arguments, which
+--- have been checked by type, and the request; it returns a status and the value of the body, or a
+--- status alone for an answer without one.
+
+local optimiser = require "cekura.sandbox.optimiser"
+local json = require "cekura.sandbox.json"
+local views = require "cekura.sandbox.views"
+local generate = require "cekura.sandbox.generate"
+
+local array, null = json.array, json.null
+
+local handlers = {}
+
+local DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
+local DEFAULT_WINDOW = 30 * 86400 -- what a list of call logs shows without a time range
+
+-- ---- answers ----
+
+local function not_found(what)
+  return 404, { detail = ("No %s matches the given query."):format(what) }
+end
+
+local function bad(field, text, ...)
+  return 400, { [field] = array { text:format(...) } }
+end
+
+local function unknown_id(field, id)
+  return bad(field, 'Invalid pk "%s" - object does not exist.', tostring(id))
+end
+
+-- ---- arguments ----
+
+local function value(argument)
+  if argument == null then return nil end
+  return argument
+end
+
+--- "1,2,3" as integers; nil where that is not what it is.
+local function id_list(text)
+  local ids = {}
+  for part in (text .. ","):gmatch "([^,]*)," do
+    local id = part:find "^%s*%d+%s*$" and math.tointeger(tonumber(part))
+    if not id then return nil end
+    ids[#ids + 1] = id
+  end
+  return ids
+end
+
+local function set_of(list)
+  local set = {}
+  for _, item in ipairs(list) do set[item] = true end
+  return set
+end
+
+--- Looks up every id with find(id), without doubles. nil and the first id that finds nothing.
+local function find_all(ids, find)
+  local found, seen = {}, {}
+  for _, id in ipairs(ids) do
+    local number = math.tointeger(tonumber(id))
+    local item = number and find(number)
+    if not item then return nil, id end
+    if not seen[item] then found[#found + 1] = item end
+    seen[item] = true
+  end
+  return found
+end
+
+--- Seconds since the epoch of "2025-01-01T00:00:00Z" or a date alone; nil where it is neither.
+local function parse_time(text)
+  local y, m, d, rest = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$"
+  if not y then return nil end
+  local h, min, s = rest:match "^[T ](%d%d):(%d%d):?(%d*)"
+  local local_time = os.time { year = y, month = m, day = d, hour = 12 }
+  local offset = os.time(os.date("!*t", local_time)) - local_time -- this machine's zone
+  local midnight = local_time - 12 * 3600 - offset
+  return midnight + (tonumber(h) or 0) * 3600 + (tonumber(min) or 0) * 60 + (tonumber(s) or 0)
+end
+
+-- ---- lists, a page at a time ----
+
+--- The address of another page of the same list.
+local function page_url(request, page)
+  local query = {}
+  for part in request.query:gmatch "[^&]+" do
+    if not part:find "^page=" then query[#query + 1] = part end
+  end
+  query[#query + 1] = "page=" .. page
+  return ("http://%s%s?%s"):format(request.headers.host or "localhost", request.path,
+    table.concat(query, "&"))
+end
+
+local function page_of(list, args, request, view)
+  local size = math.min(math.max(args.page_size or DEFAULT_PAGE_SIZE, 1), MAX_PAGE_SIZE)
+  local page, pages = args.page or 1, math.max(math.ceil(#list / size), 1)
+  if page < 1 or page > pages then return 404, { detail = "Invalid page." } end
+  local results = array {}
+  for i = (page - 1) * size + 1, math.min(page * size, #list) do
+    results[#results + 1] = view(list[i])
+  end
+  return 200, {
+    count = #list, results = results,
+    next = page < pages and page_url(request, page + 1) or null,
+    previous = page > 1 and page_url(request, page - 1) or null,
+  }
+end
+
+--- The newest first, of those that test(item) is true for.
+local function newest_first(list, test)
+  local found = {}
+  for i = #list, 1, -1 do
+    if test(list[i]) then found[#found + 1] = list[i] end
+  end
+  return found
+end
+
+--- Whether an item's agent is one that agent_id and project_id allow.
+local function in_scope(agent, args)
+  return (not args.agent_id or agent.id == args.agent_id)
+    and (not args.project_id or agent.project == args.project_id)
+end
+
+-- ---- votes ----
+
+local function vote(store, call, args)
+  local metric = store.metrics[args.metric_id]
+  if not metric then return unknown_id("metric_id", args.metric_id) end
+  local evaluation = call.by_metric[args.metric_id]
+  if not evaluation then
+    return bad("metric_id", "Metric %d has not been evaluated on this %s.", args.metric_id,
+      call.kind == "run" and "run" or "call log")
+  end
+  store:vote(call, evaluation, {
+    thumbs_up = value(args.thumbs_up), expected_value = value(args.expected_value),
+    feedback = value(args.feedback),
+  })
+  return nil
+end
+
+local SUCCESS = { success = true }
+
+handlers["POST /test_framework/v1/runs/{}/mark_metric_vote/"] = function(store, args)
+  local run = store:run(args.run_id)
+  if not run then return not_found "Run" end
+  local status, problem = vote(store, run, args)
+  if status then return status, problem end
+  return 200, SUCCESS
+end
+
+handlers["POST /observability/v1/call-logs/{}/mark_metric_vote/"] = function(store, args)
+  local log = store:call_log(args.call_log_id)
+  if not log then return not_found "CallLog" end
+  local status, problem = vote(store, log, args)
+  if status then return status, problem end
+  return 200, { detail = "Vote recorded." }
+end
+
+-- ---- evaluations ----
+
+local function find_metrics(store, ids)
+  return find_all(ids, function(id) return store.metrics[id] end)
+end
+
+--- The first metric that is not for `agent`, if there is one.
+local function out_of_scope(metrics, agent)
+  for _, metric in ipairs(metrics) do
+    if not generate.is_for(metric, agent) then return metric end
+  end
+end
+
+local function not_for_agent(field, metric, agent)
+  return bad(field, "Metric %d does not belong to agent %d.", metric.id, agent.id)
+end
+
+--- Pays, or returns what a 400 says.
+local function charge(store, evaluations)
+  local paid, cost = store:charge(evaluations)
+  if paid then return nil end
+  return 400, { detail = ("Insufficient credits: this needs %.2f, and %.2f remain."):format(cost,
+    store.balance.remaining) }
+end
+
+handlers["POST /test_framework/v1/results/{}/evaluate_metrics/"] = function(store, args)
+  local result = store.results[args.result_id]
+  if not result then return not_found "Result" end
+  local runs, stranger = find_all(args.run_ids, function(id)
+    return store.result_of_run[id] == result and store:run(id)
+  end)
+  if not runs then return bad("run_ids", "Run %s does not belong to this result.", stranger) end
+  local metrics, unknown = find_metrics(store, args.metric_ids)
+  if not metrics then return unknown_id("metric_ids", unknown) end
+  local foreign = out_of_scope(metrics, result.agent)
+  if foreign then return not_for_agent("metric_ids", foreign, result.agent) end
+  local status, problem = charge(store, #runs * #metrics)
+  if status then return status, problem end
+  store:start_evaluation(runs, metrics, result)
+  return 200, views.result(result, store)
+end
+
+local function can_be_evaluated(run)
+  return run.status == "completed" or run.status == "failed"
+end
+
+--- By result: the runs that a bulk evaluation goes over, and how many those are in all.
+local function eligible_runs(store, results)
+  local by_result, total = {}, 0
+  for i, result in ipairs(results) do
+    local runs = {}
+    for _, run in ipairs(store:runs_of(result)) do
+      if can_be_evaluated(run) then runs[#runs + 1] = run end
+    end
+    by_result[i], total = runs, total + #runs
+  end
+  return by_result, total
+end
+
+handlers["POST /test_framework/v1/results/bulk_evaluate_metrics/"] = function(store, args)
+  local results, unknown = find_all(args.result_ids, function(id) return store.results[id] end)
+  if not results then return unknown_id("result_ids", unknown) end
+  local metrics
+  metrics, unknown = find_metrics(store, args.metric_ids)
+  if not metrics then return unknown_id("metric_ids", unknown) end
+  for _, result in ipairs(results) do
+    local foreign = out_of_scope(metrics, result.agent)
+    if foreign then return not_for_agent("metric_ids", foreign, result.agent) end
+  end
+  local runs, total = eligible_runs(store, results)
+  local status, problem = charge(store, total * #metrics)
+  if status then return status, problem end
+  for i, result in ipairs(results) do store:start_evaluation(runs[i], metrics, result) end
+  return 200
+end
+
+--- What agent_id or project_id stands for: a test on agents. nil and a 400 where there is no such.
+local function scope_of(store, args)
+  if args.agent_id and not store.agents[args.agent_id] then
+    return nil, unknown_id("agent_id", args.agent_id)
+  elseif args.project_id and not store.projects[args.project_id] then
+    return nil, unknown_id("project_id", args.project_id)
+  end
+  return function(agent) return in_scope(agent, args) end
+end
+
+--- The first metric that is for none of the agents in scope.
+local function metric_out_of_scope(store, metrics, is_in_scope)
+  for _, metric in ipairs(metrics) do
+    local fits = false
+    for _, id in ipairs(metric.agents) do fits = fits or is_in_scope(store.agents[id]) end
+    if not fits then return metric end
+  end
+end
+
+handlers["POST /observability/v1/call-logs/evaluate_metrics/"] = function(store, args)
+  local is_in_scope, status, problem = scope_of(store, args)
+  if not is_in_scope then return status, problem end
+  local logs, stranger = find_all(args.call_logs, function(id)
+    local log = store:call_log(id)
+    return log and is_in_scope(log.agent) and log
+  end)
+  if not logs then return bad("call_logs", "Call log %s is not in this scope.", stranger) end
+  local metrics, unknown = find_metrics(store, args.metrics)
+  if not metrics then return unknown_id("metrics", unknown) end
+  local foreign = metric_out_of_scope(store, metrics, is_in_scope)
+  if foreign then return bad("metrics", "Metric %d is not in this scope.", foreign.id) end
+  status, problem = charge(store, #logs * #metrics)
+  if status then return status, problem end
+  local before = array {}
+  for i, log in ipairs(logs) do before[i] = views.call_log(log, store) end
+  store:start_evaluation(logs, metrics)
+  return 200, before
+end
+
+-- ---- the optimiser ----
+
+--- The reviews whose test set is among `ids`; all of them where nobody named any.
+local function chosen_reviews(store, metric, ids)
+  local reviews = store:reviews(metric)
+  if not ids then return reviews end
+  local wanted, chosen = set_of(ids), {}
+  for _, review in ipairs(reviews) do
+    if wanted[optimiser.test_set_id(review.call)] then chosen[#chosen + 1] = review end
+  end
+  return chosen
+end
+
+handlers["POST /test_framework/metric-reviews/process_feedbacks/"] = function(store, args)
+  local metric = store.metrics[args.metric_id]
+  if not metric then return unknown_id("metric_id", args.metric_id) end
+  local reviews = chosen_reviews(store, metric, args.test_set_ids)
+  if #reviews == 0 then
+    if args.test_set_ids then
+      return bad("test_set_ids", "None of these has a review of this metric.")
+    end
+    return bad("metric_id", "There is no feedback on this metric yet.")
+  end
+  local status, problem = charge(store, #reviews)
+  if status then return status, problem end
+  return 200, { progress_id = store:start_optimiser(metric, args, reviews).progress_id }
+end
+
+handlers["GET /test_framework/metric-reviews/process_feedbacks_progress/"] = function(store, args)
+  local job = store.optimiser_jobs[args.progress_id]
+  if not job then return 404, { detail = "Not found." } end
+  local allowed = false
+  for _, id in ipairs(job.metric.agents) do
+    allowed = allowed or in_scope(store.agents[id], args)
+  end
+  if not allowed then
+    return 403, { detail = "You do not have permission to perform this action." }
+  end
+  return 200, views.progress(job, store.now())
+end
+
+-- ---- what there is ----
+
+handlers["GET /test_framework/v1/results/{}/"] = function(store, args)
+  local result = store.results[args.result_id]
+  if not result then return not_found "Result" end
+  return 200, views.result_detail(result, store)
+end
+
+--- Whether one of the result's runs plays one of these scenarios.
+local function has_scenario(store, result, wanted)
+  for _, run in ipairs(store:runs_of(result)) do
+    if wanted[run.scenario.id] then return true end
+  end
+  return false
+end
+
+handlers["GET /test_framework/v1/results/"] = function(store, args, request)
+  local scenarios = args.scenarios and id_list(args.scenarios)
+  if args.scenarios and not scenarios then
+    return bad("scenarios", "Expected comma-separated scenario IDs.")
+  end
+  local wanted, search = scenarios and set_of(scenarios), (args.search or ""):lower()
+  local found = newest_first(store.result_list, function(result)
+    return in_scope(result.agent, args) and result.name:lower():find(search, 1, true)
+      and (not wanted or has_scenario(store, result, wanted))
+  end)
+  return page_of(found, args, request, function(result) return views.result(result, store) end)
+end
+
+handlers["GET /test_framework/v1/runs/{}/"] = function(store, args)
+  local run = store:run(args.run_id)
+  if not run then return not_found "Run" end
+  return 200, views.run(run, store)
+end
+
+handlers["GET /test_framework/v1/runs/bulk/"] = function(store, args)
+  local ids = id_list(args.run_ids)
+  if not ids then return bad("run_ids", "Expected a comma-separated list of run IDs.") end
+  local list = array {}
+  for _, id in ipairs(ids) do
+    local run = store:run(id)
+    if run then list[#list + 1] = views.run(run, store) end
+  end
+  return 200, list
+end
+
+handlers["GET /observability/v1/call-logs/{}/"] = function(store, args)
+  local log = store:call_log(args.call_log_id)
+  if not log then return not_found "CallLog" end
+  return 200, views.call_log_detail(log, store)
+end
+
+--- The time range that a list of call logs asks for. nil and a 400 where it is none.
+local function time_range(store, args)
+  local from, to = store.now() - DEFAULT_WINDOW, math.huge
+  if args.timestamp_from or args.timestamp_to then from = -math.huge end
+  if args.timestamp_from then from = parse_time(args.timestamp_from) end
+  if not from then return nil, nil, bad("timestamp_from", "Enter a valid date/time.") end
+  if args.timestamp_to then to = parse_time(args.timestamp_to) end
+  if not to then return nil, nil, bad("timestamp_to", "Enter a valid date/time.") end
+  return from, to
+end
+
+handlers["GET /observability/v1/call-logs/"] = function(store, args, request)
+  local from, to, status, problem = time_range(store, args)
+  if not from then return status, problem end
+  local ids = args.call_ids and id_list(args.call_ids)
+  if args.call_ids and not ids then
+    return bad("call_ids", "Expected a comma-separated list of call log IDs.")
+  end
+  local wanted = ids and set_of(ids)
+  local found = newest_first(store.call_log_list, function(entry)
+    return in_scope(entry.agent, args) and entry.timestamp >= from and entry.timestamp <= to
+      and (not wanted or wanted[entry.id])
+      and (not args.assistant_id or entry.agent.assistant_id == args.assistant_id)
+  end)
+  return page_of(found, args, request, function(entry)
+    return views.call_log(store:call_log(entry.id), store)
+  end)
+end
+
+handlers["GET /test_framework/v1/metrics/{}/"] = function(store, args)
+  local metric = store:metric(args.metric_id)
+  if not metric then return not_found "Metric" end
+  return 200, views.metric_detail(metric, store)
+end
+
+handlers["PATCH /test_framework/v1/metrics/{}/"] = function(store, args)
+  local metric = store.metrics[args.metric_id]
+  if not metric then return not_found "Metric" end
+  local changes = {}
+  for name, given in pairs(args) do
+    if name ~= "metric_id" then changes[name] = given end
+  end
+  store:update_metric(metric, changes)
+  return 200, views.metric(metric)
+end
+
+handlers["GET /test_framework/billing/info/"] = function(store)
+  return 200, views.billing(store)
+end
+
+return handlers

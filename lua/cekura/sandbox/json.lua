@@ -1,0 +1,118 @@
+--- JSON as the sandbox reads and writes it: keys sorted, integers as integers, empty lists as [].
+--- Reading is lua-cjson's; writing is done here, because lua-cjson 2.1.0 has no mark for an
+--- empty array and prints integers beyond 14 digits as floats.
+
+local cjson = require "cjson"
+
+local json = { null = cjson.null }
+
+local ARRAY = { __name = "cekura.sandbox.array" }
+
+--- The metatables that make a table an array, also when it is empty.
+local is_array_mark = { [ARRAY] = true }
+
+--- Marks `list` as a JSON array.
+---@generic T: table
+---@param list T
+---@return T
+function json.array(list)
+  return setmetatable(list, ARRAY)
+end
+
+--- Lets `metatable` (another library's mark) mean an array, too. nil is fine.
+---@param metatable table?
+function json.know_array(metatable)
+  if metatable then is_array_mark[metatable] = true end
+end
+
+json.know_array(cjson.array_mt)
+json.know_array(cjson.empty_array_mt)
+
+--- Whether `value`, read from JSON or marked, is an array. An unmarked empty table is not.
+---@param value any
+---@return boolean
+function json.is_array(value)
+  return type(value) == "table" and (value[1] ~= nil or is_array_mark[getmetatable(value)] == true)
+end
+
+local reader = cjson.new()
+reader.decode_invalid_numbers(false)
+if reader.decode_array_with_array_mt then reader.decode_array_with_array_mt(true) end
+
+--- The value, or nil and what is wrong. lua-cjson 2.1.0 reads [] as an empty table without a mark.
+---@param text string
+---@return any value
+---@return string? problem
+function json.decode(text)
+  local ok, value = pcall(reader.decode, text)
+  if ok then return value end
+  return nil, value
+end
+
+local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+local function escape(char)
+  return ESCAPES[char] or ("\\u%04x"):format(char:byte())
+end
+
+local function quote(text)
+  return '"' .. text:gsub('[%c"\\]', escape) .. '"'
+end
+
+local function number(value)
+  local integer = math.tointeger(value)
+  if integer then return ("%d"):format(integer) end
+  if value ~= value or value == math.huge or value == -math.huge then return "null" end
+  return ("%.14g"):format(value)
+end
+
+local write -- function(value, out): appends the pieces of `value`
+
+local function write_array(list, out)
+  out[#out + 1] = "["
+  for i = 1, #list do
+    if i > 1 then out[#out + 1] = "," end
+    write(list[i], out)
+  end
+  out[#out + 1] = "]"
+end
+
+local function write_object(object, out)
+  local keys = {}
+  for key in pairs(object) do keys[#keys + 1] = key end
+  table.sort(keys)
+  out[#out + 1] = "{"
+  for i, key in ipairs(keys) do
+    if i > 1 then out[#out + 1] = "," end
+    out[#out + 1] = quote(key)
+    out[#out + 1] = ":"
+    write(object[key], out)
+  end
+  out[#out + 1] = "}"
+end
+
+local WRITERS = {
+  string = function(value, out) out[#out + 1] = quote(value) end,
+  number = function(value, out) out[#out + 1] = number(value) end,
+  boolean = function(value, out) out[#out + 1] = tostring(value) end,
+  userdata = function(_, out) out[#out + 1] = "null" end,
+  table = function(value, out)
+    if json.is_array(value) then write_array(value, out) else write_object(value, out) end
+  end,
+}
+
+function write(value, out)
+  local writer = WRITERS[type(value)] or error("no JSON for a " .. type(value))
+  writer(value, out)
+end
+
+--- The keys of an object must be strings; a table with a value at 1 is an array.
+---@param value any
+---@return string
+function json.encode(value)
+  local out = {}
+  write(value, out)
+  return table.concat(out)
+end
+
+return json

@@ -1,0 +1,130 @@
+--- The store as plain tables, for server:state().
+
+local Store = require "cekura.sandbox.store"
+
+local snapshot = {}
+
+--- By metric id: what the metric said, and what a reviewer said of it.
+local function evaluations(call)
+  local list = {}
+  for _, e in ipairs(call.evaluations) do
+    list[e.metric.id] = {
+      value = e.value, evaluations = e.n + 1, updated_at = e.updated_at,
+      is_reviewed = e.reviewed_at ~= nil, expected_value = e.expected, thumbs_up = e.thumbs_up,
+      feedback = e.feedback,
+    }
+  end
+  return list
+end
+
+local function call(item)
+  return {
+    id = item.id, agent_id = item.agent.id, is_reviewed = item.is_reviewed or false,
+    success = Store.success(item), evaluation_status = Store.evaluation_status(item),
+    evaluating = item.pending > 0, timestamp = item.timestamp, updated_at = item.updated_at,
+    metrics = evaluations(item),
+  }
+end
+
+--- What has ids: all of them, as the keys of a table, and what one looks like.
+local ITEMS = {
+  runs = {
+    ids = function(store) return store.result_of_run end,
+    view = function(store, id)
+      local run = store:run(id)
+      local view = call(run)
+      view.status, view.result_id = Store.run_status(run), run.result.id
+      return view
+    end,
+  },
+  call_logs = {
+    ids = function(store) return store.call_log_entries end,
+    view = function(store, id) return call(store:call_log(id)) end,
+  },
+  results = {
+    ids = function(store) return store.results end,
+    view = function(store, id)
+      local result, run_ids = store.results[id], {}
+      for i = 1, result.run_count do run_ids[i] = result.first_run + i - 1 end
+      return {
+        id = id, name = result.name, agent_id = result.agent.id,
+        status = store:result_status(result), updated_at = result.updated_at, run_ids = run_ids,
+      }
+    end,
+  },
+  metrics = {
+    ids = function(store) return store.metrics end,
+    view = function(store, id)
+      local m = store.metrics[id]
+      return {
+        id = id, slug = m.slug, name = m.name, project_id = m.project,
+        agents = { table.unpack(m.agents) }, eval_type = m.eval_type, type = m.type,
+        description = m.description, enum_values = m.enum_values, version = m.version,
+        improved = m.improved or false, updated_at = m.updated_at,
+      }
+    end,
+  },
+  agents = {
+    ids = function(store) return store.agents end,
+    view = function(store, id)
+      local a = store.agents[id]
+      return { id = id, name = a.name, project_id = a.project, inbound = a.inbound }
+    end,
+  },
+}
+
+local function ids(list)
+  local found = {}
+  for i, item in ipairs(list) do found[i] = item.id end
+  return found
+end
+
+local function job(j)
+  local view = { id = j.id, kind = j.kind, status = j.status, progress_id = j.progress_id }
+  if j.kind == "optimiser" then
+    view.metric_id = j.metric.id
+  else
+    view.metric_ids, view.call_ids = ids(j.metrics), ids(j.calls)
+    view.result_id = j.result and j.result.id
+  end
+  return view
+end
+
+local LISTS = {
+  jobs = function(store)
+    local jobs = {}
+    for i, item in ipairs(store.jobs:list()) do jobs[i] = job(item) end
+    return jobs
+  end,
+  votes = function(store) return store.votes:list() end,
+  balance = function(store) return store.balance end,
+}
+
+local function all(store, item)
+  local views = {}
+  for id in pairs(item.ids(store)) do views[id] = item.view(store, id) end
+  return views
+end
+
+--- One part of the state, or one item of it: nil where there is no such item.
+local function part_of(store, part, id)
+  local item = ITEMS[part]
+  if item and id ~= nil then return item.ids(store)[id] and item.view(store, id) or nil end
+  if item then return all(store, item) end
+  local list = LISTS[part] or error(("there is no state called %q"):format(tostring(part)), 0)
+  return list(store)
+end
+
+--- All of the state, or a part, or an item of a part.
+---@param store cekura.sandbox.Store
+---@param part string?
+---@param id integer?
+function snapshot.of(store, part, id)
+  if part then return part_of(store, part, id) end
+  local state = {}
+  for name in pairs(ITEMS) do state[name] = part_of(store, name) end
+  for name in pairs(LISTS) do state[name] = part_of(store, name) end
+  return state
+end
+
+return snapshot

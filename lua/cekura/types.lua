@@ -1,0 +1,311 @@
+---@meta cekura.core
+
+-- Written by tools/generate.lua (`make generate`): do not edit.
+
+--- JSON's null: `cekura.null`, the same value as `cjson.null`.
+---@class cekura.null: lightuserdata
+
+--- A positive whole number up to 2^63-1, or a string of decimal digits.
+---@alias cekura.Id integer|string
+
+--- What sort of failure an error is.
+---@alias cekura.Kind
+---| "config" # the options of `cekura.new` are wrong, or the client is closed
+---| "validation" # the arguments are wrong; nothing was sent
+---| "budget" # the call would start more evaluations than `max_evaluations`; nothing was sent
+---| "authentication" # 401: the key is not accepted
+---| "permission" # 403
+---| "not_found" # 404
+---| "rate_limited" # 429
+---| "bad_request" # any other 4xx
+---| "server" # 5xx
+---| "network" # no connection, or it was lost
+---| "timeout" # `timeout`, `connect_timeout` or `deadline` passed
+---| "tls" # no secure connection, or the certificate is not valid
+---| "response" # the answer is unreadable, cut off, too large, or a redirect
+---| "cancelled" # the call was given up on the caller's word
+
+--- Whether the server acted on a failed call.
+---@alias cekura.Applied
+---| "no" # the server did not act on the call
+---| "unknown" # it may have: look before you send it again
+---| "yes" # it did, and only its answer was lost or unreadable
+
+--- Why a call failed. `tostring(err)` is one line that says what to do.
+---@class cekura.Error
+---@field kind cekura.Kind what sort of failure it is
+---@field message string what went wrong
+---@field applied cekura.Applied whether the server acted on the call
+---@field fields? table<string, string[]> problems by field, or by path (`call_logs[3]`) for `validation` and `config`
+---@field status? integer of the answer, where there was one
+---@field detail? string what the answer says in one sentence, if it does
+---@field body? string the answer's body as it came, 64 KiB at most
+---@field request_id? string the answer's `X-Request-Id`, to tell support
+---@field endpoint? string of the call: `"runs.mark_metric_vote"`
+---@field method? string of the call
+---@field url? string of the call
+---@field attempts? integer how often it was sent
+
+--- The second result of a successful call.
+---@class cekura.Response
+---@field status integer 200 and the like
+---@field headers table<string, string> by name in lower case
+---@field attempts integer how often the call was sent
+---@field elapsed number seconds
+
+--- Options of `cekura.new`.
+---@class cekura.Options
+---@field api_key? string required; sent as `X-CEKURA-API-KEY`; visible ASCII (else `CEKURA_API_KEY`)
+---@field api_url? string a path prefix and a trailing slash are fine; plain `http` only to a loopback host (else `CEKURA_API_URL`, default: `https://api.cekura.ai`)
+---@field allow_http? boolean permits plain `http` to any host: the key then crosses the network in the clear (default: `false`)
+---@field timeout? number seconds for one attempt (default: 30)
+---@field connect_timeout? number seconds to a ready connection, TLS included (default: 10)
+---@field deadline? number seconds for the whole call (default: 120)
+---@field max_attempts? integer how often a call is sent at most; this version never sends one twice (default: 4)
+---@field max_response_bytes? integer the largest answer that is read, counted after decompression (default: 67108864 (64 MiB))
+---@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
+---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; else such a field is absent (default: `false`)
+---@field ca_file? string a file of certificate authorities to trust (default: libcurl's)
+---@field ca_path? string a folder of certificate authorities to trust (default: libcurl's)
+---@field proxy? string the proxy's URL; an empty string: none, whatever the environment says (default: libcurl's: `https_proxy` and the like)
+---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
+---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
+
+--- Options of a single call; they win over the client's.
+---@class cekura.CallOptions
+---@field timeout? number seconds for one attempt (default: 30)
+---@field deadline? number seconds for the whole call (default: 120)
+---@field max_attempts? integer how often a call is sent at most; this version never sends one twice (default: 4)
+---@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
+---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
+---@field dry_run? boolean sends nothing, and returns what would be sent (default: `false`)
+
+--- Options of a call that is not sent.
+---@class cekura.DryRunOptions
+---@field timeout? number seconds for one attempt (default: 30)
+---@field deadline? number seconds for the whole call (default: 120)
+---@field max_attempts? integer how often a call is sent at most; this version never sends one twice (default: 4)
+---@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
+---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
+---@field dry_run true sends nothing, and returns what would be sent
+
+--- What a call would send.
+---@class cekura.DryRun
+---@field method string "POST" and the like
+---@field url string the whole of it
+---@field headers table<string, string> without the key
+---@field body string the JSON, byte by byte
+---@field evaluations? integer how many metric evaluations it would start; nil where that cannot be known
+
+--- A result: a test run of an agent, with its runs.
+---@class cekura.Result
+---@field id? integer
+---@field name? string
+---@field agent? integer the agent that was tested
+---@field agent_name? string
+---@field agent_inbound? boolean whether the agent takes calls
+---@field status? string "running", "completed", "failed", …
+---@field success_rate? number 0.0 to 1.0
+---@field run_as_text? boolean
+---@field is_cronjob? boolean|string
+---@field runs? table summaries of the runs
+---@field met_expected_outcome_count? integer|string
+---@field total_expected_outcome_count? integer|string
+---@field total_runs_count? integer|string
+---@field completed_runs_count? integer|string
+---@field success_runs_count? integer|string
+---@field failed_runs_count? integer|string
+---@field scenarios? table
+---@field run_type? string
+---@field created_at? string
+---@field updated_at? string
+
+--- A production call.
+---@class cekura.CallLog
+---@field id? integer
+---@field call_id? string
+---@field agent? integer
+---@field agent_name? string
+---@field timestamp? string when the call took place
+---@field duration? string MM:SS
+---@field success? boolean absent while the call has not been judged
+---@field status? string "success", "failure", "reviewed_success" or "reviewed_failure"
+---@field is_reviewed? boolean
+---@field feedback? string
+---@field metrics? table[] { id, name, type, score or enum, … }
+---@field evaluation? any
+---@field call_ended_reason? string
+---@field customer_number? string
+---@field trace_id? string
+---@field error_message? string
+---@field dropoff_point? string
+---@field topic? string
+---@field transcript? string
+---@field transcript_object? any
+---@field created_at? string
+---@field updated_at? string
+
+---@class (exact) cekura.runs.mark_metric_vote.Arguments
+---@field run_id cekura.Id the run whose verdict is voted on
+---@field metric_id cekura.Id the metric whose verdict is voted on
+---@field thumbs_up boolean|cekura.null true: the metric was right; false: it was wrong
+---@field expected_value any the value that the metric should have given
+---@field feedback? string|cekura.null why, in the reviewer's words
+
+---@class cekura.runs
+local runs = {}
+
+--- Votes on a metric's verdict for a run, and marks the run as reviewed.
+---
+--- `POST /test_framework/v1/runs/{run_id}/mark_metric_vote/`
+---@param arguments cekura.runs.mark_metric_vote.Arguments
+---@param options? cekura.CallOptions
+---@return { success: boolean }? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.runs, arguments: cekura.runs.mark_metric_vote.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function runs:mark_metric_vote(arguments, options) end
+
+---@class (exact) cekura.results.evaluate_metrics.Arguments
+---@field result_id cekura.Id the result that the runs belong to
+---@field run_ids cekura.Id[] the runs to evaluate again (at least 1)
+---@field metric_ids cekura.Id[] the metrics to evaluate them with (at least 1)
+
+---@class (exact) cekura.results.bulk_evaluate_metrics.Arguments
+---@field result_ids cekura.Id[] the results whose completed and failed runs are evaluated again (1 to 100 of them)
+---@field metric_ids cekura.Id[] the metrics to evaluate them with (at least 1)
+
+---@class cekura.results
+local results = {}
+
+--- Evaluates metrics again on runs of one result, in the background.
+---
+--- `POST /test_framework/v1/results/{result_id}/evaluate_metrics/`; spends credits
+---@param arguments cekura.results.evaluate_metrics.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Result? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.results, arguments: cekura.results.evaluate_metrics.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function results:evaluate_metrics(arguments, options) end
+
+--- Evaluates metrics again on every finished run of up to 100 results, in the background.
+---
+--- `POST /test_framework/v1/results/bulk_evaluate_metrics/`; spends credits
+---@param arguments cekura.results.bulk_evaluate_metrics.Arguments
+---@param options? cekura.CallOptions
+---@return true? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.results, arguments: cekura.results.bulk_evaluate_metrics.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function results:bulk_evaluate_metrics(arguments, options) end
+
+---@class (exact) cekura.calls.evaluate_metrics.Arguments
+---@field agent_id? cekura.Id the agent whose call logs and metrics these are (exactly one of agent_id, project_id)
+---@field project_id? cekura.Id the project whose call logs and metrics these are (exactly one of agent_id, project_id)
+---@field call_logs cekura.Id[] the call logs to evaluate
+---@field metrics cekura.Id[] the metrics to evaluate them with
+
+---@class cekura.calls
+local calls = {}
+
+--- Evaluates metrics on production call logs, in the background.
+---
+--- `POST /observability/v1/call-logs/evaluate_metrics/`; spends credits
+---@param arguments cekura.calls.evaluate_metrics.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.CallLog[]? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.calls, arguments: cekura.calls.evaluate_metrics.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function calls:evaluate_metrics(arguments, options) end
+
+---@alias cekura.metric_reviews.process_feedbacks.metric_type
+---| "basic"
+---| "custom_prompt"
+---| "custom_code"
+---| "llm_judge"
+
+---@class (exact) cekura.metric_reviews.process_feedbacks.Arguments
+---@field metric_id cekura.Id the metric to improve
+---@field metric_type? cekura.metric_reviews.process_feedbacks.metric_type the metric's type; basic and custom_prompt are deprecated for llm_judge
+---@field test_set_ids? cekura.Id[] the test sets whose feedback is used; all in the metric's lab if left out
+---@field simplified_prompt? string the prompt to start from, in place of the metric's description
+---@field skip_evaluation? boolean true: do not evaluate the test sets afterwards; faster, but without scores
+
+---@class cekura.metric_reviews
+local metric_reviews = {}
+
+--- Lets the platform improve a metric from reviewers' feedback, in the background.
+---
+--- `POST /test_framework/metric-reviews/process_feedbacks/`; spends credits
+---@param arguments cekura.metric_reviews.process_feedbacks.Arguments
+---@param options? cekura.CallOptions
+---@return { progress_id: string }? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metric_reviews:process_feedbacks(arguments, options) end
+
+--- A client: settings, a key, and connections that are kept open.
+---@class cekura.Client
+---@field runs cekura.runs
+---@field results cekura.results
+---@field calls cekura.calls
+---@field metric_reviews cekura.metric_reviews
+local Client = {}
+
+--- Closes the connections and wipes the key. Twice does no harm.
+function Client:close() end
+
+---@class (exact) cekura.Field
+---@field name string
+---@field type "integer"|"string"|"boolean"|"array"|"any"
+---@field items "integer"|"string"|nil of an array
+---@field required boolean
+---@field nullable boolean
+---@field enum string[]?
+---@field min_items integer?
+---@field max_items integer?
+---@field place "path"|"query"|"body"
+---@field description string
+
+---@class (exact) cekura.Endpoint
+---@field name string "runs.mark_metric_vote"
+---@field resource string "runs"
+---@field call string "mark_metric_vote"
+---@field operation string its operationId in the API's documents
+---@field method string
+---@field path string
+---@field summary string
+---@field returns string
+---@field spends_credits boolean
+---@field idempotent boolean
+---@field one_of string[]? exactly one of these fields must be given
+---@field evaluations string[]? the product of these lists' lengths is what a call starts
+---@field evaluations_at_least boolean that product is a lower bound
+---@field fields cekura.Field[]
+
+---@class cekura
+---@field _VERSION string
+---@field null cekura.null
+---@field endpoints cekura.Endpoint[]|table<string, cekura.Endpoint> the contract, read-only
+---@field runs cekura.runs
+---@field results cekura.results
+---@field calls cekura.calls
+---@field metric_reviews cekura.metric_reviews
+local cekura = {}
+
+--- Makes a client. Nothing is sent and no connection is opened.
+---@param options? cekura.Options
+---@return cekura.Client? client
+---@return cekura.Error? err
+function cekura.new(options) end
+
+--- Marks a table as a JSON array, so that an empty one is sent as `[]`, not as `{}`.
+---@param list table
+---@return table list the same table
+function cekura.array(list) end
+
+--- Goes through a list in slices: `for slice in cekura.chunks(ids, 100)`.
+---@param list any[] a list without holes
+---@param size integer the most items of a slice, at least 1
+---@return fun(): any[]? next a new table each time
+function cekura.chunks(list, size) end
+
+return cekura

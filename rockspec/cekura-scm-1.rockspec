@@ -1,0 +1,62 @@
+rockspec_format = "3.0"
+package = "cekura"
+version = "scm-1"
+source = {
+  url = "git+https://github.com/cekura-ai/cekura-lua.git",
+}
+description = {
+  summary = "Client for Cekura's API: votes on metrics, evaluations, the optimiser",
+  homepage = "https://github.com/cekura-ai/cekura-lua",
+  license = "MIT",
+}
+supported_platforms = { "unix" }
+dependencies = {
+  "lua >= 5.4, < 5.5",
+  "lua-cjson >= 2.1.0.14",
+}
+external_dependencies = {
+  CURL = { library = "curl" },  -- no header: LuaRocks does not look in Debian's multiarch folder
+}
+build = {
+  type = "builtin",
+  modules = {
+    ["cekura.core"] = {
+      sources = {
+        "src/core/buffer.c",
+        "src/core/clock.c",
+        "src/core/contract.c",
+        "src/core/exchange.c",
+        "src/core/head.c",
+        "src/core/headers.c",
+        "src/core/nearest.c",
+        "src/core/outcome.c",
+        "src/core/poller.c",
+        "src/core/retry.c",
+        "src/core/retry_after.c",
+        "src/core/transport.c",
+        "src/core/url.c",
+        "src/core/utf8.c",
+        "src/lua/call.c",
+        "src/lua/check.c",
+        "src/lua/client.c",
+        "src/lua/decode.c",
+        "src/lua/endpoints.c",
+        "src/lua/error.c",
+        "src/lua/event.c",
+        "src/lua/json.c",
+        "src/lua/luaopen.c",
+        "src/lua/options.c",
+        "src/lua/problems.c",
+        "src/lua/request_headers.c",
+        "src/lua/response.c",
+        "src/lua/secret.c",
+      },
+      defines = { "_GNU_SOURCE" },
+      incdirs = { "src", "$(CURL_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)" },
+      libraries = { "curl", "pthread" },
+    },
+    ["cekura"] = "lua/cekura/init.lua",
+    ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
+  },
+}

@@ -1,0 +1,295 @@
+-- What comes back: how answers are read, the hostile ones too.
+local cekura = require "cekura"
+local calls = require "support.calls"
+local faults = require "support.faults"
+
+local null = cekura.null
+local LOGS, BULK = "calls.evaluate_metrics", "results.bulk_evaluate_metrics"
+local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 15 or 120  -- seconds; more under valgrind
+
+describe("what comes back:", function()
+  local server, client
+
+  local function new(options)
+    local all = { api_url = server.url, api_key = "the-key", max_attempts = 1, timeout = LIMIT }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return assert(cekura.new(all))
+  end
+
+  setup(function()
+    server = faults.start()
+    client = new()
+  end)
+  teardown(function()
+    client:close()
+    server:stop()
+  end)
+  before_each(function() server:clear() end)
+
+  -- What a vote returns when the server plays this entry.
+  local function vote(entry, through)
+    server:script { entry }
+    return calls.vote(through or client)
+  end
+
+  -- Text that tells integers from floats, and lists' order.
+  local function shown(value)
+    if value == null then return "null" end
+    if type(value) == "string" then return ("%q"):format(value) end
+    if type(value) ~= "table" then return tostring(value) end
+    local parts = {}
+    for key, item in pairs(value) do
+      parts[#parts + 1] = (type(key) == "string" and key .. "=" or key .. ":") .. shown(item)
+    end
+    table.sort(parts)
+    return "{" .. table.concat(parts, " ") .. "}"
+  end
+
+  describe("a value", function()
+    -- { what, JSON, what a script sees, and with keep_null where that is not the same }
+    for _, row in ipairs {
+      { "of the documents", '{"success": true}', "{success=true}" },
+      { "that is an integer", '{"n": 123}', "{n=123}" },
+      { "that is a negative integer", "[-1, 0, -0]", "{1:-1 2:0 3:0}" },
+      { "that is as large as every lua-cjson reads exactly", "[9007199254740991]",
+        "{1:9007199254740991}" },
+      { "that is the same and negative", "[-9007199254740991]", "{1:-9007199254740991}" },
+      { "that is a fraction", "[0.1, -2.5, 1e-7]", "{1:0.1 2:-2.5 3:1e-07}" },
+      { "that is a large float", "[1e300]", "{1:1e+300}" },
+      { "that is null in an object", '{"success": null, "n": 1}', "{n=1}", "{n=1 success=null}" },
+      { "that is null in a list", "[1, null, 3]", "{1:1 2:null 3:3}" },
+      { "with nulls further down", '{"a": [{"b": null, "c": [null]}]}', "{a={1:{c={1:null}}}}",
+        "{a={1:{b=null c={1:null}}}}" },
+      { "of nulls alone", '{"a": null, "b": null}', "{}", "{a=null b=null}" },
+      { "that is null", "null", "null" },
+      { "that is a number", " 17 ", "17" },
+      { "that is a string", '"x"', '"x"' },
+      { "that is false", "false", "false" },
+      { "that is empty", "[[], {}]", "{1:{} 2:{}}" },
+      { "with every escape", [=["\"\\\/\b\f\n\r\t\u00e9\ud834\udd1e"]=],
+        ("%q"):format '"\\/\b\f\n\r\té𝄞' },
+      { "with a NUL", [=[["a\u0000b"]]=], "{1:" .. ("%q"):format "a\0b" .. "}" },
+      { "in UTF-8", '{"é": "€𝄞"}', '{é="€𝄞"}' },
+      { "of other types than documented", '{"success": "3", "total_runs_count": 12}',
+        '{success="3" total_runs_count=12}' },
+      { "of another shape than documented", '[{"id": 1}, "x", 2, true]',
+        '{1:{id=1} 2:"x" 3:2 4:true}' },
+      { "with keys that look like numbers", '{"1": "a", "2": null}', '{1="a"}', '{1="a" 2=null}' },
+      { "as deep as may be", ("["):rep(128) .. ("]"):rep(128),
+        ("{1:"):rep(127) .. "{}" .. ("}"):rep(127) },
+    } do
+      local what, json, plain, kept = table.unpack(row, 1, 4)
+
+      it(what, function()
+        assert.equal(plain, shown((vote(faults.ok(json)))))
+        local keeping <close> = new { keep_null = true }
+        assert.equal(kept or plain, shown((vote(faults.ok(json), keeping))))
+      end)
+    end
+
+    it("beyond 2^53 is exact where lua-cjson has integers, else the nearest float", function()
+      local value = assert(vote(faults.ok "[9223372036854775807, 9007199254740993]"))
+      local reads_integers = math.type(require "cjson".decode "[1]"[1]) == "integer"
+      assert.same(reads_integers and { math.maxinteger, 9007199254740993 }
+        or { 2.0 ^ 63, 9007199254740992.0 }, value)
+      assert.equal(reads_integers and "integer" or "float", math.type(value[1]))
+    end)
+
+    it("is true where a success has no body", function()
+      for _, entry in ipairs {
+        faults.empty(), { { "answer", 204, {}, "" } }, { { "answer", 202, {}, "" } },
+      } do
+        server:script { entry }
+        local value, response = calls.make(client, BULK)
+        assert.is_true(value)
+        assert.equal(entry[1][2], response.status)
+      end
+    end)
+
+    it("is read whichever 2xx it comes with, and whatever type it claims", function()
+      for _, entry in ipairs {
+        { { "answer", 201, {}, "[1]" } },
+        { { "answer", 299, { { "Content-Type", "text/html" } }, "[1]" } },
+      } do
+        assert.same({ 1 }, (vote(entry)))
+      end
+    end)
+
+    it("is read in the encoding it comes in", function()
+      server:script { { { "gzip_bomb", 1 << 20 } }, faults.ok "[1]" }
+      local _, err = calls.make(client, LOGS)  -- a megabyte of blanks, which is no JSON
+      assert.matches("^ +$", err.body)
+      assert.same({ 1 }, (calls.make(client, LOGS)))
+    end)
+
+    it("is read where the connection says where it ends", function()
+      assert.same({ success = true }, (vote "whole_close_delimited"))
+    end)
+
+    it("is read after a 100 Continue", function()
+      assert.same({ success = true }, (vote(faults.continue_then())))
+    end)
+  end)
+
+  describe("the response", function()
+    local HEADERS = {
+      ["X-One"] = "1", ["x-TWO"] = { "a", "b", "c" }, ["X-Empty"] = "", ["X-Blanks"] = "  a b  ",
+      ["X-Colon"] = "a:b", ["X-Request-Id"] = "r1",
+    }
+
+    it("has status, headers, attempts and elapsed", function()
+      local _, response = vote(faults.status(201, HEADERS, "{}"))
+      assert.same({
+        ["x-one"] = "1", ["x-two"] = "a, b, c", ["x-empty"] = "", ["x-blanks"] = "a b",
+        ["x-colon"] = "a:b", ["x-request-id"] = "r1", ["content-type"] = "application/json",
+        ["content-length"] = "2",
+      }, response.headers)
+      assert.same({ 201, "integer", 1, "integer" }, { response.status,
+        math.type(response.status), response.attempts, math.type(response.attempts) })
+    end)
+
+    it("says how long it took", function()
+      local _, response = vote { { "read" }, { "sleep", 0.2 }, faults.ok()[1] }
+      assert.is_true(response.elapsed >= 0.2 and response.elapsed < 10)
+    end)
+
+    it("is a table that can be gone through, before and after its headers are read", function()
+      for _, read_first in ipairs { false, true } do
+        local _, response = vote(faults.status(200, HEADERS, "{}"))
+        if read_first then assert.equal("1", response.headers["x-one"]) end
+        local names = {}
+        for name in pairs(response) do names[#names + 1] = name end
+        table.sort(names)
+        assert.same({ "attempts", "elapsed", "headers", "status" }, names)
+        assert.equal("1", response.headers["x-one"])
+        assert.equal(0, #response)
+        assert.is_nil(response.header)
+      end
+    end)
+
+    it("has the headers of the last answer, not of a 100 Continue before it", function()
+      local _, response = vote {
+        { "send", "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n" }, faults.ok()[1],
+      }
+      assert.equal(200, response.status)
+      assert.is_nil(response.headers["x-early"])
+    end)
+
+    it("outlives its client", function()
+      local short <close> = new()
+      local _, response = vote(faults.status(200, HEADERS, "{}"), short)
+      short:close()
+      assert.equal("1", response.headers["x-one"])
+    end)
+  end)
+
+  describe("a hostile answer", function()
+    local MEBIBYTE = 1 << 20
+
+    -- { what, entry, status, applied, message, endpoint, options of the client }
+    local rows = {
+      { "of 100,000 brackets", faults.deep_json(100000), 200, "yes", "cannot be read" },
+      { "of one bracket too many", faults.ok(("["):rep(129) .. ("]"):rep(129)), 200, "yes",
+        "cannot be read" },
+      { "of 100,000 objects", faults.ok(('{"a":'):rep(100000)), 200, "yes", "cannot be read" },
+      { "of HTML with 200", faults.html(200), 200, "yes", "cannot be read" },
+      { "of plain text", faults.not_json(), 200, "yes", "cannot be read" },
+      { "of blanks", faults.ok "  \n", 200, "yes", "cannot be read" },
+      { "of half a value", faults.ok '{"success": tr', 200, "yes", "cannot be read" },
+      { "of a value and a half", faults.ok '{"success": true} {', 200, "yes", "cannot be read" },
+      { "of NaN", faults.ok "[NaN]", 200, "yes", "cannot be read" },
+      { "of an infinity", faults.ok "[-Infinity]", 200, "yes", "cannot be read" },
+      { "of a hexadecimal number", faults.ok "[0x10]", 200, "yes", "cannot be read" },
+      { "in broken UTF-8", faults.invalid_utf8(), 200, "yes", "not valid UTF%-8" },
+      { "in UTF-16", faults.ok "\xff\xfe[\0]\0", 200, "yes", "not valid UTF%-8" },
+      { "of a status line alone", "status_line_only", 200, "yes", "cut off" },
+      { "of half a head", "half_header", 200, "yes", "cut off" },
+      { "that is cut off by length", "cut_body", 200, "yes", "." },
+      { "that is cut off in a chunk", "cut_chunked", 200, "yes", "." },
+      { "without its last chunk", "unended_chunked", 200, "yes", "." },
+      { "that is cut off by a reset", "reset_in_body", 200, "yes", "." },
+      { "that is cut off and says nowhere where it ends", "cut_close_delimited", 200, "yes",
+        "cut off" },
+      { "that is empty and says nowhere where it ends", "empty_close_delimited", 200, "yes",
+        "cut off" },
+      { "of no HTTP at all", "not_http", nil, "unknown", "." },
+      { "of a head without end", "endless_head", 200, "yes", "." },
+      { "of a body without end", "endless_body", 200, "yes", "larger than max_response_bytes" },
+      { "of a body without end, stopped early", "endless_body", 200, "yes",
+        "larger than max_response_bytes", max_response_bytes = 1000 },
+      { "of one byte too many", faults.ok '{"a":  1}', 200, "yes",
+        "larger than max_response_bytes", max_response_bytes = 8 },
+      { "that unpacks to a gigabyte", faults.gzip_bomb(1024 * MEBIBYTE), 200, "yes",
+        "larger than max_response_bytes", endpoint = LOGS },
+      { "that unpacks to more than there may be", faults.gzip_bomb(2 * MEBIBYTE), 200, "yes",
+        "larger than max_response_bytes", endpoint = LOGS, max_response_bytes = MEBIBYTE },
+      { "that unpacks though nobody asked for it", faults.gzip_bomb(1024 * MEBIBYTE), 200, "yes",
+        "." },
+      { "that is packed and broken", { { "answer", 200, { { "Content-Encoding", "gzip" } },
+        "no gzip" } }, 200, "yes", ".", endpoint = LOGS },
+      { "of a redirect", faults.redirect(302), 302, "unknown", "redirect is not followed" },
+      { "of a redirect to the same request", faults.redirect(307), 307, "no",
+        "redirect is not followed" },
+      { "of a permanent redirect to the same request", faults.redirect(308), 308, "no",
+        "redirect is not followed" },
+      { "of a 304", faults.status(304, {}, ""), 304, "unknown", "status 304" },
+    }
+
+    for _, row in ipairs(rows) do
+      local what, entry, status, applied, message = table.unpack(row, 1, 5)
+
+      it(what, function()
+        local own <close> = new { max_response_bytes = row.max_response_bytes }
+        server:script { entry, faults.ok "[1]" }
+        local started = os.time()
+        local value, err = calls.make(own, row.endpoint or "runs.mark_metric_vote")
+        assert.is_true(os.time() - started < LIMIT)
+        assert.is_nil(value)
+        assert.equal("response", err.kind)
+        assert.same({ applied, 1 }, { err.applied, err.attempts })
+        assert.equal(status, err.status)
+        assert.matches(message, err.message)
+        assert.is_nil(tostring(err):find "[\r\n]")
+        assert.is_true(#(err.body or "") <= 64 * 1024)
+        assert.same({ 1 }, (calls.vote(own)))
+        assert.equal(2, server:deliveries())
+      end)
+    end
+
+    it("is not asked for again at the place that a redirect names", function()
+      local other <close> = faults.start()
+      server:script { faults.redirect(302, other.url), faults.redirect(307, other.url) }
+      calls.vote(client)
+      calls.vote(client)
+      assert.equal(0, other:connections())
+    end)
+
+    it("keeps its kind when it refuses, however long or deep its body is", function()
+      for _, row in ipairs {
+        { faults.html(502), 502, "server" },
+        { faults.status(500, {}, ("["):rep(100000)), 500, "server" },
+        { faults.status(400, {}, '{"detail": "\xff"}'), 400, "bad_request" },
+        { { { "send", "HTTP/1.1 403 No\r\n\r\n{" }, { "flood", (" "):rep(65536) } }, 403,
+          "permission" },
+        { faults.early_error(413), 413, "bad_request" },
+      } do
+        local _, err = vote(row[1])
+        assert.same({ row[2], row[3] }, { err.status, err.kind })
+        assert.same({ success = true }, (calls.vote(client)))
+      end
+    end)
+  end)
+
+  it("exactly max_response_bytes, and no error", function()
+    local own <close> = new { max_response_bytes = 8 }
+    assert.same({ a = 1 }, (vote(faults.ok '{"a": 1}', own)))
+  end)
+
+  it("a long answer, whole", function()
+    local items = {}
+    for i = 1, 50000 do items[i] = ('{"id": %d, "name": "call %d"}'):format(i, i) end
+    local value = assert(vote(faults.ok("[" .. table.concat(items, ",") .. "]")))
+    assert.equal(50000, #value)
+    assert.same({ id = 50000, name = "call 50000" }, value[50000])
+  end)
+end)

@@ -1,0 +1,92 @@
+-- make bench: what the client costs, as ratios to what does the same without it.
+--
+-- Instructions are counted by callgrind, as the difference of a long and a short run, so that
+-- starting up does not count; they hardly vary. Calls a second do: only their ratio says much.
+
+local LUA = arg[-1]
+local BUILD = os.getenv "CEKURA_BUILD" or "build"
+
+local function read(command)
+  local pipe <close> = assert(io.popen(command))
+  return pipe:read "a"
+end
+
+local function start_server()
+  local fifo = os.tmpname()
+  os.remove(fifo)
+  assert(os.execute("mkfifo " .. fifo))
+  local input = assert(io.popen(("%s spec/bench/server.lua %s"):format(LUA, fifo), "w"))
+  local answer <close> = assert(io.open(fifo))
+  local url, key, ids = answer:read("l"):match "(%S+) (%S+) (%S+)"
+  os.remove(fifo)
+  return { url = url, key = key, ids = ids }, input -- whose end is the server's
+end
+
+local function instructions(command, count)
+  local output = read("valgrind --tool=callgrind --callgrind-out-file=/dev/null "
+    .. command:format(count) .. " 2>&1")
+  return tonumber(output:match "Collected : (%d+)") or error(output)
+end
+
+-- Of one call: `command` has a %d for the number of calls.
+local function instructions_each(command, short, long)
+  return (instructions(command, long) - instructions(command, short)) / (long - short)
+end
+
+local function calls_a_second(command, count)
+  local seconds = read(("bash -c 'TIMEFORMAT=%%R; time %s' 2>&1"):format(command:format(count)))
+  return count / assert(tonumber(seconds), seconds)
+end
+
+local function median(list)
+  table.sort(list)
+  return list[(#list + 1) // 2]
+end
+
+-- In turns, so that a machine that slows down slows both.
+local function speed_ratio(ours, theirs, count, rounds)
+  local ratios, speeds = {}, {}
+  for i = 1, rounds do
+    speeds[i] = calls_a_second(ours, count)
+    ratios[i] = speeds[i] / calls_a_second(theirs, count)
+  end
+  return median(ratios), median(speeds)
+end
+
+local function say(...) print(string.format(...)) end
+
+local function bench_votes(server)
+  local agent = "cekura-lua/0.1.0 libcurl/" .. read("curl-config --version"):match "[%d.]+"
+  local ours = ("%s spec/bench/votes.lua %s %s %%d"):format(LUA, server.url, server.key)
+  local plain = ("%s/bench/plain %s %s %%d \"%s\""):format(BUILD, server.url, server.key, agent)
+  local a, b = instructions_each(ours, 200, 1200), instructions_each(plain, 200, 1200)
+  say("a vote                       %9.0f instructions", a)
+  say("a plain libcurl loop's       %9.0f instructions: ratio %.2f (budget 1.00)", b, a / b)
+  local ratio, speed = speed_ratio(ours, plain, 5000, 5)
+  say("votes a second               %9.0f: ratio to the loop %.2f", speed, ratio)
+end
+
+local function save_answer(server)
+  local file = os.tmpname()
+  local body = ('{"project_id":14,"call_logs":[%s],"metrics":[55]}'):format(server.ids)
+  local url = server.url .. "/observability/v1/call-logs/evaluate_metrics/"
+  read(("curl -s -H 'X-CEKURA-API-KEY: %s' -H 'Content-Type: application/json' -d '%s' -o %s %s")
+    :format(server.key, body, file, url))
+  return file, assert(io.open(file)):seek "end"
+end
+
+local function bench_logs(server)
+  local file, size = save_answer(server)
+  local ours = ("%s spec/bench/logs.lua %s %s %%d %s")
+    :format(LUA, server.url, server.key, server.ids)
+  local decode = ("%s spec/bench/logs.lua decode %s %%d"):format(LUA, file)
+  local a, b = instructions_each(ours, 2, 12), instructions_each(decode, 2, 12)
+  os.remove(file)
+  say("an answer of %.2f MiB         %9.0f instructions", size / 2 ^ 20, a)
+  say("cjson.decode of it alone     %9.0f instructions: ratio %.2f (budget 1.20)", b, a / b)
+end
+
+local server, input = start_server()
+bench_votes(server)
+bench_logs(server)
+input:close()

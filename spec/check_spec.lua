@@ -1,0 +1,455 @@
+-- What goes in: what is sent for each argument, and what is refused before anything is sent.
+local cekura = require "cekura"
+local calls = require "support.calls"
+local script = require "support.script"
+local sandbox = require "cekura.sandbox"
+
+local VOTE, EVALUATE = "runs.mark_metric_vote", "results.evaluate_metrics"
+local BULK, LOGS = "results.bulk_evaluate_metrics", "calls.evaluate_metrics"
+local FEEDBACKS = "metric_reviews.process_feedbacks"
+local null, array, none = cekura.null, cekura.array, calls.none
+local MOST = "9223372036854775807"
+
+local function nested(depth)
+  local value = 1
+  for _ = 1, depth do value = { value } end
+  return value
+end
+
+local function range(count)
+  local list = {}
+  for i = 1, count do list[i] = i end
+  return list
+end
+
+describe("what goes in:", function()
+  local server, client
+
+  setup(function()
+    server = sandbox.start()
+    client = assert(cekura.new {
+      api_url = server.url, api_key = server.api_key, max_attempts = 1,
+    })
+  end)
+  teardown(function()
+    client:close()
+    server:stop()
+  end)
+  before_each(function() server:clear() end)
+
+  -- The one request that a call sent; what was answered is of no matter here.
+  local function sent(name, changes)
+    calls.make(client, name, changes)
+    local requests = server:requests()
+    assert.equal(1, #requests)
+    return requests[1]
+  end
+
+  describe("an id", function()
+    for _, row in ipairs {
+      { "is an integer", 7, "7" },
+      { "is the largest integer", math.maxinteger, MOST },
+      { "is a whole float", 55.0, "55" },
+      { "is a large whole float", 2.0 ^ 53, "9007199254740992" },
+      { "is a string of digits", "5544", "5544" },
+      { "is a string with leading zeros", "0007", "7" },
+      { "is a string as large as they come", MOST, MOST },
+      { "is a large string with leading zeros", "000" .. MOST, MOST },
+      { "is a string beyond 2^53, kept exactly", "9007199254740993", "9007199254740993" },
+    } do
+      local what, value, digits = table.unpack(row)
+
+      it(what .. ", in the path", function()
+        assert.equal("/test_framework/v1/runs/" .. digits .. "/mark_metric_vote/",
+          sent(VOTE, { run_id = value }).path)
+      end)
+
+      it(what .. ", in the body", function()
+        assert.equal('{"metric_id":' .. digits .. "}", sent(FEEDBACKS, { metric_id = value }).body)
+      end)
+
+      it(what .. ", in a list", function()
+        assert.equal('{"result_ids":[' .. digits .. ',3],"metric_ids":[55]}',
+          sent(BULK, { result_ids = { value, 3 } }).body)
+      end)
+
+      it(what .. ", in a list of strings", function()
+        assert.equal('{"run_ids":["' .. digits .. '","3"],"metric_ids":["' .. digits .. '"]}',
+          sent(EVALUATE, { run_ids = { value, 3 }, metric_ids = { value } }).body)
+      end)
+    end
+
+    for _, row in ipairs {
+      { "zero", 0, "0" },
+      { "a negative number", -1, "-1" },
+      { "a fraction", 1.5, "1.5" },
+      { "2^63", 2.0 ^ 63, "9.2233720368548e+18" },
+      { "NaN", 0 / 0, tostring(0 / 0) },
+      { "an infinity", math.huge, "inf" },
+      { "zero as a string", "000", '"000"' },
+      { "digits and a letter", "12x", '"12x"' },
+      { "a sign", "+12", '"+12"' },
+      { "a blank", " 12", '" 12"' },
+      { "a fraction as a string", "1.0", '"1.0"' },
+      { "a hexadecimal", "0x10", '"0x10"' },
+      { "an empty string", "", '""' },
+      { "2^63 as a string", "9223372036854775808", '"9223372036854775808"' },
+      { "far too many digits", ("9"):rep(50), '"' .. ("9"):rep(40) .. '"…' },
+      { "a boolean", true, "boolean" },
+      { "a table", {}, "table" },
+    } do
+      local what, value, got = table.unpack(row)
+      local message = "must be an id: a whole number from 1 to " .. MOST .. ", got " .. got
+
+      it("is not " .. what, function()
+        local _, err = calls.vote(client, { run_id = value, metric_id = value })
+        assert.same({ run_id = { message }, metric_id = { message } }, err.fields)
+        _, err = calls.make(client, EVALUATE, { run_ids = { 1, value, 2, value, 3 } })
+        assert.same({ ["run_ids[2]"] = { message }, ["run_ids[4]"] = { message } }, err.fields)
+        assert.same({}, server:requests())
+      end)
+    end
+  end)
+
+  describe("the body:", function()
+    for _, row in ipairs {
+      { "a vote", VOTE, {}, '{"metric_id":55,"thumbs_up":false,"expected_value":2}' },
+      { "a vote up, with feedback", VOTE, { thumbs_up = true, feedback = "fine" },
+        '{"metric_id":55,"thumbs_up":true,"expected_value":2,"feedback":"fine"}' },
+      { "null wherever it may be", VOTE,
+        { thumbs_up = null, expected_value = null, feedback = null },
+        '{"metric_id":55,"thumbs_up":null,"expected_value":null,"feedback":null}' },
+      { "an empty string", VOTE, { feedback = "" },
+        '{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":""}' },
+      { "a list that is marked as one", BULK, { result_ids = array { 1, 2 } },
+        '{"result_ids":[1,2],"metric_ids":[55]}' },
+      { "calls of an agent", LOGS, { call_logs = { 1, 2 }, metrics = { 3, 4 } },
+        '{"agent_id":231,"call_logs":[1,2],"metrics":[3,4]}' },
+      { "calls of a project", LOGS, { agent_id = none, project_id = "14" },
+        '{"project_id":14,"call_logs":[1],"metrics":[57]}' },
+      { "an empty list of calls, which the document permits", LOGS, { call_logs = {} },
+        '{"agent_id":231,"call_logs":[],"metrics":[57]}' },
+      { "every option of the optimiser", FEEDBACKS,
+        { metric_type = "llm_judge", test_set_ids = { 1, "2", 3.0 }, simplified_prompt = "Be kind",
+          skip_evaluation = true },
+        '{"metric_id":55,"metric_type":"llm_judge","test_set_ids":[1,2,3],' ..
+        '"simplified_prompt":"Be kind","skip_evaluation":true}' },
+      { "an empty optional list", FEEDBACKS, { test_set_ids = {} },
+        '{"metric_id":55,"test_set_ids":[]}' },
+      { "the same id twice where it costs nothing to say so", VOTE, { expected_value = { 1, 1 } },
+        '{"metric_id":55,"thumbs_up":false,"expected_value":[1,1]}' },
+    } do
+      it(row[1], function() assert.equal(row[4], sent(row[2], row[3]).body) end)
+    end
+
+    it("as many items as the document permits", function()
+      assert.equal('{"result_ids":[' .. table.concat(range(100), ",") .. '],"metric_ids":[55]}',
+        sent(BULK, { result_ids = range(100) }).body)
+    end)
+  end)
+
+  describe("expected_value", function()
+    local function written(value)
+      local body = sent(VOTE, { expected_value = value }).body
+      return body:match '^{"metric_id":55,"thumbs_up":false,"expected_value":(.*)}$'
+    end
+
+    for _, row in ipairs {
+      { "true", true, "true" },
+      { "false", false, "false" },
+      { "null", null, "null" },
+      { "zero", 0, "0" },
+      { "a negative integer", -17, "-17" },
+      { "15 digits", 100000000000000, "100000000000000" },
+      { "the largest integer", math.maxinteger, MOST },
+      { "the smallest integer", math.mininteger, "-9223372036854775808" },
+      { "a fraction", 0.1, "0.1" },
+      { "a fraction that takes all digits", 0.1 + 0.2, "0.30000000000000004" },
+      { "a whole float", 2.0, "2.0" },
+      { "minus zero", -0.0, "-0.0" },
+      { "a large float", 1e300, "1e+300" },
+      { "2^53 as a float", 2.0 ^ 53, "9007199254740992.0" },
+      { "an empty string", "", '""' },
+      { "a number in a string", "12", '"12"' },
+      { "quotes and backslashes", [["\/]], [["\"\\/"]] },
+      { "the escapes with a letter", "\b\f\n\r\t", [["\b\f\n\r\t"]] },
+      { "other control characters", "\0\1\31\127", '"\\u0000\\u0001\\u001f\127"' },
+      { "text around a NUL", "a\0b", [["a\u0000b"]] },
+      { "UTF-8 of every length", "é€𝄞\u{10FFFF}", '"é€𝄞\u{10FFFF}"' },
+      { "a list", { 1, "two", false, null, 2.5 }, '[1,"two",false,null,2.5]' },
+      { "an object", { grade = "B" }, '{"grade":"B"}' },
+      { "an object with a key that needs escapes", { ['a"\n\0é'] = 1 }, [[{"a\"\n\u0000é":1}]] },
+      { "an object with an empty key", { [""] = 1 }, '{"":1}' },
+      { "an object whose keys look like numbers", { ["1"] = "x" }, '{"1":"x"}' },
+      { "an empty table, which is an object", {}, "{}" },
+      { "an empty table that is marked", array {}, "[]" },
+      { "a list that is marked", array { 1 }, "[1]" },
+      { "nesting", { { a = { {}, array {}, { b = null } } } }, '[{"a":[{},[],{"b":null}]}]' },
+      { "as much nesting as there may be", nested(128),
+        ("["):rep(128) .. "1" .. ("]"):rep(128) },
+    } do
+      it("is " .. row[1], function() assert.equal(row[3], written(row[2])) end)
+    end
+
+    it("may hold the same table twice", function()
+      local shared = { 1 }
+      assert.equal("[[1],[1],[[1]]]", written { shared, shared, { shared } })
+    end)
+
+    it("is an object of several members", function()
+      local members = {}
+      for member in written { a = 1, b = "x", c = { 2 } }:match "^{(.*)}$":gmatch "[^,]+" do
+        members[#members + 1] = member
+      end
+      table.sort(members)
+      assert.same({ '"a":1', '"b":"x"', '"c":[2]' }, members)
+    end)
+
+    -- The locale is made here, because hardly any machine has one at hand.
+    it("has decimal points where the locale has decimal commas", function()
+      local pipe <close> = assert(io.popen([[exec env -u LD_PRELOAD sh -c '
+        folder=$(mktemp -d) && cd $folder || exit
+        printf "LC_NUMERIC\ndecimal_point \"%s\"\nthousands_sep \"\"\nEND LC_NUMERIC\n" , >source
+        for category in CTYPE COLLATE MONETARY TIME MESSAGES; do
+          printf "LC_%s\ncopy \"POSIX\"\nEND LC_%s\n" $category $category >>source
+        done
+        localedef -c -i source -f ANSI_X3.4-1968 ./comma >log 2>&1
+        [ -d comma ] && echo $folder']]))
+      local folder = pipe:read "l"
+      if not folder then return end  -- not glibc: there is no making one
+      local output = script.run(([[
+        assert(os.setlocale("comma", "numeric"))
+        assert(tostring(0.5) == "0,5")
+        local cekura = require "cekura"
+        local client = assert(cekura.new { api_url = %q, api_key = %q })
+        print(client.runs:mark_metric_vote {
+          run_id = 5544, metric_id = 55, thumbs_up = false, expected_value = { 0.5, 1e300, 2.0 },
+        })]]):format(server.url, server.api_key), { LOCPATH = folder, LC_ALL = false })
+      os.execute("exec env -u LD_PRELOAD rm -rf " .. folder)
+      local request = assert(server:requests()[1], output)
+      assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":[0.5,1e+300,2.0]}',
+        request.body)
+    end)
+  end)
+
+  describe("refuses", function()
+    local cyclic = { a = { 1, {} } }
+    cyclic.a[2].b = cyclic.a
+    local itself = {}
+    itself[1] = itself
+
+    -- { what, endpoint, changes of the correct arguments, all the problems there are }
+    local rows = {
+      { "an unknown field", VOTE, { feedbak = "x" },
+        { feedbak = 'unknown field, did you mean "feedback"?' } },
+      { "an unknown field like no other", VOTE, { colour = "red" }, { colour = "unknown field" } },
+      { "the field of another endpoint", VOTE, { run_ids = { 1 } },
+        { run_ids = 'unknown field, did you mean "run_id"?' } },
+      { "an unknown field with a null", VOTE, { feedbacks = null },
+        { feedbacks = 'unknown field, did you mean "feedback"?' } },
+      { "a list for the arguments", FEEDBACKS, { 1 },
+        { ["(list item)"] = "fields have names, got a key of type number" } },
+
+      { "nothing at all for a vote", VOTE,
+        { run_id = none, metric_id = none, thumbs_up = none, expected_value = none }, {
+          run_id = "is required", metric_id = "is required",
+          thumbs_up = "is required (cekura.null says that there is none)",
+          expected_value = "is required (cekura.null says that there is none)" } },
+      { "nothing at all for a result", EVALUATE,
+        { result_id = none, run_ids = none, metric_ids = none },
+        { result_id = "is required", run_ids = "is required", metric_ids = "is required" } },
+      { "nothing at all for results", BULK, { result_ids = none, metric_ids = none },
+        { result_ids = "is required", metric_ids = "is required" } },
+      { "nothing at all for calls", LOGS, { agent_id = none, call_logs = none, metrics = none },
+        { agent_id = "this or project_id is required", call_logs = "is required",
+          metrics = "is required" } },
+      { "nothing at all for the optimiser", FEEDBACKS, { metric_id = none },
+        { metric_id = "is required" } },
+
+      { "null where there must be something", VOTE, { run_id = null, metric_id = null },
+        { run_id = "must be an id: a whole number from 1 to " .. MOST .. ", got null",
+          metric_id = "must not be null" } },
+      { "null for a list", BULK, { result_ids = null }, { result_ids = "must not be null" } },
+      { "null for an option of the optimiser", FEEDBACKS,
+        { metric_type = null, test_set_ids = null, simplified_prompt = null,
+          skip_evaluation = null },
+        { metric_type = "must not be null", test_set_ids = "must not be null",
+          simplified_prompt = "must not be null", skip_evaluation = "must not be null" } },
+
+      { "other types for a boolean and a string", VOTE, { thumbs_up = 1, feedback = 5 },
+        { thumbs_up = "must be true or false, got 1", feedback = "must be a string, got 5" } },
+      { "a word for a boolean", VOTE, { thumbs_up = "yes" },
+        { thumbs_up = 'must be true or false, got "yes"' } },
+      { "a table for a string", VOTE, { feedback = {} },
+        { feedback = "must be a string, got table" } },
+      { "text that is not UTF-8", VOTE, { feedback = "caf\xe9" },
+        { feedback = "must be valid UTF-8" } },
+      { "text that ends within a character", VOTE, { feedback = "\xe2\x82" },
+        { feedback = "must be valid UTF-8" } },
+      { "an overlong form", VOTE, { feedback = "\xc0\xaf" }, { feedback = "must be valid UTF-8" } },
+      { "a surrogate", VOTE, { feedback = "\xed\xa0\x80" }, { feedback = "must be valid UTF-8" } },
+      { "a character above the last", VOTE, { feedback = "\xf4\x90\x80\x80" },
+        { feedback = "must be valid UTF-8" } },
+
+      { "a mistyped value of an enum", FEEDBACKS, { metric_type = "llm_jugde" },
+        { metric_type = 'must be one of "basic", "custom_prompt", "custom_code", "llm_judge", '
+          .. 'got "llm_jugde", did you mean "llm_judge"?' } },
+      { "a value that is in no enum", FEEDBACKS, { metric_type = "x" },
+        { metric_type = 'must be one of "basic", "custom_prompt", "custom_code", "llm_judge", '
+          .. 'got "x"' } },
+      { "a value of an enum with a tail behind a NUL", FEEDBACKS, { metric_type = "basic\0x" },
+        { metric_type = true } },
+      { "a number for an enum", FEEDBACKS, { metric_type = 5 },
+        { metric_type = 'must be one of "basic", "custom_prompt", "custom_code", "llm_judge", '
+          .. "got 5" } },
+
+      { "a single id for a list", BULK, { result_ids = 373 },
+        { result_ids = "must be a list of ids, got 373" } },
+      { "a string for a list", BULK, { result_ids = "373,374" },
+        { result_ids = 'must be a list of ids, got "373,374"' } },
+      { "a list with a hole", BULK, { result_ids = { 1, nil, 3 } },
+        { result_ids = "must be a list without holes: keys 1 to n" } },
+      { "a list that begins at 0", BULK, { result_ids = { [0] = 1, 2 } },
+        { result_ids = "must be a list without holes: keys 1 to n" } },
+      { "an object for a list", BULK, { result_ids = { first = 1 } },
+        { result_ids = "must be a list, got a table with string keys" } },
+      { "a list with a name in it", BULK, { metric_ids = { 1, 2, n = 2 } },
+        { metric_ids = "must be a list, got a table with string keys" } },
+      { "null in a list", BULK, { result_ids = { 1, null } },
+        { ["result_ids[2]"] = "must be an id: a whole number from 1 to " .. MOST
+          .. ", got null" } },
+
+      { "no items", EVALUATE, { run_ids = {}, metric_ids = array {} },
+        { run_ids = "must have at least 1 item", metric_ids = "must have at least 1 item" } },
+      { "no items for the bulk call", BULK, { result_ids = {}, metric_ids = {} },
+        { result_ids = "must have at least 1 item", metric_ids = "must have at least 1 item" } },
+      { "too many items", BULK, { result_ids = range(101) },
+        { result_ids = "must have at most 100 items, got 101: send it in slices" } },
+
+      { "an id twice, whatever it is written as", BULK, { result_ids = { 7, "8", 7.0, "007" } },
+        { ["result_ids[3]"] = "is the same id as item 1: it would be evaluated twice",
+          ["result_ids[4]"] = "is the same id as item 3: it would be evaluated twice" } },
+      { "a run and a metric twice", EVALUATE, { run_ids = { 1, "1" }, metric_ids = { 2, 3, 2 } },
+        { ["run_ids[2]"] = "is the same id as item 1: it would be evaluated twice",
+          ["metric_ids[3]"] = "is the same id as item 1: it would be evaluated twice" } },
+      { "a call log twice", LOGS, { call_logs = { 5, 6, 5 } },
+        { ["call_logs[3]"] = "is the same id as item 1: it would be evaluated twice" } },
+
+      { "neither agent nor project", LOGS, { agent_id = none },
+        { agent_id = "this or project_id is required" } },
+      { "both agent and project", LOGS, { project_id = 14 },
+        { agent_id = "this and project_id exclude each other: give one" } },
+
+      { "no number", VOTE, { expected_value = 0 / 0 },
+        { expected_value = "must be a finite number, got nan" } },
+      { "infinities, and says where", VOTE, { expected_value = { a = { 1, -math.huge } } },
+        { ["expected_value.a[2]"] = "must be a finite number, got an infinity" } },
+      { "a function", VOTE, { expected_value = { f = print } },
+        { ["expected_value.f"] = "must be a JSON value, got a function" } },
+      { "a coroutine", VOTE, { expected_value = { coroutine.create(print) } },
+        { ["expected_value[1]"] = "must be a JSON value, got a thread" } },
+      { "a file", VOTE, { expected_value = io.stdout },
+        { expected_value = "must be a JSON value, got a userdata" } },
+      { "a table within itself", VOTE, { expected_value = itself },
+        { ["expected_value[1]"] = "contains itself" } },
+      { "a table within itself, further down", VOTE, { expected_value = cyclic },
+        { ["expected_value.a[2].b"] = "contains itself" } },
+      { "a table that is half a list", VOTE, { expected_value = { { 1, 2, x = 3 } } },
+        { ["expected_value[1]"] = "is neither a list (keys 1 to n) nor an object (string keys)" } },
+      { "a list with a hole, deep inside", VOTE, { expected_value = { a = { [1] = 1, [3] = 3 } } },
+        { ["expected_value.a"] = "is neither a list (keys 1 to n) nor an object (string keys)" } },
+      { "keys that are booleans", VOTE, { expected_value = { [true] = 1 } },
+        { expected_value = "is neither a list (keys 1 to n) nor an object (string keys)" } },
+      { "keys that are fractions", VOTE, { expected_value = { [1.5] = 1 } },
+        { expected_value = "is neither a list (keys 1 to n) nor an object (string keys)" } },
+      { "an object that is marked as a list", VOTE, { expected_value = array { a = 1 } },
+        { expected_value = "is neither a list (keys 1 to n) nor an object (string keys)" } },
+      { "too much nesting", VOTE, { expected_value = nested(129) },
+        { ["expected_value" .. ("[1]"):rep(128)] = "is nested deeper than 128" } },
+      { "a value that is not UTF-8", VOTE, { expected_value = { a = { "\xff" } } },
+        { ["expected_value.a[1]"] = "must be valid UTF-8" } },
+      { "a key that is not UTF-8", VOTE, { expected_value = { { ["\xff"] = 1 } } },
+        { ["expected_value[1]"] = "has a key that is not valid UTF-8" } },
+
+      { "several things of one value at once", VOTE,
+        { expected_value = { 0 / 0, { print, ok = 1 }, { x = "\xff" } } }, {
+          ["expected_value[1]"] = "must be a finite number, got nan",
+          ["expected_value[2]"] = "is neither a list (keys 1 to n) nor an object (string keys)",
+          ["expected_value[3].x"] = "must be valid UTF-8" } },
+      { "everything that is wrong at once", VOTE,
+        { run_id = "x", metric_id = none, thumbs_up = "up", expected_value = { print },
+          feedback = 1, metrik_id = 55 }, {
+          run_id = "must be an id: a whole number from 1 to " .. MOST .. ', got "x"',
+          metric_id = "is required", thumbs_up = 'must be true or false, got "up"',
+          ["expected_value[1]"] = "must be a JSON value, got a function",
+          feedback = "must be a string, got 1",
+          metrik_id = 'unknown field, did you mean "metric_id"?' } },
+    }
+
+    -- Each field with a list of one message; true stands for any.
+    local function lists_of(problems, found)
+      local fields = {}
+      for path, message in pairs(problems) do
+        fields[path] = { message == true and found[path] and found[path][1] or message }
+      end
+      return fields
+    end
+
+    for _, row in ipairs(rows) do
+      local what, name, changes, problems = table.unpack(row)
+
+      it(what, function()
+        local value, err = calls.make(client, name, changes)
+        assert.is_nil(value)
+        assert.same(lists_of(problems, err.fields), err.fields)
+        assert.same({ "validation", "no", name, 0 },
+          { err.kind, err.applied, err.endpoint, err.attempts })
+        for path in pairs(problems) do assert.truthy(tostring(err):find(path, 1, true)) end
+        assert.same({}, server:requests())
+      end)
+    end
+
+    it("a long list of mistakes in one line that ends", function()
+      local _, err = calls.make(client, BULK, { metric_ids = { "a", "b", "c", "d", "e", "f", "g",
+        "h", "i", "j", "k", "l", 1 } })
+      for i = 1, 12 do assert.truthy(err.fields[("metric_ids[%d]"):format(i)]) end
+      assert.is_nil(err.fields["metric_ids[13]"])
+      assert.truthy(tostring(err):find('metric_ids[10]: must be an id', 1, true))
+      assert.truthy(tostring(err):find('; and 2 more (validation)', 1, true))
+    end)
+
+    it("a hundred thousand mistakes, and works as before", function()
+      local many = {}
+      for i = 1, 100000 do many[i] = "x" end
+      local _, err = calls.make(client, LOGS, { metrics = many })
+      assert.matches('got "x"', err.fields["metrics[100000]"][1])
+      assert.equal(200, sent(VOTE).status)
+    end)
+
+    it("what would not fit into a line, in one line", function()
+      local _, err = calls.vote(client, { run_id = "1\n2", ["feed\nback"] = 1 })
+      assert.equal("validation", err.kind)
+      assert.is_nil(tostring(err):find "[\r\n]")
+    end)
+
+    it("a long text, and cuts it between characters", function()
+      local _, err = calls.vote(client, { run_id = "x" .. ("é"):rep(40) })
+      assert.matches("…$", err.fields.run_id[1])
+      assert.truthy(utf8.len(err.fields.run_id[1]))
+    end)
+  end)
+
+  it("is what the table itself holds: no metamethod is asked", function()
+    local _, err = client.metric_reviews:process_feedbacks(
+      setmetatable({}, { __index = { metric_id = 55 } }))
+    assert.same({ metric_id = { "is required" } }, err.fields)
+  end)
+
+  it("stays as the caller has it", function()
+    local ids = { "7", 8.0 }
+    local arguments = { result_ids = ids, metric_ids = { 1 } }
+    client.results:bulk_evaluate_metrics(arguments)
+    assert.same({ result_ids = { "7", 8.0 }, metric_ids = { 1 } }, arguments)
+    assert.equal("float", math.type(ids[2]))
+  end)
+end)

@@ -1,0 +1,294 @@
+-- Errors: what a script can tell from each.
+local cekura = require "cekura"
+local calls = require "support.calls"
+local script = require "support.script"
+local faults = require "support.faults"
+
+local VOTE = "runs.mark_metric_vote"
+local VOTE_PATH = "/test_framework/v1/runs/5544/mark_metric_vote/"
+
+local function is_one_line(err)
+  local line = tostring(err)
+  assert.is_nil(line:find "[\r\n]")
+  assert.truthy(utf8.len(line))
+  return line
+end
+
+describe("an error", function()
+  local server, client
+
+  local function new(options)
+    local all = { api_url = server.url, api_key = "the-key", max_attempts = 1 }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return assert(cekura.new(all))
+  end
+
+  setup(function()
+    server = faults.start()
+    client = new()
+  end)
+  teardown(function()
+    client:close()
+    server:stop()
+  end)
+  before_each(function() server:clear() end)
+
+  -- The error of a vote when the server plays this entry.
+  local function failure(entry, name)
+    server:script { entry }
+    local value, err = calls.make(client, name or VOTE)
+    assert.is_nil(value)
+    return err
+  end
+
+  describe("of status", function()
+    for _, row in ipairs {
+      { 300, "response", "unknown" },
+      { 301, "response", "unknown" },
+      { 302, "response", "unknown" },
+      { 303, "response", "unknown" },
+      { 307, "response", "no" },
+      { 308, "response", "no" },
+      { 400, "bad_request", "no" },
+      { 401, "authentication", "no", "check api_key or CEKURA_API_KEY" },
+      { 402, "bad_request", "no" },
+      { 403, "permission", "no" },
+      { 404, "not_found", "no" },
+      { 405, "bad_request", "no" },
+      { 408, "bad_request", "unknown" },
+      { 409, "bad_request", "no" },
+      { 413, "bad_request", "no" },
+      { 422, "bad_request", "no" },
+      { 429, "rate_limited", "no" },
+      { 499, "bad_request", "no" },
+      { 500, "server", "unknown" },
+      { 501, "server", "unknown" },
+      { 502, "server", "unknown" },
+      { 503, "server", "unknown" },
+      { 504, "server", "unknown" },
+      { 599, "server", "unknown" },
+    } do
+      local status, kind, applied, advice = table.unpack(row)
+
+      it(status .. " is of kind " .. kind, function()
+        for _, name in ipairs(calls.names) do
+          local err = failure(faults.status(status, { ["X-Request-ID"] = "r-17" },
+            '{"detail": "what the server says"}'), name)
+          assert.same({
+            kind, applied, status, "what the server says", '{"detail": "what the server says"}',
+            "r-17", name, "POST", 1,
+          }, {
+            err.kind, err.applied, err.status, err.detail, err.body,
+            err.request_id, err.endpoint, err.method, err.attempts,
+          })
+          assert.is_nil(err.fields)
+          local line = is_one_line(err)
+          for _, part in ipairs { name, tostring(status), kind, "what the server says", advice } do
+            assert.truthy(line:find(part, 1, true))
+          end
+          assert.equal(applied == "unknown", line:find("may have acted on it", 1, true) ~= nil)
+        end
+        assert.equal(#calls.names, server:deliveries())
+      end)
+    end
+  end)
+
+  describe("with the body", function()
+    -- { what, body, detail, fields, what is in the line }
+    for _, row in ipairs {
+      { "of a detail", '{"detail": "Not found."}', "Not found.", nil, "Not found." },
+      { "of an error", '{"error": "no such run"}', "no such run", nil, "no such run" },
+      { "of a message", '{"message": "no such run"}', "no such run", nil, "no such run" },
+      { "of a field", '{"metric_ids": ["This list may not be empty."]}', nil,
+        { metric_ids = { "This list may not be empty." } },
+        "metric_ids: This list may not be empty." },
+      { "of a field with several messages", '{"run_id": ["a", "b"]}', nil,
+        { run_id = { "a", "b" } }, "run_id: a" },
+      { "of a field with a single message", '{"run_id": "no such run"}', nil,
+        { run_id = { "no such run" } }, "run_id: no such run" },
+      { "of several fields", '{"a": ["x"], "b": ["y"]}', nil, { a = { "x" }, b = { "y" } },
+        "status 400" },
+      { "of no field", '{"non_field_errors": ["Not enough credits."]}', nil,
+        { non_field_errors = { "Not enough credits." } }, "Not enough credits." },
+      { "of a nested field", '{"call_logs": {"0": ["Unknown."]}}', nil,
+        { call_logs = { ["0"] = { "Unknown." } } }, "call_logs" },
+      { "of a list with nothing for some items", '{"call_logs": [{}, {"id": ["Unknown."]}]}', nil,
+        { call_logs = { {}, { id = { "Unknown." } } } }, "call_logs" },
+      { "of a detail that is a list", '{"detail": ["a", "b"]}', nil, { detail = { "a", "b" } },
+        "detail: a" },
+      { "of a list", '["Enter a whole number."]', "Enter a whole number.", nil,
+        "Enter a whole number." },
+      { "of a string", '"no"', nil, nil, "status 400" },
+      { "of a number", "17", nil, nil, "status 400" },
+      { "of null", "null", nil, nil, "status 400" },
+      { "of nothing", "", nil, nil, "status 400" },
+      { "of HTML", "<html>\r\n<body>Bad Request</body>\r\n</html>", nil, nil, "status 400" },
+      { "of broken JSON", '{"detail": "x', nil, nil, "status 400" },
+      { "of broken UTF-8", '{"detail": "\xff"}', nil, nil, "status 400" },
+      { "of several lines", '{"detail": "one\\ntwo\\r\\nthree"}', "one\ntwo\r\nthree", nil, "one" },
+      { "of a field with several lines", '{"a\\nb": ["c\\nd"]}', nil, { ["a\nb"] = { "c\nd" } },
+        "a" },
+      { "of a long detail", '{"detail": "x' .. ("é"):rep(1000) .. '"}', "x" .. ("é"):rep(1000), nil,
+        ("é"):rep(100) },
+      { "of a detail with a NUL", '{"detail": "a\\u0000b"}', "a\0b", nil, "a" },
+    } do
+      local what, body, detail, fields, part = table.unpack(row, 1, 5)
+
+      it(what, function()
+        local err = failure(faults.status(400, {}, body))
+        assert.equal("bad_request", err.kind)
+        assert.equal(detail, err.detail)
+        assert.same(fields, err.fields)
+        assert.equal(body, err.body)
+        assert.truthy(is_one_line(err):find(part, 1, true))
+      end)
+    end
+
+    it("of megabytes keeps the beginning of it", function()
+      local err = failure(faults.status(500, {}, ("0123456789abcdef"):rep(1 << 17)))
+      assert.equal(("0123456789abcdef"):rep(1 << 12), err.body)
+    end)
+  end)
+
+  describe("without an answer:", function()
+    local function is(kind, applied, err)
+      assert.same({ kind, applied, VOTE, "POST", 1 },
+        { err.kind, err.applied, err.endpoint, err.method, err.attempts })
+      assert.same({}, { err.status, err.body, err.detail, err.fields, err.request_id })
+      assert.truthy(is_one_line(err):find(kind, 1, true))
+    end
+
+    it("nobody listens", function()
+      local gone = faults.start()
+      gone:stop()
+      local own <close> = new { api_url = gone.url }
+      local _, err = calls.vote(own)
+      is("network", "no", err)
+    end)
+
+    for _, name in ipairs { "close_before_answer", "reset_before_answer" } do
+      it(name, function() is("network", "unknown", failure(name)) end)
+    end
+
+    for _, row in ipairs {
+      { "silence", "hang", { timeout = 0.2 } },
+      { "silence, and the deadline comes first", "hang", { timeout = 60, deadline = 0.2 } },
+      { "a head that trickles in", faults.slow_head(0.05), { timeout = 0.3 } },
+    } do
+      it(row[1], function()
+        server:script { row[2] }
+        local started = os.time()
+        local _, err = calls.vote(client, {}, row[3])
+        assert.is_true(os.time() - started < 15)
+        assert.same({ "timeout", "unknown" }, { err.kind, err.applied })
+        assert.equal(1, server:deliveries())
+        assert.same({ success = true }, (calls.vote(client)))
+      end)
+    end
+
+    it("a body that trickles in", function()
+      server:script { faults.trickle(0.1) }
+      local own <close> = new { timeout = 0.5 }
+      local _, err = calls.vote(own)
+      assert.same({ "timeout", "yes", 200 }, { err.kind, err.applied, err.status })
+      assert.same({ success = true }, (calls.vote(client)))
+    end)
+  end)
+
+  describe("over TLS:", function()
+    local certificates = require "support.tls".certificates()
+
+    local function of(certificate, entries, options)
+      local secure <close> = faults.start { tls = certificate }
+      secure:script(entries or {})
+      local own <close> = new { api_url = secure.url, ca_file = certificates.ca,
+        connect_timeout = options and options.connect_timeout }
+      local value, err = calls.vote(own)
+      return value, err, secure:deliveries()
+    end
+
+    it("none, with a good certificate", function()
+      local value, _, deliveries = of(certificates.valid)
+      assert.same({ success = true }, value)
+      assert.equal(1, deliveries)
+    end)
+
+    for _, name in ipairs { "expired", "not_yet_valid", "wrong_host", "self_signed",
+      "unknown_authority" } do
+      it("a certificate that is " .. name:gsub("_", " "), function()
+        local _, err, deliveries = of(certificates[name])
+        assert.same({ "tls", "no", 0 }, { err.kind, err.applied, deliveries })
+        is_one_line(err)
+      end)
+    end
+
+    it("a good certificate of an authority that nobody named", function()
+      local secure <close> = faults.start { tls = true }
+      local own <close> = new { api_url = secure.url }
+      local _, err = calls.vote(own)
+      assert.same({ "tls", "no", 0 }, { err.kind, err.applied, secure:deliveries() })
+    end)
+
+    it("a ca_file that is not there", function()
+      local secure <close> = faults.start { tls = true }
+      local own <close> = new { api_url = secure.url, ca_file = "/nowhere/at/all" }
+      local _, err = calls.vote(own)
+      assert.same({ "tls", "no", 0 }, { err.kind, err.applied, secure:deliveries() })
+    end)
+
+    it("a handshake without end", function()
+      local _, err, deliveries = of(certificates.valid, { "hang_before_handshake" },
+        { connect_timeout = 0.3 })
+      assert.same({ "timeout", "no", 0 }, { err.kind, err.applied, deliveries })
+    end)
+
+    for _, name in ipairs { "cut_handshake", "close_before_handshake",
+      "reset_before_handshake" } do
+      it("a server with " .. name, function()
+        local _, err, deliveries = of(certificates.valid, { name })
+        assert.same({ "no", 0 }, { err.applied, deliveries })
+        assert.is_true(err.kind == "tls" or err.kind == "network")
+      end)
+    end
+  end)
+
+  describe("that a person sees", function()
+    it("names the address of the call", function()
+      assert.equal(server.url .. VOTE_PATH, failure(faults.status(404)).url)
+    end)
+
+    it("is what assert prints", function()  -- in a child: busted's assert is its own
+      server:script { faults.status(404, {}, '{"detail": "No such run."}') }
+      local output, code = script.run(([[
+        local client = assert(require "cekura".new { api_url = %q, api_key = "the-key" })
+        assert(client.runs:mark_metric_vote {
+          run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = 1,
+        })]]):format(server.url))
+      assert.truthy(output:find("runs.mark_metric_vote: status 404: No such run. (not_found)\n",
+        1, true), output)
+      assert.equal(1, code)
+    end)
+
+    it("can be put together with text, on either side", function()
+      local err = failure(faults.status(404, {}, '{"detail": "No such run."}'))
+      assert.equal("failed: " .. tostring(err), "failed: " .. err)
+      assert.equal(tostring(err) .. "!", err .. "!")
+      assert.equal(tostring(err) .. tostring(err), err .. err)
+      assert.equal(tostring(err) .. "1", err .. 1)
+    end)
+
+    it("says what became of it", function()
+      assert.equal("runs.mark_metric_vote: status 503: try later "
+        .. "(server; the server may have acted on it: look before you send it again)",
+        tostring(failure(faults.status(503, {}, '{"detail": "try later"}'))))
+      assert.matches("; the server did act on it: do not send it again%)$",
+        tostring(failure(faults.html(200))))
+    end)
+
+    it("is a line even after a script has taken its fields away", function()
+      local err = failure(faults.status(404))
+      for name in pairs(err) do err[name] = nil end
+      assert.equal("string", type(is_one_line(err)))
+    end)
+  end)
+end)

@@ -1,0 +1,246 @@
+-- The fault server itself, seen with curl's command line: what the other specs rely on.
+local faults = require "support.faults"
+local tls = require "support.tls"
+
+local function options(server)
+  return "-s --noproxy '*' -m 10 " .. (server.ca_file and "--cacert " .. server.ca_file or "")
+end
+
+-- What curl prints (the body, or with -i the whole answer) and its exit code.
+local function curl(server, arguments)
+  local command = "exec env -u LD_PRELOAD curl %s %s %s/path 2>&1"
+  local pipe = assert(io.popen(command:format(options(server), arguments or "", server.url)))
+  local output = pipe:read "a"
+  local _, _, code = pipe:close()
+  return output, code
+end
+
+-- Two requests of one curl, which keeps its connection if it can.
+local function curl_twice(server, body)
+  local arguments = "-d %s -o /dev/null %s/first --next %s -d two"
+  return curl(server, arguments:format(body or "one", server.url, options(server)))
+end
+
+describe("the fault server", function()
+  local server
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  it("answers 200 when it has no script, and writes down what arrived", function()
+    assert.equal('{"success": true}', (curl(server, "-H 'X-One: 1' --data-binary 'a=b'")))
+    local row = server:ledger()[1]
+    assert.equal("POST /path HTTP/1.1", row.request_line)
+    assert.same({ 1, "POST", "/path", "a=b", true, "1" },
+      { row.n, row.method, row.path, row.body, row.complete, row.headers["x-one"] })
+    assert.equal(1, server:connections())
+    assert.equal(0, server:silent())
+  end)
+
+  it("keeps a connection alive", function()
+    assert.equal('{"success": true}', (curl_twice(server)))
+    assert.equal(2, server:deliveries())
+    assert.equal(1, server:connections())
+  end)
+
+  it("plays one entry for each request", function()
+    server:script { faults.status(503, { ["Retry-After"] = "7" }, "no\0\xff"), "not_json" }
+    local answer = curl(server, "-i")
+    assert.matches("^HTTP/1.1 503 ", answer)
+    assert.matches("\r\nRetry%-After: 7\r\n", answer)
+    assert.matches("\r\n\r\nno\0\xff$", answer)
+    assert.equal("It worked.", (curl(server)))
+    assert.equal('{"success": true}', (curl(server)))
+  end)
+
+  for name, code in pairs {
+    reset_before_answer = 56, close_before_answer = 52, cut_body = 18, cut_chunked = 18,
+    unended_chunked = 18, reset_in_body = 56, status_line_only = 0, half_header = 0, not_http = 1,
+    cut_close_delimited = 0, whole_close_delimited = 0, empty_close_delimited = 0,
+  } do
+    it("has " .. name, function()
+      server:script { name }
+      assert.equal(code, select(2, curl(server, "-d x")))
+      assert.equal(1, server:deliveries())
+      assert.is_true(server:ledger()[1].complete)
+    end)
+  end
+
+  for _, name in ipairs { "hang", "trickle", "slow_head", "endless_body" } do
+    it("does not come to an end with " .. name, function()
+      server:script { name }
+      assert.equal(28, select(2, curl(server, "-m 0.3 -o /dev/null")))
+    end)
+  end
+
+  it("unpacks to a gigabyte", function()
+    server:script { "gzip_bomb" }
+    local command = "unset LD_PRELOAD; curl -s --noproxy '*' --compressed %s | wc -c"
+    local pipe = assert(io.popen(command:format(server.url)))
+    assert.equal(1 << 30, pipe:read "n")
+    pipe:close()
+  end)
+
+  it("counts a request whose connection dies while its body is on its way", function()
+    server:script { faults.reset_mid_request(5000) }
+    local _, code = curl(server, "-d $(printf %0100000d 1)")
+    local row = server:ledger()[1]
+    assert.is_true(code == 55 or code == 56)
+    assert.is_false(row.complete)
+    assert.equal(5000, #row.body)
+  end)
+
+  it("refuses a request before its body is there", function()
+    server:script { faults.early_error(413) }
+    assert.equal('{"detail": "no"}', (curl(server, "-d x")))
+    assert.equal(0, server:open())
+  end)
+
+  it("lets a dead connection look alive, so that curl sends again", function()
+    for _, how in ipairs { "close", "reset" } do
+      server:clear()
+      server:script { faults.ok_then_dead(how), faults.ok "[2]" }
+      assert.equal("[2]", (curl_twice(server)))
+      assert.equal(3, server:deliveries())
+      assert.equal(2, server:connections())
+    end
+  end)
+
+  it("sends its FIN together with the answer", function()
+    server:script { faults.ok_then_dead "fin" }
+    assert.equal('{"success": true}', (curl_twice(server)))
+    assert.equal(2, server:deliveries())
+    assert.equal(2, server:connections())
+  end)
+
+  it("ends idle connections on command", function()
+    local client <close> = assert(io.popen("exec env -u LD_PRELOAD bash", "w"))
+    for fd = 3, 5 do
+      client:write(("exec %d<>/dev/tcp/127.0.0.1/%d; echo $'GET / HTTP/1.1\\r\\n\\r' >&%d\n")
+        :format(fd, server.port, fd))
+    end
+    client:flush()
+    assert.is_true(server:wait(3))
+    assert.equal(3, server:kill_idle "close_next")
+    client:write "echo >&3\n"
+    client:flush()
+    assert.is_true(server:wait(4))
+    assert.equal(2, server:kill_idle "fin")
+    assert.equal(0, server:kill_idle "reset")
+  end)
+
+  it("complains about a step that it does not know", function()
+    assert.has_error(function() server:script { { { "smile" } } } end,
+      "fault server: no such step: smile")
+    assert.has_error(function() server:script { "smile" } end, "no such behaviour: smile")
+  end)
+
+  it("ends with the process that started it", function()
+    local script = ([[
+      package.path = %q
+      local server = require "support.faults".start()
+      io.write(server.port)
+      os.exit(false, false)]]):format(package.path)
+    local file = os.tmpname()
+    local handle = assert(io.open(file, "w"))
+    handle:write(script)
+    handle:close()
+    local pipe = assert(io.popen(arg[-1] .. " " .. file))
+    local port = pipe:read "n"
+    pipe:close()
+    os.remove(file)
+    assert.equal(7, select(2, curl { url = "http://127.0.0.1:" .. port }))
+  end)
+end)
+
+describe("the fault server over TLS", function()
+  local certificates = tls.certificates()
+
+  local function code_with(certificate, script)
+    local server <close> = faults.start { tls = certificate }
+    server.ca_file = certificates.ca
+    server:script(script or {})
+    local output, code = curl(server, "-v -d x")
+    return code, server:deliveries(), server:silent(), output
+  end
+
+  it("answers with a good certificate", function()
+    assert.same({ 0, 1, 0 }, { table.unpack({ code_with(certificates.valid) }, 1, 3) })
+  end)
+
+  for name, said in pairs {
+    expired = "expired", not_yet_valid = "not yet valid", wrong_host = "does not match",
+    self_signed = "self[- ]signed", unknown_authority = "unable to get local issuer",
+  } do
+    it("has a certificate: " .. name, function()
+      local code, deliveries, silent, output = code_with(certificates[name])
+      assert.same({ 60, 0, 1 }, { code, deliveries, silent })
+      assert.matches(said, output)
+    end)
+  end
+
+  for _, name in ipairs { "close_before_handshake", "reset_before_handshake", "cut_handshake" } do
+    it("has " .. name, function()
+      local code, deliveries, silent = code_with(certificates.valid, { name })
+      assert.same({ 0, 1 }, { deliveries, silent })
+      assert.is_true(code == 35 or code == 7)  -- 7: a reset that comes while curl still connects
+    end)
+  end
+
+  it("can leave close_notify out, which libcurl takes for a good end", function()
+    local code, deliveries = code_with(certificates.valid, { "tls_cut_close_delimited" })
+    assert.same({ 0, 1 }, { code, deliveries })
+  end)
+end)
+
+describe("the fault server over HTTP/2", function()
+  if not faults.has_h2() then return pending "needs Python's h2 library" end
+  local server
+
+  setup(function() server = faults.start { h2 = true } end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  it("answers", function()
+    assert.matches("^HTTP/2 200 .*\r\n\r\n{\"success\": true}$", (curl(server, "-i -d x")))
+    local row = server:ledger()[1]
+    assert.equal("POST /path HTTP/2", row.request_line)
+    assert.same({ "x", true }, { row.body, row.complete })
+  end)
+
+  it("makes curl send again what it refuses", function()
+    server:script { "refused_stream", faults.h2.ok "[2]" }
+    assert.equal("[2]", (curl(server, "-d x")))
+    assert.equal(2, server:deliveries())
+  end)
+
+  it("can demand HTTP/1.1, which it speaks as well", function()
+    server:script { "http_1_1_required" }
+    assert.matches("^HTTP/1.1 200", (curl(server, "-i -d x")))
+    local rows = server:ledger()
+    assert.equal("POST /path HTTP/2", rows[1].request_line)
+    assert.equal("POST /path HTTP/1.1", rows[2].request_line)
+  end)
+
+  it("answers a stream that its GOAWAY covers", function()
+    server:script { "goaway_then_ok" }
+    assert.equal('{"success": true}', (curl(server, "-d x")))
+    assert.equal(1, server:deliveries())
+  end)
+
+  it("refuses a request before its body is there, and goes on", function()
+    server:script { "early_error" }
+    assert.equal('{"success": true}', (curl_twice(server, "$(printf %0100000d 1)")))
+    assert.is_false(server:ledger()[1].complete)
+    assert.equal(1, server:connections())
+  end)
+
+  for _, name in ipairs { "rst_stream", "reset_after_headers", "reset_in_body", "cut_body",
+    "goaway_then_close" } do
+    it("has " .. name, function()
+      server:script { name }
+      assert.is_not.equal(0, select(2, curl(server, "-d x -m 2")))
+    end)
+  end
+end)

@@ -1,0 +1,325 @@
+-- The module itself: what it holds, what it needs, what it leaves alone.
+local cekura = require "cekura"
+local cjson = require "cjson"
+local sandbox = require "cekura.sandbox"
+local script = require "support.script"
+
+describe("the module", function()
+  it("has a version", function() assert.matches("^%d+%.%d+%.%d+$", cekura._VERSION) end)
+
+  it("is the table of cekura.core", function() assert.equal(cekura, require "cekura.core") end)
+
+  it("has lua-cjson's null", function()
+    assert.equal(cjson.null, cekura.null)
+    assert.equal("userdata", type(cekura.null))
+  end)
+
+  describe("is loaded", function()
+    it("without I/O and without a thread", function()
+      local output = script.run [[
+        local function state()
+          local status <close> = io.open "/proc/self/status"
+          local threads = status and status:read "a":match "Threads:%s*(%d+)" or "not Linux"
+          local pipe <close> = assert(io.popen "unset LD_PRELOAD; ls -l /proc/$PPID/fd")
+          local open = select(2, pipe:read "a":gsub("socket:", ""):gsub("anon_inode:", ""))
+          return threads .. " " .. open
+        end
+        local before = state()
+        local cekura = require "cekura"
+        assert(cekura.runs and cekura.endpoints)
+        print(before == state())
+        local client = assert(cekura.new { api_key = "any-key" })
+        client:close()
+        print(before == state())]]
+      assert.equal("true\ntrue\n", output)
+    end)
+
+    it("without a Lua file, too", function()
+      local server <close> = sandbox.start()
+      local output = script.run(([[
+        package.path = ""
+        local cekura = require "cekura.core"
+        local client = assert(cekura.new { api_url = %q, api_key = %q })
+        print(client.runs:mark_metric_vote {
+          run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = cekura.null,
+        }.success, #cekura.endpoints, cekura.chunks)]]):format(server.url, server.api_key))
+      assert.equal("true\t5\tnil\n", output)
+    end)
+
+    it("not without lua-cjson, and says so", function()
+      local output = script.run [[
+        package.preload.cjson = function() error "no cjson here" end
+        print(pcall(require, "cekura"))]]
+      assert.matches("^false\t.*no cjson here", output)
+    end)
+
+    it("without a global variable", function()
+      local output = script.run [[
+        local before = {}
+        for name in pairs(_G) do before[name] = true end
+        local cekura = require "cekura"
+        cekura.new { api_key = "any-key" }:close()
+        for name in pairs(_G) do if not before[name] then print(name) end end]]
+      assert.equal("", output)
+    end)
+  end)
+
+  describe("array", function()
+    it("marks the very table that it is given", function()
+      local list = { 1, 2 }
+      assert.equal(list, cekura.array(list))
+      assert.equal(list, cekura.array(list))
+      assert.same({ 1, 2 }, list)
+    end)
+
+    for _, row in ipairs {
+      { "nothing" }, { "a string", "x" }, { "null", cekura.null },
+      { "a table with a metatable of its own", setmetatable({}, { __index = {} }) },
+    } do
+      it("raises for " .. row[1], function() assert.has_error(function()
+        cekura.array(row[2])
+      end) end)
+    end
+  end)
+
+  describe("chunks", function()
+    for _, row in ipairs {
+      { "an empty list", {}, 3, {} },
+      { "a short list", { 1, 2 }, 3, { { 1, 2 } } },
+      { "a list of just that length", { 1, 2, 3 }, 3, { { 1, 2, 3 } } },
+      { "a list with a rest", { 1, 2, 3, 4 }, 3, { { 1, 2, 3 }, { 4 } } },
+      { "single items", { "a", false, "c" }, 1, { { "a" }, { false }, { "c" } } },
+    } do
+      it("goes through " .. row[1], function()
+        local slices = {}
+        for slice in cekura.chunks(row[2], row[3]) do slices[#slices + 1] = slice end
+        assert.same(row[4], slices)
+      end)
+    end
+
+    it("makes tables of its own", function()
+      local list = { 1, 2 }
+      cekura.chunks(list, 2)()[1] = "changed"
+      assert.same({ 1, 2 }, list)
+    end)
+
+    for _, size in ipairs { 0, -1, 1.5, "3", {} } do
+      it("raises for a size of " .. type(size) .. " " .. tostring(size):sub(1, 4), function()
+        assert.has_error(function() cekura.chunks({ 1 }, size) end)
+      end)
+    end
+
+    it("raises where there is no list", function()
+      assert.has_error(function() cekura.chunks(nil, 3) end)
+    end)
+  end)
+end)
+
+describe("the contract as data", function()
+  local endpoints = cekura.endpoints
+
+  it("has an endpoint for each place and each name", function()
+    local names = {}
+    for i, endpoint in ipairs(endpoints) do
+      names[i] = endpoint.name
+      assert.equal(endpoint, endpoints[endpoint.name])
+      assert.equal(endpoint.name, endpoint.resource .. "." .. endpoint.call)
+      assert.equal("function", type(cekura[endpoint.resource][endpoint.call]))
+    end
+    assert.same({
+      "runs.mark_metric_vote", "results.evaluate_metrics", "results.bulk_evaluate_metrics",
+      "calls.evaluate_metrics", "metric_reviews.process_feedbacks",
+    }, names)
+    assert.equal(5, #endpoints)
+    assert.is_nil(endpoints["runs.no_such_call"])
+    assert.is_nil(endpoints[6])
+  end)
+
+  -- { name, spends_credits, idempotent, fields: ? may be left out, / in the path, 0 may be null }
+  for _, row in ipairs {
+    { "runs.mark_metric_vote", false, true,
+      "/run_id metric_id thumbs_up0 expected_value0 ?feedback0" },
+    { "results.evaluate_metrics", true, false, "/result_id run_ids metric_ids" },
+    { "results.bulk_evaluate_metrics", true, false, "result_ids metric_ids" },
+    { "calls.evaluate_metrics", true, false, "?agent_id ?project_id call_logs metrics" },
+    { "metric_reviews.process_feedbacks", true, false,
+      "metric_id ?metric_type ?test_set_ids ?simplified_prompt ?skip_evaluation" },
+  } do
+    it("says what " .. row[1] .. " takes", function()
+      local endpoint, words = endpoints[row[1]], {}
+      for i, field in ipairs(endpoint.fields) do
+        words[i] = (field.place == "path" and "/" or "") .. (field.required and "" or "?")
+          .. field.name .. (field.nullable and "0" or "")
+      end
+      assert.same({ row[2], row[3], row[4] },
+        { endpoint.spends_credits, endpoint.idempotent, table.concat(words, " ") })
+    end)
+  end
+
+  it("describes each endpoint and each field in full", function()
+    for _, endpoint in ipairs(endpoints) do
+      assert.same({ "POST", "boolean", "boolean", "boolean" }, {
+        endpoint.method, type(endpoint.spends_credits), type(endpoint.idempotent),
+        type(endpoint.evaluations_at_least),
+      })
+      for _, text in ipairs { endpoint.summary, endpoint.returns } do assert.matches("%S", text) end
+      local known, in_path = {}, {}
+      for _, field in ipairs(endpoint.fields) do
+        known[field.name] = field
+        if field.place == "path" then in_path[field.name] = true end
+        assert.truthy(({ path = true, query = true, body = true })[field.place])
+        assert.equal(field.type == "array", field.items ~= nil)
+        assert.truthy(({ integer = true, string = true, boolean = true, array = true,
+          any = true })[field.type])
+        assert.matches("%S", field.description)
+      end
+      for name in endpoint.path:gmatch "{(.-)}" do
+        assert.is_true(in_path[name])
+        in_path[name] = nil
+      end
+      assert.is_nil(next(in_path))
+      for _, name in ipairs(endpoint.one_of or {}) do assert.is_false(known[name].required) end
+      for _, name in ipairs(endpoint.evaluations or {}) do
+        assert.equal("array", known[name].type)
+      end
+    end
+  end)
+
+  it("knows the details of single fields", function()
+    local function field(name, wanted)
+      for _, each in ipairs(endpoints[name].fields) do
+        if each.name == wanted then return each end
+      end
+    end
+    assert.equal("string", field("results.evaluate_metrics", "run_ids").items)
+    assert.equal("integer", field("results.bulk_evaluate_metrics", "result_ids").items)
+    assert.equal(1, field("results.bulk_evaluate_metrics", "result_ids").min_items)
+    assert.equal(100, field("results.bulk_evaluate_metrics", "result_ids").max_items)
+    assert.is_nil(field("calls.evaluate_metrics", "call_logs").min_items)
+    assert.equal("any", field("runs.mark_metric_vote", "expected_value").type)
+    assert.equal("basic custom_prompt custom_code llm_judge",
+      table.concat(field("metric_reviews.process_feedbacks", "metric_type").enum, " "))
+    assert.equal("agent_id project_id",
+      table.concat(endpoints["calls.evaluate_metrics"].one_of, " "))
+    assert.equal("call_logs metrics",
+      table.concat(endpoints["calls.evaluate_metrics"].evaluations, " "))
+    assert.is_true(endpoints["results.bulk_evaluate_metrics"].evaluations_at_least)
+    assert.is_nil(endpoints["runs.mark_metric_vote"].evaluations)
+    assert.is_nil(endpoints["runs.mark_metric_vote"].one_of)
+  end)
+
+  it("cannot be changed, at any level, and reads like any table", function()
+    local function check(value)
+      if type(value) ~= "table" then return 0 end
+      local count, tables = 0, 1
+      for key, item in pairs(value) do
+        count = count + (math.type(key) == "integer" and 1 or 0)
+        assert.equal(item, value[key])
+        assert.error_matches(function() value[key] = item end, "read%-only")
+        assert.error_matches(function() value[key] = nil end, "read%-only")
+        if type(key) == "string" or type(item) ~= "table" then tables = tables + check(item) end
+      end
+      assert.equal(count, #value)
+      for i = 1, count do assert.not_nil(value[i]) end
+      assert.error_matches(function() value.new = 1 end, "read%-only")
+      assert.error_matches(function() value[#value + 1] = 1 end, "read%-only")
+      assert.error_matches(function() table.insert(value, 1) end, "read%-only")
+      assert.has_error(function() setmetatable(value, {}) end)
+      assert.equal("read-only", getmetatable(value))
+      for i = 1, count do tables = tables + check(value[i]) end
+      return tables
+    end
+    assert.is_true(check(endpoints) > 30)
+    assert.equal("POST", endpoints[1].method)
+    assert.equal(5, #endpoints)
+  end)
+end)
+
+describe("lua-cjson", function()
+  local server
+
+  setup(function() server = sandbox.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  -- What a script writes that has a client, and `vote(value)`.
+  local function run(before, after)
+    return (script.run(before .. ([[
+      local cekura = require "cekura"
+      local client = assert(cekura.new { api_url = %q, api_key = %q })
+      local function vote(value, options)
+        return assert(client.runs:mark_metric_vote({
+          run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = value,
+        }, options))
+      end
+      ]]):format(server.url, server.api_key) .. after))
+  end
+
+  -- Stands for lua-cjson 2.1.0.14 and newer, on top of whichever is here: integers are integers,
+  -- and there are marks for arrays.
+  local NEWER = [[
+    local cjson = require "cjson"
+    local function integers_in(value)
+      if type(value) == "string" then return math.tointeger(value:match "^int:(.*)$") or value end
+      if type(value) ~= "table" then return value end
+      for key, item in pairs(value) do value[key] = integers_in(item) end
+      return value
+    end
+    local function newer(instance)
+      local decode, new = instance.decode, instance.new
+      instance.decode = function(text)
+        text = text:gsub("%f[%w.-]-?%d+%f[^%w.+-]", '"int:%0"')
+        return integers_in(decode(text))
+      end
+      instance.new = function() return newer(new()) end
+      instance.array_mt = { __name = "array" }
+      instance.empty_array_mt = { __name = "empty array" }
+      instance.empty_array = debug.upvalueid(function() return cjson end, 1)  -- light userdata
+      return instance
+    end
+    package.loaded.cjson = newer(cjson.new())
+    local cjson = package.loaded.cjson
+    ]]
+
+  it("that reads every number as a float, or not, gives integers", function()
+    server:faults { { body = '{"n": 123, "list": [1, -2, 3.5, 2.0, 1e3, 9007199254740991]}' } }
+    local output = run("", [[
+      local value = vote(1)
+      print(value.n, table.unpack(value.list))]])
+    assert.matches("^123\t1\t%-2\t3.5\t2[.0]*\t1000[.0]*\t9007199254740991\n$", output)
+  end)
+
+  it("that reads integers gives them exactly", function()
+    local list = "[9223372036854775807, 9007199254740993, -5, 0.5, 1e300]"
+    server:faults { { body = '{"n": 123, "list": ' .. list .. "}" } }
+    local output = run(NEWER, [[
+      local value = vote(1)
+      print(value.n, table.unpack(value.list))]])
+    assert.equal("123\t9223372036854775807\t9007199254740993\t-5\t0.5\t1e+300\n", output)
+  end)
+
+  it("that has marks for arrays has them honoured", function()
+    local output = run(NEWER, [[
+      print(getmetatable(cekura.array {}) == cjson.array_mt)
+      vote {
+        setmetatable({}, cjson.array_mt), setmetatable({ 1 }, cjson.array_mt),
+        setmetatable({}, cjson.empty_array_mt), cekura.array {}, {}, cjson.null, cjson.empty_array,
+      }]])
+    assert.equal("true\n", output)
+    assert.equal('{"metric_id":55,"thumbs_up":true,"expected_value":[[],[1],[],[],{},null,[]]}',
+      server:requests()[1].body)
+  end)
+
+  it("may have other settings for the host, which stay", function()
+    server:faults { { body = '{"a": [[[[1]]]]}' } }
+    local output = run([[
+      local cjson = require "cjson"
+      cjson.decode_max_depth(2)
+      cjson.encode_number_precision(3)
+      cjson.decode_invalid_numbers(true)]] .. "\n", [[
+      print(vote(0.123456).a[1][1][1][1])
+      print(cjson.decode_max_depth(), cjson.encode(0.123456), cjson.decode "[NaN]"[1])]])
+    assert.matches("^1\n2\t0.123\t%-?nan\n$", output)
+    assert.truthy(server:requests()[1].body:find("0.123456", 1, true))
+  end)
+end)

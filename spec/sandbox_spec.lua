@@ -1,0 +1,651 @@
+--- What a client on the wire sees of the sandbox. The client here is curl, so that nothing of this
+--- project stands on both sides.
+
+local cjson = require "cjson"
+local sandbox = require "cekura.sandbox"
+
+local VOTE = "/test_framework/v1/runs/5544/mark_metric_vote/"
+local RUN = "/test_framework/v1/runs/5544/"
+local EVALUATE = "/test_framework/v1/results/373/evaluate_metrics/"
+local BULK = "/test_framework/v1/results/bulk_evaluate_metrics/"
+local CALLS = "/observability/v1/call-logs/"
+local EVALUATE_CALLS = CALLS .. "evaluate_metrics/"
+local FEEDBACKS = "/test_framework/metric-reviews/process_feedbacks/"
+local PROGRESS = "/test_framework/metric-reviews/process_feedbacks_progress/?progress_id="
+local BILLING = "/test_framework/billing/info/"
+
+local GOOD_VOTE = [[{"metric_id": 55, "thumbs_up": false, "expected_value": 2, "feedback": "x"}]]
+
+local function quote(text)
+  return "'" .. text:gsub("'", [['\'']]) .. "'"
+end
+
+--- What curl prints for `arguments`; on a sanitizer's build, it runs without that.
+local function curl(...)
+  local words = { "env -u LD_PRELOAD curl -s -S" }
+  for _, word in ipairs { ... } do words[#words + 1] = quote(word) end
+  local pipe <close> = assert(io.popen(table.concat(words, " ") .. " 2>&1"))
+  return pipe:read "a"
+end
+
+--- Decodes the body of an answer when somebody asks for it.
+local DECODED = {
+  __index = function(answer, name)
+    if name ~= "body" then return nil end
+    answer.body = cjson.decode(answer.text)
+    return answer.body
+  end,
+}
+
+--- An answer as { status, headers (lower-case names), text, body (the JSON value of the text) }.
+local function parse(output)
+  local head, text = output:match "^(.-)\r\n\r\n(.*)$"
+  if not head then return { failure = output } end
+  local answer = { status = tonumber(head:match "^HTTP/1.1 (%d+)"), headers = {}, text = text }
+  for name, value in head:gmatch "\n([^:\r\n]+): ([^\r\n]*)" do
+    answer.headers[name:lower()] = value
+  end
+  return setmetatable(answer, DECODED)
+end
+
+--- Sends one request. `body` is text; a header that is named replaces the usual one.
+local function send(server, method, path, body, headers)
+  local all = { ["X-CEKURA-API-KEY"] = server.api_key, ["Content-Type"] = "application/json" }
+  for name, value in pairs(headers or {}) do all[name] = value end
+  local words = { "-i", "-X", method, server.url .. path }
+  for name, value in pairs(all) do
+    words[#words + 1] = "-H"
+    words[#words + 1] = value == "" and name .. ":" or name .. ": " .. value -- without: none
+  end
+  if body then words[#words + 1], words[#words + 2] = "--data-binary", body end
+  return parse(curl(table.unpack(words)))
+end
+
+local function get(server, path) return send(server, "GET", path) end
+local function post(server, path, body) return send(server, "POST", path, body) end
+
+--- How much longer everything may take under a sanitizer or valgrind.
+local PATIENCE = (os.getenv "CEKURA_RUN" or "") == "" and 1 or 6
+
+--- Polls read() until it returns something true, at most for some seconds.
+local function eventually(read)
+  local deadline = os.time() + 5 * PATIENCE
+  repeat
+    local value = read()
+    if value then return value end
+  until os.time() > deadline
+  error "it did not happen in time"
+end
+
+local function keys_of(map)
+  local keys = {}
+  for key in pairs(map) do keys[#keys + 1] = key end
+  return keys
+end
+
+--- What `metric_id` says in the list of metrics of a run or a call log.
+local function metric_of(call, metric_id)
+  for _, metric in ipairs(call.evaluation.metrics) do
+    if metric.id == metric_id then return metric end
+  end
+end
+
+describe("the sandbox", function()
+  local server
+
+  local function start(options)
+    server = sandbox.start(options)
+    return server
+  end
+
+  after_each(function()
+    if server then server:stop() end
+    server = nil
+  end)
+
+  describe("answers a bad request", function()
+    local REQUIRED, NULL = "This field is required.", "This field may not be null."
+    local INTEGER, STRING = "A valid integer is required.", "Not a valid string."
+    local many = {}
+    for i = 1, 101 do many[i] = i + 300 end
+    local MANY = ('{"result_ids": [%s], "metric_ids": [55]}'):format(table.concat(many, ","))
+
+    --- what it is about, method, path, body, status, answer
+    local rows = {
+      { "an unknown path", "GET", "/nothing/", nil, 404, { detail = "Not found." } },
+      { "a path without its last slash", "POST", VOTE:sub(1, -2), GOOD_VOTE, 404,
+        { detail = "Not found." } },
+      { "an id that is none", "GET", "/test_framework/v1/runs/x/", nil, 404,
+        { detail = "Not found." } },
+      { "an id beyond 64 bits", "GET", "/test_framework/v1/runs/99999999999999999999/", nil, 404,
+        { detail = "Not found." } },
+      { "a method that is not there", "GET", VOTE, nil, 405,
+        { detail = 'Method "GET" not allowed.' } },
+      { "a body that is no JSON", "POST", VOTE, "{nope", 400, "JSON parse error %- " },
+      { "an empty body", "POST", VOTE, "", 400, "JSON parse error %- " },
+      { "a body that is a list", "POST", VOTE, "[1]", 400,
+        { non_field_errors = { "Invalid data. Expected a dictionary, but got list." } } },
+      { "missing fields", "POST", VOTE, "{}", 400,
+        { metric_id = { REQUIRED }, thumbs_up = { REQUIRED }, expected_value = { REQUIRED } } },
+      { "a string for an integer", "POST", VOTE,
+        [[{"metric_id": "55", "thumbs_up": true, "expected_value": 1}]], 400,
+        { metric_id = { INTEGER } } },
+      { "a fraction for an integer", "POST", VOTE,
+        [[{"metric_id": 5.5, "thumbs_up": true, "expected_value": 1}]], 400,
+        { metric_id = { INTEGER } } },
+      { "a number for a boolean", "POST", VOTE,
+        [[{"metric_id": 55, "thumbs_up": 1, "expected_value": 1}]], 400,
+        { thumbs_up = { "Must be a valid boolean." } } },
+      { "a number for a string", "POST", VOTE,
+        [[{"metric_id": 55, "thumbs_up": null, "expected_value": null, "feedback": 1}]], 400,
+        { feedback = { STRING } } },
+      { "null where it may not be", "POST", VOTE,
+        [[{"metric_id": null, "thumbs_up": null, "expected_value": null}]], 400,
+        { metric_id = { NULL } } },
+      { "integers for string ids", "POST", EVALUATE, [[{"run_ids": [5544], "metric_ids": ["55"]}]],
+        400, { run_ids = { "Item 0: " .. STRING } } },
+      { "a list that is none", "POST", EVALUATE, [[{"run_ids": "5544", "metric_ids": {"a": 1}}]],
+        400, { run_ids = { 'Expected a list of items but got type "str".' },
+          metric_ids = { 'Expected a list of items but got type "dict".' } } },
+      { "an empty list", "POST", EVALUATE, [[{"run_ids": [], "metric_ids": ["55"]}]], 400,
+        { run_ids = { "This list may not be empty." } } },
+      { "a list that is too long", "POST", BULK, MANY, 400,
+        { result_ids = { "Ensure this field has no more than 100 elements." } } },
+      { "a choice that is none", "POST", FEEDBACKS, [[{"metric_id": 55, "metric_type": "x"}]], 400,
+        { metric_type = { '"x" is not a valid choice.' } } },
+      { "neither agent nor project", "POST", EVALUATE_CALLS,
+        [[{"call_logs": [1], "metrics": [55]}]], 400,
+        { non_field_errors = { "Provide either agent_id or project_id." } } },
+      { "both agent and project", "POST", EVALUATE_CALLS,
+        [[{"agent_id": 231, "project_id": 14, "call_logs": [1], "metrics": [55]}]], 400,
+        { non_field_errors = { "Provide either agent_id or project_id, not both." } } },
+      { "an unknown run", "POST", "/test_framework/v1/runs/1/mark_metric_vote/", GOOD_VOTE, 404,
+        { detail = "No Run matches the given query." } },
+      { "a metric that did not run there", "POST", VOTE,
+        [[{"metric_id": 57, "thumbs_up": true, "expected_value": 5}]], 400,
+        { metric_id = { "Metric 57 has not been evaluated on this run." } } },
+      { "a run of another result", "POST", EVALUATE,
+        [[{"run_ids": ["5000"], "metric_ids": ["55"]}]], 400,
+        { run_ids = { "Run 5000 does not belong to this result." } } },
+      { "an unknown metric", "POST", EVALUATE, [[{"run_ids": ["5544"], "metric_ids": ["9"]}]], 400,
+        { metric_ids = { 'Invalid pk "9" - object does not exist.' } } },
+      { "a metric of another agent", "POST", BULK, [[{"result_ids": [303], "metric_ids": [55]}]],
+        400, { metric_ids = { "Metric 55 does not belong to agent 224." } } },
+      { "a metric without feedback", "POST", FEEDBACKS, [[{"metric_id": 57}]], 400,
+        { metric_id = { "There is no feedback on this metric yet." } } },
+      { "an unknown job", "GET", PROGRESS .. "x", nil, 404, { detail = "Not found." } },
+      { "a query without what it must have", "GET", "/test_framework/v1/runs/bulk/", nil, 400,
+        { run_ids = { REQUIRED } } },
+      { "a page beyond the last", "GET", "/test_framework/v1/results/?page=99", nil, 404,
+        { detail = "Invalid page." } },
+    }
+
+    local shared
+    setup(function() shared = sandbox.start() end)
+    teardown(function() shared:stop() end)
+
+    for _, row in ipairs(rows) do
+      local what, method, path, body, status, expected = table.unpack(row, 1, 6)
+      it("about " .. what, function()
+        local answer = send(shared, method, path, body)
+        assert.equal(status, answer.status)
+        if type(expected) == "string" then
+          assert.matches(expected, answer.body.detail)
+        else
+          assert.same(expected, answer.body)
+        end
+      end)
+    end
+
+    it("with a wrong key, or none", function()
+      local wrong = send(shared, "GET", RUN, nil, { ["X-CEKURA-API-KEY"] = "wrong" })
+      assert.equal(401, wrong.status)
+      assert.same({ detail = "Invalid API key." }, wrong.body)
+      local none = send(shared, "GET", RUN, nil, { ["X-CEKURA-API-KEY"] = "" })
+      assert.equal(401, none.status)
+      assert.same({ detail = "Authentication credentials were not provided." }, none.body)
+    end)
+
+    it("of another media type", function()
+      local answer = send(shared, "POST", VOTE, "a=1", { ["Content-Type"] = "text/plain" })
+      assert.equal(415, answer.status)
+      assert.same({ detail = 'Unsupported media type "text/plain" in request.' }, answer.body)
+    end)
+
+    it("and none of that has changed anything", function()
+      assert.equal(0, #shared:state "votes")
+      assert.equal(0, #shared:state "jobs")
+      assert.equal(10000, shared:state "balance".remaining)
+    end)
+  end)
+
+  describe("takes a vote", function()
+    it("on a run, which is then reviewed", function()
+      start()
+      local before = get(server, RUN).body
+      assert.is_false(before.is_reviewed)
+      assert.equal("success", before.evaluation_status)
+      assert.equal(3, metric_of(before, 55).score)
+
+      local answer = post(server, VOTE, GOOD_VOTE)
+      assert.equal(200, answer.status)
+      assert.equal('{"success":true}', answer.text)
+
+      local after = get(server, RUN).body
+      assert.is_true(after.is_reviewed)
+      assert.equal("reviewed_failure", after.evaluation_status)
+      local metric = metric_of(after, 55)
+      assert.same({ 3, 2, "x", false },
+        { metric.score, metric.expected_value, metric.feedback, metric.thumbs_up })
+      local vote = server:state "votes"[1]
+      assert.same({ "run", 5544, 55 }, { vote.kind, vote.id, vote.metric_id })
+    end)
+
+    it("with null for everything that may be", function()
+      start()
+      local answer = post(server, VOTE,
+        [[{"metric_id": 55, "thumbs_up": null, "expected_value": null, "feedback": null}]])
+      assert.equal(200, answer.status)
+      assert.is_true(server:state("runs", 5544).is_reviewed)
+    end)
+
+    it("on a call log", function()
+      start()
+      local id = get(server, CALLS .. "?agent_id=231&page_size=1").body.results[1].id
+      local path = CALLS .. ("%d/"):format(id)
+      local answer = post(server, path .. "mark_metric_vote/", GOOD_VOTE)
+      assert.equal(200, answer.status)
+      assert.is_string(answer.body.detail)
+      local log = get(server, path).body
+      assert.is_true(log.is_reviewed)
+      assert.equal(2, metric_of(log, 55).expected_value)
+    end)
+  end)
+
+  describe("evaluates", function()
+    it("a result, which runs for a while and has new values then", function()
+      start { evaluation_time = 0.3 * PATIENCE }
+      local path = "/test_framework/v1/results/373/"
+      local old = get(server, path).body
+      local answer = post(server, EVALUATE, [[{"run_ids": ["5544", "5545"], "metric_ids": ["57"]}]])
+      assert.equal(200, answer.status)
+      assert.equal("running", answer.body.status)
+      assert.equal(6, answer.body.total_runs_count)
+      assert.equal(5540, answer.body.runs[1].id)
+      assert.equal("evaluating", get(server, RUN).body.status)
+      assert.equal(9998, server:state "balance".remaining)
+
+      local new = eventually(function()
+        local result = get(server, path).body
+        return result.status == "completed" and result
+      end)
+      assert.is_nil(metric_of(old.runs["5544"], 57))
+      assert.is_number(metric_of(new.runs["5544"], 57).score)
+      assert.is_nil(metric_of(new.runs["5543"], 57))
+      assert.is_true(new.updated_at > old.updated_at)
+      assert.equal("completed", new.runs["5544"].status)
+    end)
+
+    it("a hundred results at once, and says nothing", function()
+      start { evaluation_time = 0.5 * PATIENCE }
+      local ids = {}
+      local page = get(server, "/test_framework/v1/results/?project_id=14&page_size=100").text
+      for id in page:gmatch '"id":(%d+),"is_cronjob"' do ids[#ids + 1] = id end
+      assert.equal(100, #ids)
+      local body = ('{"result_ids": [%s], "metric_ids": [55]}'):format(table.concat(ids, ","))
+      local answer = post(server, BULK, body)
+      assert.equal(200, answer.status)
+      assert.equal("", answer.text)
+      assert.equal("0", answer.headers["content-length"])
+      assert.equal("running", server:state("results", tonumber(ids[100])).status)
+      eventually(function()
+        return server:state("results", tonumber(ids[100])).status == "completed"
+      end)
+      assert.equal(100, #server:state "jobs")
+      assert.is_true(server:state "balance".used >= 500)
+    end)
+
+    it("call logs, and answers with how they were before", function()
+      start { evaluation_time = 0.1 }
+      local list = get(server, CALLS .. "?agent_id=231&page_size=2").body.results
+      local body = ('{"agent_id": 231, "call_logs": [%d, %d], "metrics": [57]}'):format(list[1].id,
+        list[2].id)
+      local answer = post(server, EVALUATE_CALLS, body)
+      assert.equal(200, answer.status)
+      assert.same(list, answer.body)
+      local log = eventually(function()
+        local now = get(server, CALLS .. ("%d/"):format(list[1].id)).body
+        return metric_of(now, 57) and now
+      end)
+      assert.is_true(log.updated_at > list[1].updated_at)
+      assert.equal(2, server:state "balance".used)
+    end)
+
+    it("nothing that the balance does not pay for", function()
+      start { balance = 1 }
+      local answer = post(server, EVALUATE, [[{"run_ids": ["5544"], "metric_ids": ["55", "56"]}]])
+      assert.equal(400, answer.status)
+      assert.same({ detail = "Insufficient credits: this needs 2.00, and 1.00 remain." },
+        answer.body)
+      assert.equal(1, get(server, BILLING).body.credits_remaining)
+      assert.equal(0, #server:state "jobs")
+    end)
+  end)
+
+  describe("improves a metric", function()
+    it("from feedback, and the better one errs less once it has been saved", function()
+      start { evaluation_time = 0.2 * PATIENCE }
+      post(server, VOTE, GOOD_VOTE)
+      local job = post(server, FEEDBACKS, [[{"metric_id": 55}]]).body
+      local first = get(server, PROGRESS .. job.progress_id).body
+      assert.equal("in_progress", first.status)
+      assert.is_nil(first.improved_metric_description)
+
+      local done = eventually(function()
+        local progress = get(server, PROGRESS .. job.progress_id).body
+        return progress.improved_metric_description and progress
+      end)
+      assert.matches("missed the reschedule step", done.improved_metric_description)
+      assert.is_true(done.new_score.score > done.old_score.score)
+      assert.equal(done.new_score.num_total, #done.review_results)
+
+      local body = cjson.encode { description = done.improved_metric_description }
+      local saved = send(server, "PATCH", "/test_framework/v1/metrics/55/", body)
+      assert.equal(200, saved.status)
+      assert.equal(done.improved_metric_description, saved.body.description)
+      assert.is_true(server:state("metrics", 55).improved)
+    end)
+
+    it("and refuses a look from another project", function()
+      start()
+      local job = post(server, FEEDBACKS, [[{"metric_id": 55}]]).body
+      local path = PROGRESS .. job.progress_id
+      assert.equal(403, get(server, path .. "&project_id=12").status)
+      assert.equal(200, get(server, path .. "&project_id=14").status)
+    end)
+
+    it("which a person can look up by number and by slug, with its reviews", function()
+      start()
+      local metric = get(server, "/test_framework/v1/metrics/call_outcome/").body
+      assert.equal(52, metric.id)
+      assert.same({ "confirmed", "rescheduled", "cancelled", "unresolved" }, metric.enum_values)
+      local disagreements = 0
+      for _, review in ipairs(metric.reviews) do
+        if review.expected_value ~= review.actual_value then disagreements = disagreements + 1 end
+      end
+      assert.is_true(disagreements >= 6)
+      assert.is_string(metric.reviews[1].test_set.transcript)
+    end)
+  end)
+
+  describe("lists", function()
+    it("results a page at a time, to the last", function()
+      start()
+      local path, seen = "/test_framework/v1/results/?project_id=14&page_size=50", 0
+      repeat
+        local page = get(server, path).text
+        local _, results = page:gsub('"is_cronjob"', "")
+        seen = seen + results
+        assert.matches('^{"count":112,', page)
+        path = page:match '"next":"http://127.0.0.1:%d+([^"]*)"'
+      until not path
+      assert.equal(112, seen)
+    end)
+
+    it("call logs of the last 30 days, or of the time that is asked for", function()
+      start()
+      local month = get(server, CALLS .. "?page_size=1").body.count
+      local all = get(server, CALLS .. "?page_size=1&timestamp_from=2000-01-01T00:00:00Z").body
+      assert.equal(320, all.count)
+      assert.is_true(month > 100 and month < 320)
+      assert.equal(0, get(server, CALLS .. "?timestamp_to=2000-01-01").body.count)
+    end)
+
+    it("some that nobody has judged yet, with null", function()
+      start()
+      local page = get(server, CALLS .. "?page_size=100").text
+      assert.matches('"success":null', page)
+      assert.matches('"metrics":%[%]', page)
+    end)
+
+    it("runs by their ids", function()
+      start()
+      local runs = get(server, "/test_framework/v1/runs/bulk/?run_ids=5545,5544").body
+      assert.same({ 5545, 5544 }, { runs[1].id, runs[2].id })
+      assert.equal(400, get(server, "/test_framework/v1/runs/bulk/?run_ids=%5B1%5D").status)
+    end)
+
+    it("the same data for the same seed", function()
+      start { seed = 7, now = 1700000000 }
+      local path = "/test_framework/v1/runs/5600/"
+      local first = get(server, path).text
+      server:stop()
+      start { seed = 7, now = 1700000000 }
+      assert.equal(first, get(server, path).text)
+      server:stop()
+      start { seed = 8, now = 1700000000 }
+      assert.are_not.equal(first, get(server, path).text)
+    end)
+  end)
+
+  describe("misbehaves where a rule says so:", function()
+    it("status, headers and body, as often as `times` says, after `skip`", function()
+      start { faults = { { path = "billing", skip = 1, times = 2, status = 503,
+        headers = { ["Retry-After"] = "7" }, body = { wrong = true } } } }
+      local seen = {}
+      for i = 1, 4 do seen[i] = get(server, BILLING).status end
+      assert.same({ 200, 503, 503, 200 }, seen)
+      server:faults { { path = "billing", status = 503, headers = { ["Retry-After"] = "7" },
+        body = { wrong = true } } }
+      local answer = get(server, BILLING)
+      assert.equal("7", answer.headers["retry-after"])
+      assert.equal('{"wrong":true}', answer.text)
+    end)
+
+    it("a method that does not fit is left alone", function()
+      start { faults = { { method = "PATCH", status = 500 } } }
+      assert.equal(200, get(server, BILLING).status)
+    end)
+
+    it("a drop, with or without the effect", function()
+      start { faults = {
+        { path = "vote", drop = true },
+        { path = "vote", drop = true, applied = true },
+      } }
+      assert.matches("Empty reply", post(server, VOTE, GOOD_VOTE).failure)
+      assert.equal(0, #server:state "votes")
+      assert.matches("Empty reply", post(server, VOTE, GOOD_VOTE).failure)
+      assert.equal(1, #server:state "votes")
+      assert.is_nil(server:requests()[1].status)
+    end)
+
+    it("a body that is cut off", function()
+      start { faults = { { truncate = 4 } } }
+      local output = curl("-i", server.url .. VOTE, "-H", "X-CEKURA-API-KEY: sandbox-key", "-H",
+        "Content-Type: application/json", "--data", GOOD_VOTE)
+      assert.matches("Content%-Length: 16", output)
+      assert.matches('{"su', output)
+      assert.matches("12 bytes remaining", output)
+      assert.equal(1, #server:state "votes")
+    end)
+
+    it("a delay, which holds up nobody else", function()
+      start { faults = { { path = "billing", delay = PATIENCE } } }
+      local slow = assert(io.popen("env -u LD_PRELOAD curl -s -o /dev/null -w '%{time_total}' "
+        .. server.url .. BILLING))
+      eventually(function() return #server:requests() == 1 end)
+      local quick = tonumber(curl("-o", "/dev/null", "-w", "%{time_total}", server.url .. RUN))
+      assert.is_true(quick < 0.9 * PATIENCE)
+      local time = slow:read "n"
+      slow:close()
+      assert.is_true(time >= PATIENCE)
+    end)
+
+    it("too many requests in a second", function()
+      start { rate_limit = { per_second = 2, retry_after = 3 } }
+      local addresses, seen = {}, {}
+      for i = 1, 4 do addresses[i] = server.url .. BILLING end
+      local answers = curl("-i", "-H", "X-CEKURA-API-KEY: sandbox-key", table.unpack(addresses))
+      for i, request in ipairs(server:requests()) do seen[i] = request.status end
+      assert.same({ 200, 200, 429, 429 }, seen)
+      assert.matches("Retry%-After: 3\r\n", answers)
+      assert.matches("Request was throttled. Expected available in 3 seconds.", answers)
+    end)
+  end)
+
+  describe("shows its state", function()
+    it("whole, in part, or one item of it", function()
+      start()
+      assert.equal(5544, server:state("runs", 5544).id)
+      assert.is_nil(server:state("runs", 1))
+      assert.equal(3, #keys_of(server:state "agents"))
+      assert.same({ initial = 10000, remaining = 10000, used = 0 }, server:state "balance")
+      if os.getenv "CEKURA_GC" ~= "aggressive" then -- half a minute of collecting, with that
+        local state = server:state()
+        assert.same({ 1080, 320 }, { #keys_of(state.runs), #keys_of(state.call_logs) })
+        assert.same(state.runs[5544], server:state("runs", 5544))
+      end
+      assert.has_error(function() server:state "nothing" end, 'there is no state called "nothing"')
+    end)
+  end)
+
+  describe("keeps", function()
+    it("what arrived, byte by byte", function()
+      start()
+      local body = '{"x":"\195\164 \\u0000"}'
+      send(server, "POST", VOTE .. "?a=%41%20b&c", body, { ["X-Extra"] = "1" })
+      local request = server:requests()[1]
+      assert.equal("POST", request.method)
+      assert.equal(VOTE, request.path)
+      assert.equal("a=%41%20b&c", request.query)
+      assert.equal(body, request.body)
+      assert.equal("1", request.headers["x-extra"])
+      assert.equal("sandbox-key", request.headers["x-cekura-api-key"])
+      assert.equal(400, request.status)
+      assert.is_true(request.at >= 0)
+    end)
+
+    it("over which connection", function()
+      start()
+      curl(server.url .. "/a%20b/", server.url .. "/b/")
+      curl(server.url .. "/c/")
+      local paths, connections = {}, {}
+      for i, request in ipairs(server:requests()) do
+        paths[i], connections[i] = request.path, request.connection
+      end
+      assert.same({ "/a%20b/", "/b/", "/c/" }, paths)
+      assert.same({ 1, 1, 2 }, connections)
+      assert.equal(2, server:state "connections")
+    end)
+
+    it("no more requests than it was told to", function()
+      start { record = 2 }
+      curl(server.url .. "/a/", server.url .. "/b/", server.url .. "/c/")
+      assert.equal(2, #server:requests())
+      assert.equal("/c/", server:requests()[2].path)
+      server:clear()
+      assert.equal(0, #server:requests())
+      server:stop()
+      start { record = false }
+      curl(server.url .. "/a/")
+      assert.equal(0, #server:requests())
+    end)
+
+    it("a body of more than 32 MiB out of its memory", function()
+      start()
+      local name = os.tmpname()
+      local file <close> = assert(io.open(name, "wb"))
+      for _ = 1, 33 do file:write((" "):rep(1024 * 1024)) end
+      file:flush()
+      assert.equal(413, send(server, "POST", VOTE, "@" .. name, { Expect = "" }).status)
+      os.remove(name)
+      assert.is_nil(server:requests()[1].body)
+      assert.equal(200, post(server, VOTE, GOOD_VOTE).status)
+    end)
+  end)
+
+  describe("begins and ends", function()
+    it("several at once, each with a state of its own", function()
+      local one <close> = sandbox.start()
+      local two <close> = sandbox.start { api_key = "another" }
+      assert.are_not.equal(one.port, two.port)
+      assert.equal(200, post(one, VOTE, GOOD_VOTE).status)
+      assert.equal(1, #one:state "votes")
+      assert.equal(0, #two:state "votes")
+    end)
+
+    it("at once", function()
+      local begun = os.clock()
+      for _ = 1, 10 do sandbox.start():stop() end
+      assert.is_true((os.clock() - begun) / 10 < 0.1 * PATIENCE)
+    end)
+
+    it("also while an answer is delayed", function()
+      start { faults = { { delay = 60 } } }
+      local slow = assert(io.popen("env -u LD_PRELOAD curl -s -S " .. server.url .. "/ 2>&1"))
+      eventually(function() return #server:requests() == 1 end)
+      server:stop()
+      assert.matches("Empty reply", slow:read "a")
+      slow:close()
+    end)
+
+    it("and is of no use afterwards", function()
+      start():stop()
+      server:stop()
+      assert.has_error(function() server:requests() end)
+      assert.matches("Failed to connect", curl(server.url))
+    end)
+
+    it("with the collector, too", function()
+      local url = sandbox.start().url
+      collectgarbage()
+      collectgarbage()
+      assert.matches("Failed to connect", curl(url))
+    end)
+
+    it("by a signal, in the foreground", function()
+      local script = [[require "cekura.sandbox".serve { api_key = "k" } print "served"]]
+      local command = "lua5.4 -e %s & child=$!; echo $child; wait $child; echo $?"
+      command = command:format(quote(script))
+      for _, signal in ipairs { "INT", "TERM" } do
+        local pipe <close> = assert(io.popen("exec 2>&1; " .. command))
+        local child = pipe:read "l"
+        local line
+        repeat line = pipe:read "l" until not line or line:find "Ctrl"
+        os.execute(("kill -%s %s"):format(signal, child))
+        assert.equal("served\n0\n", pipe:read "a")
+      end
+    end)
+  end)
+
+  describe("refuses", function()
+    --- options, what the message has
+    local rows = {
+      { { evaluation_tme = 1 }, 'unknown field "evaluation_tme", did you mean "evaluation_time"?' },
+      { { port = 70000 }, "options.port: at most 65535 expected, got 70000" },
+      { { port = "80" }, "options.port: an integer expected, got string" },
+      { { evaluation_time = -1 }, "options.evaluation_time: at least 0 expected, got -1" },
+      { { api_key = "" }, "options.api_key: a string of visible ASCII characters expected" },
+      { { faults = { status = 500 } }, "options.faults: a list of rules expected" },
+      { { faults = { { sttus = 500 } } },
+        'options.faults[1]: unknown field "sttus", did you mean "status"?' },
+      { { faults = { { path = "[" } } }, "options.faults[1].path: a Lua pattern expected" },
+      { { faults = { { headers = { a = "b\nc" } } } }, "control characters cannot be sent" },
+      { { rate_limit = {} }, "options.rate_limit.per_second is required" },
+    }
+    for _, row in ipairs(rows) do
+      it(row[2], function()
+        local ok, message = pcall(sandbox.start, row[1])
+        assert.is_false(ok)
+        assert.is_truthy(message:find(row[2], 1, true), message)
+      end)
+    end
+
+    it("a port that is taken", function()
+      start()
+      local ok, message = pcall(sandbox.start, { port = server.port })
+      assert.is_false(ok)
+      assert.matches("cannot listen on 127.0.0.1:%d+: Address already in use", message)
+    end)
+  end)
+end)

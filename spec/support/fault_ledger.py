@@ -1,0 +1,103 @@
+"""What reached the fault server: one delivery for each request that began to arrive."""
+
+import threading
+import time
+
+
+class Delivery:
+    """One request, as far as it has arrived."""
+
+    def __init__(self, connection, at):
+        self.connection = connection
+        self.at = at
+        self.request_line, self.method, self.path = "", "", ""
+        self.headers = {}
+        self.raw = bytearray()  # the head, until it is whole
+        self.body = bytearray()
+        self.received = 0  # bytes, head and body
+        self.has_head = False
+        self.complete = False
+
+    def feed(self, data):
+        """Takes the bytes that belong to this request; returns those that do not."""
+        self.received += len(data)
+        if self.has_head:
+            self.body += data
+        else:
+            self.raw += data
+            head, blank_line, rest = self.raw.partition(b"\r\n\r\n")
+            if not blank_line:
+                return b""
+            self.read_head(head.decode("latin-1").split("\r\n"))
+            self.body += rest
+        return self.find_end()
+
+    def read_head(self, lines):
+        self.has_head = True
+        self.request_line = lines[0]
+        self.method, self.path = (lines[0].split(" ") + ["", ""])[:2]
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            self.add_header(name, value.strip())
+
+    def add_header(self, name, value):
+        name = name.lower()
+        known = self.headers.get(name)
+        self.headers[name] = value if known is None else known + ", " + value
+
+    def find_end(self):
+        if "chunked" in self.headers.get("transfer-encoding", ""):
+            self.complete = self.body.endswith(b"0\r\n\r\n")
+            return b""
+        length = int(self.headers.get("content-length", "0"))
+        self.complete = len(self.body) >= length
+        rest = bytes(self.body[length:])
+        del self.body[length:]
+        self.received -= len(rest)
+        return rest
+
+    def as_row(self, n):
+        return {
+            "n": n,
+            "connection": self.connection,
+            "at": self.at,
+            "request_line": self.request_line,
+            "method": self.method,
+            "path": self.path,
+            "headers": self.headers.copy(),
+            "body": self.body.decode("latin-1"),
+            "complete": self.complete,
+        }
+
+
+class Ledger:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.started = time.monotonic()
+        self.deliveries = []
+        self.script = []
+        self.wires = []  # accepted since the last clear
+
+    def clear(self):
+        with self.lock:
+            self.deliveries, self.script = [], []
+            self.wires = []
+
+    def begin(self, wire):
+        delivery = Delivery(wire.number, time.monotonic() - self.started)
+        wire.spoke = True
+        with self.lock:
+            self.deliveries.append(delivery)
+        return delivery
+
+    def next_entry(self, is_wanted):
+        """Takes the first entry that is wanted from the script; None if there is none."""
+        with self.lock:
+            for index, entry in enumerate(self.script):
+                if is_wanted(entry):
+                    return self.script.pop(index)
+        return None
+
+    def rows(self):
+        with self.lock:
+            return [delivery.as_row(i + 1) for i, delivery in enumerate(self.deliveries)]

@@ -1,0 +1,222 @@
+"""A server that misbehaves by script, for the specs. faults.lua starts it and says how to use it.
+
+    python3 -E -B [-S] fault_server.py '{"cert": PATH, "key": PATH, "h2": BOOL}'
+
+It listens on a free port of 127.0.0.1. One command a line comes in on stdin, one answer a line
+goes out on stdout, JSON in latin-1, so that a byte is a character. It ends when stdin does,
+which is when the process that started it ends, however that comes about.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+import traceback
+
+from fault_conversation import BEFORE_HANDSHAKE, ENDING, is_for_connection, meet, meet_plain
+from fault_http1 import Http1
+from fault_ledger import Ledger
+from fault_wire import Gone, TlsWire, Wire
+
+PATIENCE = 2  # seconds, for what must happen at once
+
+
+def tls_context(options):
+    if not options.get("cert"):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options["cert"], options["key"])
+    context.set_alpn_protocols((["h2"] if options.get("h2") else []) + ["http/1.1"])
+    return context
+
+
+def conversations(options):
+    """Class by protocol. The h2 library is loaded only where it is needed: it is not small."""
+    known = {"http/1.1": Http1}
+    if options.get("h2"):
+        from fault_http2 import Http2
+
+        known["h2"] = Http2
+    return known
+
+
+def verbs_of(kinds):
+    names = {name[3:] for kind in kinds for name in dir(kind) if name.startswith("do_")}
+    return names | BEFORE_HANDSHAKE | ENDING
+
+
+def read_line():
+    """One command: there is never a second one before its answer. b"" at the end."""
+    line = b""
+    while not line.endswith(b"\n"):
+        data = os.read(0, 65536)
+        if not data:
+            return b""
+        line += data
+    return line
+
+
+class Server:
+    def __init__(self, options):
+        self.context = tls_context(options)
+        self.kinds = conversations(options)
+        self.verbs = verbs_of(self.kinds.values())
+        self.ledger = Ledger()
+        self.alive = []  # (wire, conversation) of the open connections
+        self.accepted = 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.listener.setblocking(False)
+
+    # ---- connections
+
+    def accept_all(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except BlockingIOError:
+                return
+            self.accepted += 1
+            wire = self.wrap(sock)
+            with self.ledger.lock:
+                self.ledger.wires.append(wire)
+                entry = None
+                if self.ledger.script and is_for_connection(self.ledger.script[0]):
+                    entry = self.ledger.script.pop(0)
+            self.alive = [each for each in self.alive if each.open] + [wire]
+            threading.Thread(target=self.attend, args=(wire, entry), daemon=True).start()
+
+    def wrap(self, sock):
+        if self.context is None:
+            return Wire(sock, self.accepted)
+        return TlsWire(sock, self.accepted, self.context)
+
+    def attend(self, wire, entry):
+        try:
+            if entry and self.context:
+                meet(wire, entry)
+            elif entry:
+                meet_plain(Http1(wire, self.ledger), entry)
+            wire.handshake()
+            wire.conversation = self.kinds[wire.protocol](wire, self.ledger)
+            wire.conversation.talk()
+        except Gone:
+            pass
+        except Exception:
+            traceback.print_exc()
+        finally:
+            wire.close()
+
+    def settle(self):
+        """Returns when all that has arrived is in the ledger."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.accept_all()
+            if all(wire.is_settled() for wire in self.alive):
+                return
+            if time.monotonic() > end:
+                raise RuntimeError("the fault server is too busy to say what has arrived")
+            time.sleep(0.0005)
+
+    # ---- commands
+
+    def do_script(self, command):
+        entries = [list(entry or []) for entry in command["entries"] or []]
+        for entry in entries:
+            for step in entry:
+                if step[0] not in self.verbs:
+                    raise ValueError("no such step: %s" % step[0])
+        with self.ledger.lock:
+            self.ledger.script = entries
+
+    def do_ledger(self, _command):
+        self.settle()
+        return self.ledger.rows()
+
+    def do_wait(self, command):
+        end = time.monotonic() + command["seconds"]
+        while len(self.ledger.deliveries) < command["count"]:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.0005)
+            self.accept_all()
+        return True
+
+    def do_deliveries(self, _command):
+        self.settle()
+        return len(self.ledger.deliveries)
+
+    def do_connections(self, _command):
+        self.settle()
+        return len(self.ledger.wires)
+
+    def do_silent(self, _command):
+        self.settle()
+        return sum(not wire.spoke for wire in self.ledger.wires)
+
+    def do_open(self, _command):
+        self.settle()
+        return sum(wire.open for wire in self.alive)
+
+    def do_kill_idle(self, command):
+        self.settle()
+        idle = [wire for wire in self.alive if wire.idle]
+        how = command["how"]
+        if how in ("close_next", "reset_next"):
+            for wire in idle:
+                wire.conversation.doom = how[: -len("_next")]
+        elif how in ("fin", "reset", "tls_cut", "goaway"):
+            for wire in idle:
+                wire.obey(how)
+            end = time.monotonic() + PATIENCE
+            while any(wire.order for wire in idle) and time.monotonic() < end:
+                time.sleep(0.0005)
+        else:
+            raise ValueError("kill_idle: no such way: %s" % how)
+        return len(idle)
+
+    def do_clear(self, _command):
+        self.settle()
+        self.ledger.clear()
+
+    # ---- the control channel
+
+    def say(self, value):
+        line = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        sys.stdout.buffer.write(line.encode("latin-1") + b"\n")
+        sys.stdout.buffer.flush()
+
+    def obey(self, line):
+        try:
+            command = json.loads(line.decode("latin-1"))
+            self.say({"value": getattr(self, "do_" + command["do"])(command)})
+        except ValueError as problem:  # a mistake in the spec
+            self.say({"error": str(problem)})
+        except Exception as problem:
+            traceback.print_exc()
+            self.say({"error": repr(problem)})
+
+    def run(self):
+        self.say({"value": self.listener.getsockname()[1]})
+        poller = select.poll()
+        poller.register(0, select.POLLIN)
+        poller.register(self.listener, select.POLLIN)
+        while True:
+            ready = [fd for fd, _ in poller.poll()]
+            self.accept_all()
+            if 0 in ready:
+                line = read_line()
+                if not line:
+                    return
+                self.obey(line)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the spec
+    os.closerange(3, 65536)  # the spec's sockets, which would stay open for as long as these
+    Server(json.loads(sys.argv[1])).run()
+    os._exit(0)  # the connections' threads need no farewell

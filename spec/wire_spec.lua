@@ -1,0 +1,271 @@
+-- What reaches the server, byte by byte: from what the server received.
+local cekura = require "cekura"
+local calls = require "support.calls"
+local faults = require "support.faults"
+local sandbox = require "cekura.sandbox"
+
+local EVALUATE, LOGS = "results.evaluate_metrics", "calls.evaluate_metrics"
+local VOTE_PATH = "/test_framework/v1/runs/5544/mark_metric_vote/"
+
+describe("on the wire:", function()
+  local server, host
+
+  setup(function()
+    server = sandbox.start { api_key = "the-key" }
+    host = server.url:match "//(.*)"
+  end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  local function new(options)
+    local all = { api_url = server.url, api_key = "the-key", max_attempts = 1 }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return assert(cekura.new(all))
+  end
+
+  local function last_request()
+    local requests = server:requests()
+    return assert(requests[#requests], "nothing has reached the server")
+  end
+
+  describe("a call of", function()
+    for _, row in ipairs {
+      { "runs.mark_metric_vote", { feedback = "missed a \"step\"" }, VOTE_PATH,
+        [[{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"missed a \"step\""}]] },
+      { "results.evaluate_metrics", {}, "/test_framework/v1/results/373/evaluate_metrics/",
+        '{"run_ids":["5544"],"metric_ids":["55"]}', large_answer = true },
+      { "results.bulk_evaluate_metrics", {}, "/test_framework/v1/results/bulk_evaluate_metrics/",
+        '{"result_ids":[373],"metric_ids":[55]}' },
+      { "calls.evaluate_metrics", {}, "/observability/v1/call-logs/evaluate_metrics/",
+        '{"agent_id":231,"call_logs":[1],"metrics":[57]}', large_answer = true },
+      { "metric_reviews.process_feedbacks", { skip_evaluation = false },
+        "/test_framework/metric-reviews/process_feedbacks/",
+        '{"metric_id":55,"skip_evaluation":false}' },
+    } do
+      local name, changes, path, body = table.unpack(row)
+
+      it(name, function()
+        local client <close> = new()
+        calls.make(client, name, changes)
+        local requests = server:requests()
+        local request = requests[1]
+        assert.equal(1, #requests)
+        assert.same({ "POST", path, "", body },
+          { request.method, request.path, request.query, request.body })
+        -- Which encodings libcurl can undo is its own affair; that it says so, ours.
+        local encodings = request.headers["accept-encoding"]
+        request.headers["accept-encoding"] = nil
+        assert.equal(row.large_answer, encodings and encodings:find "gzip" ~= nil)
+        local agent = request.headers["user-agent"]
+        assert.matches("^cekura%-lua/" .. cekura._VERSION:gsub("%p", "%%%0") .. " libcurl/[%d.]+$",
+          agent)
+        assert.same({
+          host = host, accept = "application/json", ["content-type"] = "application/json",
+          ["x-cekura-api-key"] = "the-key", ["user-agent"] = agent,
+          ["content-length"] = tostring(#body),
+        }, request.headers)
+      end)
+    end
+
+    it("HTTP/1.1, and no header twice", function()
+      local other <close> = faults.start()
+      local client <close> = new { api_url = other.url, headers = { ["X-One"] = "1" } }
+      assert(calls.vote(client, {}, { headers = { ["X-Two"] = "2" } }))
+      local row = other:ledger()[1]  -- where a header that comes twice is joined to "a, a"
+      assert.equal("POST " .. VOTE_PATH .. " HTTP/1.1", row.request_line)
+      row.headers["user-agent"] = nil
+      assert.same({
+        host = other.url:match "//(.*)", accept = "application/json",
+        ["content-type"] = "application/json", ["x-cekura-api-key"] = "the-key",
+        ["content-length"] = "53", ["x-one"] = "1", ["x-two"] = "2",
+      }, row.headers)
+    end)
+  end)
+
+  describe("headers of one's own", function()
+    -- { what, of the client, of the call, what arrives }
+    for _, row in ipairs {
+      { "come from the client", { ["X-Team"] = "qa" }, nil, { ["x-team"] = "qa" } },
+      { "come from the call", nil, { ["X-Team"] = "qa" }, { ["x-team"] = "qa" } },
+      { "come from both", { ["X-One"] = "1" }, { ["X-Two"] = "2" },
+        { ["x-one"] = "1", ["x-two"] = "2" } },
+      { "of the call replace the client's", { ["X-Team"] = "qa" }, { ["X-Team"] = "dev" },
+        { ["x-team"] = "dev" } },
+      { "of the call replace the client's in any case of letters", { ["X-Team"] = "qa" },
+        { ["x-tEAM"] = "dev" }, { ["x-team"] = "dev" } },
+      { "may be empty", { ["X-Empty"] = "" }, { ["X-Blank"] = "" },
+        { ["x-empty"] = "", ["x-blank"] = "" } },
+      { "may hold UTF-8 and tabs", { ["X-Note"] = "caf\u{e9}\tau lait; a=\"b\"" }, nil,
+        { ["x-note"] = "caf\u{e9}\tau lait; a=\"b\"" } },
+      { "may have any name that HTTP permits", { ["x!#$%&'*+-.^_`|~9"] = "odd" }, nil,
+        { ["x!#$%&'*+-.^_`|~9"] = "odd" } },
+    } do
+      local what, of_client, of_call, expected = table.unpack(row, 1, 4)
+
+      it(what, function()
+        local client <close> = new { headers = of_client }
+        assert(calls.vote(client, {}, { headers = of_call }))
+        local found = {}
+        for name, value in pairs(last_request().headers) do
+          if name:find "^x" and name ~= "x-cekura-api-key" then found[name] = value end
+        end
+        assert.same(expected, found)
+        assert.equal("the-key", last_request().headers["x-cekura-api-key"])
+      end)
+    end
+
+    it("of one call are not sent with the next", function()
+      local client <close> = new { headers = { ["X-Team"] = "qa" } }
+      assert(calls.vote(client, {}, { headers = { ["X-Team"] = "dev", ["X-One"] = "1" } }))
+      assert(calls.vote(client))
+      assert.equal("qa", last_request().headers["x-team"])
+      assert.is_nil(last_request().headers["x-one"])
+    end)
+
+    it("are the client's own copy", function()
+      local headers = { ["X-Team"] = "qa" }
+      local client <close> = new { headers = headers }
+      headers["X-Team"] = "dev"
+      assert(calls.vote(client))
+      assert.equal("qa", last_request().headers["x-team"])
+    end)
+
+    it("do not name the program", function()
+      local client <close> = new { user_agent = "my-tool/1.0 (qa)" }
+      assert(calls.vote(client))
+      assert(calls.vote(client, {}, { headers = { ["X-One"] = "1" } }))
+      for _, request in ipairs(server:requests()) do
+        assert.equal("my-tool/1.0 (qa)", request.headers["user-agent"])
+      end
+    end)
+  end)
+
+  describe("an api_url", function()
+    for _, row in ipairs {
+      { "ends with a slash", "/", VOTE_PATH },
+      { "ends with slashes", "//", VOTE_PATH },
+      { "has a prefix", "/staging/api", "/staging/api" .. VOTE_PATH },
+      { "has a prefix and a slash", "/staging/", "/staging" .. VOTE_PATH },
+      { "has an escaped prefix", "/a%20b", "/a%20b" .. VOTE_PATH },
+    } do
+      it("that " .. row[1], function()
+        local client <close> = new { api_url = server.url .. row[2] }
+        calls.vote(client)
+        assert.same({ row[3], "", host },
+          { last_request().path, last_request().query, last_request().headers.host })
+      end)
+    end
+
+    it("with a name for the host", function()
+      local client <close> = new { api_url = "http://localhost:" .. server.port }
+      assert(calls.vote(client))
+      assert.equal("localhost:" .. server.port, last_request().headers.host)
+    end)
+  end)
+
+  describe("a connection", function()
+    local function connections()
+      local numbers = {}
+      for i, request in ipairs(server:requests()) do numbers[i] = request.connection end
+      return numbers
+    end
+
+    it("serves one vote after another", function()
+      local client <close> = new()
+      for _ = 1, 5 do assert(calls.vote(client)) end
+      local numbers = connections()
+      assert.equal(5, #numbers)
+      for i = 2, 5 do assert.equal(numbers[1], numbers[i]) end
+    end)
+
+    it("is a new one for each call that spends credits", function()
+      local client <close> = new()
+      assert(calls.vote(client))
+      for _, name in ipairs(calls.names) do
+        if name ~= "runs.mark_metric_vote" then calls.make(client, name) end
+      end
+      local seen = {}
+      for _, number in ipairs(connections()) do
+        assert.is_nil(seen[number])
+        seen[number] = true
+      end
+      assert.equal(5, #server:requests())
+    end)
+
+    it("belongs to one client", function()
+      local one <close> = new()
+      local other <close> = new()
+      assert(calls.vote(one))
+      assert(calls.vote(other))
+      local numbers = connections()
+      assert.not_equal(numbers[1], numbers[2])
+    end)
+
+    it("that the server has closed is not in the way of the next vote", function()
+      local other <close> = faults.start()
+      local client <close> = new { api_url = other.url }
+      for _ = 1, 3 do
+        assert(calls.vote(client))
+        other:kill_idle "fin"
+      end
+      assert.equal(3, other:deliveries())
+    end)
+
+    it("that is dead takes a vote once, and not twice", function()
+      local other <close> = faults.start()
+      other:script { faults.ok_then_dead "close" }
+      local client <close> = new { api_url = other.url }
+      assert(calls.vote(client))
+      local _, err = calls.vote(client)
+      assert.same({ "network", "unknown" }, { err.kind, err.applied })
+      assert.equal(2, other:deliveries())
+    end)
+  end)
+
+  it("a body of more than a megabyte, without waiting for leave to send it", function()
+    local other <close> = faults.start()
+    local client <close> = new { api_url = other.url }
+    local list, text = {}, {}
+    for i = 1, 80000 do
+      list[i] = 9000000000000000 + i
+      text[i] = ("%d"):format(list[i])
+    end
+    assert(calls.make(client, LOGS, { call_logs = list }))
+    local row = other:ledger()[1]
+    local body = '{"agent_id":231,"call_logs":[' .. table.concat(text, ",") .. '],"metrics":[57]}'
+    assert.is_true(#body > 1 << 20)
+    assert.is_true(row.complete)
+    assert.is_true(row.body == body, "the body is not what was meant to be sent")
+    assert.equal(tostring(#body), row.headers["content-length"])
+    assert.is_nil(row.headers.expect)
+    assert.is_nil(row.headers["transfer-encoding"])
+  end)
+
+  it("a long body and then a short one, each with its own length", function()
+    local client <close> = new()
+    calls.vote(client, { feedback = ("x"):rep(100000) })
+    assert.equal("100067", last_request().headers["content-length"])
+    calls.vote(client)
+    assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":2}', last_request().body)
+    assert.equal("53", last_request().headers["content-length"])
+  end)
+
+  it("one request after another, each answered as soon as its answer is there", function()
+    local client <close> = new()
+    local slow = 0
+    for _ = 1, 100 do
+      server:clear()  -- the server's thread is awake then, and quick to answer
+      local _, response = assert(calls.vote(client))
+      if response.elapsed >= 0.1 then slow = slow + 1 end
+    end
+    assert.is_true(slow <= 5, slow .. " of 100 votes took 0.1 s or more")
+  end)
+
+  it("nothing of a call that was refused", function()
+    local client <close> = new()
+    calls.make(client, EVALUATE, { run_ids = {} })
+    assert.equal("calls.evaluate_metrics",
+      select(2, calls.make(client, LOGS, {}, { max_evaluations = 0 })).endpoint)
+    assert.same({}, server:requests())
+  end)
+end)

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Finds what is missing for some groups and installs it with the system's package manager.
+#
+#   tools/deps.sh GROUP…          build, sandbox, test, lint, valgrind, rocks, conformance
+#   tools/deps.sh --check GROUP…  only says what is missing, and fails then
+#
+# Silent when nothing is missing. What counts is whether the thing works, not which package
+# it came from: any libcurl with headers will do, and so will a Lua of one's own.
+set -euo pipefail
+
+# group | what it is | how to see that it is there | apt | dnf | brew (empty: do without)
+table='
+build|a C compiler|c_compiler|gcc libc6-dev|gcc glibc-devel|gcc
+build|make|have make|make|make|make
+build|pkg-config|have pkg-config|pkg-config|pkgconf-pkg-config|pkgconf
+build|Lua 5.4|lua_54|lua5.4|lua|lua
+build|the headers of Lua 5.4|library lua5.4 lua-5.4 lua54 lua|liblua5.4-dev|lua-devel|lua
+build|lua-cjson for Lua 5.4|lua_module cjson|lua-cjson|lua-cjson|luarocks:lua-cjson
+build|libcurl with headers|libcurl|libcurl4-openssl-dev|libcurl-devel|curl
+sandbox|libmicrohttpd with headers|library libmicrohttpd|libmicrohttpd-dev|libmicrohttpd-devel|libmicrohttpd
+test|busted for Lua 5.4|lua_module busted|lua-busted|luarocks:busted|luarocks:busted
+test|openssl (certificates for the TLS specs)|have openssl|openssl|openssl|openssl
+test|python3 with h2 (servers that misbehave)|python3_h2|python3 python3-h2|python3 python3-h2|
+test|curl (a second client)|have curl|curl|curl|curl
+valgrind|valgrind|have valgrind|valgrind|valgrind|valgrind
+lint|luacheck|have luacheck|lua-check|luarocks:luacheck|luacheck
+lint|cppcheck|have cppcheck|cppcheck|cppcheck|cppcheck
+lint|clang-tidy|have clang-tidy|clang-tidy|clang-tools-extra|llvm
+lint|clang-format|have clang-format|clang-format|clang-tools-extra|clang-format
+rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks
+conformance|Node.js|have node|nodejs|nodejs|node
+conformance|npm|have npm|npm|nodejs-npm|node
+'
+
+have()       { command -v "$1" >/dev/null; }
+c_compiler() { have cc && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; }
+run_lua()    { "$(type -P lua5.4 lua54 lua | head -n 1)" -e "$1" 2>/dev/null; }
+lua_54()     { run_lua 'os.exit(_VERSION == "Lua 5.4")'; }
+lua_module() { run_lua "os.exit(package.searchpath('$1', package.path .. ';' .. package.cpath) ~= nil)"; }
+library()    { local name; for name; do pkg-config --exists "$name" 2>/dev/null && return; done; return 1; }
+libcurl()    { library libcurl || curl-config --version >/dev/null 2>&1; }
+python3_h2() { /usr/bin/python3 -E -c 'import h2, ssl' 2>/dev/null; }
+
+check_only=no
+if [ "${1-}" = --check ]; then check_only=yes; shift; fi
+[ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
+groups=" $* "
+
+manager=
+for candidate in apt-get dnf brew; do
+  if have "$candidate"; then manager=$candidate; break; fi
+done
+
+missing='' packages='' rocks=''
+while IFS='|' read -r group what probe apt dnf brew; do
+  [[ $groups == *" $group "* ]] || continue
+  case $manager in
+    apt-get) wanted=$apt ;;
+    dnf)     wanted=$dnf ;;
+    brew)    wanted=$brew ;;
+    *)       wanted=$what ;;
+  esac
+  [ -n "$wanted" ] && ! $probe || continue
+  missing+="  $what"$'\n'
+  case $wanted in
+    luarocks:*) have luarocks || packages+=" luarocks"; rocks+=" ${wanted#luarocks:}" ;;
+    *)          packages+=" $wanted" ;;
+  esac
+done <<<"$(sed '/^$/d' <<<"$table")"
+
+[ -n "$missing" ] || exit 0
+printf 'Missing for%s:\n%s' "${groups% }" "$missing" >&2
+if [ $check_only = yes ]; then
+  echo "\`make deps\` installs what is missing." >&2
+  exit 1
+fi
+if [ -z "$manager" ]; then
+  echo 'No package manager that is known here (apt-get, dnf, brew): install these by hand.' >&2
+  exit 1
+fi
+
+root=
+if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
+  have sudo || { echo "Run this as root: $manager install$packages" >&2; exit 1; }
+  root=sudo
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+run() {  # says what it runs; what that prints is shown only if it fails
+  echo "+ $*" >&2
+  "$@" >"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }
+}
+
+if [ -n "$packages" ]; then
+  case $manager in
+    apt-get)
+      apt="$root env DEBIAN_FRONTEND=noninteractive apt-get"
+      run $apt -qq update
+      run $apt -qq -y --no-install-recommends install $packages ;;
+    dnf)  run $root dnf -y -q install $packages ;;
+    brew) run brew install -q $packages ;;
+  esac
+fi
+for rock in $rocks; do
+  run $root luarocks --lua-version 5.4 install $rock
+done
+
+"$0" --check "$@"  # says so when an installed package was not enough

@@ -1,0 +1,538 @@
+--- Writes lua/cekura/types.lua and docs/reference.md from the contract (cekura.endpoints) and from
+--- tools/manual.lua, which has what the contract does not say.
+---
+---     lua5.4 tools/generate.lua [FOLDER]     FOLDER (default: .) has lua/cekura and docs
+
+local cekura = require "cekura.core"
+local manual = dofile "tools/manual.lua"
+
+local folder = arg[1] or "."
+
+-- ---- text ----
+
+local Text = {}
+Text.__index = Text
+
+local function new_text() return setmetatable({}, Text) end
+
+--- Adds a line, formatted where there are arguments.
+function Text:line(format, ...)
+  self[#self + 1] = select("#", ...) > 0 and format:format(...) or format or ""
+end
+
+function Text:block(text) self:line((text:gsub("\n$", ""))) end
+
+function Text:write(path)
+  local file = assert(io.open(path, "w"))
+  assert(file:write(table.concat(self, "\n"), "\n"))
+  assert(file:close())
+end
+
+--- Joins what is not empty.
+local function join(separator, ...)
+  local parts = {}
+  for _, part in ipairs { ... } do
+    if part ~= "" then parts[#parts + 1] = part end
+  end
+  return table.concat(parts, separator)
+end
+
+local function code(text) return ("`%s`"):format(text) end
+
+local function map(list, f)
+  local new = {}
+  for i, item in ipairs(list) do new[i] = f(item) end
+  return new
+end
+
+-- ---- the contract ----
+
+--- Resources in the order in which they first appear, each with its endpoints.
+local function resources()
+  local list, by_name = {}, {}
+  for _, endpoint in ipairs(cekura.endpoints) do
+    local resource = by_name[endpoint.resource]
+    if not resource then
+      resource = { name = endpoint.resource, endpoints = {} }
+      by_name[endpoint.resource] = resource
+      list[#list + 1] = resource
+    end
+    table.insert(resource.endpoints, endpoint)
+  end
+  return list
+end
+
+local function is_choice(endpoint, field)
+  for _, name in ipairs(endpoint.one_of or {}) do
+    if name == field.name then return true end
+  end
+  return false
+end
+
+local function is_optional(endpoint, field)
+  return not field.required and not is_choice(endpoint, field)
+end
+
+local function is_id(field) return field.type == "integer" end
+
+-- ---- what the sources say of themselves ----
+
+--- What a C table has in the first place of its rows.
+local function names_in(path, pattern)
+  local file = assert(io.open(path))
+  local names = {}
+  for name in file:read "a":gmatch(pattern) do names[name] = true end
+  file:close()
+  return names
+end
+
+--- Raises unless the manual has every name that the source has, and no other.
+local function prove(what, known, listed)
+  for _, name in ipairs(listed) do
+    if not known[name] then error(("tools/manual.lua: there is no %s %q"):format(what, name), 0) end
+    known[name] = nil
+  end
+  local missing = next(known)
+  if missing then error(("tools/manual.lua: the %s %q is missing"):format(what, missing), 0) end
+end
+
+local function prove_manual()
+  prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, CK_FOR'),
+    map(manual.options, function(option) return option.name end))
+  local kinds = names_in("src/core/outcome.c", '%[CK_[A-Z_]+%] = "([%w_]+)"')
+  kinds.ok = nil
+  prove("kind", kinds, map(manual.kinds, function(kind) return kind[1] end))
+end
+
+-- ---- types.lua ----
+
+local function class_of(endpoint) return ("cekura.%s"):format(endpoint.name) end
+
+local function enum_alias(endpoint, field)
+  return ("%s.%s"):format(class_of(endpoint), field.name)
+end
+
+local LUALS = { string = "string", boolean = "boolean", any = "any" }
+
+local function luals_type(endpoint, field)
+  local name = LUALS[field.type]
+  if is_id(field) then name = "cekura.Id" end
+  if field.type == "array" then name = "cekura.Id[]" end
+  if field.enum then name = enum_alias(endpoint, field) end
+  return field.nullable and field.type ~= "any" and name .. "|cekura.null" or name
+end
+
+--- What a call returns: a class of the manual's, or what the contract's line of text says.
+local function luals_result(endpoint)
+  local class, text = manual.results[endpoint.name], endpoint.returns
+  if class then return class end
+  local literal = text:match "^%b{}$"
+  if literal then return (literal:gsub("%s*=%s*", ": ")) end
+  return text:find "^true" and "true" or "any"
+end
+
+local function add_fields(text, fields)
+  for _, field in ipairs(fields) do
+    text:line("%s", join(" ", "---@field", field.name, field.type, field.text))
+  end
+end
+
+local function add_class(text, name, fields, comment)
+  text:line()
+  if comment then text:line("--- %s", comment) end
+  text:line("---@class %s", name)
+  add_fields(text, fields)
+end
+
+local function add_alias(text, name, rows, comment)
+  text:line()
+  text:line("--- %s", comment)
+  text:line("---@alias %s", name)
+  for _, row in ipairs(rows) do text:line('---| "%s" # %s', row[1], row[2]) end
+end
+
+--- Where an option's value comes from if it is not given.
+local function default_of(option)
+  local default = option.default and "default: " .. option.default
+  return option.environment and join(", ", "else " .. code(option.environment), default or "")
+    or default
+end
+
+--- Options as fields of a class; `chosen` says which.
+local function option_fields(chosen)
+  local fields = {}
+  for _, option in ipairs(manual.options) do
+    if chosen(option) then
+      fields[#fields + 1] = {
+        name = option.name .. "?", type = option.type,
+        text = ("%s (%s)"):format(option.text, default_of(option)),
+      }
+    end
+  end
+  return fields
+end
+
+local function is_for_client(option) return option.call ~= "only" end
+local function is_for_call(option) return option.call end
+local function is_inherited(option) return option.call and option.name ~= "dry_run" end
+
+local function add_common_types(text)
+  text:line()
+  text:line "--- JSON's null: `cekura.null`, the same value as `cjson.null`."
+  text:line "---@class cekura.null: lightuserdata"
+  text:line()
+  text:line "--- A positive whole number up to 2^63-1, or a string of decimal digits."
+  text:line "---@alias cekura.Id integer|string"
+  add_alias(text, "cekura.Kind", manual.kinds, "What sort of failure an error is.")
+  add_alias(text, "cekura.Applied", manual.applied, "Whether the server acted on a failed call.")
+  add_class(text, "cekura.Error", manual.error,
+    "Why a call failed. `tostring(err)` is one line that says what to do.")
+  add_class(text, "cekura.Response", manual.response, "The second result of a successful call.")
+  add_class(text, "cekura.Options", option_fields(is_for_client), "Options of `cekura.new`.")
+  add_class(text, "cekura.CallOptions", option_fields(is_for_call),
+    "Options of a single call; they win over the client's.")
+  add_class(text, "cekura.DryRunOptions", option_fields(is_inherited),
+    "Options of a call that is not sent.")
+  text:line "---@field dry_run true sends nothing, and returns what would be sent"
+  add_class(text, "cekura.DryRun", manual.dry_run, "What a call would send.")
+  for _, class in ipairs(manual.classes) do
+    add_class(text, class.name, class.fields, class.text)
+  end
+end
+
+local function add_enums(text, endpoint)
+  for _, field in ipairs(endpoint.fields) do
+    if field.enum then
+      text:line()
+      text:line("---@alias %s", enum_alias(endpoint, field))
+      for _, value in ipairs(field.enum) do text:line('---| "%s"', value) end
+    end
+  end
+end
+
+local function length_of_list(field)
+  if field.type ~= "array" then return "" end
+  if field.max_items then
+    return (" (%d to %d of them)"):format(field.min_items or 0, field.max_items)
+  end
+  return field.min_items and (" (at least %d)"):format(field.min_items) or ""
+end
+
+local function add_arguments(text, endpoint)
+  add_enums(text, endpoint)
+  text:line()
+  text:line("---@class (exact) %s.Arguments", class_of(endpoint))
+  for _, field in ipairs(endpoint.fields) do
+    local choice = is_choice(endpoint, field)
+      and (" (exactly one of %s)"):format(table.concat({ table.unpack(endpoint.one_of) }, ", "))
+      or ""
+    local optional = not field.required and "?" or ""
+    text:line("---@field %s%s %s %s%s%s", field.name, optional, luals_type(endpoint, field),
+      field.description, length_of_list(field), choice)
+  end
+end
+
+local function add_method(text, endpoint)
+  local class = class_of(endpoint)
+  text:line()
+  text:line("--- %s", endpoint.summary)
+  text:line "---"
+  text:line("--- `%s %s`%s", endpoint.method, endpoint.path,
+    endpoint.spends_credits and "; spends credits" or "")
+  text:line("---@param arguments %s.Arguments", class)
+  text:line "---@param options? cekura.CallOptions"
+  text:line("---@return %s? value", luals_result(endpoint))
+  text:line "---@return cekura.Response|cekura.Error response_or_err"
+  text:line("---@overload fun(self: cekura.%s, arguments: %s.Arguments, options: %s): %s",
+    endpoint.resource, class, "cekura.DryRunOptions", "cekura.DryRun?, cekura.Error?")
+  text:line("function %s:%s(arguments, options) end", endpoint.resource, endpoint.call)
+end
+
+local function add_resource(text, resource)
+  for _, endpoint in ipairs(resource.endpoints) do add_arguments(text, endpoint) end
+  text:line()
+  text:line("---@class cekura.%s", resource.name)
+  text:line("local %s = {}", resource.name)
+  for _, endpoint in ipairs(resource.endpoints) do add_method(text, endpoint) end
+end
+
+local CLIENT = [[
+
+--- A client: settings, a key, and connections that are kept open.
+---@class cekura.Client]]
+
+local CLOSE = [[
+local Client = {}
+
+--- Closes the connections and wipes the key. Twice does no harm.
+function Client:close() end]]
+
+local CONTRACT = [[
+
+---@class (exact) cekura.Field
+---@field name string
+---@field type "integer"|"string"|"boolean"|"array"|"any"
+---@field items "integer"|"string"|nil of an array
+---@field required boolean
+---@field nullable boolean
+---@field enum string[]?
+---@field min_items integer?
+---@field max_items integer?
+---@field place "path"|"query"|"body"
+---@field description string
+
+---@class (exact) cekura.Endpoint
+---@field name string "runs.mark_metric_vote"
+---@field resource string "runs"
+---@field call string "mark_metric_vote"
+---@field operation string its operationId in the API's documents
+---@field method string
+---@field path string
+---@field summary string
+---@field returns string
+---@field spends_credits boolean
+---@field idempotent boolean
+---@field one_of string[]? exactly one of these fields must be given
+---@field evaluations string[]? the product of these lists' lengths is what a call starts
+---@field evaluations_at_least boolean that product is a lower bound
+---@field fields cekura.Field[]
+
+---@class cekura
+---@field _VERSION string
+---@field null cekura.null
+---@field endpoints cekura.Endpoint[]|table<string, cekura.Endpoint> the contract, read-only]]
+
+local function add_resource_fields(text, list)
+  for _, resource in ipairs(list) do
+    text:line("---@field %s cekura.%s", resource.name, resource.name)
+  end
+end
+
+local function add_function(text, f)
+  text:line()
+  text:line("--- %s", f.text)
+  for _, param in ipairs(f.params) do
+    text:line("%s", join(" ", "---@param", param[1], param[2], param[3]))
+  end
+  for _, result in ipairs(f.returns) do
+    text:line("%s", join(" ", "---@return", result[2], result[1], result[3]))
+  end
+  local names = map(f.params, function(param) return (param[1]:gsub("%?", "")) end)
+  text:line("function cekura.%s(%s) end", f.name, table.concat(names, ", "))
+end
+
+local function types()
+  local text, list = new_text(), resources()
+  text:line "---@meta cekura.core"
+  text:line()
+  text:line "-- Written by tools/generate.lua (`make generate`): do not edit."
+  add_common_types(text)
+  for _, resource in ipairs(list) do add_resource(text, resource) end
+  text:block(CLIENT)
+  add_resource_fields(text, list)
+  text:block(CLOSE)
+  text:block(CONTRACT)
+  add_resource_fields(text, list)
+  text:line "local cekura = {}"
+  for _, f in ipairs(manual.functions) do add_function(text, f) end
+  text:line()
+  text:line "return cekura"
+  return text
+end
+
+-- ---- reference.md ----
+
+local function add_table(text, heads, rows)
+  text:line("| %s |", table.concat(heads, " | "))
+  text:line("|%s", (" --- |"):rep(#heads))
+  for _, row in ipairs(rows) do
+    local cells = map(row, function(cell) return (cell:gsub("|", "\\|")) end)
+    text:line("| %s |", table.concat(cells, " | "))
+  end
+end
+
+local function add_member_table(text, members)
+  add_table(text, { "field", "type", "meaning" }, map(members, function(member)
+    local name, optional = member.name:gsub("%?$", "")
+    local type = member.type .. (optional > 0 and "?" or "")
+    return { code(name), code(type), member.text }
+  end))
+end
+
+local function add_options(text)
+  text:line "## Options"
+  text:line()
+  text:block(manual.options_intro)
+  text:line()
+  add_table(text, { "option", "type", "default", "meaning", "of a call" },
+    map(manual.options, function(option)
+      local of_call = { [true] = "also", only = "only" }
+      local default = default_of(option):gsub("^default: ", ""):gsub("^else ", "")
+      return { code(option.name), code(option.type), default, option.text,
+        of_call[option.call] or "" }
+    end))
+  text:line()
+  text:line "A call with `dry_run = true` returns:"
+  text:line()
+  add_member_table(text, manual.dry_run)
+end
+
+local function add_errors(text)
+  text:line "## Errors"
+  text:line()
+  text:block(manual.errors)
+  text:line()
+  add_member_table(text, manual.error)
+  text:line()
+  add_table(text, { "`kind`", "what happened" }, map(manual.kinds, function(kind)
+    return { code(kind[1]), kind[2] }
+  end))
+  text:line()
+  add_table(text, { "`applied`", "what the server did" }, map(manual.applied, function(applied)
+    return { code(applied[1]), applied[2] }
+  end))
+end
+
+local function signature(endpoint)
+  local names, i, fields = {}, 1, endpoint.fields
+  while i <= #fields do
+    local name = fields[i].name .. (is_optional(endpoint, fields[i]) and "?" or "")
+    while is_choice(endpoint, fields[i]) and fields[i + 1] and is_choice(endpoint, fields[i + 1]) do
+      i = i + 1
+      name = name .. " | " .. fields[i].name
+    end
+    names[#names + 1] = name
+    i = i + 1
+  end
+  return ("client.%s:%s{ %s }"):format(endpoint.resource, endpoint.call,
+    table.concat(names, ", "))
+end
+
+local function type_in_words(field)
+  local words = { array = "list of ids" .. length_of_list(field), any = "any JSON value" }
+  local text = words[field.type] or is_id(field) and "id" or field.type
+  if field.enum then
+    text = "one of " .. table.concat(map(field.enum, function(v) return code(v) end), ", ")
+  end
+  return text .. (field.nullable and ", or null" or "")
+end
+
+local function needed(endpoint, field)
+  if not is_choice(endpoint, field) then return field.required and "yes" or "no" end
+  local others = {}
+  for _, name in ipairs(endpoint.one_of) do
+    if name ~= field.name then others[#others + 1] = code(name) end
+  end
+  return "or " .. table.concat(others, ", ")
+end
+
+local function evaluations_in_words(endpoint)
+  if not endpoint.evaluations then
+    return endpoint.spends_credits and manual.uncounted or nil
+  end
+  return ("`max_evaluations` counts %s%s."):format(
+    table.concat(map(endpoint.evaluations, code), " × "),
+    endpoint.evaluations_at_least and ", which is a lower bound" or "")
+end
+
+local function facts(endpoint)
+  local list = { endpoint.spends_credits and "Spends credits." or "Spends no credits." }
+  list[#list + 1] = endpoint.idempotent and "Sent twice, it leaves the server as sent once." or nil
+  list[#list + 1] = evaluations_in_words(endpoint)
+  return list
+end
+
+local FALLBACK = { integer = "1", string = '"…"', boolean = "true", any = "1", array = "{ 1 }" }
+
+local function example(endpoint)
+  local lines, chosen = {}, false
+  for _, field in ipairs(endpoint.fields) do
+    local sample = manual.samples[field.name]
+    local choice = is_choice(endpoint, field)
+    if choice and not chosen or field.required then sample = sample or FALLBACK[field.type] end
+    if sample and not (choice and chosen) then
+      lines[#lines + 1] = ("  %s = %s,"):format(field.name, sample)
+      chosen = chosen or choice
+    end
+  end
+  local use = manual.uses[endpoint.name] or "print(response.status)"
+  return ("local value, response = assert(client.%s:%s {\n%s\n})\n%s"):format(
+    endpoint.resource, endpoint.call, table.concat(lines, "\n"), use)
+end
+
+local function add_endpoint(text, endpoint)
+  text:line("### %s", endpoint.name)
+  text:line()
+  text:line("%s", endpoint.summary)
+  text:line()
+  text:line("    %s", signature(endpoint))
+  text:line("    %s %s", endpoint.method, endpoint.path)
+  text:line()
+  for _, fact in ipairs(facts(endpoint)) do text:line("- %s", fact) end
+  text:line()
+  add_table(text, { "field", "type", "required", "sent in", "meaning" },
+    map(endpoint.fields, function(field)
+      return { code(field.name), type_in_words(field), needed(endpoint, field), field.place,
+        field.description }
+    end))
+  text:line()
+  text:line("Returns %s.", endpoint.returns:find "^%b{}$" and code(endpoint.returns)
+    or endpoint.returns)
+  text:line()
+  text:line "```lua"
+  text:line("%s", example(endpoint))
+  text:line "```"
+end
+
+local function add_functions(text)
+  text:line "## The module"
+  text:line()
+  local rows = map(manual.functions, function(f)
+    local names = map(f.params, function(param) return param[1] end)
+    local results = map(f.returns, function(result) return code(result[1]) end)
+    return { code(("cekura.%s(%s)"):format(f.name, table.concat(names, ", "))), f.text,
+      table.concat(results, ", ") }
+  end)
+  add_table(text, { "function", "what it does", "returns" }, rows)
+  text:line()
+  text:block(manual.module)
+end
+
+local function add_section(text, title, prose)
+  text:line("## %s", title)
+  text:line()
+  text:block(prose)
+  text:line()
+end
+
+local function reference()
+  local text = new_text()
+  text:line "# Reference"
+  text:line()
+  text:line "<!-- Written by tools/generate.lua (`make generate`): do not edit. -->"
+  text:line()
+  text:block(manual.introduction)
+  text:line()
+  text:line "## Endpoints"
+  for _, endpoint in ipairs(cekura.endpoints) do
+    text:line()
+    add_endpoint(text, endpoint)
+  end
+  text:line()
+  add_section(text, "What goes in", manual.goes_in)
+  add_section(text, "What comes back", manual.comes_back)
+  text:line "`response`:"
+  text:line()
+  add_member_table(text, manual.response)
+  text:line()
+  add_errors(text)
+  text:line()
+  add_options(text)
+  text:line()
+  add_functions(text)
+  return text
+end
+
+prove_manual()
+types():write(folder .. "/lua/cekura/types.lua")
+reference():write(folder .. "/docs/reference.md")

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Every check that needs no test run. Goes on after a failure, so that one run shows all of them.
+set -uo pipefail
+lua=$(command -v lua5.4 lua54 lua | head -n 1)
+sources=$(find src examples spec -name '*.c' | sort)
+headers=$(find src examples spec -name '*.h' | sort)
+failed=''
+
+step() {  # step NAME COMMAND…
+  local name=$1 start=$SECONDS output
+  shift
+  if output=$("$@" 2>&1); then
+    printf 'lint: %-13s ok, %d s\n' "$name" $((SECONDS - start))
+  else
+    printf '%s\nlint: %-13s FAILED\n' "$output" "$name"
+    failed+=" $name"
+  fi
+}
+
+fresh() {  # what tools/generate.lua writes is what is in the tree
+  local folder status=0
+  folder=$(mktemp -d)
+  mkdir -p "$folder/lua/cekura" "$folder/docs"
+  "$lua" tools/generate.lua "$folder" || status=1
+  for file in lua/cekura/types.lua docs/reference.md; do
+    diff -u "$file" "$folder/$file" || { echo "$file is stale: run \`make generate\`"; status=1; }
+  done
+  rm -rf "$folder"
+  return $status
+}
+
+tidy() {
+  local flags
+  flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags lua5.4 libcurl libmicrohttpd)"
+  xargs -P "$(nproc)" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags" 2>&1 <<<"$sources" |
+    sed '/warnings\{0,1\} generated\.$/d'
+}
+
+step layers       "$lua" tools/layers.lua
+step generated    fresh
+step rockspecs    "$lua" tools/rockspecs.lua
+step luacheck     luacheck --quiet --no-color .
+step clang-format clang-format --dry-run -Werror $sources $headers
+step cppcheck     cppcheck --quiet --std=c11 -D_GNU_SOURCE -Isrc --inline-suppr --error-exitcode=1 \
+                  --enable=warning,performance,portability \
+                  --suppress=preprocessorErrorDirective $sources  # it reads no system header
+step clang-tidy   tidy
+[ -z "$failed" ] || { echo "lint: failed:$failed" >&2; exit 1; }

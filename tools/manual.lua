@@ -1,0 +1,254 @@
+--- What the contract does not say: the options, the errors, the module's functions, and the prose
+--- of the reference. tools/generate.lua makes lua/cekura/types.lua and docs/reference.md of it and
+--- of the contract; this is the only place where these words are written down.
+---
+--- Types are LuaLS's. Text is one line of Markdown unless it stands in [[ ]].
+
+local manual = {}
+
+--- In the order in which they are shown. `call`: also an option of a single call; `call = "only"`:
+--- of nothing else. `default` is text.
+manual.options = {
+  { name = "api_key", type = "string", environment = "CEKURA_API_KEY",
+    text = "required; sent as `X-CEKURA-API-KEY`; visible ASCII" },
+  { name = "api_url", type = "string", environment = "CEKURA_API_URL",
+    default = "`https://api.cekura.ai`",
+    text = "a path prefix and a trailing slash are fine; plain `http` only to a loopback host" },
+  { name = "allow_http", type = "boolean", default = "`false`",
+    text = "permits plain `http` to any host: the key then crosses the network in the clear" },
+  { name = "timeout", type = "number", default = "30", call = true,
+    text = "seconds for one attempt" },
+  { name = "connect_timeout", type = "number", default = "10",
+    text = "seconds to a ready connection, TLS included" },
+  { name = "deadline", type = "number", default = "120", call = true,
+    text = "seconds for the whole call" },
+  { name = "max_attempts", type = "integer", default = "4", call = true,
+    text = "how often a call is sent at most; this version never sends one twice" },
+  { name = "max_response_bytes", type = "integer", default = "67108864 (64 MiB)",
+    text = "the largest answer that is read, counted after decompression" },
+  { name = "max_evaluations", type = "integer", default = "no limit", call = true,
+    text = "refuses a call that would start more metric evaluations than this, before it is sent" },
+  { name = "keep_null", type = "boolean", default = "`false`",
+    text = "keeps a JSON null in an object as `cekura.null`; else such a field is absent" },
+  { name = "ca_file", type = "string", default = "libcurl's",
+    text = "a file of certificate authorities to trust" },
+  { name = "ca_path", type = "string", default = "libcurl's",
+    text = "a folder of certificate authorities to trust" },
+  { name = "proxy", type = "string", default = "libcurl's: `https_proxy` and the like",
+    text = "the proxy's URL; an empty string: none, whatever the environment says" },
+  { name = "headers", type = "table<string, string>", default = "`{}`", call = true,
+    text = "headers to add; they cannot replace the client's own" },
+  { name = "user_agent", type = "string", default = "`cekura-lua/VERSION …`",
+    text = "the `User-Agent` header" },
+  { name = "dry_run", type = "boolean", default = "`false`", call = "only",
+    text = "sends nothing, and returns what would be sent" },
+}
+
+manual.kinds = {
+  { "config", "the options of `cekura.new` are wrong, or the client is closed" },
+  { "validation", "the arguments are wrong; nothing was sent" },
+  { "budget", "the call would start more evaluations than `max_evaluations`; nothing was sent" },
+  { "authentication", "401: the key is not accepted" },
+  { "permission", "403" },
+  { "not_found", "404" },
+  { "rate_limited", "429" },
+  { "bad_request", "any other 4xx" },
+  { "server", "5xx" },
+  { "network", "no connection, or it was lost" },
+  { "timeout", "`timeout`, `connect_timeout` or `deadline` passed" },
+  { "tls", "no secure connection, or the certificate is not valid" },
+  { "response", "the answer is unreadable, cut off, too large, or a redirect" },
+  { "cancelled", "the call was given up on the caller's word" },
+}
+
+manual.applied = {
+  { "no", "the server did not act on the call" },
+  { "unknown", "it may have: look before you send it again" },
+  { "yes", "it did, and only its answer was lost or unreadable" },
+}
+
+manual.error = {
+  { name = "kind", type = "cekura.Kind", text = "what sort of failure it is" },
+  { name = "message", type = "string", text = "what went wrong" },
+  { name = "applied", type = "cekura.Applied", text = "whether the server acted on the call" },
+  { name = "fields?", type = "table<string, string[]>",
+    text = "problems by field, or by path (`call_logs[3]`) for `validation` and `config`" },
+  { name = "status?", type = "integer", text = "of the answer, where there was one" },
+  { name = "detail?", type = "string", text = "what the answer says in one sentence, if it does" },
+  { name = "body?", type = "string", text = "the answer's body as it came, 64 KiB at most" },
+  { name = "request_id?", type = "string", text = "the answer's `X-Request-Id`, to tell support" },
+  { name = "endpoint?", type = "string", text = 'of the call: `"runs.mark_metric_vote"`' },
+  { name = "method?", type = "string", text = "of the call" },
+  { name = "url?", type = "string", text = "of the call" },
+  { name = "attempts?", type = "integer", text = "how often it was sent" },
+}
+
+manual.response = {
+  { name = "status", type = "integer", text = "200 and the like" },
+  { name = "headers", type = "table<string, string>", text = "by name in lower case" },
+  { name = "attempts", type = "integer", text = "how often the call was sent" },
+  { name = "elapsed", type = "number", text = "seconds" },
+}
+
+manual.dry_run = {
+  { name = "method", type = "string", text = '"POST" and the like' },
+  { name = "url", type = "string", text = "the whole of it" },
+  { name = "headers", type = "table<string, string>", text = "without the key" },
+  { name = "body", type = "string", text = "the JSON, byte by byte" },
+  { name = "evaluations?", type = "integer",
+    text = "how many metric evaluations it would start; nil where that cannot be known" },
+}
+
+--- Of the module. `params` and `returns` are { name, type, text }.
+manual.functions = {
+  { name = "new", text = "Makes a client. Nothing is sent and no connection is opened.",
+    params = { { "options?", "cekura.Options", "" } },
+    returns = { { "client", "cekura.Client?", "" }, { "err", "cekura.Error?", "" } } },
+  { name = "array",
+    text = "Marks a table as a JSON array, so that an empty one is sent as `[]`, not as `{}`.",
+    params = { { "list", "table", "" } },
+    returns = { { "list", "table", "the same table" } } },
+  { name = "chunks",
+    text = "Goes through a list in slices: `for slice in cekura.chunks(ids, 100)`.",
+    params = { { "list", "any[]", "a list without holes" },
+      { "size", "integer", "the most items of a slice, at least 1" } },
+    returns = { { "next", "fun(): any[]?", "a new table each time" } } },
+}
+
+--- What a call returns, where the contract's line of text is not enough for an editor.
+manual.results = {
+  ["results.evaluate_metrics"] = "cekura.Result",
+  ["calls.evaluate_metrics"] = "cekura.CallLog[]",
+}
+
+--- Classes for those. Every field may be missing: an answer is never refused for its shape.
+manual.classes = {
+  { name = "cekura.Result", text = "A result: a test run of an agent, with its runs.", fields = {
+    { name = "id?", type = "integer", text = "" },
+    { name = "name?", type = "string", text = "" },
+    { name = "agent?", type = "integer", text = "the agent that was tested" },
+    { name = "agent_name?", type = "string", text = "" },
+    { name = "agent_inbound?", type = "boolean", text = "whether the agent takes calls" },
+    { name = "status?", type = "string", text = '"running", "completed", "failed", …' },
+    { name = "success_rate?", type = "number", text = "0.0 to 1.0" },
+    { name = "run_as_text?", type = "boolean", text = "" },
+    { name = "is_cronjob?", type = "boolean|string", text = "" },
+    { name = "runs?", type = "table", text = "summaries of the runs" },
+    { name = "met_expected_outcome_count?", type = "integer|string", text = "" },
+    { name = "total_expected_outcome_count?", type = "integer|string", text = "" },
+    { name = "total_runs_count?", type = "integer|string", text = "" },
+    { name = "completed_runs_count?", type = "integer|string", text = "" },
+    { name = "success_runs_count?", type = "integer|string", text = "" },
+    { name = "failed_runs_count?", type = "integer|string", text = "" },
+    { name = "scenarios?", type = "table", text = "" },
+    { name = "run_type?", type = "string", text = "" },
+    { name = "created_at?", type = "string", text = "" },
+    { name = "updated_at?", type = "string", text = "" },
+  } },
+  { name = "cekura.CallLog", text = "A production call.", fields = {
+    { name = "id?", type = "integer", text = "" },
+    { name = "call_id?", type = "string", text = "" },
+    { name = "agent?", type = "integer", text = "" },
+    { name = "agent_name?", type = "string", text = "" },
+    { name = "timestamp?", type = "string", text = "when the call took place" },
+    { name = "duration?", type = "string", text = "MM:SS" },
+    { name = "success?", type = "boolean", text = "absent while the call has not been judged" },
+    { name = "status?", type = "string",
+      text = '"success", "failure", "reviewed_success" or "reviewed_failure"' },
+    { name = "is_reviewed?", type = "boolean", text = "" },
+    { name = "feedback?", type = "string", text = "" },
+    { name = "metrics?", type = "table[]", text = "{ id, name, type, score or enum, … }" },
+    { name = "evaluation?", type = "any", text = "" },
+    { name = "call_ended_reason?", type = "string", text = "" },
+    { name = "customer_number?", type = "string", text = "" },
+    { name = "trace_id?", type = "string", text = "" },
+    { name = "error_message?", type = "string", text = "" },
+    { name = "dropoff_point?", type = "string", text = "" },
+    { name = "topic?", type = "string", text = "" },
+    { name = "transcript?", type = "string", text = "" },
+    { name = "transcript_object?", type = "any", text = "" },
+    { name = "created_at?", type = "string", text = "" },
+    { name = "updated_at?", type = "string", text = "" },
+  } },
+}
+
+--- Lua source for a field in an example; ids are of the sandbox's data. An optional field that
+--- has none is left out.
+manual.samples = {
+  run_id = "5544", metric_id = "55", thumbs_up = "false", expected_value = "2",
+  feedback = '"Agent missed the reschedule step"',
+  result_id = "373", run_ids = "{ 5543, 5544 }", metric_ids = "{ 55 }",
+  result_ids = "{ 372, 373 }", agent_id = "231", call_logs = "{ 70023, 70072 }",
+  metrics = "{ 55 }",
+}
+
+--- Lua source for what an example does with `value`.
+manual.uses = {
+  ["runs.mark_metric_vote"] = "print(value.success)",
+  ["results.evaluate_metrics"] = "print(value.id, value.status)",
+  ["calls.evaluate_metrics"] = "for _, log in ipairs(value) do print(log.id, log.status) end",
+  ["metric_reviews.process_feedbacks"] = "print(value.progress_id)",
+}
+
+-- ---- prose ----
+
+manual.uncounted = "How many evaluations it starts is not known beforehand: "
+  .. "`max_evaluations` is no limit here."
+
+manual.options_intro = [[
+Of `cekura.new`, and where the last column says so of a single call, as its second table. First
+match wins: the call's option, the client's, the environment variable, the default. An unknown
+option is an error that names the nearest known one.
+]]
+
+manual.introduction = [[
+Every call takes one table of arguments, with path, query and body fields together, and an optional
+second table of options. It returns `value, response`, or `nil, err`. A call never raises, unless
+the language itself was misused: a `.` for the `:`, no table.
+
+The examples belong together, as one script:
+
+```lua
+local cekura = require "cekura"
+local client = assert(cekura.new())   -- the key comes from CEKURA_API_KEY
+```
+]]
+
+manual.module = [[
+`cekura.runs`, `cekura.results` and the other resources stand for those of a default client. It is
+made from the environment with the first call. `cekura._VERSION` is a string; `cekura.endpoints` is
+the contract as data, read-only: a list that can also be indexed by name
+(`cekura.endpoints["runs.mark_metric_vote"].fields[1].name`). `cekura.null` is JSON's null, the same
+value as `cjson.null`.
+
+`client:close()` ends a client, and so does the end of a `local client <close>`. A call on a closed
+client returns an error of kind `config`.
+]]
+
+manual.goes_in = [[
+Arguments are checked before anything is sent, and all problems are reported at once, each with its
+path.
+
+- An **id** is a positive whole number up to 2^63-1, or a string of decimal digits.
+- A **list** is a sequence without holes. In a call that spends credits, the same id twice is a
+  problem.
+- A **string** is valid UTF-8.
+- **null** is `cekura.null`, for the fields that take it. A required field must be there even so.
+- **Any JSON value**: a string, a boolean, a finite number, `cekura.null`, or tables of those. A
+  table is an array if its keys are 1 to n or `cekura.array` has marked it, and an object if its
+  keys are strings. An empty table without a mark is `{}`.
+- An unknown field is a problem, and the message names the nearest known one.
+]]
+
+manual.comes_back = [[
+`value` is the answer's JSON, or `true` where a successful answer has no body. An answer is never
+refused for its shape. A JSON integer is a Lua integer. A JSON null in an object is an absent field
+(with `keep_null` it is `cekura.null`); in an array it is `cekura.null`, so that positions hold.
+]]
+
+manual.errors = [[
+An error is a table. `tostring(err)` is one line that says what to do; `assert` prints it, and
+`"failed: " .. err` works. The key is in no error.
+]]
+
+return manual

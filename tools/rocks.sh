@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs both rocks with LuaRocks into a temporary tree, then votes against the sandbox from a
+# folder where nothing but that tree can be found.
+set -euo pipefail
+unset LUA_PATH LUA_CPATH MAKEFLAGS
+lua=$(command -v lua5.4 lua54 lua | head -n 1)
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/source"
+# A copy, because LuaRocks leaves what it compiles beside the sources.
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/source"
+
+cd "$work/source"
+for rockspec in rockspec/cekura-scm-1.rockspec rockspec/cekura-sandbox-scm-1.rockspec; do
+  luarocks make --lua-version 5.4 --deps-mode none --tree "$work/tree" "$rockspec" >"$work/log" 2>&1 ||
+    { cat "$work/log" >&2; exit 1; }
+done
+
+cd /
+system_cpath=$("$lua" -e 'print(package.cpath)')
+LUA_PATH="$work/tree/share/lua/5.4/?.lua;$work/tree/share/lua/5.4/?/init.lua" \
+LUA_CPATH="$work/tree/lib/lua/5.4/?.so;$system_cpath" "$lua" - <<'LUA'
+local cekura = require "cekura"
+local server = require "cekura.sandbox".start()
+local client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+
+-- A run and a metric that the sandbox begins with.
+local vote, response = assert(client.runs:mark_metric_vote {
+  run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = true,
+})
+assert(vote.success == true and response.status == 200)
+client:close()
+server:stop()
+print("rocks: ok, " .. cekura._VERSION .. " voted from outside its tree")
+LUA
