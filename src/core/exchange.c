@@ -38,6 +38,7 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
 /* What all attempts together may have done is what the most effective one may have done. */
 static enum ck_step end(struct ck_exchange *exchange, enum ck_kind kind) {
   exchange->state = CK_ENDED;
+  exchange->elapsed = ck_clock_now() - exchange->started;
   exchange->outcome.kind = kind;
   exchange->outcome.applied = exchange->applied;
   return kind == CK_OK ? CK_STEP_FINISHED : CK_STEP_GIVE_UP;

@@ -30,6 +30,7 @@ struct ck_exchange {
   enum ck_state state;
   int attempts;
   double started;
+  double elapsed;     /* seconds, once it has ended */
   double wait;        /* of the last CK_STEP_RETRY */
   double retry_after; /* seconds that the server asked for last, negative = none */
   struct ck_outcome outcome;

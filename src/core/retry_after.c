@@ -61,7 +61,8 @@ static double longest_of(const char *text, size_t length) {
 }
 
 static double wait_of(const struct ck_header *header, time_t now) {
-  char first = header->value_length > 0 ? header->value[0] : '\0';
+  if (header->value_length == 0) return -1;
+  char first = header->value[0];
   if (first >= '0' && first <= '9') return longest_of(header->value, header->value_length);
   if (first == '-' || first == '+') return -1; /* libcurl would read a time zone */
   time_t date = date_of(header);

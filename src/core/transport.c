@@ -164,7 +164,6 @@ static void finish(struct ck_transfer_slot *slot, CURLcode code) {
   answer->attempt.whole = is_whole(slot);
   answer->attempt.not_processed = is_not_processed(slot);
   answer->error = reason(slot);
-  answer->elapsed = ck_clock_now() - slot->started;
   slot->transfer->done = true;
 }
 

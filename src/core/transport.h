@@ -54,7 +54,6 @@ struct ck_answer {
   struct ck_buffer head;     /* the last block of header lines, as it arrived */
   struct ck_buffer body;
   const char *error; /* why the attempt failed, in libcurl's words or ours */
-  double elapsed;    /* seconds */
 };
 
 struct ck_transfer {

@@ -282,7 +282,7 @@ static int read(lua_State *L, struct call *call) {
   if (answer->body.length == 0) lua_pushboolean(L, true);
   else if (!ck_decode(L, answer->body.data, answer->body.length, &reading))
     return fail_unreadable(L, call);
-  ck_response_push(L, answer, call->exchange.attempts, &call->client->key);
+  ck_response_push(L, &call->exchange, &call->client->key);
   give_back(L);
   return 2;
 }
