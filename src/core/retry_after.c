@@ -72,6 +72,7 @@ static double wait_of(const struct ck_header *header, time_t now) {
 double ck_retry_after(const char *head, size_t length, time_t now) {
   struct ck_header header;
   double longest = -1;
+  if (!ck_head_find(head, length, "retry-after", &header)) return -1; /* nearly always */
   time_t sent = ck_head_find(head, length, "date", &header) ? date_of(&header) : -1;
   if (sent >= 0) now = sent;
   for (size_t at = 0; ck_head_next(head, length, &at, &header);) {
