@@ -33,6 +33,7 @@ build = {
         "src/core/poller.c",
         "src/core/retry.c",
         "src/core/retry_after.c",
+        "src/core/transfer.c",
         "src/core/transport.c",
         "src/core/url.c",
         "src/core/utf8.c",

@@ -41,8 +41,7 @@ struct ck_request_options {
 
 struct ck_request {
   struct ck_request_options options;
-  struct ck_buffer path;     /* begins with api_url's own path: append to it */
-  struct ck_buffer query;    /* without the question mark; empty = none */
+  struct ck_buffer target;   /* path and query; begins with api_url's path: append to it */
   struct ck_buffer body;     /* JSON; sent if has_body */
   struct ck_headers headers; /* owned, for this request; none = the transport's */
   double timeout;            /* seconds, from the start to the end of the answer */

@@ -213,7 +213,7 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
   call->evaluations = ck_check(call->endpoint, ARGUMENTS, request, problems);
   ck_options_read(&call->settings, OPTIONS, CK_FOR_CALL, &options, problems);
   if (problems->count > 0) return false;
-  if (request->body.failed || request->path.failed)
+  if (request->body.failed || request->target.failed)
     luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
   write_headers(L, call);
   write_limits(call);
