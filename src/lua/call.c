@@ -84,8 +84,7 @@ static void give_back(lua_State *L) {
 /* ---- results -------------------------------------------------------------------------------- */
 
 static void push_url(lua_State *L, struct call *call) {
-  struct ck_buffer *url =
-      &call->exchange.transfer.answer.head; /* of no more use: room for the text */
+  struct ck_buffer *url = &call->exchange.transfer.answer.head; /* has been read by now */
   ck_buffer_reset(url);
   if (!ck_transport_url(call->client->transport, &call->exchange.transfer.request, url))
     luaL_error(L, "not enough memory");
@@ -293,8 +292,12 @@ static int read(lua_State *L, struct call *call) {
 static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
   if (!lua_getmetatable(L, RESOURCE) || !lua_rawequal(L, -1, lua_upvalueindex(2)))
     luaL_error(L, "call it with a colon: %s:%s{ … }", endpoint->resource, endpoint->call);
-  luaL_checktype(L, ARGUMENTS, LUA_TTABLE);
-  if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  if (!lua_istable(L, ARGUMENTS))
+    luaL_error(L, "%s:%s takes a table of arguments, got %s", endpoint->resource, endpoint->call,
+               luaL_typename(L, ARGUMENTS));
+  if (!lua_isnil(L, OPTIONS) && !lua_istable(L, OPTIONS))
+    luaL_error(L, "%s:%s takes a table of options, got %s", endpoint->resource, endpoint->call,
+               luaL_typename(L, OPTIONS));
   lua_settop(L, OPTIONS);
 }
 
