@@ -40,7 +40,7 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c))
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c)
 
 .PHONY: all core deps demo sandbox test lint format asan valgrind bench \
         conformance rocks static embed generate install uninstall clean help
@@ -73,12 +73,16 @@ $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(curl_libs)
 
+# The core's pure decisions as a module that the specs can call.
+$(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c))
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
+
 # Each folder is compiled with the libraries of its layer only.
 $(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
 $(BUILD)/obj/src/lua/%.o:     includes = $(lua_cflags)
 $(BUILD)/obj/src/sandbox/%.o: includes = $(lua_cflags) $(mhd_cflags)
 $(BUILD)/obj/examples/%.o:    includes = $(lua_cflags)
-$(BUILD)/obj/spec/%.o:        includes = $(curl_cflags)
+$(BUILD)/obj/spec/%.o:        includes = $(curl_cflags) $(lua_cflags)
 
 $(BUILD)/obj/%.o: %.c | check-build
 	@mkdir -p $(@D)
@@ -114,7 +118,7 @@ sandbox: needs-build-sandbox  ## run the sandbox in the foreground (PORT=8080)
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed
+	$(submake) --quiet all embed $(BUILD)/decisions.so
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.

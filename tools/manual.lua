@@ -21,9 +21,12 @@ manual.options = {
   { name = "connect_timeout", type = "number", default = "10",
     text = "seconds to a ready connection, TLS included" },
   { name = "deadline", type = "number", default = "120", call = true,
-    text = "seconds for the whole call" },
+    text = "seconds for the whole call: every attempt and every wait between them" },
   { name = "max_attempts", type = "integer", default = "4", call = true,
-    text = "how often a call is sent at most; this version never sends one twice" },
+    text = "how often a call is tried at most; 1: never again" },
+  { name = "backoff", type = "{ base: number?, cap: number? }",
+    default = "`{ base = 0.5, cap = 20 }`",
+    text = "seconds to wait before another attempt: exponential, with full jitter" },
   { name = "max_response_bytes", type = "integer", default = "67108864 (64 MiB)",
     text = "the largest answer that is read, counted after decompression" },
   { name = "max_evaluations", type = "integer", default = "no limit", call = true,
@@ -40,6 +43,10 @@ manual.options = {
     text = "headers to add; they cannot replace the client's own" },
   { name = "user_agent", type = "string", default = "`cekura-lua/VERSION …`",
     text = "the `User-Agent` header" },
+  { name = "on_event", type = "fun(event: cekura.Event)", default = "none",
+    text = "is told of each step of each call: see Events" },
+  { name = "retry_unknown", type = "boolean", default = "`false`", call = "only",
+    text = "sends again also where the server may have acted: you may pay twice" },
   { name = "dry_run", type = "boolean", default = "`false`", call = "only",
     text = "sends nothing, and returns what would be sent" },
 }
@@ -76,6 +83,8 @@ manual.error = {
   { name = "status?", type = "integer", text = "of the answer, where there was one" },
   { name = "detail?", type = "string", text = "what the answer says in one sentence, if it does" },
   { name = "body?", type = "string", text = "the answer's body as it came, 64 KiB at most" },
+  { name = "retry_after?", type = "number",
+    text = "seconds to wait before the next call, where the server named them" },
   { name = "request_id?", type = "string", text = "the answer's `X-Request-Id`, to tell support" },
   { name = "endpoint?", type = "string", text = 'of the call: `"runs.mark_metric_vote"`' },
   { name = "method?", type = "string", text = "of the call" },
@@ -87,7 +96,19 @@ manual.response = {
   { name = "status", type = "integer", text = "200 and the like" },
   { name = "headers", type = "table<string, string>", text = "by name in lower case" },
   { name = "attempts", type = "integer", text = "how often the call was sent" },
-  { name = "elapsed", type = "number", text = "seconds" },
+  { name = "elapsed", type = "number", text = "seconds, all attempts and waits included" },
+}
+
+manual.event = {
+  { name = "type", type = '"request"|"response"|"retry"|"give_up"',
+    text = "an attempt begins, has ended, will be followed by another; or the call has failed" },
+  { name = "endpoint", type = "string", text = '`"runs.mark_metric_vote"`' },
+  { name = "attempt", type = "integer", text = "which one: 1, 2, …" },
+  { name = "elapsed", type = "number", text = "seconds since the call began" },
+  { name = "status?", type = "integer", text = "of the answer, where there was one" },
+  { name = "kind?", type = "cekura.Kind", text = "of a failure" },
+  { name = "applied?", type = "cekura.Applied", text = "of a failure" },
+  { name = "wait?", type = "number", text = "of a `retry`: seconds before the next attempt" },
 }
 
 manual.dry_run = {
@@ -244,6 +265,30 @@ manual.comes_back = [[
 `value` is the answer's JSON, or `true` where a successful answer has no body. An answer is never
 refused for its shape. A JSON integer is a Lua integer. A JSON null in an object is an absent field
 (with `keep_null` it is `cekura.null`); in an array it is `cekura.null`, so that positions hold.
+]]
+
+manual.retrying = [[
+A call is sent again only where that cannot do harm.
+
+| what happened | a vote | a call that spends credits |
+| --- | --- | --- |
+| never sent: no address, refused, not connected in time, TLS handshake cut off | again | again |
+| 429 | again | again |
+| refused by HTTP/2 before it was acted on (REFUSED_STREAM, HTTP_1_1_REQUIRED) | again | again |
+| 408, 500, 502, 503, 504; a reset, a timeout or no answer after sending began | again | not again: `applied = "unknown"`, unless `retry_unknown` |
+| a 2xx whose body was cut off | again | not again: `applied = "yes"` |
+| a 2xx that is whole but unreadable | not again: `applied = "yes"` | the same |
+| other 4xx, a bad certificate | not again: `applied = "no"` | the same |
+
+Before another attempt the client waits as long as the answer's `Retry-After` says, in seconds or as
+a date, else for the backoff. A wait that would pass the deadline is not begun: the call returns at
+once, with `retry_after` set where the server named it. A 429 with a `Retry-After` holds up every
+call of the client until it has passed. `applied` is what all attempts together may have done.
+]]
+
+manual.events = [[
+`on_event` is called with a table for each step of a call. What it raises becomes a warning
+(`warn`), so that it cannot cost the answer of a call that has been paid for. The key is in no event.
 ]]
 
 manual.errors = [[

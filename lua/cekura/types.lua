@@ -40,6 +40,7 @@
 ---@field status? integer of the answer, where there was one
 ---@field detail? string what the answer says in one sentence, if it does
 ---@field body? string the answer's body as it came, 64 KiB at most
+---@field retry_after? number seconds to wait before the next call, where the server named them
 ---@field request_id? string the answer's `X-Request-Id`, to tell support
 ---@field endpoint? string of the call: `"runs.mark_metric_vote"`
 ---@field method? string of the call
@@ -51,7 +52,18 @@
 ---@field status integer 200 and the like
 ---@field headers table<string, string> by name in lower case
 ---@field attempts integer how often the call was sent
----@field elapsed number seconds
+---@field elapsed number seconds, all attempts and waits included
+
+--- What `on_event` is told.
+---@class cekura.Event
+---@field type "request"|"response"|"retry"|"give_up" an attempt begins, has ended, will be followed by another; or the call has failed
+---@field endpoint string `"runs.mark_metric_vote"`
+---@field attempt integer which one: 1, 2, …
+---@field elapsed number seconds since the call began
+---@field status? integer of the answer, where there was one
+---@field kind? cekura.Kind of a failure
+---@field applied? cekura.Applied of a failure
+---@field wait? number of a `retry`: seconds before the next attempt
 
 --- Options of `cekura.new`.
 ---@class cekura.Options
@@ -60,8 +72,9 @@
 ---@field allow_http? boolean permits plain `http` to any host: the key then crosses the network in the clear (default: `false`)
 ---@field timeout? number seconds for one attempt (default: 30)
 ---@field connect_timeout? number seconds to a ready connection, TLS included (default: 10)
----@field deadline? number seconds for the whole call (default: 120)
----@field max_attempts? integer how often a call is sent at most; this version never sends one twice (default: 4)
+---@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
+---@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
+---@field backoff? { base: number?, cap: number? } seconds to wait before another attempt: exponential, with full jitter (default: `{ base = 0.5, cap = 20 }`)
 ---@field max_response_bytes? integer the largest answer that is read, counted after decompression (default: 67108864 (64 MiB))
 ---@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
 ---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; else such a field is absent (default: `false`)
@@ -70,23 +83,26 @@
 ---@field proxy? string the proxy's URL; an empty string: none, whatever the environment says (default: libcurl's: `https_proxy` and the like)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
 ---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
+---@field on_event? fun(event: cekura.Event) is told of each step of each call: see Events (default: none)
 
 --- Options of a single call; they win over the client's.
 ---@class cekura.CallOptions
 ---@field timeout? number seconds for one attempt (default: 30)
----@field deadline? number seconds for the whole call (default: 120)
----@field max_attempts? integer how often a call is sent at most; this version never sends one twice (default: 4)
+---@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
+---@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
 ---@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
+---@field retry_unknown? boolean sends again also where the server may have acted: you may pay twice (default: `false`)
 ---@field dry_run? boolean sends nothing, and returns what would be sent (default: `false`)
 
 --- Options of a call that is not sent.
 ---@class cekura.DryRunOptions
 ---@field timeout? number seconds for one attempt (default: 30)
----@field deadline? number seconds for the whole call (default: 120)
----@field max_attempts? integer how often a call is sent at most; this version never sends one twice (default: 4)
+---@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
+---@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
 ---@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
+---@field retry_unknown? boolean sends again also where the server may have acted: you may pay twice (default: `false`)
 ---@field dry_run true sends nothing, and returns what would be sent
 
 --- What a call would send.

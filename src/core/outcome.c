@@ -30,18 +30,26 @@ static bool is_garbled(int code) {
          code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR || code == CURLE_OK;
 }
 
-static enum ck_kind kind_of_code(const struct ck_attempt *attempt) {
-  if (attempt->cancelled) return CK_CANCELLED;
-  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return CK_TIMEOUT;
-  if (is_tls(attempt->code)) return CK_TLS;
-  return is_garbled(attempt->code) ? CK_RESPONSE : CK_NETWORK;
+/* What can go wrong before anything is sent, and may go right the next time. */
+static bool is_passing(int code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_SSL_CONNECT_ERROR: /* cut off in the handshake; a bad certificate is another */
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_PROXY:
+    case CURLE_ABORTED_BY_CALLBACK: /* by our guard: HTTP/2 refused the request */ return true;
+    default: return false;
+  }
 }
 
-/* Of a 2xx that did not arrive whole. */
-static enum ck_kind kind_of_cut(const struct ck_attempt *attempt) {
-  enum ck_kind kind = kind_of_code(attempt);
-  return kind == CK_TIMEOUT || kind == CK_CANCELLED ? kind : CK_RESPONSE;
-}
+/* ---- kind --------------------------------------------------------------------------------- */
 
 static enum ck_kind kind_of_status(int status) {
   switch (status) {
@@ -55,6 +63,18 @@ static enum ck_kind kind_of_status(int status) {
   return status < 500 ? CK_BAD_REQUEST : CK_SERVER;
 }
 
+static enum ck_kind kind_of(const struct ck_attempt *attempt) {
+  if (attempt->cancelled) return CK_CANCELLED;
+  if (attempt->status >= 300) return kind_of_status(attempt->status);
+  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return CK_TIMEOUT;
+  if (is_success(attempt->status))
+    return attempt->whole && !attempt->too_large ? CK_OK : CK_RESPONSE;
+  if (attempt->sendings == 0 && is_tls(attempt->code)) return CK_TLS;
+  return is_garbled(attempt->code) ? CK_RESPONSE : CK_NETWORK;
+}
+
+/* ---- applied -------------------------------------------------------------------------------- */
+
 /*
 ** A 307 or 308 says "ask there instead" of the very request (RFC 9110, 15.4.8), a 4xx
 ** refuses it. A 408 gave up on it at a point that nobody knows, and so may a gateway
@@ -65,14 +85,43 @@ static enum ck_applied applied_of_status(int status) {
   return status >= 400 && status < 500 && status != 408 ? CK_NO : CK_UNKNOWN;
 }
 
+static enum ck_applied applied_of(const struct ck_attempt *attempt) {
+  if (attempt->sendings == 0 || attempt->not_processed) return CK_NO;
+  if (is_success(attempt->status)) return CK_YES;
+  return attempt->status == 0 ? CK_UNKNOWN : applied_of_status(attempt->status);
+}
+
+/* ---- retry ----------------------------------------------------------------------------------- */
+
+static enum ck_retriable retry_of_status(int status) {
+  switch (status) {
+    case 429: return CK_RETRY_ALWAYS;
+    case 408:
+    case 500:
+    case 502:
+    case 503:
+    case 504: return CK_RETRY_IDEMPOTENT;
+    default: return CK_RETRY_NEVER;
+  }
+}
+
+/* A 2xx that was cut off may come whole the next time; one that cannot be read will not. */
+static enum ck_retriable retry_of_success(const struct ck_attempt *attempt) {
+  bool unreadable = attempt->whole || attempt->too_large || attempt->code == CURLE_WRITE_ERROR ||
+                    attempt->code == CURLE_BAD_CONTENT_ENCODING;
+  return unreadable ? CK_RETRY_NEVER : CK_RETRY_IDEMPOTENT;
+}
+
+static enum ck_retriable retry_of(const struct ck_attempt *attempt) {
+  if (attempt->cancelled) return CK_RETRY_NEVER;
+  if (attempt->status >= 300) return retry_of_status(attempt->status);
+  if (is_success(attempt->status)) return retry_of_success(attempt);
+  if (attempt->sendings > 0 && !attempt->not_processed) return CK_RETRY_IDEMPOTENT;
+  return is_passing(attempt->code) ? CK_RETRY_ALWAYS : CK_RETRY_NEVER;
+}
+
 struct ck_outcome ck_outcome_judge(const struct ck_attempt *attempt) {
-  int status = attempt->status;
-  if (attempt->sendings == 0) return (struct ck_outcome){ kind_of_code(attempt), CK_NO };
-  if (status >= 300)
-    return (struct ck_outcome){ kind_of_status(status), applied_of_status(status) };
-  if (!is_success(status)) return (struct ck_outcome){ kind_of_code(attempt), CK_UNKNOWN };
-  if (attempt->whole && !attempt->too_large) return (struct ck_outcome){ CK_OK, CK_YES };
-  return (struct ck_outcome){ kind_of_cut(attempt), CK_YES };
+  return (struct ck_outcome){ kind_of(attempt), applied_of(attempt), retry_of(attempt) };
 }
 
 const char *ck_kind_name(enum ck_kind kind) {

@@ -28,19 +28,29 @@ enum ck_kind {
 /* Whether the server acted on the request. */
 enum ck_applied { CK_NO, CK_UNKNOWN, CK_YES };
 
+/* Whether another attempt may fare better, and for whom it is harmless. */
+enum ck_retriable {
+  CK_RETRY_NEVER,
+  CK_RETRY_IDEMPOTENT, /* the server may have acted: for an idempotent endpoint only */
+  CK_RETRY_ALWAYS      /* the server did not act */
+};
+
 /* What was seen of one attempt. */
 struct ck_attempt {
-  int code;          /* libcurl's CURLcode */
-  unsigned sendings; /* how often the request began to leave this machine */
-  int status;        /* of the last status line that arrived whole; 0 = none */
-  bool whole;        /* the whole answer arrived, as far as HTTP can tell */
-  bool too_large;    /* it was cut off here, at max_response_bytes */
-  bool cancelled;    /* it was given up here, on the caller's word */
+  int code;            /* libcurl's CURLcode */
+  unsigned sendings;   /* how often the request began to leave this machine */
+  int status;          /* of the last status line that arrived whole; 0 = none */
+  bool whole;          /* the whole answer arrived, as far as HTTP can tell */
+  bool resend_refused; /* libcurl wanted to send it once more on its own, and was not let */
+  bool not_processed;  /* the server said that it did not act on it (HTTP/2) */
+  bool too_large;      /* it was cut off here, at max_response_bytes */
+  bool cancelled;      /* it was given up here, on the caller's word */
 };
 
 struct ck_outcome {
   enum ck_kind kind; /* CK_OK: a whole 2xx, its body still unread */
   enum ck_applied applied;
+  enum ck_retriable retry;
 };
 
 struct ck_outcome ck_outcome_judge(const struct ck_attempt *attempt);

@@ -34,14 +34,14 @@ struct ck_request_options {
   const char *method; /* a literal */
   bool has_body;
   bool fresh_connection;  /* do not take one that the server may have closed */
+  bool http1;             /* HTTP/1.1, where HTTP/2 was refused */
   bool compressed;        /* say that a compressed answer is welcome */
   double connect_timeout; /* seconds, to a ready connection */
 };
 
 struct ck_request {
   struct ck_request_options options;
-  struct ck_buffer path;     /* begins with api_url's own path: append to it */
-  struct ck_buffer query;    /* without the question mark; empty = none */
+  struct ck_buffer target;   /* path and query; begins with api_url's path: append to it */
   struct ck_buffer body;     /* JSON; sent if has_body */
   struct ck_headers headers; /* owned, for this request; none = the transport's */
   double timeout;            /* seconds, from the start to the end of the answer */
@@ -53,7 +53,6 @@ struct ck_answer {
   struct ck_buffer head;     /* the last block of header lines, as it arrived */
   struct ck_buffer body;
   const char *error; /* why the attempt failed, in libcurl's words or ours */
-  double elapsed;    /* seconds */
 };
 
 struct ck_transfer {
@@ -98,7 +97,14 @@ void ck_transfer_reset(struct ck_transfer *transfer);
 /* Begins an attempt. It may be done on return, and failed. */
 void ck_transfer_start(struct ck_transfer *transfer);
 
-/* Gives an attempt up; it is done then, and `attempt.cancelled` is set. */
+/* Does nothing for that long; it is done then, and the answer of the last attempt stands. */
+void ck_transfer_sleep(struct ck_transfer *transfer, double seconds);
+
+/* Keeps every call of the transport from beginning an attempt for at least that long. */
+void ck_transport_pause(struct ck_transfer_slot *slot, double seconds);
+double ck_transport_pause_left(const struct ck_transfer_slot *slot);
+
+/* Gives an attempt or a sleep up; it is done then, and `attempt.cancelled` is set. */
 void ck_transfer_cancel(struct ck_transfer *transfer);
 
 /* Also after the transport was closed, and more than once. */

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "../core/contract.h"
+#include "../core/exchange.h"
 #include "check.h"
 #include "client.h"
 #include "decode.h"
 #include "error.h"
+#include "event.h"
 #include "request_headers.h"
 #include "response.h"
 
@@ -16,12 +18,11 @@ enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS 
 
 /* One call. It is a userdata, so that an error in the middle of it frees what it holds. */
 struct call {
-  struct ck_transfer transfer;
+  struct ck_exchange exchange;
   struct ck_client *client; /* kept alive by the resource below it on the stack */
   const struct ck_endpoint *endpoint;
   struct ck_settings settings;
   lua_Integer evaluations; /* that it would start; -1 = unknown */
-  int attempts;
 };
 
 static const char metatable_key;
@@ -35,7 +36,7 @@ static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on 
 
 static int call_gc(lua_State *L) {
   struct call *call = lua_touserdata(L, 1);
-  ck_transfer_close(&call->transfer);
+  ck_transfer_close(&call->exchange.transfer);
   return 0;
 }
 
@@ -51,7 +52,8 @@ static struct call *new_call(lua_State *L, struct ck_client *client) {
   memset(call, 0, sizeof(*call));
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
-  if (!ck_transfer_open(&call->transfer, client->transport)) luaL_error(L, "not enough memory");
+  if (!ck_transfer_open(&call->exchange.transfer, client->transport))
+    luaL_error(L, "not enough memory");
   return call;
 }
 
@@ -68,7 +70,7 @@ static struct call *take(lua_State *L, struct ck_client *client) {
   lua_rawseti(L, -3, idle);
   lua_remove(L, -2);
   struct call *call = lua_touserdata(L, -1);
-  ck_transfer_reset(&call->transfer);
+  ck_transfer_reset(&call->exchange.transfer);
   return call;
 }
 
@@ -82,9 +84,9 @@ static void give_back(lua_State *L) {
 /* ---- results -------------------------------------------------------------------------------- */
 
 static void push_url(lua_State *L, struct call *call) {
-  struct ck_buffer *url = &call->transfer.answer.head; /* of no more use: room for the text */
+  struct ck_buffer *url = &call->exchange.transfer.answer.head; /* has been read by now */
   ck_buffer_reset(url);
-  if (!ck_transport_url(call->client->transport, &call->transfer.request, url))
+  if (!ck_transport_url(call->client->transport, &call->exchange.transfer.request, url))
     luaL_error(L, "not enough memory");
   ck_secret_push(L, &call->client->key, url->data, url->length);
 }
@@ -95,7 +97,7 @@ static int fail(lua_State *L, struct call *call) {
   lua_setfield(L, -2, "endpoint");
   lua_pushstring(L, call->endpoint->method);
   lua_setfield(L, -2, "method");
-  lua_pushinteger(L, call->attempts);
+  lua_pushinteger(L, call->exchange.attempts);
   lua_setfield(L, -2, "attempts");
   lua_pushnil(L);
   lua_insert(L, -2);
@@ -103,10 +105,21 @@ static int fail(lua_State *L, struct call *call) {
 }
 
 static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
-  ck_error_push_answer(L, &call->transfer.answer, outcome, &call->client->key);
+  ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
   push_url(L, call);
   lua_setfield(L, -2, "url");
+  if (call->exchange.retry_after >= 0) {
+    lua_pushnumber(L, call->exchange.retry_after);
+    lua_setfield(L, -2, "retry_after");
+  }
   give_back(L);
+  return fail(L, call);
+}
+
+/* The client was closed meanwhile, by on_event: the key is gone, and the answer with it. */
+static int fail_closed(lua_State *L, struct call *call) {
+  lua_pushliteral(L, "the client was closed during the call");
+  ck_error_new(L, CK_CANCELLED, call->exchange.outcome.applied);
   return fail(L, call);
 }
 
@@ -114,8 +127,8 @@ static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome o
 static int fail_unreadable(lua_State *L, struct call *call) {
   ck_secret_push(L, &call->client->key, lua_tostring(L, -1), lua_rawlen(L, -1));
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
-  call->transfer.answer.error = lua_tostring(L, -1);
-  return fail_with_answer(L, call, (struct ck_outcome){ CK_RESPONSE, CK_YES });
+  call->exchange.transfer.answer.error = lua_tostring(L, -1);
+  return fail_with_answer(L, call, (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER });
 }
 
 static void push_evaluations(lua_State *L, const struct call *call) {
@@ -135,7 +148,7 @@ static int push_headers(lua_State *L, int *own) {
 }
 
 static int dry_run(lua_State *L, struct call *call) {
-  const struct ck_request *request = &call->transfer.request;
+  const struct ck_request *request = &call->exchange.transfer.request;
   lua_createtable(L, 0, 5);
   lua_pushstring(L, request->options.method);
   lua_setfield(L, -2, "method");
@@ -157,7 +170,7 @@ static int dry_run(lua_State *L, struct call *call) {
 
 /* Most requests use the client's headers as they are. */
 static void write_headers(lua_State *L, struct call *call) {
-  struct ck_request *request = &call->transfer.request;
+  struct ck_request *request = &call->exchange.transfer.request;
   bool large = request->body.length > EXPECT_ABOVE;
   int own, client = push_headers(L, &own);
   bool ok = (own == 0 && !large) ||
@@ -168,29 +181,42 @@ static void write_headers(lua_State *L, struct call *call) {
 }
 
 static void write_limits(struct call *call) {
-  struct ck_request *request = &call->transfer.request;
+  struct ck_request *request = &call->exchange.transfer.request;
   const struct ck_settings *settings = &call->settings;
-  bool hurry = settings->deadline < settings->timeout;
-  request->timeout = hurry ? settings->deadline : settings->timeout;
   request->max_response_bytes = (size_t)settings->max_response_bytes;
   request->options.connect_timeout = settings->connect_timeout;
   request->options.fresh_connection = call->endpoint->spends_credits;
   request->options.compressed = call->endpoint->large_answer;
 }
 
+static void write_policy(struct call *call) {
+  const struct ck_settings *settings = &call->settings;
+  call->exchange.timeout = settings->timeout;
+  call->exchange.deadline = settings->deadline;
+  call->exchange.policy = (struct ck_policy){
+    .max_attempts = (int)settings->max_attempts,
+    .backoff_base = settings->backoff_base,
+    .backoff_cap = settings->backoff_cap,
+    .idempotent = call->endpoint->idempotent,
+    .retry_unknown = settings->retry_unknown,
+  };
+}
+
 /* Writes the whole request. False: there are problems, and it must not be sent. */
 static bool write(lua_State *L, struct call *call, struct ck_problems *problems) {
   const struct ck_path options = { .name = "options" };
-  struct ck_request *request = &call->transfer.request;
+  struct ck_request *request = &call->exchange.transfer.request;
   call->settings = call->client->settings;
-  call->attempts = 0;
+  call->exchange.attempts = 0;
+  call->exchange.retry_after = -1;
   call->evaluations = ck_check(call->endpoint, ARGUMENTS, request, problems);
   ck_options_read(&call->settings, OPTIONS, CK_FOR_CALL, &options, problems);
   if (problems->count > 0) return false;
-  if (request->body.failed || request->path.failed)
+  if (request->body.failed || request->target.failed)
     luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
   write_headers(L, call);
   write_limits(call);
+  write_policy(call);
   return true;
 }
 
@@ -216,24 +242,46 @@ static int refuse_budget(lua_State *L, struct call *call) {
 
 /* ---- send ---------------------------------------------------------------------------------------- */
 
-static void send(struct call *call) {
-  call->attempts++;
-  ck_transfer_start(&call->transfer);
-  while (!call->transfer.done) ck_transport_step(call->client->transport, LOOK_UP);
+static void report(lua_State *L, const struct call *call, enum ck_step step) {
+  if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_ON_EVENT);
+  ck_event_emit(L, call->endpoint, &call->exchange, step);
+}
+
+/*
+** The stock interpreter answers Ctrl-C by setting a hook on its main thread, which raises
+** "interrupted!" as soon as Lua code runs there: let it.
+*/
+static void wait(struct call *call, lua_Hook hook) {
+  lua_Hook now = lua_gethook(call->client->main);
+  if (now != NULL && now != hook) ck_exchange_cancel(&call->exchange);
+  else ck_transport_step(call->client->transport, LOOK_UP);
+}
+
+static void send(lua_State *L, struct call *call) {
+  lua_Hook hook = lua_gethook(call->client->main);
+  enum ck_step step;
+  ck_exchange_begin(&call->exchange);
+  do {
+    step = ck_exchange_advance(&call->exchange);
+    report(L, call, step);
+    if (step == CK_STEP_NONE) wait(call, hook);
+  } while (step != CK_STEP_GIVE_UP && step != CK_STEP_FINISHED);
 }
 
 /* ---- read ------------------------------------------------------------------------------------------ */
 
 static int read(lua_State *L, struct call *call) {
-  const struct ck_answer *answer = &call->transfer.answer;
+  const struct ck_answer *answer = &call->exchange.transfer.answer;
   struct ck_reading reading = { .secret = &call->client->key,
                                 .keep_null = call->settings.keep_null };
-  struct ck_outcome outcome = ck_outcome_judge(&answer->attempt);
-  if (outcome.kind != CK_OK) return fail_with_answer(L, call, outcome);
+  if (call->client->transport == NULL) return fail_closed(L, call);
+  if (call->exchange.outcome.kind != CK_OK)
+    return fail_with_answer(L, call, call->exchange.outcome);
   if (answer->body.length == 0) lua_pushboolean(L, true);
   else if (!ck_decode(L, answer->body.data, answer->body.length, &reading))
     return fail_unreadable(L, call);
-  ck_response_push(L, answer, call->attempts, &call->client->key);
+  ck_response_push(L, &call->exchange, &call->client->key);
   give_back(L);
   return 2;
 }
@@ -244,8 +292,12 @@ static int read(lua_State *L, struct call *call) {
 static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
   if (!lua_getmetatable(L, RESOURCE) || !lua_rawequal(L, -1, lua_upvalueindex(2)))
     luaL_error(L, "call it with a colon: %s:%s{ … }", endpoint->resource, endpoint->call);
-  luaL_checktype(L, ARGUMENTS, LUA_TTABLE);
-  if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
+  if (!lua_istable(L, ARGUMENTS))
+    luaL_error(L, "%s:%s takes a table of arguments, got %s", endpoint->resource, endpoint->call,
+               luaL_typename(L, ARGUMENTS));
+  if (!lua_isnil(L, OPTIONS) && !lua_istable(L, OPTIONS))
+    luaL_error(L, "%s:%s takes a table of options, got %s", endpoint->resource, endpoint->call,
+               luaL_typename(L, OPTIONS));
   lua_settop(L, OPTIONS);
 }
 
@@ -263,6 +315,6 @@ int ck_call_endpoint(lua_State *L) {
   if (!write(L, call, &problems)) return refuse_problems(L, call, &problems);
   if (is_over_budget(call)) return refuse_budget(L, call);
   if (call->settings.dry_run) return dry_run(L, call);
-  send(call);
+  send(L, call);
   return read(L, call);
 }

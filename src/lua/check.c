@@ -239,7 +239,7 @@ static const struct ck_field *find(const struct ck_endpoint *endpoint, const cha
 
 /* The path's text between {field}s as it is, and the fields' ids. */
 static void write_path(struct walk *walk) {
-  struct ck_buffer *to = &walk->request->path;
+  struct ck_buffer *to = &walk->request->target;
   const char *at = walk->endpoint->path;
   for (const char *open; (open = strchr(at, '{')) != NULL;) {
     size_t length = strcspn(open + 1, "}");

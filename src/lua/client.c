@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../core/contract.h"
 #include "../core/url.h"
@@ -107,6 +108,9 @@ static struct ck_client *push_client(lua_State *L) {
   memset(client, 0, sizeof(*client));
   lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key);
   lua_setmetatable(L, -2);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  client->main = lua_tothread(L, -1);
+  lua_pop(L, 1);
   return client;
 }
 
@@ -128,10 +132,14 @@ static void check_key(const char *key, bool given, struct ck_problems *problems)
 
 static void check(const struct ck_settings *settings, bool key_given,
                   struct ck_problems *problems) {
-  const struct ck_path url = { .name = "api_url" }, agent = { .name = "user_agent" };
+  const struct ck_path url = { .name = "api_url" }, agent = { .name = "user_agent" },
+                       proxy = { .name = "proxy" };
   const char *problem = ck_url_problem(settings->api_url, settings->allow_http);
   check_key(settings->api_key, key_given, problems);
   if (problem != NULL) ck_problems_add(problems, &url, "%s", problem);
+  if (settings->proxy != NULL && settings->proxy[0] != '\0' &&
+      strncasecmp(settings->api_url, "http:", 5) == 0)
+    ck_problems_add(problems, &proxy, "would be shown the key: api_url is plain http");
   if (settings->user_agent != NULL && !ck_headers_is_value(settings->user_agent))
     ck_problems_add(problems, &agent, "must not contain line breaks or other control characters");
 }
@@ -167,6 +175,11 @@ static void keep_headers(lua_State *L, const struct ck_settings *settings, int o
   }
   lua_settop(L, to);
   lua_setiuservalue(L, client, CK_CLIENT_HEADERS);
+}
+
+static void keep_on_event(lua_State *L, int options, int client) {
+  (void)push_option(L, options, "on_event");
+  lua_setiuservalue(L, client, CK_CLIENT_ON_EVENT);
 }
 
 static int push_headers(lua_State *L, int client) {
@@ -219,6 +232,7 @@ int ck_client_new(lua_State *L) {
   check(&client->settings, push_option(L, OPTIONS, "api_key") != LUA_TNIL, &problems);
   if (problems.count > 0) return refuse_problems(L, &problems, client->settings.api_key);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
+  keep_on_event(L, OPTIONS, CLIENT);
   const char *problem = open(L, client, CLIENT);
   if (problem != NULL) {
     lua_pushstring(L, problem);

@@ -14,6 +14,7 @@ struct ck_client {
   struct ck_transport *transport; /* owned; NULL once closed */
   struct ck_settings settings;    /* without the borrowed strings */
   struct ck_secret key;
+  lua_State *main; /* where the interpreter announces Ctrl-C */
 };
 
 /* The user values of a client. */
@@ -21,7 +22,8 @@ enum {
   CK_CLIENT_RESOURCES = 1, /* { runs = …, results = … } */
   CK_CLIENT_IDLE,          /* finished calls whose slots can be used again */
   CK_CLIENT_HEADERS,       /* { name = value }: the user agent, and the headers option's */
-  CK_CLIENT_VALUES = CK_CLIENT_HEADERS
+  CK_CLIENT_ON_EVENT,      /* a function, or nil */
+  CK_CLIENT_VALUES = CK_CLIENT_ON_EVENT
 };
 
 /* Makes the metatables of clients and resources. */

@@ -257,7 +257,7 @@ void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct c
                           const struct ck_secret *secret) {
   int status = answer->attempt.status;
   luaL_checkstack(L, 20, "error");
-  if (status >= 300) push_refusal(L, answer, outcome, secret);
+  if (status >= 300 && outcome.kind != CK_CANCELLED) push_refusal(L, answer, outcome, secret);
   else push_failure(L, answer, outcome, secret);
   if (status == 0) return;
   lua_pushinteger(L, status);

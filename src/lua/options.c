@@ -9,13 +9,13 @@
 #include "../core/nearest.h"
 #include "request_headers.h"
 
-enum type { SECONDS, COUNT, BOOLEAN, TEXT, HEADERS };
+enum type { SECONDS, COUNT, BOOLEAN, TEXT, HEADERS, BACKOFF, FUNCTION };
 
 struct option {
   const char *name;
   enum type type;
   unsigned scopes;
-  size_t offset;   /* in struct ck_settings; of no meaning for HEADERS */
+  size_t offset;   /* in struct ck_settings; of no meaning for HEADERS and BACKOFF */
   double low, top; /* of a number, both included */
 };
 
@@ -30,6 +30,7 @@ static const struct option options[] = {
   { "connect_timeout", SECONDS, CK_FOR_CLIENT, AT(connect_timeout), 0.001, A_DAY },
   { "deadline", SECONDS, CK_FOR_CLIENT | CK_FOR_CALL, AT(deadline), 0.001, A_DAY },
   { "max_attempts", COUNT, CK_FOR_CLIENT | CK_FOR_CALL, AT(max_attempts), 1, 100 },
+  { "backoff", BACKOFF, CK_FOR_CLIENT, 0, 0, 0 },
   { "max_response_bytes", COUNT, CK_FOR_CLIENT, AT(max_response_bytes), 1, ANY_COUNT },
   { "max_evaluations", COUNT, CK_FOR_CLIENT | CK_FOR_CALL, AT(max_evaluations), 0, ANY_COUNT },
   { "keep_null", BOOLEAN, CK_FOR_CLIENT, AT(keep_null), 0, 0 },
@@ -39,6 +40,8 @@ static const struct option options[] = {
   { "proxy", TEXT, CK_FOR_CLIENT, AT(proxy), 0, 0 },
   { "user_agent", TEXT, CK_FOR_CLIENT, AT(user_agent), 0, 0 },
   { "headers", HEADERS, CK_FOR_CLIENT | CK_FOR_CALL, 0, 0, 0 },
+  { "on_event", FUNCTION, CK_FOR_CLIENT, AT(on_event), 0, 0 },
+  { "retry_unknown", BOOLEAN, CK_FOR_CALL, AT(retry_unknown), 0, 0 },
   { "dry_run", BOOLEAN, CK_FOR_CALL, AT(dry_run), 0, 0 },
 };
 
@@ -51,6 +54,8 @@ struct ck_settings ck_options_defaults(void) {
     .connect_timeout = 10,
     .deadline = 120,
     .max_attempts = 4,
+    .backoff_base = 0.5,
+    .backoff_cap = 20,
     .max_response_bytes = 64 * 1024 * 1024,
     .max_evaluations = -1,
     .api_key = getenv("CEKURA_API_KEY"),
@@ -121,6 +126,42 @@ static void read_text(struct reader *reader) {
   else *(const char **)place(reader) = text;
 }
 
+static void read_function(struct reader *reader) {
+  if (lua_isfunction(reader->problems->L, -1)) *(bool *)place(reader) = true;
+  else refuse(reader, "a function");
+}
+
+/* The rows of the table in `backoff`. */
+static const struct option backoff_options[] = {
+  { "base", SECONDS, 0, AT(backoff_base), 0, A_DAY },
+  { "cap", SECONDS, 0, AT(backoff_cap), 0, A_DAY },
+};
+
+/* Below the table: a key and its value, which is on the top of the stack. */
+static void read_backoff_entry(struct reader *outer) {
+  struct reader reader = *outer;
+  lua_State *L = reader.problems->L;
+  const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+  reader.path = (struct ck_path){ .up = &outer->path, .name = name };
+  for (size_t i = 0; i < sizeof(backoff_options) / sizeof(backoff_options[0]); i++) {
+    reader.option = &backoff_options[i];
+    if (strcmp(name, reader.option->name) != 0) continue;
+    read_seconds(&reader);
+    return;
+  }
+  ck_problems_add(reader.problems, &outer->path, "has only the fields \"base\" and \"cap\"");
+}
+
+static void read_backoff(struct reader *reader) {
+  lua_State *L = reader->problems->L;
+  int table = lua_gettop(L);
+  if (!lua_istable(L, table)) {
+    refuse(reader, "a table { base = seconds, cap = seconds }");
+    return;
+  }
+  for (lua_pushnil(L); lua_next(L, table); lua_settop(L, table + 1)) read_backoff_entry(reader);
+}
+
 static void read_option(struct reader *reader) {
   int top = lua_gettop(reader->problems->L);
   switch (reader->option->type) {
@@ -128,6 +169,8 @@ static void read_option(struct reader *reader) {
     case COUNT: read_count(reader); break;
     case BOOLEAN: read_boolean(reader); break;
     case TEXT: read_text(reader); break;
+    case BACKOFF: read_backoff(reader); break;
+    case FUNCTION: read_function(reader); break;
     case HEADERS: ck_request_headers_check(top, &reader->path, reader->problems); break;
   }
   lua_settop(reader->problems->L, top);

@@ -12,10 +12,12 @@
 /* What the options amount to. Durations are in seconds. */
 struct ck_settings {
   double timeout, connect_timeout, deadline;
+  double backoff_base, backoff_cap;
   lua_Integer max_attempts;
   lua_Integer max_response_bytes;
   lua_Integer max_evaluations; /* -1 = no limit */
-  bool keep_null, allow_http, dry_run;
+  bool keep_null, allow_http, retry_unknown, dry_run;
+  bool on_event; /* whether there is one: it stays in the table */
   /* Borrowed from the caller's table or the environment: copy before returning to Lua. */
   const char *api_key, *api_url, *ca_file, *ca_path, *proxy, *user_agent;
 };

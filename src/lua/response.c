@@ -87,16 +87,17 @@ void ck_response_open(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }
 
-void ck_response_push(lua_State *L, const struct ck_answer *answer, int attempts,
+void ck_response_push(lua_State *L, const struct ck_exchange *exchange,
                       const struct ck_secret *secret) {
+  const struct ck_answer *answer = &exchange->transfer.answer;
   lua_createtable(L, 1, 4);
   ck_secret_push(L, secret, answer->head.data, answer->head.length);
   lua_rawseti(L, -2, HEAD);
   lua_pushinteger(L, answer->attempt.status);
   lua_setfield(L, -2, "status");
-  lua_pushinteger(L, attempts);
+  lua_pushinteger(L, exchange->attempts);
   lua_setfield(L, -2, "attempts");
-  lua_pushnumber(L, answer->elapsed);
+  lua_pushnumber(L, exchange->elapsed);
   lua_setfield(L, -2, "elapsed");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);

@@ -1,0 +1,127 @@
+#include "exchange.h"
+
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "retry_after.h"
+
+static double time_left(const struct ck_exchange *exchange) {
+  return exchange->deadline - ck_clock_now();
+}
+
+/* From 0 to 1; without a source of chance, the middle will do. */
+static double draw(void) {
+  unsigned number;
+  if (getentropy(&number, sizeof(number)) != 0) return 0.5;
+  return (double)number / 4294967295.0;
+}
+
+static bool is_closed(const struct ck_exchange *exchange) {
+  return exchange->transfer.slot == NULL;
+}
+
+void ck_exchange_begin(struct ck_exchange *exchange) {
+  exchange->state = CK_READY;
+  exchange->attempts = 0;
+  exchange->started = ck_clock_now();
+  exchange->deadline += exchange->started;
+  exchange->wait = 0;
+  exchange->retry_after = -1;
+  exchange->transfer.request.options.http1 = false;
+  exchange->transfer.answer.attempt = (struct ck_attempt){ 0 };
+  exchange->outcome = (struct ck_outcome){ 0 };
+  exchange->applied = CK_NO;
+}
+
+/* What all attempts together may have done is what the most effective one may have done. */
+static enum ck_step end(struct ck_exchange *exchange, enum ck_kind kind) {
+  exchange->state = CK_ENDED;
+  exchange->elapsed = ck_clock_now() - exchange->started;
+  exchange->outcome.kind = kind;
+  exchange->outcome.applied = exchange->applied;
+  return kind == CK_OK ? CK_STEP_FINISHED : CK_STEP_GIVE_UP;
+}
+
+static void sleep_for(struct ck_exchange *exchange, double seconds) {
+  exchange->state = CK_WAITING;
+  ck_transfer_sleep(&exchange->transfer, seconds);
+}
+
+/* Another call of this client has met a 429: wait with it, or say so at once. */
+static enum ck_step wait_for_pause(struct ck_exchange *exchange, double pause) {
+  if (pause < time_left(exchange)) {
+    sleep_for(exchange, pause);
+    return CK_STEP_NONE;
+  }
+  exchange->retry_after = pause;
+  if (exchange->attempts > 0) return end(exchange, exchange->outcome.kind);
+  exchange->transfer.answer.error = "the server asked for a pause that would pass the deadline";
+  return end(exchange, CK_RATE_LIMITED);
+}
+
+static enum ck_step start(struct ck_exchange *exchange) {
+  if (is_closed(exchange) || exchange->transfer.answer.attempt.cancelled)
+    return end(exchange, CK_CANCELLED);
+  double pause = ck_transport_pause_left(exchange->transfer.slot);
+  if (pause > 0) return wait_for_pause(exchange, pause);
+  double left = time_left(exchange);
+  exchange->transfer.request.timeout = left < exchange->timeout ? left : exchange->timeout;
+  exchange->attempts++;
+  exchange->state = CK_SENDING;
+  ck_transfer_start(&exchange->transfer);
+  return CK_STEP_REQUEST;
+}
+
+static enum ck_step judge(struct ck_exchange *exchange) {
+  const struct ck_answer *answer = &exchange->transfer.answer;
+  exchange->outcome = ck_outcome_judge(&answer->attempt);
+  exchange->retry_after = ck_retry_after(answer->head.data, answer->head.length, time(NULL));
+  if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
+  exchange->state = CK_JUDGED;
+  return CK_STEP_RESPONSE;
+}
+
+/* A 429 is for the client, not just for the call that met it. */
+static void pause_others(struct ck_exchange *exchange, const struct ck_decision *decision) {
+  double pause = exchange->retry_after >= 0 ? exchange->retry_after : decision->wait;
+  if (exchange->outcome.kind == CK_RATE_LIMITED && !is_closed(exchange))
+    ck_transport_pause(exchange->transfer.slot, pause);
+}
+
+/* The next attempt takes no connection that may be dead, nor the HTTP/2 that was refused. */
+static void prepare_retry(struct ck_exchange *exchange) {
+  struct ck_request_options *options = &exchange->transfer.request.options;
+  options->fresh_connection = true;
+  options->http1 = options->http1 || exchange->transfer.answer.attempt.resend_refused;
+}
+
+static enum ck_step decide(struct ck_exchange *exchange) {
+  struct ck_situation situation = { .outcome = exchange->outcome,
+                                    .attempt = exchange->attempts,
+                                    .time_left = time_left(exchange),
+                                    .retry_after = exchange->retry_after,
+                                    .random = draw() };
+  if (exchange->outcome.kind == CK_OK) return end(exchange, CK_OK);
+  struct ck_decision decision = ck_retry_decide(&exchange->policy, &situation);
+  pause_others(exchange, &decision);
+  if (!decision.again || is_closed(exchange)) return end(exchange, exchange->outcome.kind);
+  exchange->wait = decision.wait;
+  prepare_retry(exchange);
+  sleep_for(exchange, decision.wait);
+  return CK_STEP_RETRY;
+}
+
+enum ck_step ck_exchange_advance(struct ck_exchange *exchange) {
+  bool idle = exchange->transfer.done;
+  switch (exchange->state) {
+    case CK_READY: return start(exchange);
+    case CK_SENDING: return idle ? judge(exchange) : CK_STEP_NONE;
+    case CK_JUDGED: return decide(exchange);
+    case CK_WAITING: return idle ? start(exchange) : CK_STEP_NONE;
+    default: return end(exchange, exchange->outcome.kind);
+  }
+}
+
+void ck_exchange_cancel(struct ck_exchange *exchange) { ck_transfer_cancel(&exchange->transfer); }

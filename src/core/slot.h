@@ -1,0 +1,67 @@
+/*
+** What transport.c and transfer.c share of libcurl, and nobody else sees.
+*/
+#ifndef CK_SLOT_H
+#define CK_SLOT_H
+
+#include <curl/curl.h>
+#include <sys/types.h>
+
+#include "transport.h"
+
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "cekura needs libcurl 7.80 or newer: CURLOPT_PREREQFUNCTION counts what is sent"
+#endif
+
+/* What a transfer needs of libcurl. It exists for as long as both it and the transport do. */
+struct ck_transfer_slot {
+  struct ck_transport *transport;
+  struct ck_transfer *transfer;
+  struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
+  CURL *easy;
+  double started, deadline;      /* on ck_clock_now's clock */
+  struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
+  const void *set_headers;
+  bool active;        /* in the multi handle */
+  bool asleep;        /* until the deadline */
+  bool head_complete; /* the blank line has come */
+  bool delimited;     /* the head tells where the body ends */
+  bool failed_memory;
+  char error[CURL_ERROR_SIZE];
+};
+
+struct ck_transport {
+  CURLM *multi;
+  CURL *template; /* every transfer's easy handle is a duplicate of it */
+  CURLU *url;     /* parsed once; what a request asks for is set as CURLOPT_REQUEST_TARGET */
+  char *path;     /* of the URL, without a slash at the end */
+  struct ck_headers headers;
+  struct ck_transfer_slot *slots;
+  double timer;    /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  double deadline; /* no transfer's deadline is before this; 0 = none has one */
+  double paused_until;
+  int poller;
+  pid_t owner;
+};
+
+#define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+
+/* What every transfer's handle is duplicated with: how libcurl reports on an attempt. */
+bool ck_slot_set_template(CURL *easy);
+
+/* Ends the attempt: takes it out of the multi handle, and says what was seen of it. */
+void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code);
+
+/* Ends the sleep. */
+void ck_slot_wake(struct ck_transfer_slot *slot);
+
+/* Ends what is going on and gives all back; libcurl's part stays with a parent process. */
+void ck_slot_free(struct ck_transfer_slot *slot, bool inherited);
+
+/* Lets libcurl begin with the slot's handle, which has just been added. */
+void ck_transport_begin(struct ck_transport *transport, const struct ck_transfer_slot *slot);
+
+/* Looks at the slots' deadlines at that time, or earlier. */
+void ck_transport_wake_at(struct ck_transport *transport, double time);
+
+#endif

@@ -1,0 +1,263 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "head.h"
+#include "slot.h"
+
+enum {
+  MAX_HEAD = 256 * 1024, /* libcurl itself stops at about 300 KiB */
+  MAX_REQUEST = 64 * 1024 * 1024
+};
+
+/* ---- what libcurl calls: nothing here may raise, or call libcurl -------------------- */
+
+/* Just before a request goes out. Sending it again is the retry engine's choice alone. */
+static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
+  struct ck_transfer_slot *slot = user;
+  struct ck_attempt *attempt = &slot->transfer->answer.attempt;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  attempt->resend_refused = attempt->sendings > 0;
+  if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
+  attempt->sendings++;
+  return CURL_PREREQFUNC_OK;
+}
+
+/* One line of a head; a status line begins a new head, as after a 100 Continue. */
+static size_t on_header(char *line, size_t unit, size_t length, void *user) {
+  struct ck_transfer_slot *slot = user;
+  struct ck_answer *answer = &slot->transfer->answer;
+  (void)unit;
+  int status = ck_head_status(line, length);
+  if (status != 0) {
+    answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
+    answer->head.length = 0;
+    slot->head_complete = slot->delimited = false;
+  }
+  if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
+  slot->delimited = slot->delimited || ck_head_delimits(line, length);
+  return ck_buffer_add(&answer->head, line, length) ? length : 0;
+}
+
+static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
+  struct ck_transfer_slot *slot = user;
+  struct ck_answer *answer = &slot->transfer->answer;
+  (void)unit;
+  if (ck_buffer_add(&answer->body, bytes, length)) return length;
+  answer->attempt.too_large = length > answer->body.limit - answer->body.length;
+  slot->failed_memory = !answer->attempt.too_large;
+  return 0;
+}
+
+bool ck_slot_set_template(CURL *easy) {
+  return SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+         SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+         SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
+}
+
+/* ---- the end of an attempt ---------------------------------------------------------- */
+
+static bool is_whole(const struct ck_transfer_slot *slot) {
+  const struct ck_answer *answer = &slot->transfer->answer;
+  if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
+  return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
+}
+
+/*
+** On a fresh connection libcurl sends again only what an HTTP/2 server said it did not act
+** on: a stream refused, or wanted over HTTP/1.1 (RFC 9113, 8.7 and 7).
+*/
+static bool is_not_processed(const struct ck_transfer_slot *slot) {
+  const struct ck_transfer *transfer = slot->transfer;
+  const struct ck_attempt *attempt = &transfer->answer.attempt;
+  return attempt->resend_refused && attempt->status == 0 &&
+         transfer->request.options.fresh_connection;
+}
+
+static const char *reason(const struct ck_transfer_slot *slot) {
+  const struct ck_attempt *attempt = &slot->transfer->answer.attempt;
+  if (attempt->cancelled) return "cancelled";
+  if (attempt->too_large) return "the answer is larger than max_response_bytes";
+  if (slot->failed_memory) return "out of memory";
+  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
+  if (attempt->not_processed) return "the server refused the request before acting on it";
+  if (attempt->resend_refused) return "the connection was closed before an answer came";
+  if (slot->error[0] != '\0') return slot->error;
+  if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
+  return "the answer was cut off";
+}
+
+void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
+  struct ck_answer *answer = &slot->transfer->answer;
+  if (slot->active) (void)curl_multi_remove_handle(slot->transport->multi, slot->easy);
+  slot->active = false;
+  answer->attempt.code = (int)code;
+  answer->attempt.whole = is_whole(slot);
+  answer->attempt.not_processed = is_not_processed(slot);
+  answer->error = reason(slot);
+  slot->transfer->done = true;
+}
+
+void ck_slot_wake(struct ck_transfer_slot *slot) {
+  slot->asleep = false;
+  slot->transfer->done = true;
+}
+
+/* ---- the slot -------------------------------------------------------------------------- */
+
+static bool set_slot(struct ck_transfer_slot *slot) {
+  CURL *easy = slot->easy;
+  return SET(easy, CURLOPT_CURLU, slot->transport->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
+         SET(easy, CURLOPT_ERRORBUFFER, slot->error) && SET(easy, CURLOPT_WRITEDATA, slot) &&
+         SET(easy, CURLOPT_HEADERDATA, slot) && SET(easy, CURLOPT_PREREQDATA, slot);
+}
+
+void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
+  if (!inherited) ck_transfer_cancel(slot->transfer);
+  *slot->link = slot->next;
+  if (slot->next != NULL) slot->next->link = slot->link;
+  slot->transfer->slot = NULL;
+  slot->transfer->done = true;
+  if (!inherited) curl_easy_cleanup(slot->easy);
+  free(slot);
+}
+
+bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport) {
+  struct ck_transfer_slot *slot = calloc(1, sizeof(*slot));
+  if (slot == NULL) return false;
+  *slot = (struct ck_transfer_slot){ .transport = transport, .transfer = transfer };
+  slot->next = transport->slots;
+  slot->link = &transport->slots;
+  if (slot->next != NULL) slot->next->link = &slot->next;
+  transport->slots = slot;
+  transfer->slot = slot;
+  slot->easy = curl_easy_duphandle(transport->template);
+  ck_transfer_reset(transfer);
+  if (slot->easy != NULL && set_slot(slot)) return true;
+  ck_slot_free(slot, false);
+  return false;
+}
+
+void ck_transfer_reset(struct ck_transfer *transfer) {
+  struct ck_request *request = &transfer->request;
+  request->target.limit = request->body.limit = MAX_REQUEST;
+  transfer->answer.head.limit = MAX_HEAD;
+  ck_buffer_reset(&request->target);
+  ck_buffer_add_string(&request->target, transfer->slot->transport->path);
+  ck_buffer_reset(&request->body);
+  ck_buffer_reset(&transfer->answer.head);
+  ck_buffer_reset(&transfer->answer.body);
+  ck_headers_free(&request->headers);
+  transfer->done = true;
+}
+
+/* ---- the request ------------------------------------------------------------------------ */
+
+static bool set_target(CURL *easy, struct ck_request *request) {
+  return ck_buffer_terminate(&request->target) &&
+         SET(easy, CURLOPT_REQUEST_TARGET, request->target.data);
+}
+
+static bool set_method(CURL *easy, const struct ck_request_options *request) {
+  const char *own = request->has_body ? "POST" : "GET"; /* what libcurl would say by itself */
+  const char *method = strcmp(request->method, own) == 0 ? NULL : request->method;
+  return SET(easy, CURLOPT_CUSTOMREQUEST, method) &&
+         (request->has_body ? SET(easy, CURLOPT_POST, 1L) : SET(easy, CURLOPT_HTTPGET, 1L));
+}
+
+static bool set_body(CURL *easy, struct ck_request *request) {
+  if (!request->options.has_body) return true;
+  return ck_buffer_terminate(&request->body) &&
+         SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length) &&
+         SET(easy, CURLOPT_POSTFIELDS, request->body.data);
+}
+
+static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *request) {
+  const struct ck_headers *own = &request->headers;
+  void *headers = own->list != NULL ? own->list : slot->transport->headers.list;
+  if (slot->set_headers == headers && own->list == NULL) return true;
+  slot->set_headers = headers;
+  return SET(slot->easy, CURLOPT_HTTPHEADER, headers);
+}
+
+#define HTTP1    ((long)CURL_HTTP_VERSION_1_1)
+#define ANY_HTTP ((long)CURL_HTTP_VERSION_NONE)
+
+/* What seldom differs from one request of a client to the next is only set when it does. */
+static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_options *request) {
+  struct ck_request_options *set = &slot->set;
+  CURL *easy = slot->easy;
+  bool ok = true;
+  if (set->method != request->method || set->has_body != request->has_body)
+    ok = set_method(easy, request) && ok;
+  if (set->fresh_connection != request->fresh_connection)
+    ok = SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) && ok;
+  if (set->http1 != request->http1)
+    ok = SET(easy, CURLOPT_HTTP_VERSION, request->http1 ? HTTP1 : ANY_HTTP) && ok;
+  if (set->compressed != request->compressed)
+    ok = SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL) && ok;
+  if (set->connect_timeout != request->connect_timeout)
+    ok = SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(request->connect_timeout)) && ok;
+  *set = ok ? *request : (struct ck_request_options){ 0 };
+  return ok;
+}
+
+static bool prepare(struct ck_transfer_slot *slot) {
+  struct ck_request *request = &slot->transfer->request;
+  return set_target(slot->easy, request) && set_headers(slot, request) &&
+         set_options(slot, &request->options) && set_body(slot->easy, request);
+}
+
+/* ---- an attempt -------------------------------------------------------------------------- */
+
+static void clear_answer(struct ck_transfer_slot *slot) {
+  struct ck_answer *answer = &slot->transfer->answer;
+  answer->attempt = (struct ck_attempt){ 0 };
+  answer->body.limit = slot->transfer->request.max_response_bytes;
+  ck_buffer_reset(&answer->head);
+  ck_buffer_reset(&answer->body);
+  slot->head_complete = slot->delimited = slot->failed_memory = false;
+  slot->error[0] = '\0';
+  slot->started = ck_clock_now();
+  slot->deadline = slot->started + slot->transfer->request.timeout;
+  slot->transfer->done = false;
+}
+
+void ck_transfer_start(struct ck_transfer *transfer) {
+  struct ck_transfer_slot *slot = transfer->slot;
+  clear_answer(slot);
+  if (!prepare(slot)) {
+    ck_slot_finish(slot, CURLE_OUT_OF_MEMORY);
+    return;
+  }
+  slot->active = true; /* before libcurl sees it, so that every way out takes it back */
+  if (curl_multi_add_handle(slot->transport->multi, slot->easy) != CURLM_OK)
+    ck_slot_finish(slot, CURLE_FAILED_INIT);
+  ck_transport_begin(slot->transport, slot);
+}
+
+void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {
+  struct ck_transfer_slot *slot = transfer->slot;
+  slot->asleep = true;
+  transfer->done = false;
+  slot->deadline = ck_clock_now() + seconds;
+  ck_transport_wake_at(slot->transport, slot->deadline);
+}
+
+void ck_transfer_cancel(struct ck_transfer *transfer) {
+  struct ck_transfer_slot *slot = transfer->slot;
+  transfer->answer.attempt.cancelled = true;
+  if (slot == NULL) return;
+  if (slot->active) ck_slot_finish(slot, CURLE_ABORTED_BY_CALLBACK);
+  if (slot->asleep) ck_slot_wake(slot);
+}
+
+void ck_transfer_close(struct ck_transfer *transfer) {
+  struct ck_transfer_slot *slot = transfer->slot;
+  if (slot != NULL) ck_slot_free(slot, ck_transport_is_inherited(slot->transport));
+  ck_buffer_free(&transfer->request.target);
+  ck_buffer_free(&transfer->request.body);
+  ck_buffer_free(&transfer->answer.head);
+  ck_buffer_free(&transfer->answer.body);
+  ck_headers_free(&transfer->request.headers);
+}

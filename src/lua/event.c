@@ -1,0 +1,55 @@
+#include "event.h"
+
+#include <lauxlib.h>
+
+#include "../core/clock.h"
+
+static const char *const names[] = {
+  [CK_STEP_REQUEST] = "request",
+  [CK_STEP_RESPONSE] = "response",
+  [CK_STEP_RETRY] = "retry",
+  [CK_STEP_GIVE_UP] = "give_up",
+};
+
+static void set_string(lua_State *L, const char *name, const char *value) {
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_seconds(lua_State *L, const char *name, double value) {
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* A status where there was one; of a failure its kind, and what it may have done. */
+static void set_outcome(lua_State *L, const struct ck_exchange *exchange) {
+  const struct ck_attempt *attempt = &exchange->transfer.answer.attempt;
+  if (attempt->status != 0) {
+    lua_pushinteger(L, attempt->status);
+    lua_setfield(L, -2, "status");
+  }
+  if (exchange->outcome.kind == CK_OK) return;
+  set_string(L, "kind", ck_kind_name(exchange->outcome.kind));
+  set_string(L, "applied", ck_applied_name(exchange->outcome.applied));
+}
+
+static void push_event(lua_State *L, const struct ck_endpoint *endpoint,
+                       const struct ck_exchange *exchange, enum ck_step step) {
+  lua_createtable(L, 0, 8);
+  set_string(L, "type", names[step]);
+  set_string(L, "endpoint", endpoint->name);
+  lua_pushinteger(L, exchange->attempts);
+  lua_setfield(L, -2, "attempt");
+  set_seconds(L, "elapsed", ck_clock_now() - exchange->started);
+  if (step != CK_STEP_REQUEST) set_outcome(L, exchange);
+  if (step == CK_STEP_RETRY) set_seconds(L, "wait", exchange->wait);
+}
+
+void ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
+                   const struct ck_exchange *exchange, enum ck_step step) {
+  push_event(L, endpoint, exchange, step);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  lua_warning(L, "cekura: on_event: ", 1);
+  lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
+  lua_pop(L, 2);
+}
