@@ -77,6 +77,11 @@ $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c))
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
 
+# Preloaded, it makes some names hang the resolver.
+$(BUILD)/slow_dns.so: spec/c/slow_dns.c
+	@mkdir -p $(@D)
+	$(CC) $(flags) $(shared) -o $@ $< -ldl
+
 # Each folder is compiled with the libraries of its layer only.
 $(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
 $(BUILD)/obj/src/lua/%.o:     includes = $(lua_cflags)
@@ -118,7 +123,7 @@ sandbox: needs-build-sandbox  ## run the sandbox in the foreground (PORT=8080)
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(BUILD)/decisions.so
+	$(submake) --quiet all embed $(BUILD)/decisions.so $(BUILD)/slow_dns.so
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.

@@ -1,0 +1,26 @@
+/*
+** A getaddrinfo, to be preloaded, that hangs for names that end in ".hangs.invalid": what a
+** resolver does whose server does not answer.
+*/
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int resolve(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+__attribute__((visibility("default"))) resolve getaddrinfo;
+
+static int hangs(const char *name) {
+  static const char end[] = ".hangs.invalid";
+  size_t length = name == NULL ? 0 : strlen(name);
+  return length >= sizeof(end) && strcmp(name + length - strlen(end), end) == 0;
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result) {
+  resolve *real = (resolve *)dlsym(RTLD_NEXT, "getaddrinfo");
+  if (!hangs(name)) return real(name, service, hints, result);
+  (void)sleep(30);
+  return EAI_AGAIN;
+}
