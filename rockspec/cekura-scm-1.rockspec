@@ -37,6 +37,7 @@ build = {
         "src/core/transport.c",
         "src/core/url.c",
         "src/core/utf8.c",
+        "src/core/wipe.c",
         "src/lua/call.c",
         "src/lua/check.c",
         "src/lua/client.c",

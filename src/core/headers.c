@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wipe.h"
+
 static char *new_line(const char *name, const char *between, const char *value) {
   size_t size = strlen(name) + strlen(between) + strlen(value) + 1;
   char *line = malloc(size);
@@ -13,7 +15,7 @@ static char *new_line(const char *name, const char *between, const char *value) 
   return line;
 }
 
-static void wipe(char *text) { explicit_bzero(text, strlen(text)); }
+static void wipe(char *text) { ck_wipe(text, strlen(text)); }
 
 static bool append(struct ck_headers *headers, const char *name, const char *between,
                    const char *value) {

@@ -1,5 +1,8 @@
 #include "poller.h"
 
+/* ---- Linux ------------------------------------------------------------------------------- */
+#if defined(__linux__)
+
 #include <sys/epoll.h>
 
 enum { AT_ONCE = 32 };
@@ -32,3 +35,59 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
   }
   return count > 0 ? count : 0;
 }
+
+/* ---- macOS and the BSDs -------------------------------------------------------------------- */
+#else
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/event.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum { AT_ONCE = 32 };
+
+int ck_poller_open(void) {
+  int poller = kqueue();
+  if (poller >= 0) (void)fcntl(poller, F_SETFD, FD_CLOEXEC);
+  return poller;
+}
+
+/* A filter that is not there is as good as deleted. */
+static int set_filter(int poller, int socket, short filter, bool on) {
+  struct kevent change;
+  EV_SET(&change, socket, filter, on ? EV_ADD : EV_DELETE, 0, 0, NULL);
+  int code = kevent(poller, &change, 1, NULL, 0, NULL);
+  return code == 0 || (!on && (errno == ENOENT || errno == EBADF)) ? 0 : -1;
+}
+
+int ck_poller_watch(int poller, int socket, bool read, bool write, bool known) {
+  (void)known;
+  int reading = set_filter(poller, socket, EVFILT_READ, read);
+  int writing = set_filter(poller, socket, EVFILT_WRITE, write);
+  return reading == 0 && writing == 0 ? 0 : -1;
+}
+
+void ck_poller_forget(int poller, int socket) {
+  (void)set_filter(poller, socket, EVFILT_READ, false);
+  (void)set_filter(poller, socket, EVFILT_WRITE, false);
+}
+
+int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {
+  struct kevent ready[AT_ONCE];
+  struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
+  int count = kevent(poller, NULL, 0, ready, most < AT_ONCE ? most : AT_ONCE, &wait);
+  for (int i = 0; i < count; i++) {
+    events[i] = (struct ck_poller_event){
+      .socket = (int)ready[i].ident,
+      .readable = ready[i].filter == EVFILT_READ,
+      .writable = ready[i].filter == EVFILT_WRITE,
+      .broken = (ready[i].flags & EV_ERROR) != 0,
+    };
+  }
+  return count > 0 ? count : 0;
+}
+
+#endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/wipe.h"
+
 bool ck_secret_set(struct ck_secret *secret, const char *text) {
   secret->text = strdup(text);
   secret->length = secret->text == NULL ? 0 : strlen(text);
@@ -11,7 +13,7 @@ bool ck_secret_set(struct ck_secret *secret, const char *text) {
 }
 
 void ck_secret_wipe(struct ck_secret *secret) {
-  if (secret->text != NULL) explicit_bzero(secret->text, secret->length);
+  if (secret->text != NULL) ck_wipe(secret->text, secret->length);
   free(secret->text);
   *secret = (struct ck_secret){ 0 };
 }
