@@ -2,14 +2,15 @@
 ** A getaddrinfo, to be preloaded, that hangs for names that end in ".hangs.invalid": what a
 ** resolver does whose server does not answer.
 */
-#include <dlfcn.h>
+#pragma GCC visibility push(default)
 #include <netdb.h>
+#pragma GCC visibility pop
+
+#include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
 
 typedef int resolve(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-
-__attribute__((visibility("default"))) resolve getaddrinfo;
 
 static int hangs(const char *name) {
   static const char end[] = ".hangs.invalid";
@@ -17,10 +18,10 @@ static int hangs(const char *name) {
   return length >= sizeof(end) && strcmp(name + length - strlen(end), end) == 0;
 }
 
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
-                struct addrinfo **result) {
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *req,
+                struct addrinfo **pai) {
   resolve *real = (resolve *)dlsym(RTLD_NEXT, "getaddrinfo");
-  if (!hangs(name)) return real(name, service, hints, result);
+  if (!hangs(name)) return real(name, service, req, pai);
   (void)sleep(30);
   return EAI_AGAIN;
 }
