@@ -123,12 +123,23 @@ static int fail_closed(lua_State *L, struct call *call) {
   return fail(L, call);
 }
 
+static void report(lua_State *L, struct call *call, enum ck_step step) {
+  if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_ON_EVENT);
+  if (ck_event_emit(L, call->endpoint, &call->exchange, step)) return;
+  ck_exchange_cancel(&call->exchange);
+  (void)lua_error(L);
+}
+
 /* The server did as asked, and then its answer cannot be read: the message is on the top. */
 static int fail_unreadable(lua_State *L, struct call *call) {
   ck_secret_push(L, &call->client->key, lua_tostring(L, -1), lua_rawlen(L, -1));
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
   call->exchange.transfer.answer.error = lua_tostring(L, -1);
-  return fail_with_answer(L, call, (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER });
+  call->exchange.outcome = (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER };
+  report(L, call, CK_STEP_GIVE_UP);
+  if (call->client->transport == NULL) return fail_closed(L, call);
+  return fail_with_answer(L, call, call->exchange.outcome);
 }
 
 static void push_evaluations(lua_State *L, const struct call *call) {
@@ -242,16 +253,7 @@ static int refuse_budget(lua_State *L, struct call *call) {
 
 /* ---- send ---------------------------------------------------------------------------------------- */
 
-static void report(lua_State *L, const struct call *call, enum ck_step step) {
-  if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_ON_EVENT);
-  ck_event_emit(L, call->endpoint, &call->exchange, step);
-}
-
-/*
-** The stock interpreter answers Ctrl-C by setting a hook on its main thread, which raises
-** "interrupted!" as soon as Lua code runs there: let it.
-*/
+/* A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. */
 static void wait(struct call *call, lua_Hook hook) {
   lua_Hook now = lua_gethook(call->client->main);
   if (now != NULL && now != hook) ck_exchange_cancel(&call->exchange);

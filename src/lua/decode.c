@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../core/utf8.h"
+#include "interrupt.h"
 #include "json.h"
 
 /* Places in the registry: cjson.decode of our own instance, and whether it knows integers. */
@@ -185,7 +186,7 @@ bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading 
   luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pushlstring(L, text, length);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK) return false;
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) return ck_interrupt_is_error(L) ? lua_error(L) : false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &integers_key);
   tidier.floats_only = !lua_toboolean(L, -1);
   lua_pop(L, 1);

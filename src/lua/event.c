@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 
 #include "../core/clock.h"
+#include "interrupt.h"
 
 static const char *const names[] = {
   [CK_STEP_REQUEST] = "request",
@@ -45,11 +46,26 @@ static void push_event(lua_State *L, const struct ck_endpoint *endpoint,
   if (step == CK_STEP_RETRY) set_seconds(L, "wait", exchange->wait);
 }
 
-void ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
-                   const struct ck_exchange *exchange, enum ck_step step) {
-  push_event(L, endpoint, exchange, step);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+/* As a message handler, so that a __tostring that raises is caught with the rest. */
+static int show(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+static void warn(lua_State *L) {
+  const char *message = lua_tostring(L, -1);
   lua_warning(L, "cekura: on_event: ", 1);
-  lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
-  lua_pop(L, 2);
+  lua_warning(L, message != NULL ? message : luaL_typename(L, -1), 0);
+}
+
+bool ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
+                   const struct ck_exchange *exchange, enum ck_step step) {
+  lua_pushcfunction(L, show);
+  lua_insert(L, -2);
+  push_event(L, endpoint, exchange, step); /* show, on_event, event */
+  bool ok = lua_pcall(L, 1, 0, -3) == LUA_OK;
+  if (!ok && ck_interrupt_is_error(L)) return false;
+  if (!ok) warn(L);
+  lua_pop(L, ok ? 1 : 2);
+  return true;
 }

@@ -90,7 +90,9 @@ static void read_seconds(struct reader *reader) {
   lua_State *L = reader->problems->L;
   if (lua_type(L, -1) == LUA_TNUMBER && is_in_range(reader, lua_tonumber(L, -1)))
     *(double *)place(reader) = lua_tonumber(L, -1);
-  else refuse(reader, "a number of seconds from 0.001 to 86400");
+  else
+    refuse(reader, reader->option->low > 0 ? "a number of seconds from 0.001 to 86400"
+                                           : "a number of seconds from 0 to 86400");
 }
 
 static void read_count(struct reader *reader) {

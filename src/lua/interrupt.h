@@ -1,0 +1,15 @@
+/*
+** Ctrl-C. The stock interpreter answers it with a hook on its main thread, which raises
+** "interrupted!" as soon as Lua code runs there. We install no handler of our own: we look
+** for the hook while we wait, and let its error through where we catch others.
+*/
+#ifndef CK_INTERRUPT_H
+#define CK_INTERRUPT_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+/* Whether the error on the top is that one. */
+bool ck_interrupt_is_error(lua_State *L);
+
+#endif
