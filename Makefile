@@ -42,7 +42,7 @@ bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c)
 
-.PHONY: all core deps demo sandbox test lint format asan valgrind bench \
+.PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -125,6 +125,10 @@ sandbox: needs-build-sandbox  ## run the sandbox in the foreground (PORT=8080)
 test: needs-build-sandbox-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
 	$(submake) --quiet all embed $(BUILD)/decisions.so $(BUILD)/slow_dns.so
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
+
+soak: export CALLS := 5000
+soak:  ## votes and evaluations against a mixture of faults: CALLS=5000, SEED=number
+	$(submake) test SPEC=spec/soak_spec.lua
 
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \

@@ -32,7 +32,9 @@ describe("a client", function()
       { connect_timeout = 1 }, { deadline = 1 }, { max_attempts = 1 }, { max_attempts = 100.0 },
       { max_response_bytes = 1 }, { max_response_bytes = 1 << 40 },
       { max_evaluations = 0 }, { max_evaluations = math.tointeger(2 ^ 53) },
-      { keep_null = true }, { keep_null = false }, { allow_http = true },
+      { backoff = {} }, { backoff = { base = 0 } }, { backoff = { cap = 0 } },
+      { backoff = { base = 0.5, cap = 20 } }, { backoff = { base = 86400, cap = 0.001 } },
+      { keep_null = true }, { keep_null = false }, { allow_http = true }, { on_event = print },
       { ca_file = "x" }, { ca_path = "x" }, { proxy = "http://127.0.0.1:1" },
       { user_agent = "me" }, { headers = {} }, { headers = { ["X-A"] = "1" } },
       { api_url = "https://api.cekura.ai" }, { api_url = "https://api.cekura.ai/" },
@@ -60,6 +62,9 @@ describe("a client", function()
     local ASCII = "must be visible ASCII, without spaces or line breaks"
     local SECONDS = "must be a number of seconds from 0.001 to 86400, got "
     local OURS = "is set by the client itself"
+    local WAIT = "must be a number of seconds from 0 to 86400, got "
+    local BACKOFF = "must be a table { base = seconds, cap = seconds }, got "
+    local TWO_FIELDS = 'has only the fields "base" and "cap"'
 
     for _, row in ipairs {
       -- { options, the problems they have }
@@ -83,6 +88,22 @@ describe("a client", function()
         { max_attempts = "must be a whole number from 1 to 100, got 1.5" } },
       { { max_attempts = "4" },
         { max_attempts = 'must be a whole number from 1 to 100, got "4"' } },
+      { { backoff = 5 }, { backoff = BACKOFF .. "5" } },
+      { { backoff = "0.5" }, { backoff = BACKOFF .. '"0.5"' } },
+      { { backoff = true }, { backoff = BACKOFF .. "boolean" } },
+      { { backoff = { bass = 1 } }, { backoff = TWO_FIELDS } },
+      { { backoff = { 0.5 } }, { backoff = TWO_FIELDS } },
+      { { backoff = { base = -1 } }, { ["backoff.base"] = WAIT .. "-1" } },
+      { { backoff = { base = 0 / 0 } }, { ["backoff.base"] = WAIT .. tostring(0 / 0) } },
+      { { backoff = { base = "1" } }, { ["backoff.base"] = WAIT .. '"1"' } },
+      { { backoff = { cap = math.huge } }, { ["backoff.cap"] = WAIT .. "inf" } },
+      { { backoff = { base = 86401, cap = {} } },
+        { ["backoff.base"] = WAIT .. "86401", ["backoff.cap"] = WAIT .. "table" } },
+      { { on_event = 5 }, { on_event = "must be a function, got 5" } },
+      { { on_event = "print" }, { on_event = 'must be a function, got "print"' } },
+      { { on_event = {} }, { on_event = "must be a function, got table" } },
+      { { retry_unknown = true },
+        { retry_unknown = "is an option of a single call, not of cekura.new" } },
       { { max_response_bytes = 0 },
         { max_response_bytes = "must be a whole number from 1, got 0" } },
       { { max_evaluations = -1 },
@@ -360,6 +381,16 @@ describe("a client", function()
       { { timeout = 0 },
         { ["options.timeout"] = "must be a number of seconds from 0.001 to 86400, got 0" } },
       { { dry_run = 1 }, { ["options.dry_run"] = "must be true or false, got 1" } },
+      { { retry_unknown = "yes" },
+        { ["options.retry_unknown"] = 'must be true or false, got "yes"' } },
+      { { backoff = {} },
+        { ["options.backoff"] = "is an option of cekura.new, not of a single call" } },
+      { { on_event = print },
+        { ["options.on_event"] = "is an option of cekura.new, not of a single call" } },
+      { { deadline = 0 },
+        { ["options.deadline"] = "must be a number of seconds from 0.001 to 86400, got 0" } },
+      { { max_attempts = 101 },
+        { ["options.max_attempts"] = "must be a whole number from 1 to 100, got 101" } },
       { { headers = { Host = "x" } },
         { ["options.headers.Host"] = "is set by the client itself" } },
       { { headers = { ["X-A"] = "1\n" } }, { ["options.headers.X-A"] =

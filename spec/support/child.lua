@@ -3,16 +3,29 @@ local child = {}
 
 local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
 
--- Runs a list of words. `environment` has variables to set; false takes one away. Returns what it
--- wrote, stdout and stderr in one, and its exit code.
-function child.run(words, environment)
-  local command = { "exec env -u LD_PRELOAD" }  -- CEKURA_RUN sets it again for what it starts
+-- A shell's command, its stderr in its stdout. env gets no LD_PRELOAD: CEKURA_RUN sets it again
+-- for what it starts.
+local function command_of(words, environment)
+  local command = { "exec env -u LD_PRELOAD" }
   for name, value in pairs(environment or {}) do  -- env wants all -u before the first NAME=VALUE
     table.insert(command, value and #command + 1 or 2,
       value and quoted(name .. "=" .. value) or "-u " .. name)
   end
   for _, word in ipairs(words) do table.insert(command, quoted(word)) end
-  local pipe = assert(io.popen(table.concat(command, " ") .. " 2>&1"))
+  return table.concat(command, " ") .. " 2>&1"
+end
+
+-- The words, after those that put the program under the tool of this run.
+local function checked(words)
+  local all = {}
+  for word in (os.getenv "CEKURA_RUN" or ""):gmatch "%S+" do all[#all + 1] = word end
+  return table.move(words, 1, #words, #all + 1, all)
+end
+
+-- Runs a list of words. `environment` has variables to set; false takes one away. Returns what it
+-- wrote, stdout and stderr in one, and its exit code.
+function child.run(words, environment)
+  local pipe = assert(io.popen(command_of(words, environment)))
   local output = pipe:read "a"
   local _, _, code = pipe:close()
   return output, code
@@ -20,9 +33,31 @@ end
 
 -- Runs a program as the specs themselves are run.
 function child.run_checked(words, environment)
-  local all = {}
-  for word in (os.getenv "CEKURA_RUN" or ""):gmatch "%S+" do all[#all + 1] = word end
-  return child.run(table.move(words, 1, #words, #all + 1, all), environment)
+  return child.run(checked(words), environment)
+end
+
+local process = {}
+process.__index = process
+
+-- The same, without waiting for its end:
+--   process:line()      the next line that it writes; nil at the end
+--   process:signal "INT"
+--   process:finish()    waits for its end; returns what it wrote since then, and its exit code
+function child.start_checked(words, environment)
+  local pipe = assert(io.popen("echo $$; " .. command_of(checked(words), environment)))
+  return setmetatable({ pid = math.tointeger(pipe:read "l"), pipe = pipe }, process)
+end
+
+function process:line() return self.pipe:read "l" end
+
+function process:signal(name)
+  assert(os.execute(("exec env -u LD_PRELOAD kill -%s %d"):format(name, self.pid)))
+end
+
+function process:finish()
+  local output = self.pipe:read "a"
+  local _, _, code = self.pipe:close()
+  return output, code
 end
 
 -- The interpreter that runs the specs.

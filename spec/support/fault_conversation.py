@@ -8,7 +8,7 @@ import time
 
 from fault_wire import CHUNK, Gone, Ordered
 
-DEFAULT_ENTRY = [["answer", 200, [], '{"success": true}']]
+DEFAULT_ENTRY = [["note", "default"], ["answer", 200, [], '{"success": true}']]
 BEFORE_HANDSHAKE = {
     "close_before_handshake",
     "reset_before_handshake",
@@ -106,6 +106,9 @@ class Conversation:
         raise Gone
 
     # ---- steps
+
+    def do_note(self, request, text):
+        request.note = text
 
     def do_sleep(self, _request, seconds):
         self.wire.sleep(seconds)

@@ -1,9 +1,10 @@
 """HTTP/1.1 from raw bytes: no library, which would repair what has to stay broken."""
 
+import socket
 import zlib
 from collections import deque
 
-from fault_conversation import Conversation
+from fault_conversation import DEFAULT_ENTRY, Conversation, with_reading
 from fault_wire import CHUNK, Gone
 
 MEBIBYTE = 1 << 20
@@ -35,6 +36,12 @@ class Http1(Conversation):
             request = self.waiting.popleft()
             self.run(request, self.next_entry())
             self.do_read(request)  # else its rest would be taken for the next one
+
+    def next_entry(self):
+        """HTTP/2's own steps mean nothing here, and the protocol is the client's choice."""
+        entry = super().next_entry()
+        known = all(hasattr(self, "do_" + step[0]) for step in entry)
+        return entry if known else with_reading(DEFAULT_ENTRY)
 
     def receive(self, limit):
         """Some bytes, into the ledger at once. False at the end of the stream."""
@@ -106,4 +113,12 @@ class Http1(Conversation):
     def do_hang(self, _request):
         while self.receive(CHUNK):
             pass
+        raise Gone
+
+    def do_tunnel(self, request):
+        """What a proxy does with CONNECT. What is sent through becomes the request's body."""
+        host, _, port = request.path.rpartition(":")
+        with socket.create_connection((host, int(port))) as far:
+            self.wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self.wire.relay(far, request.body)
         raise Gone

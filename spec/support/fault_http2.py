@@ -108,6 +108,9 @@ class Http2(Conversation):
     def do_read_head(self, _stream):
         pass  # HEADERS are where a stream begins
 
+    def do_note(self, stream, text):
+        stream.delivery.note = text
+
     def do_answer(self, stream, status, headers, body):
         given = {name.lower() for name, _ in headers}
         headers = list(headers)

@@ -17,6 +17,7 @@ class Delivery:
         self.received = 0  # bytes, head and body
         self.has_head = False
         self.complete = False
+        self.note = None  # of the script about what it does with this
 
     def feed(self, data):
         """Takes the bytes that belong to this request; returns those that do not."""
@@ -57,7 +58,7 @@ class Delivery:
         return rest
 
     def as_row(self, n):
-        return {
+        row = {
             "n": n,
             "connection": self.connection,
             "at": self.at,
@@ -68,6 +69,7 @@ class Delivery:
             "body": self.body.decode("latin-1"),
             "complete": self.complete,
         }
+        return row if self.note is None else row | {"note": self.note}
 
 
 class Ledger:

@@ -119,6 +119,23 @@ class Wire:
     def send(self, data):
         self.send_raw(data)
 
+    def relay(self, far, sent):
+        """Passes bytes on, both ways, until one side ends; those to the far side are kept."""
+        ready = select.poll()
+        ready.register(self.sock, select.POLLIN)
+        ready.register(far, select.POLLIN)
+        while True:
+            for fd, _ in self.rest("reading", ready.poll):
+                is_near = fd == self.sock.fileno()
+                data = self.recv_raw(CHUNK) if is_near else far.recv(CHUNK)
+                if not data:
+                    return
+                if is_near:
+                    sent += data
+                    far.sendall(data)
+                else:
+                    self.send_raw(data)
+
     # ---- endings
 
     def cork(self):

@@ -8,7 +8,8 @@
 --   server:stop()
 --
 -- A script is a list of entries, one for each request that arrives, in order over all
--- connections; when it has run out, every answer is 200 {"success": true}. An entry is a list of
+-- connections; when it has run out, every answer is 200 {"success": true} with the note "default"
+-- (also to a request that comes over HTTP/1 and meets steps of HTTP/2). An entry is a list of
 -- steps, or the name of a behaviour (faults.behaviours, or faults.h2 for a server with h2 = true)
 -- that takes no argument. After its steps a connection is kept alive.
 --
@@ -24,6 +25,9 @@
 --   { "flood", bytes }             again and again, until the peer goes away
 --   { "gzip_bomb", size }          HTTP/1 only: an answer that unpacks to `size` spaces
 --   { "sleep", seconds }
+--   { "note", text }               sends nothing: the ledger's row gets it as its `note`
+--   { "tunnel" }                   HTTP/1 only: what a proxy does with CONNECT; the row's body is
+--                                  what the client sent through it
 --   { "hang" }                     no answer, until the peer goes away
 --   { "cork" }                     what is sent from here on waits for the FIN and goes with it
 --   { "close" }                    FIN (after close_notify), then reads on and only counts
@@ -184,6 +188,8 @@ end
 
 function http1.close_before_handshake() return { { "close_before_handshake" } } end
 function http1.reset_before_handshake() return { { "reset_before_handshake" } } end
+function http1.tunnel() return { { "tunnel" } } end
+
 function http1.hang_before_handshake() return { { "hang_before_handshake" } } end
 function http1.cut_handshake() return { { "cut_handshake" } } end
 
@@ -322,7 +328,7 @@ end
 
 -- What has arrived until now, in order: a list of { n, connection (its number), at (seconds since
 -- the start), request_line, method, path, headers (names in lower case), body (as far as it was
--- read), complete }. A request is in it from its first byte on.
+-- read), complete, note }. A request is in it from its first byte on.
 function server:ledger() return ask(self, { ["do"] = "ledger" }) end
 
 -- #server:ledger(), cheaper

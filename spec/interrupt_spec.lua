@@ -1,0 +1,235 @@
+-- Ctrl-C in the stock interpreter ends a call, and a wait between two attempts, at once.
+local child = require "support.child"
+local faults = require "support.faults"
+local system = require "system"
+
+-- Seconds from the signal to the end of the process: 200 ms are the library's, the rest is for
+-- `kill`, for the interpreter's own end, and for the tool that it runs under.
+local AT_ONCE = (os.getenv "CEKURA_RUN" or "") == "" and 0.35 or 20
+
+local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 5 or 60  -- seconds to begin
+
+local START = [[
+  io.stdout:setvbuf "line"
+  local arguments = { run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 1 }
+  local function new(options)
+    options.api_url, options.api_key = %q, "k"
+    return assert(require "cekura".new(options))
+  end
+  local PATIENT = { timeout = 60, deadline = 80000, backoff = { base = 80000, cap = 80000 } }
+  local client = new(PATIENT)
+]]
+
+describe("Ctrl-C", function()
+  local server
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  local running  -- the process that a test has begun
+
+  after_each(function()
+    if running then running:signal "KILL" end  -- the test has failed before its end
+    running = nil
+  end)
+
+  local function start(text)
+    running = child.start_checked { child.lua, "-e", START:format(server.url) .. text }
+    return running
+  end
+
+  -- The server has read a request and done what it does about it.
+  local function await_request(count)
+    assert.is_true(server:wait(count or 1, LIMIT))
+    server:ledger()
+  end
+
+  -- Sends it, and returns what the process wrote until its end, and its exit code.
+  local function interrupt(process)
+    local sent = system.monotime()
+    process:signal "INT"
+    local output, code = process:finish()
+    local seconds = system.monotime() - sent
+    running = nil
+    assert.is_true(seconds < AT_ONCE, ("%.3f seconds\n%s"):format(seconds, output))
+    return output, code
+  end
+
+  -- { what, the server's script, what may have been done by then }
+  local blocked = {
+    { "a call to a server that does not answer", { "hang" }, "unknown" },
+    { "a call whose answer comes byte by byte", { faults.trickle(5) }, "yes" },
+    { "a wait that the server asked for",
+      { faults.status(503, { ["Retry-After"] = 70000 }) }, "unknown" },
+    { "a wait that is for all calls of a client",
+      { faults.status(429, { ["Retry-After"] = 70000 }) }, "no" },
+    { "a wait of the client's own", { faults.status(503) }, "unknown" },
+  }
+
+  for _, row in ipairs(blocked) do
+    local what, entries, applied = table.unpack(row)
+
+    local function begin(text)
+      server:script(entries)
+      local process = start(text)
+      await_request()
+      return process
+    end
+
+    describe("in " .. what, function()
+      it("ends the process as any Lua code would", function()
+        local output, code = interrupt(begin [[
+          client.runs:mark_metric_vote(arguments)
+          print "went on"]])
+        assert.matches("interrupted!", output)
+        assert.is_nil(output:find("went on", 1, true))
+        assert.equal(1, code)
+        assert.equal(1, server:deliveries())
+      end)
+
+      it("is an error that pcall catches, and the client works on", function()
+        local output, code = interrupt(begin [[
+          print(pcall(function()
+            local value, err = client.runs:mark_metric_vote(arguments)
+            print("went on", value, err)
+          end))
+          print(new(PATIENT).runs:mark_metric_vote(arguments).success)
+          print(client.runs:mark_metric_vote(arguments, { deadline = 0.2 }))]])
+        assert.matches("false\t[^\n]*interrupted!\ntrue\n", output)
+        assert.is_nil(output:find("went on", 1, true))
+        assert.equal(0, code)
+      end)
+
+      it("is an error that a pcall of the call itself catches", function()
+        local output, code = interrupt(begin [[
+          print(pcall(client.runs.mark_metric_vote, client.runs, arguments))
+          print "went on"]])
+        assert.matches("false\t[^\n]*interrupted!\nwent on\n", output)
+        assert.equal(0, code)
+      end)
+
+      -- The interpreter's hook is on the main thread: the coroutine is told by the call.
+      it("ends a call of a coroutine as cancelled", function()
+        local output, code = interrupt(begin [[
+          local run = coroutine.wrap(function()
+            local value, err = client.runs:mark_metric_vote(arguments)
+            print(value, err.kind, err.applied, err.attempts)
+          end)
+          run()
+          print "went on"]])
+        assert.matches("nil\tcancelled\t" .. applied .. "\t1\n", output)
+        assert.matches("interrupted!", output)
+        assert.is_nil(output:find("went on", 1, true))
+        assert.equal(1, code)
+      end)
+
+      it("is not swallowed by on_event", function()
+        local output, code = interrupt(begin [[
+          PATIENT.on_event = function() return 1 + 1 end
+          new(PATIENT).runs:mark_metric_vote(arguments)
+          print "went on"]])
+        assert.matches("interrupted!", output)
+        assert.is_nil(output:find("went on", 1, true))
+        assert.equal(1, code)
+      end)
+
+      it("works for a script with a hook of its own", function()
+        local output, code = interrupt(begin [[
+          debug.sethook(function() end, "l")
+          client.runs:mark_metric_vote(arguments)
+          print "went on"]])
+        assert.matches("interrupted!", output)
+        assert.is_nil(output:find("went on", 1, true))
+        assert.equal(1, code)
+      end)
+    end)
+  end
+
+  -- It comes wherever it likes, so that it must be tried more than once: also while an answer is
+  -- read, which is done protected.
+  it("in the midst of many short calls is not swallowed", function()
+    for _ = 1, 10 do
+      server:clear()
+      local process = start [[
+        local till = os.time() + 3
+        while os.time() < till do
+          local value, err = client.runs:mark_metric_vote(arguments)
+          if not value then print(err) break end
+        end
+        print "went on"]]
+      await_request(3)
+      local output, code = interrupt(process)
+      assert.matches("interrupted!\nstack", output)
+      assert.is_nil(output:find("went on", 1, true))
+      assert.equal(1, code)
+    end
+  end)
+
+  -- on_event is called protected, and may raise whatever it likes but this.
+  it("while on_event runs is not swallowed", function()
+    server:script { "hang" }
+    local process = start [[
+      PATIENT.timeout = 2
+      PATIENT.max_attempts = 1
+      PATIENT.on_event = function(event)
+        if event.type ~= "request" then return end
+        print "in on_event"
+        local till = os.time() + 2
+        while os.time() < till do end
+      end
+      new(PATIENT).runs:mark_metric_vote(arguments)
+      print "went on"]]
+    assert.equal("in on_event", process:line())
+    local output, code = interrupt(process)
+    assert.matches("interrupted!", output)
+    assert.is_nil(output:find("went on", 1, true))
+    assert.equal(1, code)
+  end)
+end)
+
+describe("a hook of the script's own", function()
+  local server
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  -- Answers that take several of the client's looks, and a wait between the two attempts.
+  local function slow(wait)
+    return {
+      { { "read" }, { "sleep", 0.25 }, { "answer", 503, { { "Retry-After", wait } }, "{}" } },
+      { { "read" }, { "sleep", 0.25 }, { "answer", 200, {}, '{"success": true}' } },
+    }
+  end
+
+  for what, hook in pairs {
+    ["for lines"] = [[debug.sethook(function() seen = seen + 1 end, "l")]],
+    ["for calls and returns"] = [[debug.sethook(function() seen = seen + 1 end, "cr")]],
+    ["for a count"] = [[debug.sethook(function() seen = seen + 1 end, "", 1)]],
+    ["on its own thread"] = [[
+      debug.sethook(coroutine.running(), function() seen = seen + 1 end, "l")]],
+  } do
+    for where, run in pairs {
+      ["the main thread"] = "work()", ["a coroutine"] = "coroutine.wrap(work)()",
+    } do
+      it(what .. ", as a coverage tool has, is no Ctrl-C for a call in " .. where, function()
+        server:script(slow(what == "for lines" and "1" or "0"))
+        local process = child.start_checked { child.lua, "-e", START:format(server.url) .. ([[
+          local seen = 0
+          local function work()
+            %s
+            local value, response = client.runs:mark_metric_vote(arguments)
+            print(value.success, response.attempts)
+          end
+          %s
+          debug.sethook()
+          print(seen > 0 and "seen")]]):format(hook, run) }
+        local output, code = process:finish()
+        assert.matches("true\t2\nseen\n$", output)
+        assert.equal(0, code)
+        assert.equal(2, server:deliveries())
+      end)
+    end
+  end
+end)

@@ -1,0 +1,259 @@
+-- The key goes to api_url and nowhere else: not where a redirect points, not again to a server
+-- that asks for another proof, not to a proxy.
+local cekura = require "cekura"
+local calls = require "support.calls"
+local cjson = require "cjson"
+local faults = require "support.faults"
+local script = require "support.script"
+
+local KEY = "s3cret-key-0815"
+local VOTE, SPENDING = "runs.mark_metric_vote", "results.evaluate_metrics"
+local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 15 or 120  -- seconds; more under valgrind
+
+-- Fails if the key is anywhere in what reached a server.
+local function is_without_key(server)
+  local all = cjson.encode(server:ledger())
+  assert.is_nil(all:find(KEY, 1, true), all)
+end
+
+describe("an answer that wants the request somewhere else:", function()
+  local server, other, client
+
+  setup(function()
+    server, other = faults.start(), faults.start()
+    client = assert(cekura.new { api_url = server.url, api_key = KEY, timeout = LIMIT,
+      backoff = { base = 0.001, cap = 0.001 } })
+  end)
+  teardown(function()
+    client:close()
+    server:stop()
+    other:stop()
+  end)
+  before_each(function()
+    server:clear()
+    other:clear()
+  end)
+
+  local places = {
+    ["the same place"] = function() return "" end,
+    ["another path"] = function() return "/elsewhere" end,
+    ["another path of the same server"] = function() return server.url .. "/elsewhere" end,
+    ["another server"] = function() return other.url .. "/elsewhere" end,
+    ["another server, without a scheme"] = function() return "//127.0.0.1:" .. other.port end,
+    ["a file"] = function() return "file:///etc/passwd" end,
+  }
+
+  for code, applied in pairs {
+    [301] = "unknown", [302] = "unknown", [303] = "unknown", [307] = "no", [308] = "no",
+  } do
+    for what, place in pairs(places) do
+      it(("a %d to %s is not followed"):format(code, what), function()
+        for _, endpoint in ipairs { VOTE, SPENDING } do
+          server:clear()
+          server:script { faults.redirect(code, place()) }
+          local value, err = calls.make(client, endpoint, {}, { retry_unknown = true })
+          assert.is_nil(value)
+          assert.same({ "response", applied, code, 1 },
+            { err.kind, err.applied, err.status, err.attempts })
+          assert.equal(1, server:deliveries())
+          assert.equal(0, other:connections())
+        end
+      end)
+    end
+  end
+
+  for what, challenges in pairs {
+    Basic = { 'Basic realm="x"' }, Negotiate = { "Negotiate" }, NTLM = { "NTLM" },
+    Digest = { 'Digest realm="x", nonce="abc", qop="auth", algorithm=MD5' },
+    everything = { "Negotiate", "NTLM", 'Digest realm="x", nonce="abc"', 'Basic realm="x"' },
+  } do
+    it("a 401 that asks for " .. what .. " is not answered", function()
+      for _, endpoint in ipairs { VOTE, SPENDING } do
+        server:clear()
+        server:script { faults.status(401, { ["WWW-Authenticate"] = challenges }) }
+        local _, err = calls.make(client, endpoint)
+        assert.same({ "authentication", "no", 1 }, { err.kind, err.applied, err.attempts })
+        assert.equal(1, server:deliveries())
+        assert.is_nil(server:ledger()[1].headers.authorization)
+        assert.same({ success = true }, (calls.make(client, endpoint)))
+        assert.is_nil(server:ledger()[2].headers.authorization)
+      end
+    end)
+  end
+
+  it("no password is looked up in .netrc", function()
+    local pipe = assert(io.popen "exec env -u LD_PRELOAD mktemp -d")
+    local home = pipe:read "l"
+    pipe:close()
+    local file = assert(io.open(home .. "/.netrc", "w"))
+    file:write("machine 127.0.0.1 login somebody password secret\n",
+      "default login somebody password secret\n")
+    file:close()
+    server:script { faults.status(401, { ["WWW-Authenticate"] = 'Basic realm="x"' }) }
+    local output, code = script.run(([[
+      local client = assert(require "cekura".new { api_url = %q, api_key = %q })
+      local arguments = { run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 1 }
+      local _, err = client.runs:mark_metric_vote(arguments)
+      print(err.kind, client.runs:mark_metric_vote(arguments))]]):format(server.url, KEY),
+      { HOME = home })
+    os.remove(home .. "/.netrc")
+    os.remove(home)
+    assert.matches("^authentication\ttable", output)
+    assert.equal(0, code)
+    assert.equal(2, server:deliveries())
+    for _, row in ipairs(server:ledger()) do assert.is_nil(row.headers.authorization) end
+  end)
+end)
+
+describe("a proxy", function()
+  local proxy, secure, plain
+  local NONE = {}  -- of the variables that libcurl reads
+  for _, name in ipairs { "http_proxy", "https_proxy", "all_proxy", "no_proxy" } do
+    NONE[name], NONE[name:upper()] = false, false
+  end
+
+  setup(function()
+    proxy, secure, plain = faults.start(), faults.start { tls = true }, faults.start()
+  end)
+  teardown(function()
+    for _, each in ipairs { proxy, secure, plain } do each:stop() end
+  end)
+  before_each(function()
+    for _, each in ipairs { proxy, secure, plain } do each:clear() end
+  end)
+
+  -- A call in an interpreter of its own, whose environment is known. What came of it, as text:
+  -- "true attempts", or "nil kind applied attempts".
+  local function call(endpoint, options, environment)
+    local variables = {}
+    for name, value in pairs(NONE) do variables[name] = value end
+    for name, value in pairs(environment or {}) do variables[name] = value end
+    local all = {
+      api_url = secure.url, api_key = KEY, timeout = LIMIT, max_attempts = 2,
+      ca_file = secure.ca_file, backoff = { base = 0.001, cap = 0.001 },
+    }
+    for name, value in pairs(options or {}) do all[name] = value end
+    local output, code = script.run(([[
+      local calls = require "support.calls"
+      local client = assert(require "cekura".new(require "cjson".decode(%q)))
+      local value, more = calls.make(client, %q)
+      if value then print(value.success, more.attempts)
+      else print(value, more.kind, more.applied, more.attempts) end
+    ]]):format(cjson.encode(all), endpoint), variables)
+    assert.equal(0, code, output)
+    return (output:gsub("%s+", " "):gsub(" $", ""))
+  end
+
+  -- Fails unless the proxy was asked for a tunnel to the server, and for nothing else.
+  local function saw_tunnel(count)
+    local rows = proxy:ledger()
+    assert.equal(count or 1, #rows)
+    for _, row in ipairs(rows) do
+      assert.same({ "CONNECT", "localhost:" .. secure.port }, { row.method, row.path })
+      assert.is_nil(row.headers["x-cekura-api-key"])
+    end
+    is_without_key(proxy)
+    return rows
+  end
+
+  for what, way in pairs {
+    ["the option"] = function(url) return { proxy = url } end,
+    ["https_proxy"] = function(url) return nil, { https_proxy = url } end,
+    ["HTTPS_PROXY"] = function(url) return nil, { HTTPS_PROXY = url } end,
+    ["all_proxy"] = function(url) return nil, { all_proxy = url } end,
+  } do
+    describe("of " .. what, function()
+      for _, endpoint in ipairs { VOTE, SPENDING } do
+        it("makes a tunnel for " .. endpoint .. ", and does not see the key", function()
+          proxy:script { "tunnel" }
+          assert.equal("true 1", call(endpoint, way(proxy.url)))
+          assert.is_true(#saw_tunnel()[1].body > 0)
+          assert.equal(1, secure:deliveries())
+          assert.equal(KEY, secure:ledger()[1].headers["x-cekura-api-key"])
+        end)
+      end
+
+      it("gets its own password, and the server does not", function()
+        proxy:script { "tunnel" }
+        assert.equal("true 1", call(SPENDING, way(proxy.url:gsub("//", "//me:word@"))))
+        assert.equal("Basic bWU6d29yZA==", saw_tunnel()[1].headers["proxy-authorization"])
+        assert.is_nil(secure:ledger()[1].headers["proxy-authorization"])
+        assert.is_nil(secure:ledger()[1].headers.authorization)
+      end)
+    end)
+  end
+
+  for what, entry in pairs {
+    ["refuses the tunnel"] = faults.status(502),
+    ["wants a password"] = faults.status(407, { ["Proxy-Authenticate"] = 'Basic realm="x"' }),
+    ["points elsewhere"] = faults.redirect(307, "https://elsewhere.invalid/"),
+    ["closes"] = faults.close_before_answer(),
+    ["resets"] = faults.reset_before_answer(),
+  } do
+    it("that " .. what .. " has sent nothing: again", function()
+      for _, endpoint in ipairs { VOTE, SPENDING } do
+        proxy:clear()
+        secure:clear()
+        proxy:script { entry, entry }
+        assert.equal("nil network no 2", call(endpoint, { proxy = proxy.url }))
+        saw_tunnel(2)
+        assert.equal(0, secure:connections())
+        proxy:clear()
+        proxy:script { entry, "tunnel" }
+        assert.equal("true 2", call(endpoint, { proxy = proxy.url }))
+        saw_tunnel(2)
+        assert.equal(1, secure:deliveries())
+      end
+    end)
+  end
+
+  it("that promises a tunnel and has none sees a handshake, and no key", function()
+    local entry = {
+      { "read" }, { "send", "HTTP/1.1 200 Connection established\r\n\r\n" }, { "hang" },
+    }
+    proxy:script { entry }
+    local options = { proxy = proxy.url, connect_timeout = 0.3, max_attempts = 1 }
+    assert.equal("nil timeout no 1", call(SPENDING, options))
+    is_without_key(proxy)
+    assert.equal(0, secure:connections())
+  end)
+
+  it("that is not there has sent nothing", function()
+    local gone = faults.start()
+    gone:stop()
+    assert.equal("nil network no 2", call(SPENDING, { proxy = gone.url }))
+    assert.equal("nil network no 2", call(SPENDING, { proxy = "http://name.invalid:3128" }))
+    assert.equal(0, secure:connections())
+  end)
+
+  it("is not used where no_proxy names the server, or the option is empty", function()
+    assert.equal("true 1",
+      call(VOTE, nil, { https_proxy = proxy.url, no_proxy = "localhost" }))
+    assert.equal("true 1", call(VOTE, { proxy = "" }, { https_proxy = proxy.url }))
+    assert.equal(0, proxy:connections())
+  end)
+
+  it("of the environment is not used for plain http, where it would see the key", function()
+    for _, name in ipairs { "http_proxy", "all_proxy", "ALL_PROXY", "HTTP_PROXY" } do
+      plain:clear()
+      assert.equal("true 1", call(SPENDING, { api_url = plain.url }, { [name] = proxy.url }))
+      assert.equal(1, plain:deliveries())
+      assert.equal(0, proxy:connections())
+    end
+  end)
+
+  it("as an option of a client for plain http is a mistake that names it", function()
+    for _, url in ipairs { plain.url, "HTTP://localhost" } do
+      local client, err = cekura.new { api_url = url, api_key = KEY, proxy = proxy.url }
+      assert.is_nil(client)
+      assert.equal("config", err.kind)
+      assert.matches("^proxy:? ", err.message)
+    end
+    local allowed, err = cekura.new { api_url = "http://elsewhere.invalid", allow_http = true,
+      api_key = KEY, proxy = proxy.url }
+    assert.is_nil(allowed)
+    assert.matches("^proxy:? ", err.message)
+    local client <close> = assert(cekura.new { api_url = plain.url, api_key = KEY, proxy = "" })
+    assert.is_not_nil(calls.vote(client))
+  end)
+end)

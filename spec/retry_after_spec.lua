@@ -1,0 +1,252 @@
+-- Retry-After, as servers send it: how long is waited, and by whom.
+local calls = require "support.calls"
+local clock = require "support.clock"
+local faults = require "support.faults"
+local retries = require "support.retries"
+
+local new, is_sound = retries.client, retries.is_sound
+local VOTE, SPENDING = "runs.mark_metric_vote", "results.bulk_evaluate_metrics"
+local YEAR = 365 * 24 * 3600
+
+local function http_date(seconds) return os.date("!%a, %d %b %Y %H:%M:%S GMT", seconds) end
+
+describe("Retry-After", function()
+  local server
+  local NOON = 1767268800  -- 2026-01-01 12:00:00 UTC, by the clock of a server
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  local function refusal(value, status) return faults.status(status or 429, value) end
+
+  describe("is told, and a wait that does not fit the deadline is not begun:", function()
+    -- { what, headers, seconds }
+    for _, row in ipairs {
+      { "seconds", { ["Retry-After"] = "120" }, 120 },
+      { "seconds, with blanks around", { ["Retry-After"] = "  120 \t" }, 120 },
+      { "seconds, with zeros before", { ["Retry-After"] = "000120" }, 120 },
+      { "a name in lower case", { ["retry-after"] = "120" }, 120 },
+      { "a name in capitals", { ["RETRY-AFTER"] = "120" }, 120 },
+      { "an absurd number", { ["Retry-After"] = "99999999999999999999" }, YEAR },
+      { "a number of a thousand digits", { ["Retry-After"] = ("9"):rep(1000) }, YEAR },
+      { "a number beyond every double", { ["Retry-After"] = "1" .. ("0"):rep(400) }, YEAR },
+      { "2^63", { ["Retry-After"] = "9223372036854775808" }, YEAR },
+      { "2^32 and a bit", { ["Retry-After"] = "4294967297" }, YEAR },
+      { "repeated", { ["Retry-After"] = { "60", "120", "90" } }, 120 },
+      { "repeated, in one line", { ["Retry-After"] = "60, 120, 90" }, 120 },
+      { "repeated, garbled once", { ["Retry-After"] = { "soon", "120" } }, 120 },
+      { "repeated, garbled once, the other way", { ["Retry-After"] = { "120", "-1" } }, 120 },
+      { "repeated, as seconds and as a date",
+        { ["Retry-After"] = { "60", http_date(NOON + 120) }, Date = http_date(NOON) }, 120 },
+      { "a date", { ["Retry-After"] = http_date(NOON + 120), Date = http_date(NOON) }, 120 },
+      { "a date of RFC 850", { ["Retry-After"] = "Thursday, 01-Jan-26 12:02:00 GMT",
+        Date = http_date(NOON) }, 120 },
+      { "a date of asctime", { ["Retry-After"] = "Thu Jan  1 12:02:00 2026",
+        Date = http_date(NOON) }, 120 },
+      { "a date a century away", { ["Retry-After"] = "Fri, 01 Jan 2126 12:00:00 GMT",
+        Date = http_date(NOON) }, YEAR },
+    } do
+      local what, headers, seconds = table.unpack(row)
+
+      it(what, function()
+        for _, name in ipairs { VOTE, SPENDING } do
+          local client <close> = new(server, { deadline = 50 })
+          server:clear()
+          server:script { refusal(headers) }
+          local taken, _, err = clock.time(calls.make, client, name)
+          assert.same({ "rate_limited", "no", 429, 1, seconds },
+            { err.kind, err.applied, err.status, err.attempts, err.retry_after })
+          assert.is_true(taken < clock.AT_ONCE)
+          assert.equal(1, server:deliveries())
+        end
+      end)
+    end
+
+    it("a date, where the server says nothing of its own clock", function()
+      local client <close> = new(server, { deadline = 50 })
+      server:script { refusal { ["Retry-After"] = http_date(os.time() + 120) } }
+      local _, err = calls.vote(client)
+      assert.is_true(err.retry_after > 60 and err.retry_after <= 120)
+    end)
+
+    it("of a 503 as well", function()
+      local client <close> = new(server, { deadline = 50 })
+      server:script { refusal({ ["Retry-After"] = "120" }, 503) }
+      local taken, _, err = clock.time(calls.vote, client)
+      assert.same({ "server", "unknown", 1, 120 },
+        { err.kind, err.applied, err.attempts, err.retry_after })
+      assert.is_true(taken < clock.AT_ONCE)
+      assert.same({ success = true }, (calls.vote(client)))  -- it is for this call alone
+    end)
+
+    it("after what is not sent again anyhow, too", function()
+      local client <close> = new(server)
+      server:script { refusal({ ["Retry-After"] = "120" }, 503) }
+      local _, err = calls.make(client, SPENDING)
+      assert.same({ "server", 120, 1 }, { err.kind, err.retry_after, err.attempts })
+    end)
+
+    it("after an attempt that is the last anyhow, too", function()
+      local client <close> = new(server, { max_attempts = 1 })
+      server:script { refusal { ["Retry-After"] = "120" } }
+      local taken, _, err = clock.time(calls.make, client, SPENDING)
+      assert.equal(120, err.retry_after)
+      assert.is_true(taken < clock.AT_ONCE)
+    end)
+
+    it("of the last answer, not of one before it", function()
+      local client <close> = new(server)
+      server:script { refusal { ["Retry-After"] = "0" }, faults.status(400) }
+      local _, err = calls.vote(client)
+      assert.same({ 400, 2 }, { err.status, err.attempts })
+      assert.is_nil(err.retry_after)
+    end)
+  end)
+
+  describe("is no reason to wait:", function()
+    -- { what, headers, retry_after of the error }
+    for _, row in ipairs {
+      { "none", {} },
+      { "nothing", { ["Retry-After"] = "" } },
+      { "zero", { ["Retry-After"] = "0" }, 0 },
+      { "negative", { ["Retry-After"] = "-120" } },
+      { "negative zero", { ["Retry-After"] = "-0" } },
+      { "a word", { ["Retry-After"] = "soon" } },
+      { "not a number", { ["Retry-After"] = "NaN" } },
+      { "infinity", { ["Retry-After"] = "inf" } },
+      { "a time zone, as libcurl would have it", { ["Retry-After"] = "+0500" } },
+      { "hexadecimal", { ["Retry-After"] = "0xFFFF" } },
+      { "with a unit", { ["Retry-After"] = "120s" } },
+      { "with bytes that are no text", { ["Retry-After"] = "12\xff\xfe" } },
+      { "half a date", { ["Retry-After"] = "Thu, 01 Jan" } },
+      { "a date in the past", { ["Retry-After"] = http_date(NOON - 120),
+        Date = http_date(NOON) }, 0 },
+      { "a date before 1970", { ["Retry-After"] = "Wed, 01 Jan 1902 12:00:00 GMT",
+        Date = http_date(NOON) } },
+      { "the date of now, by a clock that is years behind",
+        { ["Retry-After"] = "Sat, 01 Jan 2000 12:00:00 GMT",
+          Date = "Sat, 01 Jan 2000 12:00:00 GMT" }, 0 },
+      { "very long", { ["Retry-After"] = ("x"):rep(10000) } },
+      { "another header", { ["X-Retry-After"] = "120", ["Retry-Afterwards"] = "120" } },
+    } do
+      local what, headers, retry_after = table.unpack(row, 1, 3)
+
+      it(what, function()
+        for _, name in ipairs { VOTE, SPENDING } do
+          local client <close> = new(server, { max_attempts = 2 })
+          server:clear()
+          server:script { refusal(headers), "ok", refusal(headers), refusal(headers) }
+          local taken, value, response = clock.time(calls.make, client, name)
+          assert.same({ success = true }, value)
+          assert.equal(2, response.attempts)
+          assert.is_true(taken < clock.AT_ONCE)
+          local _, err = calls.make(client, name)
+          assert.same({ "rate_limited", 2 }, { err.kind, err.attempts })
+          if what ~= "a date before 1970" then assert.equal(retry_after, err.retry_after) end
+          assert.is_true((err.retry_after or 0) >= 0)
+          is_sound(client, server)
+        end
+      end)
+    end
+  end)
+
+  describe("is waited for, and not a moment less:", function()
+    -- { what, headers, seconds, status, call, how much longer it may take }
+    for _, row in ipairs {
+      { "seconds of a 429", { ["Retry-After"] = "1" }, 1, 429, VOTE },
+      { "seconds of a 429, where it spends credits", { ["Retry-After"] = "1" }, 1, 429, SPENDING },
+      { "seconds of a 503", { ["Retry-After"] = "1" }, 1, 503, VOTE },
+      { "a date", { ["Retry-After"] = http_date(NOON + 1), Date = http_date(NOON) }, 1, 429,
+        VOTE },
+      { "the longest of several", { ["Retry-After"] = { "0", "1", "0" } }, 1, 429, SPENDING },
+    } do
+      local what, headers, seconds, status, name = table.unpack(row)
+
+      it(what, function()
+        local waits = {}
+        local client <close> = new(server, { on_event = function(event)
+          waits[#waits + 1] = event.wait
+        end })
+        server:script { refusal(headers, status) }
+        local taken, _, response = clock.time(calls.make, client, name)
+        assert.equal(2, response.attempts)
+        assert.is_true(taken >= seconds and taken < seconds + clock.LIMIT)
+        assert.same({ seconds }, waits)
+        local first, second = table.unpack(server:ledger())
+        assert.is_true(second.at - first.at >= seconds)
+        is_sound(client, server)
+      end)
+    end
+  end)
+
+  describe("of a 429 pauses every call of the client,", function()
+    local SECOND = "1"
+
+    for _, name in ipairs { VOTE, SPENDING } do
+      it("after " .. name .. ": the next one waits", function()
+        local client <close> = new(server, { max_attempts = 1 })
+        server:script { refusal { ["Retry-After"] = SECOND } }
+        local _, err = calls.make(client, name)
+        assert.same({ "rate_limited", 1 }, { err.kind, err.retry_after })
+        local _, response = assert(calls.vote(client))
+        assert.equal(1, response.attempts)
+        local first, second = table.unpack(server:ledger())
+        assert.is_true(second.at - first.at >= 1)
+      end)
+
+      it("after " .. name .. ": one whose deadline comes first says so at once", function()
+        local client <close> = new(server, { max_attempts = 1 })
+        server:script { refusal { ["Retry-After"] = "50" } }
+        assert.equal(50, select(2, calls.make(client, name)).retry_after)
+        for _, next_name in ipairs(calls.names) do
+          local taken, value, err = clock.time(calls.make, client, next_name, nil,
+            { deadline = 10 })
+          assert.is_nil(value)
+          assert.same({ "rate_limited", "no", 0, next_name, "POST" },
+            { err.kind, err.applied, err.attempts, err.endpoint, err.method })
+          assert.is_true(err.retry_after > 10 and err.retry_after <= 50)
+          assert.same({}, { err.status, err.body, err.detail, err.fields, err.request_id })
+          assert.is_nil(tostring(err):find "[\r\n]")
+          assert.is_true(taken < clock.AT_ONCE)
+        end
+        assert.equal(1, server:deliveries())
+      end)
+    end
+
+    it("not those of another", function()
+      local paused <close> = new(server, { max_attempts = 1, deadline = 10 })
+      local other <close> = new(server)
+      server:script { refusal { ["Retry-After"] = "50" } }
+      calls.vote(paused)
+      local taken, value = clock.time(calls.vote, other)
+      assert.same({ success = true }, value)
+      assert.is_true(taken < clock.AT_ONCE)
+      assert.equal("rate_limited", select(2, calls.vote(paused)).kind)
+      assert.equal(2, server:deliveries())
+    end)
+
+    it("and those that it would not send anyway say so, or what they would do", function()
+      local client <close> = new(server, { max_attempts = 1, deadline = 10 })
+      server:script { refusal { ["Retry-After"] = "50" } }
+      calls.vote(client)
+      assert.equal("validation", select(2, calls.vote(client, { run_id = -1 })).kind)
+      assert.equal("POST", calls.vote(client, nil, { dry_run = true }).method)
+    end)
+
+    it("a call that on_event makes meanwhile too", function()
+      local inner
+      local client
+      client = new(server, { on_event = function(event)
+        if event.type == "retry" and not inner then
+          inner = { calls.vote(client, nil, { deadline = 0.5 }) }
+        end
+      end })
+      server:script { refusal { ["Retry-After"] = SECOND } }
+      local _, response = assert(calls.vote(client))
+      assert.equal(2, response.attempts)
+      assert.same({ "rate_limited", 0 }, { inner[2].kind, inner[2].attempts })
+      client:close()
+    end)
+  end)
+end)

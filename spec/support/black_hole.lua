@@ -1,0 +1,31 @@
+-- A loopback port that takes no connection and refuses none: its queue is full.
+local black_hole = {}
+
+local program = [[
+import select, socket
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(0)
+waiting = []
+for _ in range(8):
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.connect_ex(listener.getsockname())
+    waiting.append(sock)
+print(listener.getsockname()[1], flush=True)
+pipe = select.poll()
+pipe.register(1, 0)
+pipe.poll()  # until its reader is gone
+]]
+
+-- Like a fault server: `url`, `port` and a stop, which is its __close as well.
+function black_hole.start()
+  local command = "exec env -u LD_PRELOAD python3 -E -B -S -c '%s'"
+  local pipe = assert(io.popen(command:format(program)))
+  local port = pipe:read "n"
+  local function stop() pipe:close() end
+  return setmetatable({ url = "http://127.0.0.1:" .. port, port = port, stop = stop },
+    { __close = stop })
+end
+
+return black_hole

@@ -1,0 +1,221 @@
+-- TLS: whom the client trusts, and that a handshake which fails leaves nothing at the server.
+local cekura = require "cekura"
+local calls = require "support.calls"
+local child = require "support.child"
+local faults = require "support.faults"
+local tls = require "support.tls"
+
+local VOTE, SPENDING = "runs.mark_metric_vote", "results.evaluate_metrics"
+local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 15 or 120  -- seconds; more under valgrind
+
+describe("over TLS", function()
+  local certificates = tls.certificates()
+  local server
+
+  local function new(options, url)
+    local all = {
+      api_url = url or server.url, api_key = "the-key", timeout = LIMIT, connect_timeout = LIMIT,
+      backoff = { base = 0.001, cap = 0.001 }, proxy = "",
+      ca_file = not (options and options.ca_path) and certificates.ca or nil,
+    }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return assert(cekura.new(all))
+  end
+
+  -- Fails unless the call has ended so, and the server has not seen a byte of a request.
+  local function never_sent(wanted, at, value, err)
+    assert.is_nil(value)
+    assert.same({ kind = wanted.kind or "tls", applied = "no", attempts = wanted.attempts },
+      { kind = err.kind, applied = err.applied, attempts = err.attempts })
+    assert.is_nil(err.status)
+    assert.same({ deliveries = 0, connections = wanted.attempts, silent = wanted.attempts },
+      { deliveries = at:deliveries(), connections = at:connections(), silent = at:silent() })
+    return err
+  end
+
+  setup(function() server = faults.start { tls = true } end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  for _, endpoint in ipairs { VOTE, SPENDING } do
+    describe(endpoint, function()
+      for _, row in ipairs {
+        { "expired", "expired" }, { "not_yet_valid", "not yet valid" },
+        { "wrong_host", "subject name" }, { "self_signed", "self[- ]signed" },
+        { "unknown_authority", "unable to get local issuer" },
+      } do
+        it("is not sent to a server with this certificate: " .. row[1], function()
+          local bad <close> = faults.start { tls = certificates[row[1]] }
+          local client <close> = new({}, bad.url)
+          local err = never_sent({ attempts = 1 }, bad, calls.make(client, endpoint))
+          assert.matches(row[2], err.message)
+          local good <close> = new()
+          assert.same({ success = true }, (calls.make(good, endpoint)))
+        end)
+      end
+
+      -- The issue wants one attempt here too, the table in the documentation says "again". The
+      -- table is followed: nothing was sent, so that another attempt does no harm, and a load
+      -- balancer that restarts cuts handshakes off just so.
+      for _, name in ipairs {
+        "close_before_handshake", "cut_handshake", "reset_before_handshake",
+      } do
+        -- a reset may also come while libcurl still connects, and is no matter of TLS then
+        local function kind_of(err)
+          return name == "reset_before_handshake" and err and err.kind == "network" and err.kind
+        end
+
+        it("is sent again after " .. name .. ", as often as it may", function()
+          local client <close> = new { max_attempts = 3 }
+          server:script { name, name, name }
+          local value, err = calls.make(client, endpoint)
+          never_sent({ attempts = 3, kind = kind_of(err) or "tls" }, server, value, err)
+          assert.same({ success = true }, (calls.make(client, endpoint)))
+          assert.equal(1, server:deliveries())
+        end)
+
+        it("is sent again after " .. name .. ", and then succeeds", function()
+          local client <close> = new()
+          server:script { name, name }
+          local value, response = calls.make(client, endpoint)
+          assert.same({ success = true }, value)
+          assert.equal(3, response.attempts)
+          assert.same({ 1, 3, 2 }, { server:deliveries(), server:connections(), server:silent() })
+        end)
+
+        it("is not sent again after " .. name .. " with max_attempts = 1", function()
+          local client <close> = new { max_attempts = 1 }
+          server:script { name }
+          local value, err = calls.make(client, endpoint)
+          never_sent({ attempts = 1, kind = kind_of(err) or "tls" }, server, value, err)
+        end)
+      end
+
+      it("is sent again after a handshake that never ends, within connect_timeout", function()
+        local client <close> = new { connect_timeout = 0.1, max_attempts = 2 }
+        server:script { "hang_before_handshake", "hang_before_handshake" }
+        never_sent({ attempts = 2, kind = "timeout" }, server, calls.make(client, endpoint))
+      end)
+    end)
+  end
+
+  describe("a client", function()
+    -- OpenSSL finds an authority in a folder by the hash of its name.
+    local function folder_of(authority)
+      local pipe = assert(io.popen(([[
+        exec env -u LD_PRELOAD sh -ec 'cd "$1"; folder=$(mktemp -d ./XXXXXX); cp "$2" $folder
+          cp "$2" "$folder/$(openssl x509 -hash -noout -in "$2").0"; cd "$folder"; pwd' \
+        sh '%s' '%s']]):format(certificates.folder, authority)))
+      local folder = pipe:read "l"
+      assert(pipe:close())
+      return folder
+    end
+
+    local function is_trusted(options)
+      local client <close> = new(options)
+      return (assert(calls.vote(client))).success
+    end
+
+    it("trusts the authority of ca_file", function()
+      assert.is_true(is_trusted { ca_file = certificates.ca })
+    end)
+
+    it("trusts the authorities in ca_path", function()
+      assert.is_true(is_trusted { ca_path = folder_of(certificates.ca) })
+    end)
+
+    it("trusts a certificate for an address", function()
+      local client <close> = new({}, "https://127.0.0.1:" .. server.port)
+      assert.is_true(assert(calls.vote(client)).success)
+    end)
+
+    it("trusts nobody else", function()
+      local other = certificates.folder .. "/other_ca"
+      for _, options in ipairs {
+        { ca_file = other }, { ca_path = folder_of(other), ca_file = other },
+        { ca_file = other, ca_path = certificates.folder .. "/none" },
+      } do
+        server:clear()
+        local client <close> = new(options)
+        never_sent({ attempts = 1 }, server, calls.vote(client))
+      end
+    end)
+
+    it("trusts nobody if ca_file is not there, or holds no certificate", function()
+      for _, path in ipairs { certificates.folder .. "/none", certificates.folder .. "/key" } do
+        local client <close> = new { ca_file = path }
+        local _, err = calls.make(client, SPENDING)
+        assert.same({ "tls", "no", 1 }, { err.kind, err.applied, err.attempts })
+        assert.equal(0, server:deliveries())
+      end
+    end)
+  end)
+
+  describe("a write to a connection that is gone", function()
+    -- As a shell starts it: whoever runs the specs may have SIGPIPE ignored, which is inherited.
+    local DEFAULT = "import os, signal, sys; signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
+      .. "os.execvp(sys.argv[1], sys.argv[1:])"
+
+    local function run(text)
+      local words = { "python3", "-c", DEFAULT }
+      for word in (os.getenv "CEKURA_RUN" or ""):gmatch "%S+" do words[#words + 1] = word end
+      words[#words + 1] = child.lua
+      words[#words + 1] = "-e"
+      words[#words + 1] = ([[
+        local client = assert(require "cekura".new {
+          api_url = %q, api_key = "k", ca_file = %q, proxy = "", max_attempts = 2, timeout = %d,
+          backoff = { base = 0.001, cap = 0.001 },
+        })
+        local function vote(size)
+          return client.runs:mark_metric_vote({ run_id = 1, metric_id = 2, thumbs_up = true,
+            expected_value = 1, feedback = ("x"):rep(size) })
+        end
+      ]]):format(server.url, certificates.ca, LIMIT) .. text .. ' io.write "alive"'
+      return child.run(words)
+    end
+
+    it("would kill a process that minds", function()
+      assert.is_not.equal("alive", (run [[
+        local pipe = io.popen("exit", "w")
+        pipe:setvbuf "no"
+        while true do if not pipe:write "x" then break end end
+      ]]))
+    end)
+
+    for _, row in ipairs {
+      { "is reset", { { "read_body", 65536 }, { "reset" } } },
+      { "is closed", { { "read_body", 65536 }, { "close" } } },
+      { "is cut off", { { "read_body", 65536 }, { "tls_cut" } } },
+      { "answers early, and is reset", { { "read_body", 65536 },
+        { "answer", 413, {}, "{}" }, { "reset" } } },
+    } do
+      it("that " .. row[1] .. " while a large body goes out does not kill the process", function()
+        local entries = {}
+        for i = 1, 20 do entries[i] = row[2] end
+        server:script(entries)
+        assert.same({ "alive", 0 }, { run "for _ = 1, 10 do vote(4 << 20) end" })
+        assert.is_true(server:deliveries() >= 10)
+      end)
+    end
+
+    for _, how in ipairs { "fin", "reset", "close" } do
+      it("that died after an answer (" .. how .. ") does not kill the process", function()
+        local entries = {}
+        for i = 1, 12 do entries[i] = faults.ok_then_dead(how) end
+        server:script(entries)
+        assert.same({ "alive", 0 },
+          { run "for _ = 1, 5 do vote(10); vote(1 << 20) end vote(1); client:close()" })
+      end)
+    end
+  end)
+
+  it("a name that is not known is not sent to, and tried again", function()
+    for _, endpoint in ipairs { VOTE, SPENDING } do
+      local client <close> = new({ max_attempts = 3 }, "https://name.invalid")
+      local value, err = calls.make(client, endpoint)
+      assert.is_nil(value)
+      assert.same({ "network", "no", 3 }, { err.kind, err.applied, err.attempts })
+      assert.matches("name%.invalid", err.message)
+    end
+  end)
+end)
