@@ -77,7 +77,8 @@ static enum ck_step start(struct ck_exchange *exchange) {
 static enum ck_step judge(struct ck_exchange *exchange) {
   const struct ck_answer *answer = &exchange->transfer.answer;
   exchange->outcome = ck_outcome_judge(&answer->attempt);
-  exchange->retry_after = ck_retry_after(answer->head.data, answer->head.length, time(NULL));
+  if (exchange->outcome.kind != CK_OK)
+    exchange->retry_after = ck_retry_after(answer->head.data, answer->head.length, time(NULL));
   if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
   exchange->state = CK_JUDGED;
   return CK_STEP_RESPONSE;
