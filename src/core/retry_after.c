@@ -45,7 +45,7 @@ static time_t date_of(const struct ck_header *header) {
   return curl_getdate(text, NULL);
 }
 
-/* Numbers with commas between them, as when two headers were joined: the largest. */
+/* Numbers with commas between them, as when headers were joined: the largest that is one. */
 static double longest_of(const char *text, size_t length) {
   double longest = -1;
   for (size_t at = 0; at <= length;) {
@@ -53,7 +53,6 @@ static double longest_of(const char *text, size_t length) {
     size_t end = comma == NULL ? length : (size_t)(comma - text);
     while (at < end && text[at] == ' ') at++;
     double seconds = seconds_of(text + at, end - at);
-    if (seconds < 0) return -1;
     if (seconds > longest) longest = seconds;
     at = end + 1;
   }
