@@ -137,9 +137,13 @@ asan:  ## the specs under ASan, UBSan and LSan, then once more with an aggressiv
 	$(asan_test)
 	$(asan_test) CEKURA_GC=aggressive
 
+# The specs that mostly wait, for faults and deadlines, run under memcheck once: make asan runs them
+# with an aggressive collector.
+waiting = $(patsubst %,spec/%_spec.lua,deadline faults http2 interrupt proxy retry retry_after soak tls)
+briskly = $(if $(filter spec,$(SPEC)),$(filter-out $(waiting),$(wildcard spec/*_spec.lua)),$(SPEC))
 valgrind: needs-valgrind  ## the specs under memcheck, then once more with a frequent collector
 	$(submake) test RUN=tools/valgrind.sh
-	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent
+	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent SPEC="$(briskly)"
 
 bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
