@@ -51,7 +51,8 @@ end
 function process:line() return self.pipe:read "l" end
 
 function process:signal(name)
-  assert(os.execute(("kill -%s %d"):format(name, self.pid)))  -- the shell's own: bare machines have no other
+  -- The shell's own `kill`: a bare machine has no other.
+  assert(os.execute(("exec env -u LD_PRELOAD sh -c 'kill -%s %d'"):format(name, self.pid)))
 end
 
 function process:finish()
