@@ -516,8 +516,8 @@ describe("a client", function()
         local function descriptors()
           collectgarbage()
           collectgarbage()
-          local pipe <close> = assert(io.popen "unset LD_PRELOAD; ls /proc/$PPID/fd")
-          return pipe:read "a"
+          local pipe <close> = assert(io.popen "unset LD_PRELOAD; ls /proc/$PPID/fd | wc -l")
+          return pipe:read "n"
         end
         local function vote()
           local client = assert(cekura.new { api_url = %q, api_key = "the-key" })
@@ -528,7 +528,8 @@ describe("a client", function()
         assert(vote())
         local before = descriptors()
         for _ = 1, 10 do assert(vote()) end
-        print(before == descriptors())]]):format(server.url))
+        -- A stale slot of Lua's stack may hold one client more, with its poller and its socket.
+        print(descriptors() - before <= 2)]]):format(server.url))
       assert.equal("true\n", output)
       assert.equal(11, #server:requests())
     end)
