@@ -19,7 +19,7 @@ struct ck_transfer_slot {
   struct ck_transfer *transfer;
   struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
   CURL *easy;
-  double started, deadline;      /* on ck_clock_now's clock */
+  double deadline;               /* on ck_clock_now's clock */
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
   const void *set_headers;
   bool active;        /* in the multi handle */

@@ -218,8 +218,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   ck_buffer_reset(&answer->body);
   slot->head_complete = slot->delimited = slot->failed_memory = false;
   slot->error[0] = '\0';
-  slot->started = ck_clock_now();
-  slot->deadline = slot->started + slot->transfer->request.timeout;
+  slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   slot->transfer->done = false;
 }
 

@@ -274,9 +274,7 @@ static void add_unknown(struct walk *walk, const char *name) {
   struct ck_path path = { .name = name };
   for (size_t i = 0; i < walk->endpoint->field_count; i++)
     ck_nearest_offer(&nearest, walk->endpoint->fields[i].name);
-  if (nearest.known != NULL)
-    ck_problems_add(walk->problems, &path, "unknown field, did you mean \"%s\"?", nearest.known);
-  else ck_problems_add(walk->problems, &path, "unknown field");
+  ck_problems_add_unknown(walk->problems, &path, "field", nearest.known);
 }
 
 /* Looks for keys that are no field; `present` of them are. */

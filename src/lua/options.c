@@ -190,10 +190,7 @@ static void add_unknown(struct reader *reader, enum ck_scope scope) {
   struct ck_nearest nearest = { .word = reader->path.name };
   for (int i = 0; i < OPTION_COUNT; i++)
     if ((options[i].scopes & scope) != 0) ck_nearest_offer(&nearest, options[i].name);
-  if (nearest.known != NULL)
-    ck_problems_add(reader->problems, &reader->path, "unknown option, did you mean \"%s\"?",
-                    nearest.known);
-  else ck_problems_add(reader->problems, &reader->path, "unknown option");
+  ck_problems_add_unknown(reader->problems, &reader->path, "option", nearest.known);
 }
 
 static void read_entry(struct reader *reader, enum ck_scope scope) {

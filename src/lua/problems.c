@@ -44,6 +44,13 @@ void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, c
   problems->count++;
 }
 
+void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path *path,
+                             const char *what, const char *known) {
+  if (known != NULL)
+    ck_problems_add(problems, path, "unknown %s, did you mean \"%s\"?", what, known);
+  else ck_problems_add(problems, path, "unknown %s", what);
+}
+
 static void add_visible(luaL_Buffer *buffer, unsigned char c) {
   char escape[8];
   if (c >= ' ' && c != 0x7f) {

@@ -29,6 +29,10 @@ struct ck_problems ck_problems_begin(lua_State *L, int slot);
 void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, const char *format,
                      ...);
 
+/* Adds that the path's last name is an unknown one of `what`, and the nearest known one, or NULL. */
+void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path *path,
+                             const char *what, const char *known);
+
 /* Pushes a word for the value, short enough for a message: a number, "text", or its type. */
 const char *ck_problems_describe(lua_State *L, int index);
 
