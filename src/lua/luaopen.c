@@ -7,6 +7,7 @@
 #include "decode.h"
 #include "endpoints.h"
 #include "error.h"
+#include "internal.h"
 #include "json.h"
 #include "response.h"
 #include "version.h"
@@ -44,6 +45,7 @@ int luaopen_cekura_core(lua_State *L) {
   ck_response_open(L);
   ck_call_open(L);
   ck_client_open(L);
+  ck_internal_open(L);
   luaL_newlib(L, functions);
   lua_pushliteral(L, CK_VERSION);
   lua_setfield(L, -2, "_VERSION");
