@@ -62,6 +62,7 @@ build = {
       libraries = { "curl", "pthread" },
     },
     ["cekura"] = "lua/cekura/init.lua",
+    ["cekura.progress"] = "lua/cekura/progress.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },
 }
