@@ -67,6 +67,7 @@ build = {
       libraries = { "curl", "pthread" },
     },
     ["cekura"] = "lua/cekura/init.lua",
+    ["cekura.progress"] = "lua/cekura/progress.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },
 }
