@@ -234,7 +234,7 @@ static int refuse_problems(lua_State *L, struct ck_problems *problems, const cha
 }
 
 int ck_client_new(lua_State *L) {
-  enum { OPTIONS = 1, CLIENT, PROBLEMS };
+  enum { OPTIONS = 1, CLIENT, PROBLEMS, URL };
   if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
   lua_settop(L, OPTIONS);
   struct ck_client *client = push_client(L);
@@ -246,12 +246,15 @@ int ck_client_new(lua_State *L) {
   if (problems.count > 0) return refuse_problems(L, &problems, client->settings.api_key);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
   keep_on_event(L, OPTIONS, CLIENT);
+  lua_pushstring(L, client->settings.api_url); /* at URL; `open` forgets it */
   const char *problem = open(L, client, CLIENT);
   if (problem != NULL) {
     lua_pushstring(L, problem);
     return refuse(L);
   }
   push_resources(L, CLIENT);
+  lua_pushvalue(L, URL);
+  lua_setfield(L, -2, "api_url");
   lua_setiuservalue(L, CLIENT, CK_CLIENT_RESOURCES);
   lua_newtable(L);
   lua_setiuservalue(L, CLIENT, CK_CLIENT_IDLE);

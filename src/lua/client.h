@@ -21,7 +21,7 @@ struct ck_client {
 
 /* The user values of a client. */
 enum {
-  CK_CLIENT_RESOURCES = 1, /* { runs = …, results = … } */
+  CK_CLIENT_RESOURCES = 1, /* { runs = …, results = …, api_url = … } */
   CK_CLIENT_IDLE,          /* finished calls whose slots can be used again */
   CK_CLIENT_HEADERS,       /* { name = value }: the user agent, and the headers option's */
   CK_CLIENT_ON_EVENT,      /* a function, or nil */
