@@ -45,6 +45,7 @@ build = {
         "src/lua/endpoints.c",
         "src/lua/error.c",
         "src/lua/event.c",
+        "src/lua/file.c",
         "src/lua/internal.c",
         "src/lua/interrupt.c",
         "src/lua/json.c",

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 
+#include "file.h"
 #include "system.h"
 
 /* The loader that require finds: the table has been made already. */
@@ -13,6 +14,7 @@ static int load(lua_State *L) {
 void ck_internal_open(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_newtable(L);
+  ck_file_add(L);
   ck_system_add(L);
   lua_pushcclosure(L, load, 1);
   lua_setfield(L, -2, "cekura.internal");
