@@ -63,6 +63,7 @@ build = {
       libraries = { "curl", "pthread" },
     },
     ["cekura"] = "lua/cekura/init.lua",
+    ["cekura.journal"] = "lua/cekura/journal.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },
 }
