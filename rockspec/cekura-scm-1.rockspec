@@ -48,6 +48,7 @@ build = {
         "src/lua/endpoints.c",
         "src/lua/error.c",
         "src/lua/event.c",
+        "src/lua/file.c",
         "src/lua/internal.c",
         "src/lua/interrupt.c",
         "src/lua/json.c",
@@ -67,6 +68,8 @@ build = {
       libraries = { "curl", "pthread" },
     },
     ["cekura"] = "lua/cekura/init.lua",
+    ["cekura.batch"] = "lua/cekura/batch.lua",
+    ["cekura.journal"] = "lua/cekura/journal.lua",
     ["cekura.progress"] = "lua/cekura/progress.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },

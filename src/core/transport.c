@@ -209,9 +209,13 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
          let_resolver_linger(easy);
 }
 
+/* By itself libcurl keeps four for each transfer under way, and forgets them in every lull. */
+#define MAX_KEPT 1024L
+
 static bool set_multi(struct ck_transport *transport) {
   CURLM *multi = transport->multi;
-  return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+  return curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, MAX_KEPT) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, transport) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_TIMERDATA, transport) == CURLM_OK;

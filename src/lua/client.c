@@ -246,6 +246,7 @@ int ck_client_new(lua_State *L) {
   if (problems.count > 0) return refuse_problems(L, &problems, client->settings.api_key);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
   keep_on_event(L, OPTIONS, CLIENT);
+  lua_settop(L, PROBLEMS);
   lua_pushstring(L, client->settings.api_url); /* at URL; `open` forgets it */
   const char *problem = open(L, client, CLIENT);
   if (problem != NULL) {
@@ -269,7 +270,7 @@ int ck_client_new(lua_State *L) {
 bool ck_client_push_default(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TUSERDATA) {
     struct ck_client *client = lua_touserdata(L, -1);
-    if (!ck_transport_is_inherited(client->transport)) return true;
+    if (client->transport != NULL && !ck_transport_is_inherited(client->transport)) return true;
   }
   lua_pop(L, 1);
   lua_pushcfunction(L, ck_client_new);

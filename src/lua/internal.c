@@ -6,6 +6,7 @@
 #include "../core/nearest.h"
 #include "client.h"
 #include "error.h"
+#include "file.h"
 #include "system.h"
 
 /* default_client(): the client, or nil and an error */
@@ -21,7 +22,8 @@ static enum ck_kind check_kind(lua_State *L, int index) {
 static enum ck_applied check_applied(lua_State *L, int index) {
   const char *name = luaL_optstring(L, index, "no");
   for (int applied = CK_NO; applied <= CK_YES; applied++)
-    if (strcmp(name, ck_applied_name((enum ck_applied)applied)) == 0) return (enum ck_applied)applied;
+    if (strcmp(name, ck_applied_name((enum ck_applied)applied)) == 0)
+      return (enum ck_applied)applied;
   return (enum ck_applied)luaL_argerror(L, index, "not what may have been done");
 }
 
@@ -58,6 +60,7 @@ static void push_module(lua_State *L) {
                                         { "nearest", internal_nearest },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
+  ck_file_add(L);
   ck_system_add(L);
   ck_client_push_methods(L); /* for what is written in Lua to be added */
   lua_setfield(L, -2, "client_methods");
