@@ -1,8 +1,8 @@
 --- `client:each`: many items at once, from a plain loop.
 ---
---- A task, the feeder, reads the source and begins an item whenever there is room; each item
---- runs its function in a task of its own. However an item ends, by its result, an error or a
---- cancellation, its `__close` settles it: it is counted, the journal is told, the feeder woken.
+--- There are as many slots as may be busy at once. Each is a task that takes an item from the
+--- source, calls the function with it, settles it (it is counted, and the journal told), and
+--- takes the next. A slot that is cancelled settles its item on the way out.
 
 require "cekura.core"  -- brings the next one
 local internal = require "cekura.internal"
@@ -62,98 +62,93 @@ local function items_of(list)
   end
 end
 
--- ---- an item ---------------------------------------------------------------------------------
-
-local Item = {}
-
---- "ok"; "failed": nothing was done; "unknown": it failed, and something was or may have been.
-local function outcome_of(item, raised)
-  if item.returned and (item.result or item.error == nil) then return "ok" end
-  if not item.returned and raised == nil then return "unknown" end  -- cancelled
-  return item.task:applied() == "no" and "failed" or "unknown"
-end
-
-local function error_of(item, raised)
-  if item.returned then return item.error end
-  if raised ~= nil then return raised end
-  return internal.error("cancelled", "the item was given up before it had ended",
-    item.task:applied())
-end
-
---- Called when the item's task ends, in whatever way.
-function Item:__close(raised)
-  local outcome = outcome_of(self, raised)
-  self.batch:settle(self, outcome, outcome ~= "ok" and error_of(self, raised) or nil)
-end
-
-local function run(item)
-  local _ <close> = item
-  item.result, item.error = item.batch.fn(item.value, item.index)
-  item.returned = true
-end
-
--- ---- the batch: counting ---------------------------------------------------------------------
+-- ---- the batch ------------------------------------------------------------------------------
 
 local Batch = {}
 Batch.__index = Batch
 
 local function new_batch(client, source, fn, options)
+  local results = options.collect and {} or nil
   return setmetatable({
     client = client,
     next_item = type(source) == "table" and items_of(source) or source,
     fn = fn,
     options = options,
     meter = progress.new(options.progress or nil),
-    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {},
-               results = options.collect and {} or nil },
+    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {}, results = results },
+    -- What is looked at for each item is never nil: that would cost a detour by the metatable.
+    results = results or false,
     total = type(source) == "table" and #source or nil,
-    running = {},      -- { item = true }
-    running_count = 0,
-    seen = {},         -- with a journal: { key = index }
-    started = internal.monotime(),
-    held_until = 0,    -- no item begins before: a server asked for more time than a call has
-    stopped = false,   -- no item begins any more
+    log = false,        -- the journal
+    slots = {},
+    reader = false,     -- the slot that reads the source, if that takes time
+    waiting = false,    -- whether others wait for it
+    index = 0,          -- of the item that was read last
+    seen = {},          -- with a journal: { key = index }
+    began = internal.monotime(),
+    held_until = 0,     -- no item begins before: a server asked for more time than a call has
+    stopped = false,    -- no item begins any more
+    trouble = false,    -- why each fails as a whole: an error of ours
+    raised = false,     -- { what the caller's source, key or progress raised }
     interrupted = false,
-    trouble = nil,     -- why each fails as a whole: an error of ours
   }, Batch)
+end
+
+function Batch:running()
+  local count = 0
+  for _, slot in ipairs(self.slots) do count = count + (slot.busy and 1 or 0) end
+  return count
 end
 
 --- { done, total, ok, failed, skipped, unknown, running, elapsed, rate, left }
 function Batch:numbers()
-  local report, elapsed = self.report, internal.monotime() - self.started
+  local report, elapsed = self.report, internal.monotime() - self.began
   local really_done = report.ok + report.failed + report.unknown
   local done = really_done + report.skipped
   local rate = elapsed > 0 and really_done / elapsed or 0
   return {
     done = done, total = self.total, ok = report.ok, failed = report.failed,
-    skipped = report.skipped, unknown = report.unknown, running = self.running_count,
+    skipped = report.skipped, unknown = report.unknown, running = self:running(),
     elapsed = elapsed, rate = rate,
     left = self.total and rate > 0 and (self.total - done) / rate or nil,
   }
 end
 
-function Batch:show()
-  if self.meter.interval < math.huge then self.meter:show(self:numbers()) end
+--- Slots that wait to read are told that something has changed.
+function Batch:wake()
+  for _, slot in ipairs(self.slots) do
+    if slot.resting then slot.task:wake() end
+  end
 end
 
+--- No item begins any more; those that run end by themselves.
 function Batch:stop(trouble)
   self.stopped = true
-  self.trouble = self.trouble or trouble
+  self.trouble = self.trouble or trouble or false
+  self:wake()
 end
 
-function Batch:count(item, outcome, problem)
-  local report = self.report
-  report[outcome] = report[outcome] + 1
-  if problem == nil then return end
-  report.errors[#report.errors + 1] =
-    { index = item.index, item = item.value, key = item.key, error = problem }
-  if self.options.stop_on_error then self:stop() end
+--- What the caller's own code raised is raised by each, once all that runs has ended.
+function Batch:raise(raised)
+  self.raised = self.raised or { raised }
+  self:stop()
 end
 
 --- A file that cannot be written ends the batch: what is not written may be done twice.
 function Batch:check_journal(ok, message)
   if not ok then self:stop(internal.error("config", "each: " .. message)) end
   return ok
+end
+
+-- ---- the end of an item ----------------------------------------------------------------------
+
+--- It has not gone well, and is one of the errors.
+function Batch:count_error(slot, outcome, problem)
+  local report = self.report
+  report[outcome] = report[outcome] + 1
+  report.errors[#report.errors + 1] =
+    { index = slot.index, item = slot.value, key = slot.key, error = problem }
+  if self.options.stop_on_error then self:stop() end
 end
 
 --- A pause that no single call could wait for holds up the items that have not begun.
@@ -163,160 +158,194 @@ function Batch:hold(problem)
   if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
 end
 
-local names_in_journal = { ok = "done", failed = "failed", unknown = "unknown" }
+--- A client that was closed does no other item either.
+function Batch:check_client(problem)
+  if type(problem) ~= "table" or problem.kind ~= "config" then return end
+  local open, why = self.client:pollfd()
+  if not open then self:stop(why) end
+end
 
-function Batch:settle(item, outcome, problem)
-  self.running[item], self.running_count = nil, self.running_count - 1
-  if self.journal then
-    local message = problem ~= nil and tostring(problem) or nil
-    self:check_journal(self.journal:finish(item.key, names_in_journal[outcome], message))
+local function succeed(batch, slot, result)
+  local report = batch.report
+  report.ok = report.ok + 1
+  slot.busy = false
+  if batch.results then batch.results[slot.index] = result end
+  if batch.log then batch:check_journal(batch.log:finish(slot.key, "done")) end
+end
+
+--- "failed": nothing was done; "unknown": something was, or may have been.
+local function fail(batch, slot, outcome, problem)
+  slot.busy = false
+  if batch.log then
+    batch:check_journal(batch.log:finish(slot.key, outcome, tostring(problem)))
   end
-  if self.report.results and outcome == "ok" then self.report.results[item.index] = item.result end
-  self:count(item, outcome, problem)
-  self:hold(problem)
-  self.feeder:wake()
+  batch:count_error(slot, outcome, problem)
+  batch:hold(problem)
+  batch:check_client(problem)
 end
 
--- ---- the batch: beginning items --------------------------------------------------------------
-
-function Batch:key_of(item)
-  if self.options.key then return self.options.key(item.value) end
-  return item.value
+--- What pcall returned of the item's function. Whether the others had their turn meanwhile.
+local function settle(batch, slot, returned, result, problem)
+  local applied, stood = slot.watch()
+  if returned and (result or problem == nil) then
+    succeed(batch, slot, result)
+  else
+    if not returned then problem = result == nil and "an error without a message" or result end
+    fail(batch, slot, applied == "no" and "failed" or "unknown", problem)
+  end
+  return stood
 end
+
+-- ---- the next item ---------------------------------------------------------------------------
 
 local function is_key(key)
   return type(key) == "string" and key ~= "" or math.type(key) == "integer"
 end
 
---- Whether the item is to be done; if not, it has been counted.
-function Batch:admits(item)
-  if not self.journal then return true end
-  item.key = self:key_of(item)
-  if not is_key(item.key) then
-    self:stop(internal.error("config", ("each: a journal needs a key for each item, a string "
-      .. "or an integer; that of item %d is a %s: give the option `key`"):format(
-      item.index, type(item.key))))
-    return false
-  end
-  item.key = tostring(item.key)
-  return self:is_first(item) and self:is_to_do(item)
-end
-
-function Batch:is_first(item)
-  local first = self.seen[item.key]
-  self.seen[item.key] = first or item.index
-  if not first then return true end
-  self:count(item, "failed", internal.error("validation",
-    ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
-    item.key, first)))
+--- False: it has none, and the batch ends.
+function Batch:find_key(slot)
+  local key = slot.value
+  if self.options.key then key = self.options.key(key) end
+  slot.key = is_key(key) and tostring(key) or nil
+  if slot.key then return true end
+  self:stop(internal.error("config", ("each: a journal needs a key for each item, a string or an "
+    .. "integer; that of item %d is a %s: give the option `key`"):format(slot.index, type(key))))
   return false
 end
 
-function Batch:is_to_do(item)
-  local state = self.journal:state(item.key)
+function Batch:is_first(slot)
+  local first = self.seen[slot.key]
+  self.seen[slot.key] = first or slot.index
+  if not first then return true end
+  self:count_error(slot, "failed", internal.error("validation",
+    ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
+    slot.key, first)))
+  return false
+end
+
+function Batch:is_to_do(slot)
+  local state = self.log:state(slot.key)
   if state == nil or state == "failed" then return true end
   if state == "done" then
-    self:count(item, "skipped")
+    self.report.skipped = self.report.skipped + 1
     return false
   end
   if self.options.redo_unknown then return true end
-  self:count(item, "unknown", internal.error("cancelled", "an earlier run began it, and nothing "
+  self:count_error(slot, "unknown", internal.error("cancelled", "an earlier run began it, and nothing "
     .. "says whether it was done: look, or do it again with redo_unknown = true", "unknown"))
   return false
 end
 
 --- The started line is on disk before anything is sent, and with it what has finished so far.
-function Batch:note_start(item)
-  if not self.journal then return true end
-  return self:check_journal(self.journal:start(item.key))
-    and self:check_journal(self.journal:sync())
+function Batch:note_start(slot)
+  return self:check_journal(self.log:start(slot.key))
+    and self:check_journal(self.log:sync())
 end
 
-function Batch:begin(item)
-  local task, problem = self.client:spawn(run, item)
-  if not task then return self:stop(problem) end
-  item.task = task
-  self.running[item], self.running_count = true, self.running_count + 1
+--- Whether the item in the slot is to be done; if not, it has been counted.
+function Batch:admits(slot)
+  return self:find_key(slot) and self:is_first(slot) and self:is_to_do(slot)
+    and self:note_start(slot)
 end
 
---- Waits until something happens, or it is time to show how far it is.
-function Batch:rest(seconds)
-  self:show()
-  local ok, problem = self.client:sleep(math.min(seconds, self.meter.interval))
+--- Others go on meanwhile; `wake` ends it early.
+function Batch:rest(slot, seconds)
+  slot.resting = true
+  local ok, problem = self.client:sleep(seconds)
+  slot.resting = false
+  if not ok then self:stop(problem) end
+end
+
+--- The source may make calls of its own: the others wait until it has been read, or the pause
+--- is over that the server asked for.
+local function wait_to_read(batch, slot)
+  while not batch.stopped do
+    local left = batch.reader and math.huge or batch.held_until - internal.monotime()
+    if left <= 0 then return end
+    batch.waiting = true
+    batch:rest(slot, left)
+  end
+end
+
+local function end_reading(batch)
+  batch.reader = false
+  if not batch.waiting then return end  -- nearly always
+  batch.waiting = false
+  batch:wake()
+end
+
+--- Puts the next item into the slot; false: there is none any more.
+local function read(batch, slot)
+  if batch.reader or batch.held_until > 0 then wait_to_read(batch, slot) end
+  if batch.stopped then return false end
+  batch.reader = slot
+  local value = batch.next_item()
+  slot.value, slot.index = value, batch.index + 1
+  if value == nil then batch.stopped = true else batch.index = slot.index end
+  end_reading(batch)
+  return value ~= nil
+end
+
+-- ---- a slot ----------------------------------------------------------------------------------
+
+local Slot = {}
+
+local BREATH = 32  -- items between two looks at the others, where none of them has made a call
+
+local function work(batch, slot)
+  local fn, log, quiet = batch.fn, batch.log, 0
+  while read(batch, slot) do
+    if not log or batch:admits(slot) then
+      slot.busy = true
+      if settle(batch, slot, pcall(fn, slot.value, slot.index)) then quiet = 0 end
+    end
+    quiet = quiet + 1
+    if quiet % BREATH == 0 then coroutine.yield() end
+  end
+end
+
+--- What the source or the key function raises ends the batch.
+local function serve(batch, slot)
+  local _ <close> = slot
+  local ok, raised = pcall(work, batch, slot)
   if ok then return end
-  self:stop(problem)
-  coroutine.yield()  -- the client was closed, and the items have yet to learn of it
+  batch:raise(raised)
+  end_reading(batch)
 end
 
-function Batch:wait_for_room()
-  local concurrency = self.options.concurrency or 8
-  while not self.stopped and self.running_count >= concurrency do self:rest(math.huge) end
-  while not self.stopped do
-    local left = self.held_until - internal.monotime()
-    if left <= 0 then return true end
-    self:rest(left)
-  end
-  return false
+--- The slot was cancelled in the middle of an item.
+function Slot:__close()
+  if not self.busy then return end
+  local error = internal.error("cancelled", "the item was given up before it had ended",
+    (self.watch()))
+  fail(self.batch, self, "unknown", error)
 end
 
---- The source is read when there is room for what it gives, and not before.
-function Batch:feed()
-  local index = 0
-  while self:wait_for_room() do
-    local value = self.next_item()
-    if value == nil then return end
-    index = index + 1
-    local item = setmetatable({ batch = self, value = value, index = index }, Item)
-    if self:admits(item) and self:note_start(item) then self:begin(item) end
-    self:show()
+function Batch:open_slots()
+  local count = math.min(self.options.concurrency or 8, self.total or math.huge)
+  for i = 1, count do
+    local slot = setmetatable({ batch = self, busy = false, resting = false }, Slot)
+    local task, problem = self.client:spawn(serve, self, slot)
+    if not task then return problem end
+    slot.task, slot.watch, self.slots[i] = task, internal.watch(task), slot
   end
 end
 
---- An error of the caller's source, key or progress is raised when all that runs has ended.
-local function feed(batch)
-  local ok, raised = pcall(batch.feed, batch)
-  batch.stopped = true
-  while batch.running_count > 0 do
-    local fine, trouble = pcall(batch.rest, batch, math.huge)
-    if ok and not fine then ok, raised = false, trouble end
-  end
-  if not ok then error(raised, 0) end
+-- ---- showing how far it is -------------------------------------------------------------------
+
+local function tick(batch)
+  repeat
+    local ok, raised = pcall(batch.meter.show, batch.meter, batch:numbers())
+    if not ok then return batch:raise(raised) end
+  until not batch.client:sleep(batch.meter.interval)
 end
 
--- ---- the batch: its end ----------------------------------------------------------------------
-
---- Whatever still runs is given up.
-function Batch:cancel()
-  self.stopped = true
-  local items = {}
-  for item in pairs(self.running) do items[#items + 1] = item end
-  for _, item in ipairs(items) do item.task:cancel() end
+function Batch:open_meter()
+  if self.meter.interval == math.huge then return end
+  self.ticker = self.client:spawn(tick, self)
 end
 
---- After Ctrl-C: what is under way may have been paid for, and is given a moment to end.
-function Batch:wind_up()
-  self.stopped = true
-  local guard = self.client:spawn(function()
-    self.client:sleep(GRACE)
-    self:cancel()
-  end)
-  self.feeder:wake()
-  self.feeder:wait()
-  if guard then guard:cancel() end
-end
-
---- Also when each is left by an error: nothing stays in flight, and nothing on the screen.
-function Batch:__close(raised)
-  if self.feeder and not self.feeder:ended() then
-    if raised ~= nil or self.interrupted then self:wind_up() end
-    self:cancel()
-    self.feeder:cancel()
-  end
-  if self.journal then self:check_journal(self.journal:close()) end
-  self.meter:finish(self:numbers())
-end
-
--- ---- each ------------------------------------------------------------------------------------
+-- ---- the whole -------------------------------------------------------------------------------
 
 --- What the journal is of, where the caller does not say: the script.
 local function default_work()
@@ -324,25 +353,60 @@ local function default_work()
   return script and script:match "[^/]+$" or nil
 end
 
---- nil, or an error.
 function Batch:open_journal()
   local options = self.options
   if not options.journal then return nil end
-  local message
-  self.journal, message = journal.open(options.journal,
+  local opened, message = journal.open(options.journal,
     { api = self.client.api_url, work = options.work or default_work() })
-  if not self.journal then return internal.error("config", "each: " .. message) end
+  if not opened then return internal.error("config", "each: " .. message) end
+  self.log = opened
+end
+
+--- Until all slots have ended, or Ctrl-C.
+function Batch:wait()
+  for _, slot in ipairs(self.slots) do
+    local _, problem = slot.task:wait()
+    if not slot.task:ended() then
+      self.interrupted = true
+      return problem
+    end
+  end
 end
 
 --- nil, or an error.
 function Batch:run()
-  local feeder, problem = self.client:spawn(feed, self)
-  if not feeder then return problem end
-  self.feeder = feeder
-  problem = select(2, feeder:wait())
-  self.interrupted = not feeder:ended()
-  if problem == nil or self.interrupted then return problem end
-  error(problem, 0)
+  local problem = self:open_journal() or self:open_slots()
+  if problem then return problem end
+  self:open_meter()
+  problem = self:wait()
+  if self.raised then error(self.raised[1], 0) end
+  return problem
+end
+
+--- Whatever still runs is given up.
+function Batch:cancel()
+  self:stop()
+  for _, slot in ipairs(self.slots) do slot.task:cancel() end
+end
+
+--- After Ctrl-C: what is under way may have been paid for, and is given a moment to end.
+function Batch:wind_up()
+  self:stop()
+  local guard = self.client:spawn(function()
+    self.client:sleep(GRACE)
+    self:cancel()
+  end)
+  self:wait()
+  if guard then guard:cancel() end
+end
+
+--- However each is left, nothing stays in flight, and nothing on the screen.
+function Batch:__close(raised)
+  if raised ~= nil or self.interrupted then self:wind_up() end
+  self:cancel()
+  if self.ticker then self.ticker:cancel() end
+  if self.log then self:check_journal(self.log:close()) end
+  self.meter:finish(self:numbers())
 end
 
 local function by_index(one, other) return one.index < other.index end
@@ -352,14 +416,15 @@ local function each(client, source, fn, options)
     "each: expected a list or an iterator function as the source")
   assert(type(fn) == "function", "each: expected a function to call with each item")
   assert(options == nil or type(options) == "table", "each: expected a table of options")
-  local batch, problem = new_batch(client, source, fn, options or {}), check(options or {})
+  local problem = check(options or {})
   if problem then return nil, problem end
+  local batch = new_batch(client, source, fn, options or {})
   do
-    local open <close> = batch
-    problem = open:open_journal() or open:run()
+    local _ <close> = batch
+    problem = batch:run()
   end
-  problem = problem or batch.trouble
   table.sort(batch.report.errors, by_index)
+  problem = batch.trouble or problem
   if not problem then return batch.report end
   problem.report = batch.report
   return nil, problem
