@@ -231,8 +231,8 @@ function Batch:is_to_do(slot)
     return false
   end
   if self.options.redo_unknown then return true end
-  self:count_error(slot, "unknown", internal.error("cancelled", "an earlier run began it, and nothing "
-    .. "says whether it was done: look, or do it again with redo_unknown = true", "unknown"))
+  self:count_error(slot, "unknown", internal.error("cancelled", "an earlier run began it, and "
+    .. "nothing says whether it was done: look, or do it again with redo_unknown = true", "unknown"))
   return false
 end
 
