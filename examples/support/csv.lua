@@ -5,9 +5,9 @@
 ---     local row, problem = sheet:read()                     -- nil at the end
 ---     print(row.line, row.problem or row.cells.run_id)
 ---
---- A source is a string or a file, read only as far as needed. A line ends with CR LF, LF or CR; a UTF-8
---- byte order mark and empty lines are skipped. Whatever the source holds, reading never raises: a
---- row that breaks the rules has a `problem`, and reading goes on with the next line.
+--- A source is a string or a file, read only as far as needed. A line ends with CR LF, LF or CR; a
+--- UTF-8 byte order mark and empty lines are skipped. Whatever the source holds, reading does not
+--- raise: a row that breaks the rules has a `problem`, and reading goes on with the next line.
 
 local csv = {}
 
