@@ -1,0 +1,373 @@
+-- Votes on what metrics said of runs, one vote for each row of a CSV sheet.
+--
+--   lua5.4 examples/vote_from_csv.lua votes.csv --dry-run
+--   lua5.4 examples/vote_from_csv.lua votes.csv --rejects rejects.csv
+--
+-- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. A journal beside the
+-- sheet says which rows have been sent: the same command goes on where it ended, however it ended.
+
+package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
+
+local cekura = require "cekura"
+local arguments = require "support.arguments"
+local command = require "support.command"
+local csv = require "support.csv"
+
+local NAME = "vote_from_csv"
+local ADVICE = "run the same command again to go on"
+local endpoint = cekura.endpoints["runs.mark_metric_vote"]
+local fail = command.fail
+
+-- ---- the command line ----
+
+local parser = command.parser(NAME,
+  "Votes on what metrics said of runs, one vote for each row of a CSV sheet. Votes cost nothing.")
+
+parser:epilog [[
+The first row names the columns: run_id, metric_id, thumbs_up, expected_value and, if you like,
+feedback, in any order. thumbs_up is true, false, yes, no, 1 or 0. expected_value is JSON, such as 2
+or "2", and anything else is text. An empty cell is no value; null says that there is none.
+
+Exit codes: 0 all votes are in; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection, or
+it is unknown whether some votes arrived; 130 Ctrl-C.]]
+
+parser:argument("sheet", "The CSV file.")
+parser:flag("--dry-run", "Send nothing: check all rows, and show the first request.")
+parser:flag("--skip-bad", "Leave bad rows out, instead of sending nothing.")
+parser:option("--rejects", "Write the rows that did not go through to this CSV file.")
+  :argname "FILE"
+parser:option("--journal", "Where it is noted what has been sent (default: SHEET.journal).")
+  :argname "FILE"
+parser:flag("--redo-unknown", "Send rows again of which it is unknown whether they arrived.")
+parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
+parser:flag("--progress", "Show progress on stderr (the default)."):default(true)
+parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
+
+local function same_file(a, b)
+  return a ~= nil and a:gsub("^%./+", "") == b:gsub("^%./+", "")
+end
+
+local function read_options()
+  local options = parser:parse()
+  options.journal = options.journal or options.sheet .. ".journal"
+  for _, name in ipairs { "journal", "rejects" } do
+    if same_file(options[name], options.sheet) then
+      fail("usage", "--%s would overwrite the sheet: name another file", name)
+    end
+  end
+  if same_file(options.rejects, options.journal) then
+    fail("usage", "--rejects and --journal must be two files")
+  end
+  return options
+end
+
+local function new_client(options)
+  local without_key = options.dry_run and not os.getenv "CEKURA_API_KEY"
+  local client, err = cekura.new { api_key = without_key and "dry-run" or nil }
+  if not client then fail(command.code_of(err), "%s", err) end
+  return client
+end
+
+-- ---- what is wrong with a call, in a sheet's words: the client knows the rules ----
+
+local DRY = { dry_run = true }
+
+--- What the client says of a vote before it is sent: { [field] = message }, or nil.
+local function refusal_of(client, vote)
+  local _, err = client.runs:mark_metric_vote(vote, DRY)
+  if not err then return nil end
+  local problems = {}
+  for path, messages in pairs(err.fields or { [""] = { err.message } }) do
+    problems[path] = messages[1]:gsub("cekura%.null", "null")
+  end
+  return problems
+end
+
+-- ---- columns ----
+
+-- What a file of rejects has beside the sheet's own columns, so that it can be sent once mended.
+local ADDED = { line = true, error = true }
+
+local field_names = {}
+for _, field in ipairs(endpoint.fields) do field_names[field.name] = field end
+
+--- The client suggests a name, as for any field that it does not know.
+local function unknown_column(client, name)
+  local message = refusal_of(client, { [name] = cekura.null })[name]
+  return ('column "%s": %s'):format(name, (message:gsub("field", "column")))
+end
+
+local function column_problems(client, columns)
+  local problems, there = {}, {}
+  for _, name in ipairs(columns) do
+    there[name] = true
+    if not field_names[name] and not ADDED[name] then
+      problems[#problems + 1] = unknown_column(client, name)
+    end
+  end
+  for _, field in ipairs(endpoint.fields) do
+    if field.required and not there[field.name] then
+      problems[#problems + 1] = ('column "%s" is missing'):format(field.name)
+    end
+  end
+  return problems
+end
+
+-- ---- the sheet ----
+
+local function open_sheet(path, client)
+  local file, problem = io.open(path, "rb")
+  if not file then fail("usage", "%s", problem) end
+  local sheet
+  sheet, problem = csv.sheet(file)
+  if not sheet then fail("usage", "%s: %s", path, problem) end
+  local problems = column_problems(client, sheet.columns)
+  if #problems > 0 and #sheet.columns == 1 then
+    problems[#problems + 1] = "the cells must be separated by commas"
+  end
+  if #problems > 0 then fail("usage", "%s: %s", path, table.concat(problems, "; ")) end
+  return sheet
+end
+
+--- All rows: what has been checked is what will be sent, whatever happens to the file meanwhile.
+local function read_rows(path, sheet)
+  local rows = {}
+  local row, problem = sheet:read()
+  while row do
+    rows[#rows + 1] = row
+    row, problem = sheet:read()
+  end
+  if problem then fail("usage", "%s: %s", path, problem) end
+  if #rows == 0 then fail("usage", "%s: there is no row below the header", path) end
+  return rows
+end
+
+--- The run and the metric, however their ids are written; nil where they are no ids.
+local function target_of(row)
+  local run = (row.cells.run_id or ""):match "^%s*0*(%d+)%s*$"
+  local metric = (row.cells.metric_id or ""):match "^%s*0*(%d+)%s*$"
+  return run and metric and run .. ":" .. metric
+end
+
+--- Ends a line of the journal that says which vote it was, and not only what on: when somebody
+--- corrects a row, it is another vote, and is sent. FNV-1a over the cells.
+local function fingerprint_of(row)
+  local hash = 0xcbf29ce484222325
+  for _, field in ipairs(endpoint.fields) do
+    for _, byte in ipairs { (row.cells[field.name] or ""):byte(1, -1) } do
+      hash = (hash ~ byte) * 0x100000001b3
+    end
+    hash = hash * 0x100000001b3
+  end
+  return hash
+end
+
+local function key_of(row) return ("%s:%016x"):format(target_of(row), fingerprint_of(row)) end
+
+-- ---- bad rows ----
+
+--- { [column] = message } of a row by itself, or nil.
+local function problems_of(client, row)
+  if row.problem then return { [""] = row.problem } end
+  local vote, problems = arguments.read(endpoint, row.cells)
+  if not vote then return problems end
+  return refusal_of(client, vote)
+end
+
+local function add_problem(row, column, message)
+  row.problems = row.problems or {}
+  row.problems[column] = message
+end
+
+--- Two rows on one thing contradict each other, or one of them is too many: neither is sent.
+local function find_doubles(rows)
+  local first = {}
+  for _, row in ipairs(rows) do
+    local target = target_of(row)
+    local other = target and first[target]
+    if other then
+      add_problem(row, "run_id", ("the same run and metric as in line %d"):format(other.line))
+      add_problem(other, "run_id", ("the same run and metric as in line %d"):format(row.line))
+    elseif target then
+      first[target] = row
+    end
+  end
+end
+
+local function list_problems(path, row)
+  local columns = {}
+  for column in pairs(row.problems) do columns[#columns + 1] = column end
+  table.sort(columns)
+  for i, column in ipairs(columns) do
+    local text = (column == "" and "" or column .. ": ") .. row.problems[column]
+    io.stderr:write(path, ":", row.line, ": ", text, "\n")
+    columns[i] = text
+  end
+  return table.concat(columns, "; ")
+end
+
+--- Checks every row, and lists on stderr what is wrong. Returns the good rows, and the others, each
+--- with its `error`.
+local function sort_out(client, path, rows)
+  for _, row in ipairs(rows) do row.problems = problems_of(client, row) end
+  find_doubles(rows)
+  local good, bad = {}, {}
+  for _, row in ipairs(rows) do
+    if row.problems then row.error = list_problems(path, row) end
+    table.insert(row.problems and bad or good, row)
+  end
+  return good, bad
+end
+
+-- ---- rejects ----
+
+--- Finds out that it cannot be written before anything is sent.
+local function open_rejects(path)
+  local file, problem = io.open(path, "a")
+  if not file then fail("usage", "--rejects: %s", problem) end
+  file:close()
+end
+
+local function rejects_text(columns, rows)
+  local own = {}
+  for _, name in ipairs(columns) do
+    if not ADDED[name] then own[#own + 1] = name end
+  end
+  local lines = { csv.line { "line", "error", table.unpack(own) } }
+  for _, row in ipairs(rows) do
+    local cells = { tostring(row.line), row.error }
+    for i, name in ipairs(own) do cells[i + 2] = row.cells[name] or "" end
+    lines[#lines + 1] = csv.line(cells)
+  end
+  return table.concat(lines)
+end
+
+--- In the order of the sheet. Where there are none, there is no file, nor one of an earlier run.
+local function write_rejects(path, columns, rows)
+  if #rows == 0 then return os.remove(path) end
+  table.sort(rows, function(a, b) return a.line < b.line end)
+  local file, problem = io.open(path, "w")
+  local done = file and file:write(rejects_text(columns, rows))
+  if not (file and file:close() and done) then
+    fail("failed", "--rejects: %s", problem or "the file cannot be written")
+  end
+end
+
+-- ---- what --dry-run says ----
+
+local function show_plan(client, rows)
+  print(("%d votes would be sent, without those that the journal has as done."):format(#rows))
+  if #rows == 0 then return end
+  local plan = assert(client.runs:mark_metric_vote(arguments.read(endpoint, rows[1].cells), DRY))
+  print(("The first:\n\n%s %s\n%s"):format(plan.method, plan.url, plan.body))
+end
+
+-- ---- sending ----
+
+-- What is likely to meet the next row as well. So many in a row, each after all of its retries, and
+-- the rest is not tried: the same command does it another day.
+local PASSING = { network = true, tls = true, timeout = true, server = true, rate_limited = true }
+local HOPELESS = 20
+
+--- What becomes of the votes.
+local Outcome = {}
+Outcome.__index = Outcome
+
+local function new_outcome(rejects)
+  return setmetatable({ code = #rejects > 0 and "failed" or "ok", rejects = rejects, in_a_row = 0 },
+    Outcome)
+end
+
+--- The code that says most, of all that went wrong.
+function Outcome:add_code(code)
+  if self.code == "ok" or code ~= "failed" then self.code = code end
+end
+
+function Outcome:add_error(row, err)
+  row.error = tostring(err)
+  self.rejects[#self.rejects + 1] = row
+  self:add_code(command.code_of(err))
+end
+
+--- Adds the answer to a call, and passes it on.
+function Outcome:add(row, vote, err)
+  if vote then
+    self.in_a_row = 0
+    return vote
+  end
+  self:add_error(row, err)
+  self.in_a_row = PASSING[err.kind] and self.in_a_row + 1 or 0
+  if err.kind == "authentication" or self.in_a_row >= HOPELESS then self.stopped_by = err end
+  return nil, err
+end
+
+--- The next row would only meet the same.
+function Outcome:leave(row)
+  self:add_error(row, self.stopped_by)
+  row.error = "not sent: " .. row.error
+  return nil, self.stopped_by
+end
+
+local function send_all(client, rows, options, outcome)
+  return client:each(rows, function(row)
+    if outcome.stopped_by then return outcome:leave(row) end
+    return outcome:add(row, client.runs:mark_metric_vote(arguments.read(endpoint, row.cells)))
+  end, {
+    concurrency = options.concurrency, progress = options.progress, key = key_of,
+    journal = options.journal, work = "votes of " .. options.sheet:match "[^/]*$",
+    redo_unknown = options.redo_unknown,
+  })
+end
+
+-- ---- the end ----
+
+local function say(format, ...) io.stderr:write(NAME, ": ", format:format(...), "\n") end
+
+local UNKNOWN = "%d rows were being sent when an earlier run ended, and may have arrived: "
+  .. "--redo-unknown sends them again (a vote that arrives twice counts once)"
+
+--- Rows that the journal has as begun and not ended.
+local function add_unknown(outcome, rows, report)
+  for _, e in ipairs(report.errors) do
+    local row = rows[e.index]
+    if not row.error then outcome:add_error(row, e.error) end
+  end
+  if report.unknown == 0 then return end
+  outcome:add_code "network"
+  say(UNKNOWN, report.unknown)
+end
+
+local function sum_up(report, outcome)
+  if outcome.stopped_by then say("stopped, for it goes on like this: %s", outcome.stopped_by) end
+  print(("ok %d, failed %d, skipped %d, unknown %d"):format(report.ok, report.failed,
+    report.skipped, report.unknown))
+end
+
+-- ---- all of it ----
+
+--- A Ctrl-C and a kill leave the rejects of this run unwritten; the next run meets them again.
+local function vote_all(client, sheet, options)
+  local good, bad = sort_out(client, options.sheet, read_rows(options.sheet, sheet))
+  if #bad > 0 and not options.skip_bad then
+    fail("usage", "%d of %d rows are bad, so nothing was sent. Correct them, or leave them out "
+      .. "with --skip-bad", #bad, #bad + #good)
+  end
+  local outcome = new_outcome(bad)
+  if options.dry_run then
+    show_plan(client, good)
+    return outcome.code
+  end
+  if options.rejects then open_rejects(options.rejects) end
+  local report, err = send_all(client, good, options, outcome)
+  if not report then fail(command.code_of(err), "%s", err) end
+  add_unknown(outcome, good, report)
+  if options.rejects then write_rejects(options.rejects, sheet.columns, outcome.rejects) end
+  sum_up(report, outcome)
+  return outcome.code
+end
+
+command.run(NAME, ADVICE, function()
+  local options = read_options()
+  local client <close> = new_client(options)
+  return vote_all(client, open_sheet(options.sheet, client), options)
+end)
