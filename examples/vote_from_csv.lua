@@ -142,36 +142,37 @@ local function read_rows(path, sheet)
   return rows
 end
 
---- The run and the metric, however their ids are written; nil where they are no ids.
-local function target_of(row)
-  local run = (row.cells.run_id or ""):match "^%s*0*(%d+)%s*$"
-  local metric = (row.cells.metric_id or ""):match "^%s*0*(%d+)%s*$"
-  return run and metric and run .. ":" .. metric
-end
-
 --- Ends a line of the journal that says which vote it was, and not only what on: when somebody
 --- corrects a row, it is another vote, and is sent. FNV-1a over the cells.
 local function fingerprint_of(row)
   local hash = 0xcbf29ce484222325
   for _, field in ipairs(endpoint.fields) do
-    for _, byte in ipairs { (row.cells[field.name] or ""):byte(1, -1) } do
-      hash = (hash ~ byte) * 0x100000001b3
-    end
-    hash = hash * 0x100000001b3
+    local text = (row.cells[field.name] or "") .. "\0"
+    for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
   end
   return hash
 end
 
-local function key_of(row) return ("%s:%016x"):format(target_of(row), fingerprint_of(row)) end
+local function key_of(row) return ("%s:%016x"):format(row.target, fingerprint_of(row)) end
 
 -- ---- bad rows ----
 
---- { [column] = message } of a row by itself, or nil.
-local function problems_of(client, row)
-  if row.problem then return { [""] = row.problem } end
-  local vote, problems = arguments.read(endpoint, row.cells)
-  if not vote then return problems end
-  return refusal_of(client, vote)
+--- What a vote is on, however its ids are written; nil where they are no ids.
+local function target_of(vote)
+  local ids = (vote.run_id or "") .. ":" .. (vote.metric_id or "")
+  return ids:find "^%d+:%d+$" and ids:gsub("^0+", ""):gsub(":0+", ":") or nil
+end
+
+--- Checks a row by itself: sets its `target`, and `problems`, { [column] = message }, if any.
+local function check(client, row)
+  local vote
+  if row.problem then
+    row.problems = { [""] = row.problem }
+    return
+  end
+  vote, row.problems = arguments.read(endpoint, row.cells)
+  if not vote then return end
+  row.target, row.problems = target_of(vote), refusal_of(client, vote)
 end
 
 local function add_problem(row, column, message)
@@ -183,13 +184,12 @@ end
 local function find_doubles(rows)
   local first = {}
   for _, row in ipairs(rows) do
-    local target = target_of(row)
-    local other = target and first[target]
+    local other = row.target and first[row.target]
     if other then
       add_problem(row, "run_id", ("the same run and metric as in line %d"):format(other.line))
       add_problem(other, "run_id", ("the same run and metric as in line %d"):format(row.line))
-    elseif target then
-      first[target] = row
+    elseif row.target then
+      first[row.target] = row
     end
   end
 end
@@ -200,7 +200,7 @@ local function list_problems(path, row)
   table.sort(columns)
   for i, column in ipairs(columns) do
     local text = (column == "" and "" or column .. ": ") .. row.problems[column]
-    io.stderr:write(path, ":", row.line, ": ", text, "\n")
+    command.say(path, ":", row.line, ": ", text)
     columns[i] = text
   end
   return table.concat(columns, "; ")
@@ -209,7 +209,7 @@ end
 --- Checks every row, and lists on stderr what is wrong. Returns the good rows, and the others, each
 --- with its `error`.
 local function sort_out(client, path, rows)
-  for _, row in ipairs(rows) do row.problems = problems_of(client, row) end
+  for _, row in ipairs(rows) do check(client, row) end
   find_doubles(rows)
   local good, bad = {}, {}
   for _, row in ipairs(rows) do
@@ -221,10 +221,18 @@ end
 
 -- ---- rejects ----
 
---- Finds out that it cannot be written before anything is sent.
-local function open_rejects(path)
-  local file, problem = io.open(path, "a")
+local BEGINNING = "line,error,"
+
+--- Finds out before anything is sent that the file cannot be written, or is somebody's sheet.
+local function try_rejects(path)
+  local file, problem = io.open(path, "a+")
   if not file then fail("usage", "--rejects: %s", problem) end
+  if (file:seek "end" or 0) > 0 then
+    file:seek "set"
+    if file:read(#BEGINNING) ~= BEGINNING then
+      fail("usage", "--rejects: %s exists, and is not a file of rejects: name another file", path)
+    end
+  end
   file:close()
 end
 
@@ -242,21 +250,20 @@ local function rejects_text(columns, rows)
   return table.concat(lines)
 end
 
---- In the order of the sheet. Where there are none, there is no file, nor one of an earlier run.
+--- In the order of the sheet. Where there are none, only a header: an earlier run's are gone.
 local function write_rejects(path, columns, rows)
-  if #rows == 0 then return os.remove(path) end
   table.sort(rows, function(a, b) return a.line < b.line end)
-  local file, problem = io.open(path, "w")
-  local done = file and file:write(rejects_text(columns, rows))
-  if not (file and file:close() and done) then
-    fail("failed", "--rejects: %s", problem or "the file cannot be written")
-  end
+  local file, problem = io.open(path, "wb")
+  local done = file
+  if done then done, problem = file:write(rejects_text(columns, rows)) end
+  if done then done, problem = file:close() end
+  if not done then fail("failed", "--rejects: %s: %s", path, problem) end
 end
 
 -- ---- what --dry-run says ----
 
 local function show_plan(client, rows)
-  print(("%d votes would be sent, without those that the journal has as done."):format(#rows))
+  print(("Votes to send: %d, without those that the journal has as done."):format(#rows))
   if #rows == 0 then return end
   local plan = assert(client.runs:mark_metric_vote(arguments.read(endpoint, rows[1].cells), DRY))
   print(("The first:\n\n%s %s\n%s"):format(plan.method, plan.url, plan.body))
@@ -303,9 +310,8 @@ end
 
 --- The next row would only meet the same.
 function Outcome:leave(row)
-  self:add_error(row, self.stopped_by)
-  row.error = "not sent: " .. row.error
-  return nil, self.stopped_by
+  self:add_error(row, "not sent: " .. tostring(self.stopped_by))
+  return nil, row.error
 end
 
 local function send_all(client, rows, options, outcome)
@@ -321,12 +327,12 @@ end
 
 -- ---- the end ----
 
-local function say(format, ...) io.stderr:write(NAME, ": ", format:format(...), "\n") end
+local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 
-local UNKNOWN = "%d rows were being sent when an earlier run ended, and may have arrived: "
-  .. "--redo-unknown sends them again (a vote that arrives twice counts once)"
+local UNKNOWN = "of %d rows it is unknown whether they arrived: --redo-unknown sends them again (a "
+  .. "vote that arrives twice counts once)"
 
---- Rows that the journal has as begun and not ended.
+--- Adds the rows that were not tried: the journal has them as begun, and not as ended.
 local function add_unknown(outcome, rows, report)
   for _, e in ipairs(report.errors) do
     local row = rows[e.index]
@@ -357,12 +363,12 @@ local function vote_all(client, sheet, options)
     show_plan(client, good)
     return outcome.code
   end
-  if options.rejects then open_rejects(options.rejects) end
+  if options.rejects then try_rejects(options.rejects) end
   local report, err = send_all(client, good, options, outcome)
   if not report then fail(command.code_of(err), "%s", err) end
   add_unknown(outcome, good, report)
-  if options.rejects then write_rejects(options.rejects, sheet.columns, outcome.rejects) end
   sum_up(report, outcome)
+  if options.rejects then write_rejects(options.rejects, sheet.columns, outcome.rejects) end
   return outcome.code
 end
 

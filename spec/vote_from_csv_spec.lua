@@ -9,6 +9,7 @@ local system = require "system"
 local TOOL = (os.getenv "CEKURA_RUN" or "") ~= ""  -- a tool under which everything takes longer
 local SEED = math.tointeger(os.getenv "SEED") or os.time()
 local HEADER = "run_id,metric_id,thumbs_up,expected_value,feedback\r\n"
+local REJECTS = "line,error," .. HEADER
 local NO_ERRORS = ""
 
 local EXAMPLE = { child.lua, "examples/vote_from_csv.lua" }
@@ -233,6 +234,17 @@ describe("vote_from_csv", function()
         sheet { "5544,55,no,2," }, "--rejects", rejects)
     end)
 
+    it("refuses a file of rejects that is another file", function()
+      local path = sheet { "5544,55,no,2," }
+      local other = write("other.csv", HEADER)
+      refuses("--rejects: " .. other .. " exists, and is not a file of rejects: name another file",
+        path, "--rejects", other)
+      local alias = folder .. "/./votes.csv"
+      refuses("--rejects: " .. alias .. " exists, and is not a file of rejects: name another file",
+        path, "--rejects", alias)
+      assert.equal(HEADER, read_file(other))
+    end)
+
     it("wants a key", function()
       environment.CEKURA_API_KEY = false
       refuses("cekura: api_key: is required: give it to cekura.new, or set CEKURA_API_KEY in the "
@@ -310,6 +322,28 @@ PATH:11: run_id: the same run and metric as in line 2
       } }, rejects:read())
     end)
 
+    it("without what a terminal would obey", function()
+      local path = sheet { '5544,55,"\27[2Jno\194\155",2,' }
+      local _, errors = run(path)
+      assert.is_nil(errors:find "\27")
+      assert.is_nil(errors:find "\194\155")
+      _, errors = run(write("votes.csv", 'run_id,"\27[2J\n"\n'))
+      assert.is_nil(errors:find "\27")
+      assert.matches("^[^\n]+\n$", errors)
+    end)
+
+    it("however long a cell is", function()
+      local long, wide = ("x"):rep(1 << 20), "5544,55,no," .. ("0"):rep(1000000) .. "x,"
+      local output, _, code = run(sheet { "5544,55,no,2," .. long:sub(1, 1048000) }, "--dry-run")
+      assert.matches("^Votes to send: 1,", output)
+      assert.equal(0, code)
+      output = run(sheet { wide, (" "):rep(1000000) .. "x,55,no,2," }, "--dry-run", "--skip-bad")
+      assert.matches("^Votes to send: 1,", output)
+      _, output, code = run(sheet { "5544,55,no,2," .. long .. long }, "--dry-run")
+      assert.matches("the row of line 2 does not end", output)
+      assert.equal(2, code)
+    end)
+
     it("of an open quote, too", function()
       local path = sheet { "5544,55,no,2,", '5545,55,no,2,"never closed', "5546,55,no,2," }
       local _, errors, code = run(path)
@@ -324,7 +358,7 @@ PATH:11: run_id: the same run and metric as in line 2
       local path = sheet { '5544,55,no,2,"said ""no"""', "5545,55,yes,3," }
       local output, errors, code = run(path, "--dry-run", "--rejects", path_of "rejects.csv")
       assert.equal(NO_ERRORS, errors)
-      assert.equal("2 votes would be sent, without those that the journal has as done.\n"
+      assert.equal("Votes to send: 2, without those that the journal has as done.\n"
         .. "The first:\n\nPOST " .. server.url .. "/test_framework/v1/runs/5544/mark_metric_vote/\n"
         .. [[{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"said \"no\""}]]
         .. "\n", output)
@@ -337,7 +371,7 @@ PATH:11: run_id: the same run and metric as in line 2
     it("needs no key", function()
       environment.CEKURA_API_KEY = false
       local output, _, code = run(sheet { "5544,55,no,2," }, "--dry-run")
-      assert.matches("^1 votes would be sent", output)
+      assert.matches("^Votes to send: 1,", output)
       assert.equal(0, code)
     end)
 
@@ -348,7 +382,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.matches(":2: thumbs_up: must be true or false", errors)
       assert.equal(2, code)
       output, errors, code = run(path, "--dry-run", "--skip-bad")
-      assert.matches("^1 votes would be sent", output)
+      assert.matches("^Votes to send: 1,", output)
       assert.matches(":2: thumbs_up: must be true or false", errors)
       assert.equal(1, code)
     end)
@@ -358,7 +392,7 @@ PATH:11: run_id: the same run and metric as in line 2
       for i = 1, TOOL and 1000 or 100000 do rows[i] = i .. ',55,no,2,"Agent missed it, again"' end
       local output, errors, code = run(sheet(rows), "--dry-run")
       assert.equal(NO_ERRORS, errors)
-      assert.matches("^" .. #rows .. " votes would be sent", output)
+      assert.matches("^Votes to send: " .. #rows .. ",", output)
       assert.equal(0, code)
     end)
   end)
@@ -395,7 +429,15 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(0, code)
       assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"a, \\"b\\""}',
         bodies()["5546"])
-      assert.is_nil(io.open(path_of "again.csv"))
+      assert.equal(REJECTS, read_file(path_of "again.csv"))
+    end)
+
+    it("is told also where the file of rejects cannot hold it", function()
+      if not io.open "/dev/full" then return pending "needs /dev/full" end
+      local output, errors, code = run(sheet { "999999,55,no,2," }, "--rejects", "/dev/full")
+      assert.equal("ok 0, failed 1, skipped 0, unknown 0\n", output)
+      assert.equal("vote_from_csv: --rejects: /dev/full: No space left on device\n", errors)
+      assert.equal(1, code)
     end)
 
     it("is tried again by the next run, and its rejects are gone when all is in", function()
@@ -410,7 +452,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal("ok 1, failed 0, skipped 1, unknown 0\n", output)
       assert.equal(0, code)
       assert.same({ ["5545"] = 1 }, (arrivals()))
-      assert.is_nil(io.open(rejects))
+      assert.equal(REJECTS, read_file(rejects))
     end)
 
     it("is not tried with the rest where it is the key", function()
@@ -473,7 +515,7 @@ PATH:11: run_id: the same run and metric as in line 2
   local function journal_has(path, word)
     local ids = {}
     for line in (read_file(path .. ".journal") or ""):gmatch "([^\n]*)\n" do
-      local id = line:match("^" .. word .. "%s+(%d+):55:")
+      local id = line:match("^%S+ " .. word .. " (%d+):55:")
       if id then ids[id] = true end
     end
     return ids
@@ -577,7 +619,7 @@ PATH:11: run_id: the same run and metric as in line 2
       local rejects = path_of "rejects.csv"
       local output, errors, code = run(path, "--rejects", rejects)
       assert.equal("ok 0, failed 0, skipped 0, unknown 8\n", output)
-      assert.matches("^vote_from_csv: 8 rows were being sent [^\n]*%-%-redo%-unknown[^\n]*\n$",
+      assert.matches("^vote_from_csv: of 8 rows it is unknown [^\n]*%-%-redo%-unknown[^\n]*\n$",
         errors)
       assert.equal(4, code)
       assert.equal(0, #server:requests())
@@ -587,7 +629,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal("ok 8, failed 0, skipped 0, unknown 0\n", output)
       assert.equal(0, code)
       assert.equal(8, #server:requests())
-      assert.is_nil(io.open(rejects))
+      assert.equal(REJECTS, read_file(rejects))
     end)
   end)
 end)

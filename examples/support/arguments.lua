@@ -43,7 +43,10 @@ local BOOLEANS = {
   ["true"] = true, yes = true, ["1"] = true, ["false"] = false, no = false, ["0"] = false,
 }
 
-local function trimmed(text) return text:match "^%s*(.-)%s*$" end
+--- In linear time, however many spaces there are.
+local function trimmed(text)
+  return text:find "%S" and text:match "^%s*(.*%S)" or ""
+end
 
 --- What is none of them stays as it is: the client says what is wrong with it.
 local function boolean(text)

@@ -44,6 +44,14 @@ function command.count(text)
   return nil, ("'%s' is not a whole number from 1 on"):format(text)
 end
 
+-- ---- messages ----
+
+--- A line on stderr. Control characters may come from files and servers: a terminal gets none.
+function command.say(...)
+  local text = table.concat({ ... }):gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " ")
+  io.stderr:write(text, "\n")
+end
+
 -- ---- ending ----
 
 local Failure = {}
@@ -73,10 +81,17 @@ local function with_traceback(problem)
   return debug.traceback(tostring(problem), 2)
 end
 
-local function ending_of(problem, advice)
-  if getmetatable(problem) == Failure then return problem.message, problem.code end
-  if is_interrupt(problem) then return "interrupted: " .. advice, command.codes.interrupted end
-  return problem, command.codes.failed
+--- Says why, and returns the exit code.
+local function explain(name, advice, problem)
+  if getmetatable(problem) == Failure then
+    command.say(name, ": ", problem.message)
+    return problem.code
+  elseif is_interrupt(problem) then
+    command.say(name, ": interrupted: ", advice)
+    return command.codes.interrupted
+  end
+  io.stderr:write(name, ": ", problem, "\n")
+  return command.codes.failed
 end
 
 --- Runs a command to its end, which is the process's: main returns the name of its exit code.
@@ -85,10 +100,7 @@ end
 ---@param main fun(): string
 function command.run(name, advice, main)
   local done, result = xpcall(main, with_traceback)
-  if done then os.exit(command.codes[result], true) end
-  local message, code = ending_of(result, advice)
-  io.stderr:write(name, ": ", message, "\n")
-  os.exit(code, true)
+  os.exit(done and command.codes[result] or explain(name, advice, result), true)
 end
 
 return command

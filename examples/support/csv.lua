@@ -162,7 +162,7 @@ Sheet.__index = Sheet
 local function column_names(header)
   local names, seen = {}, {}
   for i, cell in ipairs(header) do
-    local name = cell:match "^%s*(.-)%s*$"
+    local name = cell:find "%S" and cell:match "^%s*(.*%S)" or ""
     if name == "" then return nil, ("column %d has no name"):format(i) end
     if seen[name] then return nil, ('two columns are named "%s"'):format(name) end
     names[i], seen[name] = name, true
