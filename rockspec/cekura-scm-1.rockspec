@@ -22,14 +22,17 @@ build = {
   modules = {
     ["cekura.core"] = {
       sources = {
+        "src/core/budget.c",
         "src/core/buffer.c",
         "src/core/clock.c",
         "src/core/contract.c",
         "src/core/exchange.c",
+        "src/core/gate.c",
         "src/core/head.c",
         "src/core/headers.c",
         "src/core/nearest.c",
         "src/core/outcome.c",
+        "src/core/pace.c",
         "src/core/poller.c",
         "src/core/retry.c",
         "src/core/retry_after.c",
@@ -45,9 +48,11 @@ build = {
         "src/lua/endpoints.c",
         "src/lua/error.c",
         "src/lua/event.c",
+        "src/lua/file.c",
         "src/lua/internal.c",
         "src/lua/interrupt.c",
         "src/lua/json.c",
+        "src/lua/loop.c",
         "src/lua/luaopen.c",
         "src/lua/options.c",
         "src/lua/problems.c",
@@ -55,6 +60,7 @@ build = {
         "src/lua/response.c",
         "src/lua/secret.c",
         "src/lua/system.c",
+        "src/lua/task.c",
       },
       defines = { "_GNU_SOURCE" },
       incdirs = { "src", "$(CURL_INCDIR)" },
@@ -62,6 +68,9 @@ build = {
       libraries = { "curl", "pthread" },
     },
     ["cekura"] = "lua/cekura/init.lua",
+    ["cekura.batch"] = "lua/cekura/batch.lua",
+    ["cekura.journal"] = "lua/cekura/journal.lua",
+    ["cekura.progress"] = "lua/cekura/progress.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },
 }

@@ -2,6 +2,20 @@
 --- The types of everything here are in `cekura.types`, for editors only.
 
 local cekura = require "cekura.core"
+local internal = require "cekura.internal"
+
+internal.client_methods.each = require "cekura.batch"
+
+--- The methods of the default client, which is made when the first of them is called:
+--- `cekura:each(…)`.
+for _, name in ipairs { "each", "spawn", "sleep", "step", "pollfd", "events", "timeout" } do
+  cekura[name] = function(self, ...)
+    assert(self == cekura, ("call it with a colon: cekura:%s(…)"):format(name))
+    local client, problem = internal.default_client()
+    if not client then return nil, problem end
+    return client[name](client, ...)
+  end
+end
 
 --- Goes through a list in slices: `for slice in cekura.chunks(ids, 100) do … end`.
 ---@param list any[] a list without holes

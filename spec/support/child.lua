@@ -16,7 +16,7 @@ local function command_of(words, environment, stderr)
 end
 
 -- The words, after those that put the program under the tool of this run.
-local function checked(words)
+function child.checked(words)
   local all = {}
   for word in (os.getenv "CEKURA_RUN" or ""):gmatch "%S+" do all[#all + 1] = word end
   return table.move(words, 1, #words, #all + 1, all)
@@ -33,7 +33,7 @@ end
 
 -- Runs a program as the specs themselves are run.
 function child.run_checked(words, environment)
-  return child.run(checked(words), environment)
+  return child.run(child.checked(words), environment)
 end
 
 -- The same, but what it wrote to stdout and to stderr each by itself, before the exit code.
@@ -55,7 +55,7 @@ process.__index = process
 --   process:signal "INT"
 --   process:finish()    waits for its end; returns what it wrote since then, and its exit code
 function child.start_checked(words, environment)
-  local pipe = assert(io.popen("echo $$; " .. command_of(checked(words), environment)))
+  local pipe = assert(io.popen("echo $$; " .. command_of(child.checked(words), environment)))
   return setmetatable({ pid = math.tointeger(pipe:read "l"), pipe = pipe }, process)
 end
 

@@ -29,10 +29,13 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
   exchange->deadline += exchange->started;
   exchange->wait = 0;
   exchange->retry_after = -1;
+  exchange->retries = 0;
+  exchange->over_budget = false;
   exchange->transfer.request.options.http1 = false;
   exchange->transfer.answer.attempt = (struct ck_attempt){ 0 };
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_NO;
+  ck_budget_earn(ck_transport_budget(exchange->transfer.slot));
 }
 
 /* What all attempts together may have done is what the most effective one may have done. */
@@ -49,29 +52,37 @@ static void sleep_for(struct ck_exchange *exchange, double seconds) {
   ck_transfer_sleep(&exchange->transfer, seconds);
 }
 
-/* Another call of this client has met a 429: wait with it, or say so at once. */
-static enum ck_step wait_for_pause(struct ck_exchange *exchange, double pause) {
-  if (pause < time_left(exchange)) {
-    sleep_for(exchange, pause);
-    return CK_STEP_NONE;
-  }
+/* Its own time will be over before the pause that another call was told of, or its turn. */
+static enum ck_step end_paused(struct ck_exchange *exchange, double pause) {
   exchange->retry_after = pause;
   if (exchange->attempts > 0) return end(exchange, exchange->outcome.kind);
-  exchange->transfer.answer.error = "the server asked for a pause that would pass the deadline";
+  exchange->transfer.answer.error =
+      "the server's rate limit would keep the call waiting beyond its deadline";
   return end(exchange, CK_RATE_LIMITED);
 }
 
-static enum ck_step start(struct ck_exchange *exchange) {
-  if (is_closed(exchange) || exchange->transfer.answer.attempt.cancelled)
-    return end(exchange, CK_CANCELLED);
-  double pause = ck_transport_pause_left(exchange->transfer.slot);
-  if (pause > 0) return wait_for_pause(exchange, pause);
+static bool is_given_up(const struct ck_exchange *exchange) {
+  return is_closed(exchange) || exchange->transfer.answer.attempt.cancelled;
+}
+
+static enum ck_step send(struct ck_exchange *exchange) {
+  if (is_given_up(exchange)) return end(exchange, CK_CANCELLED);
+  if (!exchange->transfer.admitted)
+    return end_paused(exchange, ck_transport_pause_left(exchange->transfer.slot));
   double left = time_left(exchange);
   exchange->transfer.request.timeout = left < exchange->timeout ? left : exchange->timeout;
   exchange->attempts++;
   exchange->state = CK_SENDING;
   ck_transfer_start(&exchange->transfer);
   return CK_STEP_REQUEST;
+}
+
+/* Stands in line with the client's other calls; nearly always it is empty. */
+static enum ck_step start(struct ck_exchange *exchange) {
+  if (is_given_up(exchange)) return end(exchange, CK_CANCELLED);
+  exchange->state = CK_QUEUED;
+  ck_transfer_queue(&exchange->transfer, time_left(exchange));
+  return exchange->transfer.done ? send(exchange) : CK_STEP_NONE;
 }
 
 static enum ck_step judge(struct ck_exchange *exchange) {
@@ -84,11 +95,21 @@ static enum ck_step judge(struct ck_exchange *exchange) {
   return CK_STEP_RESPONSE;
 }
 
-/* A 429 is for the client, not just for the call that met it. */
-static void pause_others(struct ck_exchange *exchange, const struct ck_decision *decision) {
+/* A 429 is for the client, not just for the call that met it; so is a content server. */
+static void tell_others(struct ck_exchange *exchange, const struct ck_decision *decision) {
+  int status = exchange->transfer.answer.attempt.status;
   double pause = exchange->retry_after >= 0 ? exchange->retry_after : decision->wait;
-  if (exchange->outcome.kind == CK_RATE_LIMITED && !is_closed(exchange))
-    ck_transport_pause(exchange->transfer.slot, pause);
+  if (is_closed(exchange)) return;
+  if (exchange->outcome.kind == CK_RATE_LIMITED) ck_transport_limit(exchange->transfer.slot, pause);
+  else if (status != 0 && status < 500) ck_transport_content(exchange->transfer.slot);
+}
+
+/* A 429 is no sign of a server in need, and is paced already. */
+static bool can_afford(struct ck_exchange *exchange) {
+  if (exchange->outcome.kind == CK_RATE_LIMITED) return true;
+  exchange->over_budget = !ck_budget_spend(ck_transport_budget(exchange->transfer.slot));
+  if (!exchange->over_budget) exchange->retries++;
+  return !exchange->over_budget;
 }
 
 /* The next attempt takes no connection that may be dead, nor the HTTP/2 that was refused. */
@@ -98,16 +119,28 @@ static void prepare_retry(struct ck_exchange *exchange) {
   options->http1 = options->http1 || exchange->transfer.answer.attempt.resend_refused;
 }
 
-static enum ck_step decide(struct ck_exchange *exchange) {
+static enum ck_step succeed(struct ck_exchange *exchange) {
+  if (exchange->retries > 0 && !is_closed(exchange))
+    ck_budget_refund(ck_transport_budget(exchange->transfer.slot), exchange->retries);
+  return end(exchange, CK_OK);
+}
+
+static struct ck_decision ask_policy(const struct ck_exchange *exchange) {
+  if (exchange->outcome.kind == CK_OK) return (struct ck_decision){ false, 0 };
   struct ck_situation situation = { .outcome = exchange->outcome,
                                     .attempt = exchange->attempts,
                                     .time_left = time_left(exchange),
                                     .retry_after = exchange->retry_after,
                                     .random = draw() };
-  if (exchange->outcome.kind == CK_OK) return end(exchange, CK_OK);
-  struct ck_decision decision = ck_retry_decide(&exchange->policy, &situation);
-  pause_others(exchange, &decision);
-  if (!decision.again || is_closed(exchange)) return end(exchange, exchange->outcome.kind);
+  return ck_retry_decide(&exchange->policy, &situation);
+}
+
+static enum ck_step decide(struct ck_exchange *exchange) {
+  struct ck_decision decision = ask_policy(exchange);
+  tell_others(exchange, &decision);
+  if (exchange->outcome.kind == CK_OK) return succeed(exchange);
+  if (!decision.again || is_closed(exchange) || !can_afford(exchange))
+    return end(exchange, exchange->outcome.kind);
   exchange->wait = decision.wait;
   prepare_retry(exchange);
   sleep_for(exchange, decision.wait);
@@ -118,6 +151,7 @@ enum ck_step ck_exchange_advance(struct ck_exchange *exchange) {
   bool idle = exchange->transfer.done;
   switch (exchange->state) {
     case CK_READY: return start(exchange);
+    case CK_QUEUED: return idle ? send(exchange) : CK_STEP_NONE;
     case CK_SENDING: return idle ? judge(exchange) : CK_STEP_NONE;
     case CK_JUDGED: return decide(exchange);
     case CK_WAITING: return idle ? start(exchange) : CK_STEP_NONE;

@@ -11,7 +11,7 @@
 
 /* What ck_exchange_advance did. */
 enum ck_step {
-  CK_STEP_NONE,     /* nothing: step the transport, then ask again */
+  CK_STEP_NONE,     /* nothing: step the transport until the transfer is done, then ask again */
   CK_STEP_REQUEST,  /* began an attempt */
   CK_STEP_RESPONSE, /* an attempt has ended; `outcome` is its own */
   CK_STEP_RETRY,    /* will begin another attempt after `wait` seconds */
@@ -19,7 +19,7 @@ enum ck_step {
   CK_STEP_FINISHED  /* the call has an answer, its body still unread */
 };
 
-enum ck_state { CK_READY, CK_SENDING, CK_JUDGED, CK_WAITING, CK_ENDED };
+enum ck_state { CK_READY, CK_QUEUED, CK_SENDING, CK_JUDGED, CK_WAITING, CK_ENDED };
 
 struct ck_exchange {
   struct ck_transfer transfer; /* its request is the caller's to fill in */
@@ -33,6 +33,8 @@ struct ck_exchange {
   double elapsed;     /* seconds, once it has ended */
   double wait;        /* of the last CK_STEP_RETRY */
   double retry_after; /* seconds that the server asked for last, negative = none */
+  int retries;        /* taken from the client's budget */
+  bool over_budget;   /* there would have been another attempt, but for that budget */
   struct ck_outcome outcome;
   enum ck_applied applied; /* by all attempts so far */
 };
@@ -42,6 +44,10 @@ void ck_exchange_begin(struct ck_exchange *exchange);
 
 /* Takes the next step if there is one to take now. CK_STEP_GIVE_UP and CK_STEP_FINISHED are the last. */
 enum ck_step ck_exchange_advance(struct ck_exchange *exchange);
+
+static inline bool ck_exchange_has_ended(const struct ck_exchange *exchange) {
+  return exchange->state == CK_ENDED;
+}
 
 /* Gives the call up: the next steps are those to CK_STEP_GIVE_UP, of kind CK_CANCELLED. */
 void ck_exchange_cancel(struct ck_exchange *exchange);

@@ -7,6 +7,8 @@
 #include <curl/curl.h>
 #include <sys/types.h>
 
+#include "list.h"
+#include "pace.h"
 #include "transport.h"
 
 #if LIBCURL_VERSION_NUM < 0x075000
@@ -15,6 +17,7 @@
 
 /* What a transfer needs of libcurl. It exists for as long as both it and the transport do. */
 struct ck_transfer_slot {
+  struct ck_link line; /* stands in `waiting` or in `done` of the transport, or in neither */
   struct ck_transport *transport;
   struct ck_transfer *transfer;
   struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
@@ -37,9 +40,12 @@ struct ck_transport {
   char *path;     /* of the URL, without a slash at the end */
   struct ck_headers headers;
   struct ck_transfer_slot *slots;
-  double timer;    /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
-  double deadline; /* no transfer's deadline is before this; 0 = none has one */
-  double paused_until;
+  double timer;           /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  double deadline;        /* no transfer's deadline is before this; 0 = none has one */
+  struct ck_link waiting; /* slots whose turn to begin an attempt has not come */
+  struct ck_link done;    /* slots whose owner has not been told yet */
+  struct ck_pace pace;
+  struct ck_budget budget;
   int poller;
   pid_t owner;
 };
@@ -52,8 +58,14 @@ bool ck_slot_set_template(CURL *easy);
 /* Ends the attempt: takes it out of the multi handle, and says what was seen of it. */
 void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code);
 
-/* Ends the sleep. */
+/* Ends the sleep, or the wait for a turn. */
 void ck_slot_wake(struct ck_transfer_slot *slot);
+
+/* Lets those begin whose turn has come. */
+void ck_gate_open(struct ck_transport *transport, double now);
+
+/* The slot's attempt, if it had begun one, is over: there is room for another. */
+void ck_gate_leave(struct ck_transfer_slot *slot);
 
 /* Ends what is going on and gives all back; libcurl's part stays with a parent process. */
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited);

@@ -57,6 +57,23 @@ bool ck_slot_set_template(CURL *easy) {
 
 /* ---- the end of an attempt ---------------------------------------------------------- */
 
+/* The answer stands: whoever waits for it stands in line to be told. */
+static void report(struct ck_transfer_slot *slot) {
+  slot->transfer->done = true;
+  if (slot->transfer->waiter != NULL) ck_list_insert(&slot->transport->done, &slot->line);
+}
+
+void ck_transfer_tell(struct ck_transfer *transfer, void *waiter) {
+  transfer->waiter = waiter;
+  if (transfer->slot != NULL && transfer->done) ck_list_remove(&transfer->slot->line);
+}
+
+/* It is no longer done: something new begins. */
+static void unreport(struct ck_transfer_slot *slot) {
+  slot->transfer->done = false;
+  ck_list_remove(&slot->line);
+}
+
 static bool is_whole(const struct ck_transfer_slot *slot) {
   const struct ck_answer *answer = &slot->transfer->answer;
   if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
@@ -95,12 +112,14 @@ void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   answer->attempt.whole = is_whole(slot);
   answer->attempt.not_processed = is_not_processed(slot);
   answer->error = reason(slot);
-  slot->transfer->done = true;
+  report(slot);
+  ck_gate_leave(slot);
 }
 
 void ck_slot_wake(struct ck_transfer_slot *slot) {
   slot->asleep = false;
-  slot->transfer->done = true;
+  ck_list_remove(&slot->line);
+  report(slot);
 }
 
 /* ---- the slot -------------------------------------------------------------------------- */
@@ -114,6 +133,7 @@ static bool set_slot(struct ck_transfer_slot *slot) {
 
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
   if (!inherited) ck_transfer_cancel(slot->transfer);
+  ck_list_remove(&slot->line);
   *slot->link = slot->next;
   if (slot->next != NULL) slot->next->link = slot->link;
   slot->transfer->slot = NULL;
@@ -126,6 +146,7 @@ bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transpo
   struct ck_transfer_slot *slot = calloc(1, sizeof(*slot));
   if (slot == NULL) return false;
   *slot = (struct ck_transfer_slot){ .transport = transport, .transfer = transfer };
+  ck_list_init(&slot->line);
   slot->next = transport->slots;
   slot->link = &transport->slots;
   if (slot->next != NULL) slot->next->link = &slot->next;
@@ -148,6 +169,8 @@ void ck_transfer_reset(struct ck_transfer *transfer) {
   ck_buffer_reset(&transfer->answer.head);
   ck_buffer_reset(&transfer->answer.body);
   ck_headers_free(&request->headers);
+  ck_list_remove(&transfer->slot->line);
+  transfer->waiter = NULL;
   transfer->done = true;
 }
 
@@ -219,7 +242,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   slot->head_complete = slot->delimited = slot->failed_memory = false;
   slot->error[0] = '\0';
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
-  slot->transfer->done = false;
+  unreport(slot);
 }
 
 void ck_transfer_start(struct ck_transfer *transfer) {
@@ -238,7 +261,7 @@ void ck_transfer_start(struct ck_transfer *transfer) {
 void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {
   struct ck_transfer_slot *slot = transfer->slot;
   slot->asleep = true;
-  transfer->done = false;
+  unreport(slot);
   slot->deadline = ck_clock_now() + seconds;
   ck_transport_wake_at(slot->transport, slot->deadline);
 }
@@ -249,6 +272,7 @@ void ck_transfer_cancel(struct ck_transfer *transfer) {
   if (slot == NULL) return;
   if (slot->active) ck_slot_finish(slot, CURLE_ABORTED_BY_CALLBACK);
   if (slot->asleep) ck_slot_wake(slot);
+  ck_gate_leave(slot);
 }
 
 void ck_transfer_close(struct ck_transfer *transfer) {

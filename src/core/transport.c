@@ -1,6 +1,7 @@
 #include "transport.h"
 
 #include <curl/curl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,9 +78,17 @@ static void collect(struct ck_transport *transport) {
 /* How long to wait for a socket: until the first of `wait`, libcurl's timer, a deadline. */
 static double time_to_wait(const struct ck_transport *transport, double wait) {
   double now = ck_clock_now(), timer = transport->timer, deadline = transport->deadline;
+  if (ck_list_first(&transport->done) != NULL) return 0;
   if (timer != 0 && timer - now < wait) wait = timer - now;
   if (deadline != 0 && deadline - now < wait) wait = deadline - now;
-  return wait;
+  return wait > 0 ? wait : 0;
+}
+
+int ck_transport_descriptor(const struct ck_transport *transport) { return transport->poller; }
+
+double ck_transport_timeout(const struct ck_transport *transport) {
+  double wait = time_to_wait(transport, HUGE_VAL);
+  return wait < HUGE_VAL ? wait : -1;
 }
 
 /* By how much a timer may be ahead of the clock and still be due. */
@@ -135,6 +144,19 @@ void ck_transport_step(struct ck_transport *transport, double wait) {
   act_on_timer(transport, now);
   collect(transport);
   act_on_deadlines(transport, now);
+  ck_gate_open(transport, now);
+}
+
+void *ck_transport_next_done(struct ck_transport *transport) {
+  struct ck_link *first = ck_list_first(&transport->done);
+  if (first == NULL) return NULL;
+  ck_list_remove(first);
+  return ((struct ck_transfer_slot *)first)->transfer->waiter;
+}
+
+void ck_transport_cancel(struct ck_transport *transport) {
+  for (struct ck_transfer_slot *slot = transport->slots; slot != NULL; slot = slot->next)
+    ck_transfer_cancel(slot->transfer);
 }
 
 static bool set_optional(CURL *easy, CURLoption option, const char *value) {
@@ -159,14 +181,22 @@ static bool let_resolver_linger(CURL *easy) {
 #endif
 }
 
+static bool is_https(const struct ck_transport_options *options) {
+  return strncasecmp(options->url, "https:", 6) == 0;
+}
+
 /*
 ** To https a proxy is asked for a tunnel, and is not shown the key. To plain http it would
 ** be: then none is used, whatever the environment says.
 */
 static bool set_proxy(CURL *easy, const struct ck_transport_options *options) {
-  bool https = strncasecmp(options->url, "https:", 6) == 0;
   return SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) &&
-         set_optional(easy, CURLOPT_PROXY, https ? options->proxy : "");
+         set_optional(easy, CURLOPT_PROXY, is_https(options) ? options->proxy : "");
+}
+
+/* With HTTP/2, which comes with TLS, one connection carries many: the others wait for it. */
+static bool share_connection(CURL *easy, const struct ck_transport_options *options) {
+  return !is_https(options) || SET(easy, CURLOPT_PIPEWAIT, 1L);
 }
 
 /* What holds for every request. A redirect is not followed: the key would go with it. */
@@ -175,12 +205,17 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
          SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
          ck_slot_set_template(easy) && set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
          set_optional(easy, CURLOPT_CAPATH, options->ca_path) && set_proxy(easy, options) &&
-         SET(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE) && let_resolver_linger(easy);
+         share_connection(easy, options) && SET(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE) &&
+         let_resolver_linger(easy);
 }
+
+/* By itself libcurl keeps four for each transfer under way, and forgets them in every lull. */
+#define MAX_KEPT 1024L
 
 static bool set_multi(struct ck_transport *transport) {
   CURLM *multi = transport->multi;
-  return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+  return curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, MAX_KEPT) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, transport) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_TIMERDATA, transport) == CURLM_OK;
@@ -201,6 +236,8 @@ static bool set_url(struct ck_transport *transport, const char *url) {
 static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   transport->owner = getpid();
+  ck_list_init(&transport->waiting);
+  ck_list_init(&transport->done);
   transport->poller = ck_poller_open();
   if (transport->poller < 0) return "no descriptor is left for the client";
   transport->multi = curl_multi_init();
@@ -260,14 +297,4 @@ bool ck_transport_url(struct ck_transport *transport, const struct ck_request *r
   curl_free(base);
   curl_url_cleanup(parts);
   return ok;
-}
-
-void ck_transport_pause(struct ck_transfer_slot *slot, double seconds) {
-  double until = ck_clock_now() + seconds;
-  if (until > slot->transport->paused_until) slot->transport->paused_until = until;
-}
-
-double ck_transport_pause_left(const struct ck_transfer_slot *slot) {
-  if (slot->transport->paused_until == 0) return 0; /* nearly always */
-  return slot->transport->paused_until - ck_clock_now();
 }

@@ -4,7 +4,7 @@
 ** A transport is libcurl's multi interface over one poller. A transfer is a slot for one
 ** attempt at a time: fill in `request`, start it, step the transport until it is done,
 ** read `answer`. A finished transfer can be used again. Nothing here calls back: whoever
-** steps looks at what is done.
+** steps looks at what is done, or asks ck_transport_next_done.
 **
 ** A transport and its transfers belong to one thread at a time, and to the process that
 ** opened them.
@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "budget.h"
 #include "buffer.h"
 #include "headers.h"
 #include "outcome.h"
@@ -59,6 +60,8 @@ struct ck_transfer {
   struct ck_request request;
   struct ck_answer answer;
   bool done;                     /* `answer` stands; true as well before the first start */
+  bool admitted;                 /* the turn to begin an attempt has come: see ck_transfer_queue */
+  void *waiter;                  /* see ck_transfer_tell */
   struct ck_transfer_slot *slot; /* the transport's own; NULL once the transport is closed */
 };
 
@@ -88,6 +91,25 @@ bool ck_transport_is_inherited(const struct ck_transport *transport);
 /* Waits for at most `wait` seconds, less when there is something to do, and does it. */
 void ck_transport_step(struct ck_transport *transport, double wait);
 
+/*
+** Whom ck_transport_next_done hands out once the transfer is done the next time; NULL: nobody.
+** What has been done already is not told any more.
+*/
+void ck_transfer_tell(struct ck_transfer *transfer, void *waiter);
+
+/* The waiter of a transfer that is done, each once; NULL when there is none any more. */
+void *ck_transport_next_done(struct ck_transport *transport);
+
+/*
+** For a host's own loop: step the transport when the descriptor is readable, and at the
+** latest after that many seconds. Negative: nothing will happen unless it is readable.
+*/
+int ck_transport_descriptor(const struct ck_transport *transport);
+double ck_transport_timeout(const struct ck_transport *transport);
+
+/* Gives up all that is going on, as ck_transfer_cancel does. */
+void ck_transport_cancel(struct ck_transport *transport);
+
 /* False: out of memory. `transfer` is zeroed before; ck_transfer_close ends it. */
 bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport);
 
@@ -100,11 +122,23 @@ void ck_transfer_start(struct ck_transfer *transfer);
 /* Does nothing for that long; it is done then, and the answer of the last attempt stands. */
 void ck_transfer_sleep(struct ck_transfer *transfer, double seconds);
 
-/* Keeps every call of the transport from beginning an attempt for at least that long. */
-void ck_transport_pause(struct ck_transfer_slot *slot, double seconds);
+/*
+** Waits for its turn to begin an attempt, for at most that long. Nearly always it has come on
+** return. It is done then, and `admitted` says whether the turn has come; it lasts until the
+** attempt has ended.
+*/
+void ck_transfer_queue(struct ck_transfer *transfer, double seconds);
+
+/* What an attempt was told: a 429, which keeps every other one from beginning for that long… */
+void ck_transport_limit(struct ck_transfer_slot *slot, double seconds);
 double ck_transport_pause_left(const struct ck_transfer_slot *slot);
 
-/* Gives an attempt or a sleep up; it is done then, and `attempt.cancelled` is set. */
+/* … or an answer that shows the server content with how much it is asked. */
+void ck_transport_content(struct ck_transfer_slot *slot);
+
+struct ck_budget *ck_transport_budget(struct ck_transfer_slot *slot);
+
+/* Gives an attempt or a wait up; it is done then, and `attempt.cancelled` is set. */
 void ck_transfer_cancel(struct ck_transfer *transfer);
 
 /* Also after the transport was closed, and more than once. */

@@ -10,6 +10,7 @@
 #include "decode.h"
 #include "error.h"
 #include "event.h"
+#include "interrupt.h"
 #include "request_headers.h"
 #include "response.h"
 
@@ -21,6 +22,7 @@ struct call {
   struct ck_exchange exchange;
   struct ck_client *client; /* kept alive by the resource below it on the stack */
   const struct ck_endpoint *endpoint;
+  struct ck_task *task; /* that stands until it has ended; NULL: whoever calls is blocked */
   struct ck_settings settings;
   lua_Integer evaluations; /* that it would start; -1 = unknown */
 };
@@ -104,10 +106,18 @@ static int fail(lua_State *L, struct call *call) {
   return 2;
 }
 
+static void explain_budget(lua_State *L) {
+  lua_getfield(L, -1, "message");
+  lua_pushliteral(L, " (not tried again: too many calls of this client fail)");
+  lua_concat(L, 2);
+  lua_setfield(L, -2, "message");
+}
+
 static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
   ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
   push_url(L, call);
   lua_setfield(L, -2, "url");
+  if (call->exchange.over_budget) explain_budget(L);
   if (call->exchange.retry_after >= 0) {
     lua_pushnumber(L, call->exchange.retry_after);
     lua_setfield(L, -2, "retry_after");
@@ -123,11 +133,14 @@ static int fail_closed(lua_State *L, struct call *call) {
   return fail(L, call);
 }
 
-static void report(lua_State *L, struct call *call, enum ck_step step) {
+/* on_event is told; what it lets through ends the call before it is raised. */
+static void report(lua_State *L, int client, struct call *call, enum ck_step step) {
   if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_ON_EVENT);
+  lua_getiuservalue(L, client, CK_CLIENT_ON_EVENT);
   if (ck_event_emit(L, call->endpoint, &call->exchange, step)) return;
   ck_exchange_cancel(&call->exchange);
+  while (!ck_exchange_has_ended(&call->exchange)) (void)ck_exchange_advance(&call->exchange);
+  if (call->task != NULL && call->task->awaits == call) ck_task_make_ready(call->task);
   (void)lua_error(L);
 }
 
@@ -137,7 +150,7 @@ static int fail_unreadable(lua_State *L, struct call *call) {
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
   call->exchange.transfer.answer.error = lua_tostring(L, -1);
   call->exchange.outcome = (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER };
-  report(L, call, CK_STEP_GIVE_UP);
+  report(L, CLIENT, call, CK_STEP_GIVE_UP);
   if (call->client->transport == NULL) return fail_closed(L, call);
   return fail_with_answer(L, call, call->exchange.outcome);
 }
@@ -253,30 +266,65 @@ static int refuse_budget(lua_State *L, struct call *call) {
 
 /* ---- send ---------------------------------------------------------------------------------------- */
 
-/* A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. */
-static void wait(struct call *call, lua_Hook hook) {
-  lua_Hook now = lua_gethook(call->client->main);
-  if (now != NULL && now != hook) ck_exchange_cancel(&call->exchange);
-  else ck_transport_step(call->client->transport, LOOK_UP);
-}
-
-static void send(lua_State *L, struct call *call) {
-  lua_Hook hook = lua_gethook(call->client->main);
+/* As many steps as can be taken without waiting; the task is told when there are more. */
+static void advance(lua_State *L, int client, struct call *call) {
   enum ck_step step;
-  ck_exchange_begin(&call->exchange);
+  ck_transfer_tell(&call->exchange.transfer, NULL);
   do {
     step = ck_exchange_advance(&call->exchange);
-    report(L, call, step);
-    if (step == CK_STEP_NONE) wait(call, hook);
-  } while (step != CK_STEP_GIVE_UP && step != CK_STEP_FINISHED);
+    report(L, client, call, step);
+  } while (step != CK_STEP_NONE && !ck_exchange_has_ended(&call->exchange));
+  ck_transfer_tell(&call->exchange.transfer, call->task);
+}
+
+void ck_call_advance_all(lua_State *L, int index) {
+  struct ck_client *client = lua_touserdata(L, index);
+  struct ck_task *task;
+  while (client->transport != NULL && (task = ck_transport_next_done(client->transport)) != NULL) {
+    struct call *call = task->awaits;
+    advance(L, index, call);
+    if (ck_exchange_has_ended(&call->exchange)) ck_task_make_ready(task);
+  }
+}
+
+void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
+  struct call *call = task->awaits;
+  call->task = NULL; /* nobody is to be told of its end */
+  ck_exchange_cancel(&call->exchange);
+  advance(L, index, call);
+  if (call->exchange.applied > task->applied) task->applied = call->exchange.applied;
+}
+
+/* A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. */
+static void block(lua_State *L, struct call *call) {
+  lua_Hook hook = lua_gethook(call->client->main);
+  while (!ck_exchange_has_ended(&call->exchange)) {
+    if (ck_interrupt_is_pending(call->client->main, hook)) ck_exchange_cancel(&call->exchange);
+    else ck_transport_step(call->client->transport, LOOK_UP);
+    ck_call_advance_all(L, CLIENT);
+    advance(L, CLIENT, call);
+  }
+}
+
+static void begin(lua_State *L, struct call *call) {
+  call->task = ck_task_current(L, &call->client->loop);
+  ck_exchange_begin(&call->exchange);
+  advance(L, CLIENT, call);
 }
 
 /* ---- read ------------------------------------------------------------------------------------------ */
+
+/* A task is told what has been done in it; reading does nothing. */
+static void note_applied(struct call *call) {
+  if (strcmp(call->endpoint->method, "GET") == 0) return;
+  ck_task_note(&call->client->loop, call->exchange.applied);
+}
 
 static int read(lua_State *L, struct call *call) {
   const struct ck_answer *answer = &call->exchange.transfer.answer;
   struct ck_reading reading = { .secret = &call->client->key,
                                 .keep_null = call->settings.keep_null };
+  note_applied(call);
   if (call->client->transport == NULL) return fail_closed(L, call);
   if (call->exchange.outcome.kind != CK_OK)
     return fail_with_answer(L, call, call->exchange.outcome);
@@ -303,6 +351,27 @@ static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
   lua_settop(L, OPTIONS);
 }
 
+/* The task goes on here. One that somebody else has resumed meanwhile stands again. */
+static int resume(lua_State *L, int status, lua_KContext context) {
+  struct call *call = (struct call *)context;
+  (void)status;
+  lua_settop(L, TOP);
+  if (!ck_exchange_has_ended(&call->exchange)) advance(L, CLIENT, call);
+  if (!ck_exchange_has_ended(&call->exchange)) return lua_yieldk(L, 0, context, resume);
+  return read(L, call);
+}
+
+/* In a task the others go on while it stands; elsewhere the caller is blocked. */
+static int send(lua_State *L, struct call *call) {
+  begin(L, call);
+  if (call->task != NULL && !ck_exchange_has_ended(&call->exchange)) {
+    ck_task_await(call->task, call);
+    return lua_yieldk(L, 0, (lua_KContext)call, resume);
+  }
+  block(L, call);
+  return read(L, call);
+}
+
 int ck_call_endpoint(lua_State *L) {
   const struct ck_endpoint *endpoint = lua_touserdata(L, lua_upvalueindex(1));
   lua_settop(L, OPTIONS);
@@ -317,6 +386,5 @@ int ck_call_endpoint(lua_State *L) {
   if (!write(L, call, &problems)) return refuse_problems(L, call, &problems);
   if (is_over_budget(call)) return refuse_budget(L, call);
   if (call->settings.dry_run) return dry_run(L, call);
-  send(L, call);
-  return read(L, call);
+  return send(L, call);
 }

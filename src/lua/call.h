@@ -6,6 +6,8 @@
 
 #include <lua.h>
 
+#include "task.h"
+
 /* Makes the metatable of calls. */
 void ck_call_open(lua_State *L);
 
@@ -14,5 +16,14 @@ void ck_call_open(lua_State *L);
 ** upvalue 2 the metatable of the resource that the call is a method of.
 */
 int ck_call_endpoint(lua_State *L);
+
+/*
+** Takes the steps that can be taken now in calls that tasks of the client at `index` await;
+** the task of one that has ended is ready then. Raises what on_event lets through: Ctrl-C.
+*/
+void ck_call_advance_all(lua_State *L, int index);
+
+/* Gives up the call that the task awaits. */
+void ck_call_abandon(lua_State *L, int index, struct ck_task *task);
 
 #endif

@@ -12,7 +12,7 @@
 #include "version.h"
 
 /* Places in the registry: metatables, { resource name = metatable }, and the default client. */
-static const char client_key, resources_key, default_key;
+static const char client_key, methods_key, resources_key, default_key;
 
 /* The user value of a resource: its client; nil for the default client's. */
 enum { RESOURCE_CLIENT = 1 };
@@ -77,8 +77,20 @@ void ck_client_push_default_resources(lua_State *L) { push_resources(L, 0); }
 
 /* ---- the end of a client -------------------------------------------------------------------- */
 
+/* The calls of tasks end, and the tasks learn of it when they are resumed. */
+static void release_tasks(struct ck_client *client) {
+  struct ck_link *sleeper;
+  struct ck_task *task;
+  if (client->transport == NULL || ck_transport_is_inherited(client->transport)) return;
+  ck_transport_cancel(client->transport);
+  while ((task = ck_transport_next_done(client->transport)) != NULL) ck_task_make_ready(task);
+  while ((sleeper = ck_list_first(&client->loop.asleep)) != NULL)
+    ck_task_make_ready((struct ck_task *)sleeper);
+}
+
 static int client_close(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  release_tasks(client);
   ck_transport_close(client->transport);
   client->transport = NULL;
   ck_secret_wipe(&client->key);
@@ -106,6 +118,7 @@ static int client_index(lua_State *L) {
 static struct ck_client *push_client(lua_State *L) {
   struct ck_client *client = lua_newuserdatauv(L, sizeof(*client), CK_CLIENT_VALUES);
   memset(client, 0, sizeof(*client));
+  ck_task_init(&client->loop);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key);
   lua_setmetatable(L, -2);
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
@@ -221,7 +234,7 @@ static int refuse_problems(lua_State *L, struct ck_problems *problems, const cha
 }
 
 int ck_client_new(lua_State *L) {
-  enum { OPTIONS = 1, CLIENT, PROBLEMS };
+  enum { OPTIONS = 1, CLIENT, PROBLEMS, URL };
   if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
   lua_settop(L, OPTIONS);
   struct ck_client *client = push_client(L);
@@ -233,26 +246,31 @@ int ck_client_new(lua_State *L) {
   if (problems.count > 0) return refuse_problems(L, &problems, client->settings.api_key);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
   keep_on_event(L, OPTIONS, CLIENT);
+  lua_settop(L, PROBLEMS);
+  lua_pushstring(L, client->settings.api_url); /* at URL; `open` forgets it */
   const char *problem = open(L, client, CLIENT);
   if (problem != NULL) {
     lua_pushstring(L, problem);
     return refuse(L);
   }
   push_resources(L, CLIENT);
+  lua_pushvalue(L, URL);
+  lua_setfield(L, -2, "api_url");
   lua_setiuservalue(L, CLIENT, CK_CLIENT_RESOURCES);
   lua_newtable(L);
   lua_setiuservalue(L, CLIENT, CK_CLIENT_IDLE);
+  lua_newtable(L);
+  lua_setiuservalue(L, CLIENT, CK_CLIENT_TASKS);
   lua_settop(L, CLIENT);
   return 1;
 }
 
 /* ---- finding the client of a call --------------------------------------------------------------- */
 
-/* Pushes the default client, or nil and an error. */
-static bool push_default(lua_State *L) {
+bool ck_client_push_default(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TUSERDATA) {
     struct ck_client *client = lua_touserdata(L, -1);
-    if (!ck_transport_is_inherited(client->transport)) return true;
+    if (client->transport != NULL && !ck_transport_is_inherited(client->transport)) return true;
   }
   lua_pop(L, 1);
   lua_pushcfunction(L, ck_client_new);
@@ -264,12 +282,8 @@ static bool push_default(lua_State *L) {
   return true;
 }
 
-struct ck_client *ck_client_of_resource(lua_State *L) {
-  if (lua_getiuservalue(L, 1, RESOURCE_CLIENT) == LUA_TNIL) {
-    lua_pop(L, 1);
-    if (!push_default(L)) return NULL;
-  }
-  struct ck_client *client = lua_touserdata(L, -1);
+/* The client, if it can be used; else NULL, with nil and an error pushed. */
+static struct ck_client *check_usable(lua_State *L, struct ck_client *client) {
   if (client->transport == NULL) {
     lua_pushliteral(L, "the client is closed: make a new one with cekura.new");
   } else if (ck_transport_is_inherited(client->transport)) {
@@ -281,6 +295,18 @@ struct ck_client *ck_client_of_resource(lua_State *L) {
   return NULL;
 }
 
+struct ck_client *ck_client_check(lua_State *L) {
+  return check_usable(L, luaL_checkudata(L, 1, "cekura.client"));
+}
+
+struct ck_client *ck_client_of_resource(lua_State *L) {
+  if (lua_getiuservalue(L, 1, RESOURCE_CLIENT) == LUA_TNIL) {
+    lua_pop(L, 1);
+    if (!ck_client_push_default(L)) return NULL;
+  }
+  return check_usable(L, lua_touserdata(L, -1));
+}
+
 /* ---- metatables ------------------------------------------------------------------------------------ */
 
 static void open_client_metatable(lua_State *L) {
@@ -290,13 +316,17 @@ static void open_client_metatable(lua_State *L) {
                                           { NULL, NULL } };
   luaL_newmetatable(L, "cekura.client");
   luaL_setfuncs(L, metamethods, 0);
-  lua_createtable(L, 0, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
   lua_pushcfunction(L, client_close);
   lua_setfield(L, -2, "close");
   lua_pushcclosure(L, client_index, 1);
   lua_setfield(L, -2, "__index");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &client_key);
 }
+
+void ck_client_push_methods(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key); }
 
 void ck_client_open(lua_State *L) {
   open_client_metatable(L);

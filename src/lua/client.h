@@ -9,21 +9,24 @@
 #include "../core/transport.h"
 #include "options.h"
 #include "secret.h"
+#include "task.h"
 
 struct ck_client {
   struct ck_transport *transport; /* owned; NULL once closed */
   struct ck_settings settings;    /* without the borrowed strings */
   struct ck_secret key;
-  lua_State *main; /* where the interpreter announces Ctrl-C */
+  struct ck_loop loop; /* its tasks */
+  lua_State *main;     /* where the interpreter announces Ctrl-C */
 };
 
 /* The user values of a client. */
 enum {
-  CK_CLIENT_RESOURCES = 1, /* { runs = …, results = … } */
+  CK_CLIENT_RESOURCES = 1, /* { runs = …, results = …, api_url = … } */
   CK_CLIENT_IDLE,          /* finished calls whose slots can be used again */
   CK_CLIENT_HEADERS,       /* { name = value }: the user agent, and the headers option's */
   CK_CLIENT_ON_EVENT,      /* a function, or nil */
-  CK_CLIENT_VALUES = CK_CLIENT_ON_EVENT
+  CK_CLIENT_TASKS,         /* { address = task }: those that have not ended */
+  CK_CLIENT_VALUES = CK_CLIENT_TASKS
 };
 
 /* Makes the metatables of clients and resources. */
@@ -34,6 +37,21 @@ int ck_client_new(lua_State *L);
 
 /* Pushes a table of the default client's resources, by name. No client is made yet. */
 void ck_client_push_default_resources(lua_State *L);
+
+/* Pushes the table of methods that all clients have. */
+void ck_client_push_methods(lua_State *L);
+
+/*
+** The client at stack index 1; anything else raises. NULL, with nil and an error pushed: it
+** is closed, or it belongs to another process.
+*/
+struct ck_client *ck_client_check(lua_State *L);
+
+/*
+** Pushes the default client, which is made now if there is none. False: nil and an error are
+** pushed instead.
+*/
+bool ck_client_push_default(lua_State *L);
 
 /*
 ** Pushes the client that the resource at stack index 1 belongs to; the default client is

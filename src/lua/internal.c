@@ -1,8 +1,52 @@
 #include "internal.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
+#include "../core/nearest.h"
+#include "client.h"
+#include "error.h"
+#include "file.h"
 #include "system.h"
+
+/* default_client(): the client, or nil and an error */
+static int internal_default_client(lua_State *L) { return ck_client_push_default(L) ? 1 : 2; }
+
+static enum ck_kind check_kind(lua_State *L, int index) {
+  const char *name = luaL_checkstring(L, index);
+  for (int kind = CK_OK; kind <= CK_CANCELLED; kind++)
+    if (strcmp(name, ck_kind_name((enum ck_kind)kind)) == 0) return (enum ck_kind)kind;
+  return (enum ck_kind)luaL_argerror(L, index, "no kind of error");
+}
+
+static enum ck_applied check_applied(lua_State *L, int index) {
+  const char *name = luaL_optstring(L, index, "no");
+  for (int applied = CK_NO; applied <= CK_YES; applied++)
+    if (strcmp(name, ck_applied_name((enum ck_applied)applied)) == 0)
+      return (enum ck_applied)applied;
+  return (enum ck_applied)luaL_argerror(L, index, "not what may have been done");
+}
+
+/* error(kind, message, applied): one like those of the library's own */
+static int internal_error(lua_State *L) {
+  enum ck_kind kind = check_kind(L, 1);
+  enum ck_applied applied = check_applied(L, 3);
+  luaL_checkstring(L, 2);
+  lua_settop(L, 2);
+  ck_error_new(L, kind, applied);
+  return 1;
+}
+
+/* nearest(word, list): the name of the list that was probably meant, or nil */
+static int internal_nearest(lua_State *L) {
+  struct ck_nearest nearest = { .word = luaL_checkstring(L, 1) };
+  lua_settop(L, 2);
+  luaL_checkstack(L, (int)lua_rawlen(L, 2), "too many names");
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++)
+    ck_nearest_offer(&nearest, lua_tostring(L, -1)); /* stays on the stack, and so alive */
+  lua_pushstring(L, nearest.known);
+  return 1;
+}
 
 /* The loader that require finds: the table has been made already. */
 static int load(lua_State *L) {
@@ -10,10 +54,21 @@ static int load(lua_State *L) {
   return 1;
 }
 
+static void push_module(lua_State *L) {
+  static const luaL_Reg functions[] = { { "default_client", internal_default_client },
+                                        { "error", internal_error },
+                                        { "nearest", internal_nearest },
+                                        { NULL, NULL } };
+  luaL_newlib(L, functions);
+  ck_file_add(L);
+  ck_system_add(L);
+  ck_client_push_methods(L); /* for what is written in Lua to be added */
+  lua_setfield(L, -2, "client_methods");
+}
+
 void ck_internal_open(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_newtable(L);
-  ck_system_add(L);
+  push_module(L);
   lua_pushcclosure(L, load, 1);
   lua_setfield(L, -2, "cekura.internal");
   lua_pop(L, 1);

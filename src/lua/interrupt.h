@@ -9,6 +9,9 @@
 #include <lua.h>
 #include <stdbool.h>
 
+/* Whether a hook stands on the main thread that was not there before. */
+bool ck_interrupt_is_pending(lua_State *main, lua_Hook before);
+
 /* Whether the error on the top is that one. */
 bool ck_interrupt_is_error(lua_State *L);
 

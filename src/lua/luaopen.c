@@ -9,6 +9,7 @@
 #include "error.h"
 #include "internal.h"
 #include "json.h"
+#include "loop.h"
 #include "response.h"
 #include "version.h"
 
@@ -45,6 +46,7 @@ int luaopen_cekura_core(lua_State *L) {
   ck_response_open(L);
   ck_call_open(L);
   ck_client_open(L);
+  ck_loop_open(L);
   ck_internal_open(L);
   luaL_newlib(L, functions);
   lua_pushliteral(L, CK_VERSION);

@@ -1,8 +1,15 @@
 #include "system.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "../core/clock.h"
+
+enum { USUAL_WIDTH = 80 };
 
 /* monotime(): seconds since an arbitrary moment */
 static int system_monotime(lua_State *L) {
@@ -10,7 +17,29 @@ static int system_monotime(lua_State *L) {
   return 1;
 }
 
+/* Whether the cursor on stderr goes where it is told to. */
+static bool is_terminal(void) {
+  const char *term = getenv("TERM");
+  return isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+/* terminal_width(): the columns of the terminal that stderr is; nil where it is none */
+static int system_terminal_width(lua_State *L) {
+  struct winsize size = { 0 };
+  if (is_terminal()) {
+    bool is_known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    lua_pushinteger(L, is_known ? size.ws_col : USUAL_WIDTH);
+  } else {
+    luaL_pushfail(L);
+  }
+  return 1;
+}
+
 void ck_system_add(lua_State *L) {
-  static const luaL_Reg functions[] = { { "monotime", system_monotime }, { NULL, NULL } };
+  static const luaL_Reg functions[] = {
+    { "monotime", system_monotime },
+    { "terminal_width", system_terminal_width },
+    { NULL, NULL },
+  };
   luaL_setfuncs(L, functions, 0);
 }

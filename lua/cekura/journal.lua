@@ -1,0 +1,286 @@
+--- What a run of many items has done, in a text file, so that the next run goes on from there.
+---
+---     cekura journal 1 api=https://api.cekura.ai work=votes.csv
+---     2026-11-21T04:20:11Z started 5544:55
+---     2026-11-21T04:20:12Z failed 5544:55 not_found: no such run
+---
+--- The first line says what the journal belongs to; after it comes a line for each event, and of
+--- each key the last one counts. A line is written at once, with one write: a process that is
+--- killed tears at most the last line, and what has no end of line is not an event. Only `sync`
+--- makes lines outlive the machine.
+---
+--- In memory a journal keeps the last event of each key, some hundred bytes for each.
+
+require "cekura.core"  -- brings the next
+local internal = require "cekura.internal"
+
+local journal = {}
+
+local VERSION = "1"
+local TIME = "!%Y-%m-%dT%H:%M:%SZ"
+local LINE = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ (%l+) ([^ ]+)(.*)$"
+local MESSAGE = "^ [^\0-\x1F\x7F]+$"
+local LONGEST_MESSAGE = 300  -- bytes
+
+local is_outcome = { done = true, failed = true, unknown = true }
+
+-- ---- text ------------------------------------------------------------------------------------
+
+-- The text, with `replace(byte)` for every byte that is not of valid UTF-8.
+local function replace_invalid(text, replace)
+  local parts, at = {}, 1
+  repeat
+    local _, bad = utf8.len(text, at)
+    parts[#parts + 1] = text:sub(at, (bad or 0) - 1)
+    if bad then
+      parts[#parts + 1] = replace(text:sub(bad, bad))
+      at = bad + 1
+    end
+  until not bad
+  return table.concat(parts)
+end
+
+local function escape_byte(byte) return ("%%%02X"):format(byte:byte()) end
+local function escape_bytes(bytes) return (bytes:gsub(".", escape_byte)) end
+
+-- As one word that every terminal shows. Two texts never become the same word.
+local function escape(text)
+  if not text:find "[^!-$&-~]" then return text end
+  text = text:gsub("[\0-\x20%%\x7F]", escape_byte)
+  text = text:gsub("\xC2[\x80-\x9F]", escape_bytes)  -- controls, too: U+0080 to U+009F
+  return replace_invalid(text, escape_byte)
+end
+
+local function unescape(word)
+  return (word:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+local function question_mark() return "?" end
+
+-- On one line, and of bounded length.
+local function flatten(text)
+  text = text:gsub("\xC2[\x80-\x9F]", " "):gsub("[\0-\x20\x7F]+", " "):gsub("^ ", "")
+  text = replace_invalid(text, question_mark)
+  if #text > LONGEST_MESSAGE then
+    text = text:sub(1, utf8.offset(text, 0, LONGEST_MESSAGE + 1) - 1)
+  end
+  return (text:gsub(" $", ""))
+end
+
+-- 5, 5.0 and "5" are one key, as 5 and 5.0 are one in a table. Floats in full: two are never one.
+local function text_of(key)
+  if type(key) == "string" and key ~= "" then return key end
+  if type(key) ~= "number" or key ~= key then return nil end
+  local integer = math.tointeger(key)
+  return integer and ("%d"):format(integer) or ("%.17g"):format(key)
+end
+
+local function word_of(key)
+  local text = text_of(key)
+  if text then return escape(text) end
+  local what = key == "" and "an empty string" or type(key) == "number" and "NaN" or type(key)
+  error("journal: a key is a string or a number, not " .. what, 3)
+end
+
+-- ---- reading ---------------------------------------------------------------------------------
+
+-- The event and the key, as a word; nil where the line is not of the grammar.
+local function parse(line)
+  local event, word, rest = line:match(LINE)
+  if is_outcome[event] then
+    if rest ~= "" and not (rest:find(MESSAGE) and utf8.len(rest)) then return nil end
+  elseif event ~= "started" or rest ~= "" then
+    return nil
+  end
+  if escape(unescape(word)) ~= word then return nil end
+  return event, word
+end
+
+-- Each line that has an end, and how many bytes there are up to and with that.
+local function lines(content)
+  local size = 0
+  return function()
+    local stop = content:find("\n", size + 1, true)
+    if not stop then return nil end
+    local line = content:sub(size + 1, stop - 1)
+    size = stop
+    return line, size
+  end
+end
+
+-- Why a run that would write this header cannot go on in a file with that first line.
+local function header_problem(line, header)
+  if line == header then return nil end
+  local version, rest = (line or ""):match "^cekura journal (%d+)( .*)$"
+  if not version then return "not a journal, and left as it is: name another file" end
+  if version ~= VERSION then
+    return ("a journal of version %s, and this is a cekura for version %s: name another file")
+      :format(version, VERSION)
+  end
+  if not (rest:find "^ api=[^ ]*$" or rest:find "^ api=[^ ]* work=[^ ]*$") then
+    return "line 1 is damaged: name another file"
+  end
+  return ("a journal of other work: it belongs to%s, and this run to%s. Name another file, or "
+    .. "give the `work` that it belongs to"):format(rest, header:match " api=.*")
+end
+
+local function damaged(number, line)
+  return ("line %d is damaged: %q. Put it right, or name another file")
+    :format(number, flatten(line))
+end
+
+-- Fills `states`. Returns how many bytes are whole lines, or nil and what is wrong.
+local function read_events(content, header, states)
+  local next_line = lines(content)
+  local first, size = next_line()
+  local problem = header_problem(first, header)
+  if problem then return nil, problem end
+  local number = 1
+  for line, after in next_line do
+    number, size = number + 1, after
+    local event, word = parse(line)
+    if not event then return nil, damaged(number, line) end
+    states[word] = event
+  end
+  return size
+end
+
+-- ---- opening -----------------------------------------------------------------------------------
+
+---@class cekura.Journal
+---@field private path string
+---@field private file userdata? nil once it is closed
+---@field private states table<string, string> by key, as a word
+---@field private unsynced boolean something may not be on disk yet
+---@field private lost string? why something never will be
+local Journal = {}
+Journal.__index = Journal
+Journal.__name = "cekura.Journal"
+
+-- Completes a header of which the start may be there.
+local function begin(self, header, start)
+  local ok, problem = self.file:append(header:sub(#start + 1))
+  if ok then ok, problem = self:sync() end
+  if ok then ok, problem = internal.sync_folder(self.path:match "^.*/" or ".") end
+  return ok, problem
+end
+
+-- Goes on after the last whole line.
+local function go_on(self, header, content)
+  local size, problem = read_events(content, header:sub(1, -2), self.states)
+  if not size then return nil, self.path .. ": " .. problem end
+  if size == #content then return true end
+  return self.file:truncate(size)
+end
+
+local function load(self, header)
+  local content, problem = self.file:read()
+  if not content then return nil, problem end
+  local is_start = #content < #header and header:sub(1, #content) == content
+  return (is_start and begin or go_on)(self, header, content)
+end
+
+local function header_of(options)
+  assert(type(options) == "table" and type(options.api) == "string", "journal: no `api` is given")
+  assert(options.work == nil or type(options.work) == "string", "journal: `work` is not a string")
+  local header = ("cekura journal %s api=%s"):format(VERSION, escape(options.api))
+  if options.work then header = header .. " work=" .. escape(options.work) end
+  return header .. "\n"
+end
+
+---@class cekura.JournalOptions
+---@field api string where the calls go
+---@field work string? what the items are, such as the file that they come from
+
+--- Opens a journal, or begins one where there is no file, or an empty one. A last line without
+--- its end is cut off; a file that is anything else than a journal of this work is left as it is.
+--- No two journals have the same file open.
+---@param path string
+---@param options cekura.JournalOptions
+---@return cekura.Journal?
+---@return string? problem
+function journal.open(path, options)
+  local header = header_of(options)
+  local file, problem = internal.open_file(path)
+  if not file then return nil, problem end
+  -- An earlier run may have been killed before it synced.
+  local self = setmetatable({ path = path, file = file, states = {}, unsynced = true }, Journal)
+  local ok
+  ok, problem = load(self, header)
+  if ok then return self end
+  file:close()
+  return nil, problem
+end
+
+-- ---- events ------------------------------------------------------------------------------------
+
+local function closed(self) return self.path .. ": this journal has been closed" end
+
+local function write(self, event, word, message)
+  if not self.file then return nil, closed(self) end
+  local line = os.date(TIME) .. " " .. event .. " " .. word .. message .. "\n"
+  local ok, problem = self.file:append(line)
+  if not ok then return nil, problem end
+  self.states[word] = event
+  self.unsynced = true
+  return true
+end
+
+--- The last event of a key, of this run or of an earlier one; nil if there has been none.
+---@param key string|number
+---@return nil|"started"|"done"|"failed"|"unknown"
+function Journal:state(key)
+  if not self.file then error(closed(self), 2) end
+  return self.states[word_of(key)]
+end
+
+--- Writes that an item is begun. The line outlives the process from now on.
+---@param key string|number
+---@return true?
+---@return string? problem
+function Journal:start(key)
+  return write(self, "started", word_of(key), "")
+end
+
+--- Writes how an item has ended. The line outlives the process from now on.
+---@param key string|number
+---@param outcome "done"|"failed"|"unknown"
+---@param message any? shown with tostring, on one line
+---@return true?
+---@return string? problem
+function Journal:finish(key, outcome, message)
+  if not is_outcome[outcome] then
+    error(('journal: expected "done", "failed" or "unknown", not %s'):format(outcome), 2)
+  end
+  local text = message == nil and "" or flatten(tostring(message))
+  return write(self, outcome, word_of(key), text == "" and "" or " " .. text)
+end
+
+--- Returns once every line is on disk, at once if they all are. When that has failed it fails for
+--- ever: a system forgets what it could not write, and would call the next attempt a success.
+---@return true?
+---@return string? problem
+function Journal:sync()
+  if not self.file then return nil, closed(self) end
+  if self.lost then return nil, self.lost end
+  if not self.unsynced then return true end
+  local ok, problem = self.file:sync()
+  self.unsynced, self.lost = not ok, problem
+  return ok, problem
+end
+
+--- Syncs, and gives the file free for others; a second time it does nothing. A journal that is
+--- only forgotten is closed by the collector, without a sync.
+---@return true?
+---@return string? problem
+function Journal:close()
+  if not self.file then return true end
+  local ok, problem = self:sync()
+  self.file:close()
+  self.file = nil
+  return ok, problem
+end
+
+Journal.__close = Journal.close
+
+return journal

@@ -1,0 +1,123 @@
+-- Files that are locked, appended to, and forced to disk.
+local child = require "support.child"
+local scratch = require "support.scratch"
+require "cekura"
+local internal = require "cekura.internal"
+
+describe("a file", function()
+  local path
+
+  before_each(function() path = scratch.path() end)
+  after_each(function() os.remove(path) end)
+
+  it("is made where there is none, and empty", function()
+    local file <close> = assert(internal.open_file(path))
+    assert.equal("", file:read())
+    assert.equal("", scratch.read(path))
+  end)
+
+  it("is read whole, whatever its bytes", function()
+    local content = ("a\0b\r\n\xFF"):rep(20000)
+    scratch.write(path, content)
+    local file <close> = assert(internal.open_file(path))
+    assert.equal(content, file:read())
+    assert.equal(content, file:read())
+  end)
+
+  it("grows at its end, and is cut there", function()
+    scratch.write(path, "one\n")
+    local file <close> = assert(internal.open_file(path))
+    assert.is_true(file:append "two\0\n")
+    assert.is_true(file:append "")
+    assert.equal("one\ntwo\0\n", scratch.read(path))
+    assert.is_true(file:truncate(4))
+    assert.is_true(file:append "three\n")
+    assert.equal("one\nthree\n", file:read())
+    assert.same({ nil, path .. ": Invalid argument" }, { file:truncate(-1) })
+  end)
+
+  it("is forced to disk, and its name, too", function()
+    local file <close> = assert(internal.open_file(path))
+    assert(file:append "x")
+    assert.is_true(file:sync())
+    assert.is_true(internal.sync_folder(path:match "^.*/"))
+    assert.same({ nil, path .. ": Not a directory" }, { internal.sync_folder(path) })
+  end)
+
+  it("is for one at a time", function()
+    local first = assert(internal.open_file(path))
+    local refusal = { nil, path .. ": another run is using this file" }
+    assert.same(refusal, { internal.open_file(path) })
+    assert.same(refusal, { internal.open_file(path) })
+    first:close()
+    local second <close> = assert(internal.open_file(path))
+    assert.is_true(second:append "x")
+  end)
+
+  it("is closed by the collector, too", function()
+    coroutine.wrap(internal.open_file)(path)  -- on a stack that goes, too
+    collectgarbage()
+    collectgarbage()
+    assert(internal.open_file(path)):close()
+  end)
+
+  it("is closed once; then every use raises", function()
+    local file = assert(internal.open_file(path))
+    file:close()
+    file:close()
+    for _, name in ipairs { "read", "append", "truncate", "sync" } do
+      local ok, message = pcall(file[name], file, 1)
+      assert.is_false(ok)
+      assert.equal(path .. ": this file has been closed", message)
+    end
+  end)
+
+  it("keeps a text that does not fit out altogether", function()
+    -- A limit on the size of files is a full disk that needs no mount. Its unit is 512 or 1024
+    -- bytes: in both cases a part of a line of 100 bytes fits, and a line of 20 bytes does.
+    local output = child.run_checked { "sh", "-c", [[trap "" XFSZ; ulimit -f 2; exec "$@"]], "sh",
+      child.lua, "-e", ([[
+        require "cekura"
+        local file = assert(require "cekura.internal".open_file(%q))
+        local ok, problem
+        local count = -1
+        repeat
+          count = count + 1
+          ok, problem = file:append(("x"):rep(99) .. "\n")
+        until not ok
+        print(problem)
+        print(file:read() == (("x"):rep(99) .. "\n"):rep(count), count == 10 or count == 20)
+        print(file:append(("y"):rep(19) .. "\n"))
+        print(#file:read() - 100 * count)
+      ]]):format(path) }
+    assert.equal(path .. ": File too large\ntrue\ttrue\ntrue\n20\n", output)
+  end)
+
+  it("may be a pipe, of which no more is asked than it can", function()
+    os.remove(path)
+    assert(os.execute("exec env -u LD_PRELOAD mkfifo -m 600 '" .. path .. "'"))
+    local file <close> = assert(internal.open_file(path))
+    assert.is_true(file:append "x")
+    assert.is_true(file:sync())
+    assert.same({ nil, path .. ": not a regular file" }, { file:read() })
+    assert.same({ nil, path .. ": Invalid argument" }, { file:truncate(0) })
+  end)
+
+  for what, row in pairs {
+    ["in no folder"] = { "/no/such/folder/x", "No such file or directory" },
+    ["that is a folder"] = { "/", "Is a directory" },
+    ["that nobody may write"] = { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- not even root
+  } do
+    it("is not opened at a path " .. what, function()
+      local file, message = internal.open_file(row[1])
+      assert.is_nil(file)
+      assert.matches("^" .. row[1] .. ": " .. row[2] .. "$", message)
+    end)
+  end
+
+  it("has a path that is text", function()
+    assert.has_error(function() internal.open_file() end)
+    assert.has_error(function() internal.open_file "/tmp/a\0b" end)
+    assert.has_error(function() internal.sync_folder "/tmp\0" end)
+  end)
+end)

@@ -1,0 +1,460 @@
+-- What a run leaves behind for the next one, whatever became of it.
+local child = require "support.child"
+local journal = require "cekura.journal"
+local scratch = require "support.scratch"
+
+local WORK = { api = "https://api.cekura.ai", work = "votes.csv" }
+local HEADER = "cekura journal 1 api=https://api.cekura.ai work=votes.csv\n"
+local AT = "2026-11-21T04:20:11Z "
+local NOW = "!%Y-%m-%dT%H:%M:%SZ "
+local TIME = "%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ "
+
+describe("a journal", function()
+  local path, began
+
+  before_each(function() path, began = scratch.path(), os.date(NOW) end)
+  after_each(function() os.remove(path) end)
+
+  local function open(options) return assert(journal.open(path, options or WORK)) end
+
+  -- The file with "T " for its times, which are those of this test.
+  local function content()
+    return (scratch.read(path):gsub(TIME, function(time)
+      assert.is_true(time == AT or began <= time and time <= os.date(NOW), time)
+      return "T "
+    end))
+  end
+
+  -- That the file is refused with a message that matches, and left as it is.
+  local function is_refused(text, pattern, options)
+    scratch.write(path, text)
+    local nothing, message = journal.open(path, options or WORK)
+    assert.is_nil(nothing)
+    assert.equal(path .. ": ", message:sub(1, #path + 2))
+    assert.matches(pattern, message:sub(#path + 3))
+    assert.equal(text, scratch.read(path))
+  end
+
+  describe("is text:", function()
+    it("a header, and a line for each event", function()
+      local it <close> = open()
+      assert.equal(HEADER, content())
+      assert.is_true(it:start "5544:55")
+      assert.equal(HEADER .. "T started 5544:55\n", content())
+      assert.is_true(it:finish("5544:55", "done"))
+      assert.is_true(it:finish("5545:55", "failed", "not_found: no such run"))
+      assert.is_true(it:finish(7, "unknown", nil))
+      assert.equal(HEADER .. "T started 5544:55\nT done 5544:55\n"
+        .. "T failed 5545:55 not_found: no such run\nT unknown 7\n", content())
+    end)
+
+    it("a header without work", function()
+      open { api = "http://[::1]:80/a b" }:close()
+      assert.equal("cekura journal 1 api=http://[::1]:80/a%20b\n", content())
+      open { api = "http://[::1]:80/a b" }:close()
+    end)
+
+    it("a header with any work", function()
+      for _, work in ipairs { "", "my votes.csv", "a=b\nc", "günstig.csv" } do
+        open { api = "x", work = work }:close()
+        assert.equal(1, select(2, scratch.read(path):gsub("\n", "")))
+        open { api = "x", work = work }:close()
+        os.remove(path)
+      end
+    end)
+
+    it("a message on one line, and not without end", function()
+      local it <close> = open()
+      local function written(message)
+        assert(it:finish("k", "failed", message))
+        return content():match "failed k([^\n]*)\n$"
+      end
+      assert.equal(" a b c", written "  a\r\n\tb\0c\n")
+      assert.equal(" ? é ??", written "\xFF é \xE2\x82")
+      assert.equal(" a b", written "a\u{85}b")
+      assert.equal("", written "")
+      assert.equal("", written " \n ")
+      assert.equal(" an error", written(setmetatable({}, { __tostring = function()
+        return "an error"
+      end })))
+      assert.equal(" " .. ("x"):rep(300), written(("x"):rep(301)))
+      assert.equal(" " .. ("x"):rep(299), written(("x"):rep(299) .. "é"))
+      assert.equal(" " .. ("x"):rep(298) .. "é", written(("x"):rep(298) .. "éé"))
+      assert.equal(" " .. ("x"):rep(299), written(("x"):rep(299) .. " y"))
+      it:close()
+      local again <close> = open()
+      assert.equal("failed", again:state "k")
+    end)
+  end)
+
+  describe("knows", function()
+    it("the last event of each key, now and later", function()
+      local it = open()
+      assert.is_nil(it:state "a")
+      for _, key in ipairs { "a", "b", "c", "d", "e" } do assert(it:start(key)) end
+      assert(it:finish("b", "done"))
+      assert(it:finish("c", "failed", "done c"))
+      assert(it:finish("d", "unknown"))
+      assert(it:finish("e", "failed"))
+      assert(it:start "e")
+      for _ = 1, 2 do
+        local states = {}
+        for _, key in ipairs { "a", "b", "c", "d", "e", "f" } do
+          states[key] = it:state(key)
+        end
+        assert.same({ a = "started", b = "done", c = "failed", d = "unknown", e = "started" },
+          states)
+        it:close()
+        it = open()
+      end
+      it:close()
+    end)
+
+    it("a number by its text", function()
+      local it <close> = open()
+      assert(it:finish(5, "done"))
+      assert.equal("done", it:state "5")
+      assert.equal("done", it:state(5.0))
+      assert(it:finish(2^53, "done"))
+      assert.equal("done", it:state "9007199254740992")
+      assert(it:finish(0.1, "failed"))
+      assert.is_nil(it:state(0.1 + 2^-56))
+      assert.equal("failed", it:state(0.1))
+      assert(it:finish(math.mininteger, "done"))
+      assert.equal("done", it:state "-9223372036854775808")
+    end)
+
+    it("keys that would break a line, each as itself", function()
+      local keys = { "done x", "x", "x\n", "x\n\n", " ", "\n", "%", "%20", "%0A", "%2", "\0",
+        "\0\0", "é", "\xE9", "日本", "\u{10FFFF}",
+        "\xED\xA0\x80", "\xC0\x80", "\xC2",
+        "\u{80}", "\u{85}", "\xE0\xC2\x80", "\x7F", "\r", "a=b",
+        "k\n" .. AT .. "done z", ("k"):rep(100000) }
+      for byte = 0, 255 do keys[#keys + 1] = "byte " .. string.char(byte) end
+      local it = open()
+      for i, key in ipairs(keys) do
+        assert.is_nil(it:state(key))
+        assert(it:start(key))
+        if i % 2 == 0 then assert(it:finish(key, "done")) end
+      end
+      it:close()
+      assert.equal(1 + #keys + #keys // 2, select(2, scratch.read(path):gsub("\n", "")))
+      assert.is_nil(scratch.read(path):find "[\0-\x09\x0B-\x1F\x7F]")
+      assert.truthy(utf8.len(scratch.read(path)))
+      assert.truthy(content():find("T started 日本\n", 1, true))
+      assert.truthy(content():find("T started done%20x\n", 1, true))
+      it = open()
+      for i, key in ipairs(keys) do
+        assert.equal(i % 2 == 0 and "done" or "started", it:state(key))
+      end
+      assert.is_nil(it:state "z")
+      it:close()
+    end)
+  end)
+
+  describe("goes on after a torn", function()
+    it("header, at every byte", function()
+      for length = 0, #HEADER do
+        scratch.write(path, HEADER:sub(1, length))
+        local it <close> = open()
+        assert(it:finish("a", "done"))
+        assert.equal(HEADER .. "T done a\n", content())
+      end
+    end)
+
+    it("last line, at every byte", function()
+      local before = HEADER .. AT .. "started 5544:55\n"
+      local last = AT .. "done 5544:55\n"
+      for length = 0, #last - 1 do
+        scratch.write(path, before .. last:sub(1, length))
+        local it <close> = open()
+        assert.equal(before, scratch.read(path))
+        assert.equal("started", it:state "5544:55")
+        for stop = 1, #"5544:55" - 1 do assert.is_nil(it:state(("5544:55"):sub(1, stop))) end
+        assert(it:finish("5544:55", "failed"))
+        assert.equal(HEADER .. "T started 5544:55\nT failed 5544:55\n", content())
+      end
+    end)
+
+    it("first line after the header, and whatever the bytes are", function()
+      for _, torn in ipairs { "x", ("\0"):rep(100000), AT .. "done a", "\xFF", "\r" } do
+        scratch.write(path, HEADER .. torn)
+        open():close()
+        assert.equal(HEADER, scratch.read(path))
+      end
+    end)
+  end)
+
+  describe("is refused, and left as it is,", function()
+    it("when it belongs to other work", function()
+      local function names(text, theirs, options, ours)
+        local message = ("^a journal of other work: it belongs to %s, and this run to %s%%. ")
+          :format(theirs:gsub("%p", "%%%0"), (ours:gsub("%p", "%%%0")))
+        is_refused(text, message .. "Name another file, or give the `work` that it belongs to$",
+          options)
+      end
+      local ours = "api=https://api.cekura.ai work=votes.csv"
+      names("cekura journal 1 api=http://x work=votes.csv\n", "api=http://x work=votes.csv",
+        WORK, ours)
+      names("cekura journal 1 api=http://x\n", "api=http://x", WORK, ours)
+      names(HEADER, ours, { api = WORK.api }, "api=https://api.cekura.ai")
+      names(HEADER .. AT .. "done 1\ntorn", ours, { api = WORK.api, work = "votes" },
+        "api=https://api.cekura.ai work=votes")
+      names("cekura journal 1 api= work=\n", "api= work=", WORK, ours)
+    end)
+
+    for _, text in ipairs {
+      "\n", "run_id,metric_id\n1,2\n", "x", "\0", "cekura journal\n", HEADER:sub(1, -2) .. "x",
+      " " .. HEADER, "\xEF\xBB\xBF" .. HEADER, "cekura journal x api=y\n",
+      "cekura journal 1 api=https://other",
+    } do
+      it(("when it is no journal: %q"):format(text), function()
+        is_refused(text, "^not a journal, and left as it is: name another file$")
+      end)
+    end
+
+    for _, rest in ipairs { " ", " x", " api=x work=y ", " work=x api=y", " api=x work=y z" } do
+      it("when its first line is damaged:" .. rest, function()
+        is_refused("cekura journal 1" .. rest .. "\n", "^line 1 is damaged: name another file$")
+      end)
+    end
+
+    it("when it is of another version", function()
+      is_refused("cekura journal 2 api=https://api.cekura.ai work=votes.csv\nanything\n",
+        "^a journal of version 2, and this is a cekura for version 1: name another file$")
+      is_refused("cekura journal 10 keys=sha256\n", "^a journal of version 10,")
+    end)
+
+    for _, line in ipairs {
+      "", "x", AT, AT .. "done", AT .. "done ", AT .. "done  a", AT .. "Done a", AT .. "ended a",
+      AT .. "started a b", AT .. "done a ", AT .. "done a\r", AT .. "done a b\0c", AT .. "done a%",
+      AT .. "done a%2f",
+      AT .. "done a%41", AT .. "done \xFF", AT .. "done a\tb",
+      " " .. AT .. "done a", AT .. "done a \xFF", "2026-11-21 04:20:11 done a",
+      AT:sub(1, -3) .. " done a", AT .. "do" .. AT .. "done b", ("\0"):rep(4096), HEADER:sub(1, -2),
+    } do
+      it(("when it has the line %q"):format(line:sub(1, 60)), function()
+        local before, after = AT .. "started a\n", AT .. "started c\n"
+        is_refused(HEADER .. before .. line .. "\n" .. after .. AT .. "torn",
+          '^line 3 is damaged: ".*"%. Put it right, or name another file$')
+        is_refused(HEADER .. line .. "\n", "^line 2 is damaged: ")
+      end)
+    end
+  end)
+
+  describe("is one run's:", function()
+    local REFUSAL = ": another run is using this file"
+
+    it("not two in a process", function()
+      local it = open()
+      assert(it:start "a")
+      local before = scratch.read(path)
+      assert.same({ nil, path .. REFUSAL }, { journal.open(path, WORK) })
+      assert.same({ nil, path .. REFUSAL }, { journal.open(path, { api = "other" }) })
+      assert.equal(before, scratch.read(path))
+      assert(it:finish("a", "done"))
+      it:close()
+      local second <close> = open()
+      assert.equal("done", second:state "a")
+    end)
+
+    it("not two processes", function()
+      local holder = child.start_checked { child.lua, "-e", ([[
+        io.stdout:setvbuf "line"
+        local it = assert(require "cekura.journal".open(%q, { api = %q, work = %q }))
+        assert(it:start "a")
+        print "open"
+        require "system".sleep(600)]]):format(path, WORK.api, WORK.work) }
+      local said = holder:line()
+      local before = scratch.read(path)
+      local nothing, message = journal.open(path, WORK)
+      local after = scratch.read(path)
+      holder:signal "KILL"
+      holder:finish()
+      assert.equal("open", said)
+      assert.is_nil(nothing)
+      assert.equal(path .. REFUSAL, message)
+      assert.equal(before, after)
+      local it <close> = open()  -- the lock has gone with its process
+      assert.equal("started", it:state "a")
+    end)
+
+    it("nobody's when it is forgotten, or refused", function()
+      coroutine.wrap(open)()  -- on a stack that goes, too
+      collectgarbage()
+      collectgarbage()
+      open():close()
+      assert.is_nil(journal.open(path, { api = "other" }))
+      open():close()
+    end)
+  end)
+
+  it("keeps what was acknowledged when the process is killed, again and again", function()
+    local text = ([[
+      io.stdout:setvbuf "line"
+      local it = assert(require "cekura.journal".open(%q, { api = %q, work = %q }))
+      for key = 1, 1000000 do
+        if it:state(key) ~= "done" then
+          assert(it:start(key))
+          assert(it:finish(key, "done"))
+          print(key)
+        end
+      end]]):format(path, WORK.api, WORK.work)
+    local acknowledged = {}
+    local function see(output)
+      for key in output:gmatch "(%d+)\n" do
+        assert.is_nil(acknowledged[key], "done twice")
+        acknowledged[key] = true
+      end
+    end
+    for round = 1, 5 do
+      local process = child.start_checked { child.lua, "-e", text }
+      for _ = 1, 10 + 7 * round do see(process:line() .. "\n") end
+      process:signal "KILL"
+      see(process:finish())
+      local it <close> = open()
+      for key in pairs(acknowledged) do assert.equal("done", it:state(key)) end
+    end
+  end)
+
+  it("says when the disk is full, and stays whole", function()
+    local output = child.run_checked { "sh", "-c", [[trap "" XFSZ; ulimit -f 2; exec "$@"]], "sh",
+      child.lua, "-e", ([[
+        local journal = require "cekura.journal"
+        local it = assert(journal.open(%q, { api = %q, work = %q }))
+        local key, ok, problem = 0, nil, nil
+        repeat
+          key = key + 1
+          ok, problem = it:finish(key, "failed", ("x"):rep(99))
+        until not ok
+        print(problem)
+        print(it:state(key), it:state(key - 1))
+        print((it:close()))
+        it = assert(journal.open(%q, { api = %q, work = %q }))
+        print(it:state(key), it:state(key - 1))]])
+        :format(path, WORK.api, WORK.work, path, WORK.api, WORK.work) }
+    assert.equal(path .. ": File too large\nnil\tfailed\ntrue\nnil\tfailed\n", output)
+    assert.matches("^" .. HEADER:gsub("%p", "%%%0") .. "T failed 1 .*\n$", content())
+  end)
+
+  it("says when there is no room for its header", function()
+    local output = child.run_checked { "sh", "-c", [[trap "" XFSZ; ulimit -f 0; exec "$@"]], "sh",
+      child.lua, "-e", ([[print(require "cekura.journal".open(%q, { api = %q }))]])
+        :format(path, WORK.api) }
+    assert.equal("nil\t" .. path .. ": File too large\n", output)
+    open():close()
+  end)
+
+  for _, row in ipairs {
+    { "/no/such/folder/x", "No such file or directory" },
+    { "/", "Is a directory" },
+    { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- read-only, also for root
+    { "/dev/null", "not a regular file" },     -- it would forget
+  } do
+    it("says what is wrong with " .. row[1], function()
+      local nothing, message = journal.open(row[1], WORK)
+      assert.is_nil(nothing)
+      assert.matches("^" .. row[1] .. ": " .. row[2] .. "$", message)
+    end)
+  end
+
+  it("is opened at a path without a folder", function()
+    local folder, name = path:match "^(.*/)(.*)$"
+    local output = child.run_checked { "sh", "-c", [[
+      export LUA_PATH="$PWD/lua/?.lua;;" LUA_CPATH="$PWD/$CEKURA_BUILD/?.so;;"
+      cd "$1" && shift && exec "$@"]], "sh", folder, child.lua, "-e", ([[
+      print((require "cekura.journal".open(%q, { api = %q }):close()))]]):format(name, WORK.api) }
+    assert.equal("true\n", output)
+    assert.equal("cekura journal 1 api=https://api.cekura.ai\n", content())
+  end)
+
+  describe("is synced", function()
+    -- Counts, and fails when it is told to.
+    local function watch(it)
+      local file, watched = it.file, { count = 0 }
+      function watched.append(_, text) return file:append(text) end
+      function watched.close() file:close() end
+      function watched.sync()
+        watched.count = watched.count + 1
+        if watched.problem then return nil, watched.problem end
+        return file:sync()
+      end
+      it.file = watched
+      return watched
+    end
+
+    it("when something is new, and when it is closed", function()
+      local it = open()
+      local watched = watch(it)
+      assert.is_true(it:sync())
+      assert.equal(0, watched.count)
+      assert(it:start "a")
+      assert(it:finish("a", "done"))
+      assert.equal(0, watched.count)
+      assert.is_true(it:sync())
+      assert.is_true(it:sync())
+      assert.equal(1, watched.count)
+      assert(it:start "b")
+      assert.is_true(it:close())
+      assert.equal(2, watched.count)
+    end)
+
+    it("with what an earlier run may not have synced", function()
+      scratch.write(path, HEADER .. AT .. "done a\n")
+      local it <close> = open()
+      local watched = watch(it)
+      assert.is_true(it:sync())
+      assert.equal(1, watched.count)
+    end)
+
+    it("never again once that has failed", function()
+      local it = open()
+      local watched = watch(it)
+      assert(it:start "a")
+      watched.problem = path .. ": Input/output error"
+      assert.same({ nil, watched.problem }, { it:sync() })
+      local problem = watched.problem
+      watched.problem = nil
+      assert.same({ nil, problem }, { it:sync() })
+      assert(it:finish("a", "done"))
+      assert.same({ nil, problem }, { it:sync() })
+      assert.same({ nil, problem }, { it:close() })
+      assert.is_true(it:close())
+      open():close()
+    end)
+  end)
+
+  it("is closed once; then every use is an error", function()
+    local it = open()
+    assert.is_true(it:close())
+    assert.is_true(it:close())
+    local message = path .. ": this journal has been closed"
+    assert.same({ nil, message }, { it:start "a" })
+    assert.same({ nil, message }, { it:finish("a", "done") })
+    assert.same({ nil, message }, { it:sync() })
+    local ok, raised = pcall(it.state, it, "a")
+    assert.is_false(ok)
+    assert.equal(message, raised)
+    assert.equal(HEADER, content())
+  end)
+
+  it("raises for what is no key, no outcome and no work", function()
+    local it <close> = open()
+    local function raises(pattern, f, ...)
+      local ok, message = pcall(f, ...)
+      assert.is_false(ok)
+      assert.matches(pattern, message)
+    end
+    local key = "journal: a key is a string or a number, not "
+    raises(key .. "nil", it.state, it, nil)
+    raises(key .. "an empty string", it.start, it, "")
+    raises(key .. "table", it.finish, it, {}, "done")
+    raises(key .. "NaN", it.start, it, 0 / 0)
+    raises('"unknown", not started', it.finish, it, "a", "started")
+    raises('"unknown", not nil', it.finish, it, "a")
+    raises("no `api`", journal.open, path)
+    raises("no `api`", journal.open, path, { work = "x" })
+    raises("`work` is not a string", journal.open, path, { api = "x", work = 5 })
+    assert.equal(HEADER, content())
+  end)
+end)

@@ -1,0 +1,32 @@
+-- Lua in an interpreter of its own whose stderr is a terminal, and what a person sees there.
+local child = require "support.child"
+local json = require "cjson".new()
+local screen = require "support.screen"
+
+local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
+local terminal = {}
+
+-- Put before each text. What it writes for its own sake, a terminal does not show:
+--   look(name)        a title of the window, at which the screen is remembered under that name
+--   resize(columns)   the window gets that width
+local PRELUDE = [[
+  local function look(name) io.stderr:write("\27]2;", name, "\7") end
+  local function resize(columns)
+    io.stderr:write(("\27[8;24;%dt"):format(columns))
+    io.read()
+  end
+]]
+
+-- Runs the text in a terminal of that width (0: the terminal does not say; "pipe": it is none).
+-- Returns { stderr, stdout, code, screen }. For `environment`, see child.
+function terminal.run(columns, text, environment)
+  local words = { "python3", "-E", "-B", "-S", folder .. "terminal.py", tostring(columns) }
+  local command = child.checked { child.lua, "-e", PRELUDE .. text }
+  table.move(command, 1, #command, #words + 1, words)
+  local output = child.run(words, environment)
+  local ran = json.decode(output)
+  if columns ~= "pipe" then ran.screen = screen.of(ran.stderr, columns) end
+  return ran
+end
+
+return terminal

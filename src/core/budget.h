@@ -1,0 +1,26 @@
+/*
+** How much a client may try again. When a server is down, every call fails, and retries
+** would only multiply what hits it: then there are at most one for ten calls, beyond an
+** allowance. Retries that led to an answer cost nothing. (AWS's SDKs and gRPC do likewise:
+** "retry quota", "retry throttling".)
+*/
+#ifndef CK_BUDGET_H
+#define CK_BUDGET_H
+
+#include <stdbool.h>
+
+/* Zeroed, nothing has been spent. */
+struct ck_budget {
+  double spent; /* retries */
+};
+
+/* A call begins, and earns its share. */
+void ck_budget_earn(struct ck_budget *budget);
+
+/* Takes one retry. False: there is none left. */
+bool ck_budget_spend(struct ck_budget *budget);
+
+/* The call succeeded with that many retries. */
+void ck_budget_refund(struct ck_budget *budget, int retries);
+
+#endif

@@ -1,0 +1,250 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char FILE_TYPE[] = "cekura.file";
+
+enum { PATH = 1 }; /* the user value: for messages */
+
+struct file {
+  int fd;     /* -1: closed */
+  off_t torn; /* so many bytes at the end are of a text that could not be written whole */
+};
+
+/* ---- arguments and results ----------------------------------------------------------------- */
+
+/* Of the file that is the first argument, and as long as that is. */
+static const char *path_of(lua_State *L) {
+  lua_getiuservalue(L, 1, PATH);
+  const char *path = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return path;
+}
+
+static struct file *check_file(lua_State *L) {
+  struct file *file = luaL_checkudata(L, 1, FILE_TYPE);
+  if (file->fd < 0) luaL_error(L, "%s: this file has been closed", path_of(L));
+  return file;
+}
+
+static const char *check_path(lua_State *L) {
+  size_t length;
+  const char *path = luaL_checklstring(L, 1, &length);
+  luaL_argcheck(L, strlen(path) == length, 1, "a path without a zero byte expected");
+  return path;
+}
+
+/* nil, "PATH: what errno says" */
+static int push_failure(lua_State *L, const char *path) {
+  luaL_fileresult(L, 0, path);
+  lua_pop(L, 1); /* the number: messages are for people */
+  return 2;
+}
+
+/* true, or the failure */
+static int push_result(lua_State *L, bool ok, const char *path) {
+  if (!ok) return push_failure(L, path);
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------ */
+
+/* path, … → path, …, file */
+static struct file *new_file(lua_State *L) {
+  struct file *file = lua_newuserdatauv(L, sizeof(*file), 1);
+  *file = (struct file){ .fd = -1 };
+  luaL_setmetatable(L, FILE_TYPE);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, PATH);
+  return file;
+}
+
+/* Not unlocked first: in a forked child that would end the parent's lock. */
+static int file_close(lua_State *L) {
+  struct file *file = luaL_checkudata(L, 1, FILE_TYPE);
+  if (file->fd >= 0) close(file->fd);
+  file->fd = -1;
+  return 0;
+}
+
+static int push_unlocked(lua_State *L, const char *path) {
+  if (errno != EWOULDBLOCK) return push_failure(L, path);
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: another run is using this file", path);
+  return 2;
+}
+
+static int open_file(lua_State *L) {
+  const char *path = check_path(L);
+  struct file *file = new_file(L);
+  file->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+  if (file->fd < 0) return push_failure(L, path);
+  if (flock(file->fd, LOCK_EX | LOCK_NB) == 0) return 1;
+  int results = push_unlocked(L, path);
+  close(file->fd);
+  file->fd = -1;
+  return results;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* Returns how many bytes there were, at most `size`, or -1. */
+static ssize_t read_all(int fd, char *to, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    ssize_t count = pread(fd, to + done, size - done, (off_t)done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return -1;
+    if (count == 0) break;
+    done += (size_t)count;
+  }
+  return (ssize_t)done;
+}
+
+static int push_irregular(lua_State *L, const char *path) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: not a regular file", path);
+  return 2;
+}
+
+static int file_read(lua_State *L) {
+  struct file *file = check_file(L);
+  struct stat status;
+  luaL_Buffer content;
+  if (fstat(file->fd, &status) != 0) return push_failure(L, path_of(L));
+  if (!S_ISREG(status.st_mode)) return push_irregular(L, path_of(L));
+  char *to = luaL_buffinitsize(L, &content, (size_t)status.st_size);
+  ssize_t length = read_all(file->fd, to, (size_t)status.st_size);
+  if (length < 0) return push_failure(L, path_of(L));
+  luaL_pushresultsize(&content, (size_t)length);
+  return 1;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static bool cut(int fd, off_t size) {
+  int status;
+  do {
+    status = ftruncate(fd, size);
+  } while (status != 0 && errno == EINTR);
+  return status == 0;
+}
+
+static bool cut_torn(struct file *file) {
+  struct stat status;
+  if (file->torn == 0) return true;
+  if (fstat(file->fd, &status) != 0 || !cut(file->fd, status.st_size - file->torn)) return false;
+  file->torn = 0;
+  return true;
+}
+
+/* What was written of the text, if it could not be written whole, is torn. */
+static bool write_all(struct file *file, const char *text, size_t length) {
+  size_t done = 0;
+  while (done < length) {
+    ssize_t count = write(file->fd, text + done, length - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0) errno = ENOSPC; /* no file does so; one that did would hold us for ever */
+    if (count <= 0) break;
+    done += (size_t)count;
+  }
+  file->torn = done < length ? (off_t)done : 0;
+  return done == length;
+}
+
+/* What cannot be cut off at once must be before anything is written behind it. */
+static bool append(struct file *file, const char *text, size_t length) {
+  if (!cut_torn(file)) return false;
+  if (write_all(file, text, length)) return true;
+  int why = errno;
+  (void)cut_torn(file);
+  errno = why;
+  return false;
+}
+
+static int file_append(lua_State *L) {
+  struct file *file = check_file(L);
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  bool ok = append(file, text, length);
+  return push_result(L, ok, path_of(L));
+}
+
+static int file_truncate(lua_State *L) {
+  struct file *file = check_file(L);
+  bool ok = cut(file->fd, (off_t)luaL_checkinteger(L, 2));
+  return push_result(L, ok, path_of(L));
+}
+
+/* ---- forcing to disk -------------------------------------------------------------------------- */
+
+/* The content, and what is needed to read it again. */
+static int sync_content(int fd) {
+#if defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
+  return fdatasync(fd);
+#else
+  return fsync(fd); /* macOS */
+#endif
+}
+
+/* Pipes, devices and a few file systems have nothing to force: no failure, and no more to do. */
+static bool sync_with(int (*force)(int), int fd) {
+  int status;
+  do {
+    status = force(fd);
+  } while (status != 0 && errno == EINTR);
+  return status == 0 || errno == EINVAL || errno == ENOTSUP;
+}
+
+static int file_sync(lua_State *L) {
+  struct file *file = check_file(L);
+  bool ok = sync_with(sync_content, file->fd);
+  return push_result(L, ok, path_of(L));
+}
+
+/* Files can be made in a folder that may not be read, and then there is no way to force it. */
+static bool sync_folder_at(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == EACCES;
+  bool ok = sync_with(fsync, fd);
+  int why = errno;
+  close(fd);
+  errno = why;
+  return ok;
+}
+
+static int sync_folder(lua_State *L) {
+  const char *path = check_path(L);
+  bool ok = sync_folder_at(path);
+  return push_result(L, ok, path);
+}
+
+/* ---- the module -------------------------------------------------------------------------------- */
+
+static const luaL_Reg methods[] = {
+  { "read", file_read },         { "append", file_append },
+  { "truncate", file_truncate }, { "sync", file_sync },
+  { "close", file_close },       { "__gc", file_close },
+  { "__close", file_close },     { NULL, NULL },
+};
+
+static const luaL_Reg functions[] = { { "open_file", open_file },
+                                      { "sync_folder", sync_folder },
+                                      { NULL, NULL } };
+
+void ck_file_add(lua_State *L) {
+  luaL_newmetatable(L, FILE_TYPE);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,231 @@
+#include "loop.h"
+
+#include <lauxlib.h>
+#include <math.h>
+
+#include "../core/clock.h"
+#include "call.h"
+#include "client.h"
+#include "error.h"
+#include "interrupt.h"
+
+static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on waiting */
+
+/* ---- one step ------------------------------------------------------------------------------ */
+
+/* Seconds until a task can go on, as far as the transport does not know it; HUGE_VAL: never. */
+static double time_to_wait(const struct ck_loop *loop) {
+  const struct ck_link *first = ck_list_first(&loop->asleep);
+  if (ck_list_first(&loop->ready) != NULL) return 0;
+  if (first == NULL) return HUGE_VAL;
+  double left = ((const struct ck_task *)first)->wake_at - ck_clock_now();
+  return left > 0 ? left : 0;
+}
+
+/* Waits for at most that long, less if there is something to do, and does it. */
+static void step(lua_State *L, int index, double wait) {
+  struct ck_client *client = lua_touserdata(L, index);
+  double most = time_to_wait(&client->loop);
+  if (client->transport != NULL) ck_transport_step(client->transport, most < wait ? most : wait);
+  ck_call_advance_all(L, index);
+  ck_task_wake(&client->loop, ck_clock_now());
+  ck_task_run(L, index);
+}
+
+static int fail(lua_State *L, enum ck_kind kind, const char *message) {
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  ck_error_new(L, kind, CK_NO);
+  return 2;
+}
+
+/* ---- for a host's own loop: cqueues' protocol -------------------------------------------------- */
+
+/* client:step(seconds): waits for at most that long, 0 unless said; whether a task is left */
+static int client_step(lua_State *L) {
+  double wait = luaL_optnumber(L, 2, 0);
+  struct ck_client *client = ck_client_check(L);
+  if (client == NULL) return 2;
+  step(L, 1, wait > 0 ? wait : 0);
+  lua_pushboolean(L, client->loop.unfinished > 0);
+  return 1;
+}
+
+/* client:pollfd(): one descriptor for all of its sockets */
+static int client_pollfd(lua_State *L) {
+  struct ck_client *client = ck_client_check(L);
+  if (client == NULL) return 2;
+  lua_pushinteger(L, ck_transport_descriptor(client->transport));
+  return 1;
+}
+
+/* client:events(): what to poll the descriptor for */
+static int client_events(lua_State *L) {
+  if (ck_client_check(L) == NULL) return 2;
+  lua_pushliteral(L, "r");
+  return 1;
+}
+
+/* client:timeout(): seconds until client:step() is due at the latest; nil = no limit */
+static int client_timeout(lua_State *L) {
+  struct ck_client *client = ck_client_check(L);
+  if (client == NULL) return 2;
+  double tasks = time_to_wait(&client->loop);
+  double sockets = ck_transport_timeout(client->transport);
+  double least = sockets >= 0 && sockets < tasks ? sockets : tasks;
+  if (least < HUGE_VAL) lua_pushnumber(L, least);
+  else lua_pushnil(L);
+  return 1;
+}
+
+/* ---- tasks ---------------------------------------------------------------------------------------- */
+
+/* client:spawn(fn, …): a task that begins with the next step */
+static int client_spawn(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  if (ck_client_check(L) == NULL) return 2;
+  ck_task_new(L, 1, lua_gettop(L) - 2);
+  return 1;
+}
+
+/* ---- task:wait() -------------------------------------------------------------------------------------- */
+
+static int resume_wait(lua_State *L, int status, lua_KContext context) {
+  struct ck_task *task = (struct ck_task *)context;
+  (void)status;
+  if (task->state != CK_TASK_ENDED) return lua_yieldk(L, 0, context, resume_wait);
+  return ck_task_push_results(L, task);
+}
+
+/* Nothing that is under way can end, or make ready, what is waited for. */
+static bool is_deadlocked(const struct ck_loop *loop) {
+  return ck_list_first(&loop->ready) == NULL && ck_list_first(&loop->asleep) == NULL &&
+         loop->awaiting == 0;
+}
+
+/* Pushes the client of the task at stack index 1. NULL: its connections are those of a parent. */
+static struct ck_client *push_own_client(lua_State *L) {
+  ck_task_push_client(L, 1);
+  struct ck_client *client = lua_touserdata(L, -1);
+  bool closed = client->transport == NULL;
+  return closed || !ck_transport_is_inherited(client->transport) ? client : NULL;
+}
+
+static int block_until_end(lua_State *L, struct ck_task *task) {
+  struct ck_client *client = push_own_client(L);
+  if (client == NULL)
+    return fail(L, CK_CONFIG, "the task was begun before fork: it is the parent's");
+  int index = lua_gettop(L);
+  lua_Hook hook = lua_gethook(client->main);
+  while (task->state != CK_TASK_ENDED) {
+    if (is_deadlocked(&client->loop))
+      return luaL_error(L, "deadlock: the task waits for one that waits for it");
+    step(L, index, LOOK_UP);
+    if (ck_interrupt_is_pending(client->main, hook) && task->state != CK_TASK_ENDED)
+      return fail(L, CK_CANCELLED, "interrupted while waiting for a task, which goes on");
+  }
+  return ck_task_push_results(L, task);
+}
+
+/* task:wait(): the results of its function; nil and an error if it raised one or was cancelled */
+static int task_wait(lua_State *L) {
+  struct ck_task *task = ck_task_check(L, 1), *current = ck_task_current(L, task->loop);
+  if (task->state == CK_TASK_ENDED) return ck_task_push_results(L, task);
+  if (current == NULL) return block_until_end(L, task);
+  if (current == task) return luaL_error(L, "a task cannot wait for its own end");
+  ck_task_join(current, task);
+  return lua_yieldk(L, 0, (lua_KContext)task, resume_wait);
+}
+
+/* task:cancel(): whether it was there to be ended; one that is running is not */
+static int task_cancel(lua_State *L) {
+  struct ck_task *task = ck_task_check(L, 1);
+  bool stands = task->state != CK_TASK_ENDED && task->state != CK_TASK_RUNNING;
+  if (stands && push_own_client(L) != NULL) {
+    if (task->state == CK_TASK_AWAITING) ck_call_abandon(L, lua_gettop(L), task);
+    ck_task_kill(L, 1);
+  }
+  lua_pushboolean(L, stands);
+  return 1;
+}
+
+/* task:wake(): ends its client:sleep; whether it was asleep */
+static int task_wake(lua_State *L) {
+  struct ck_task *task = ck_task_check(L, 1);
+  bool asleep = task->state == CK_TASK_ASLEEP;
+  if (asleep) ck_task_make_ready(task);
+  lua_pushboolean(L, asleep);
+  return 1;
+}
+
+/* task:applied(): the most that calls made in it may have done: "no", "unknown" or "yes" */
+static int task_applied(lua_State *L) {
+  lua_pushstring(L, ck_applied_name(ck_task_check(L, 1)->applied));
+  return 1;
+}
+
+/* task:ended() */
+static int task_ended(lua_State *L) {
+  lua_pushboolean(L, ck_task_check(L, 1)->state == CK_TASK_ENDED);
+  return 1;
+}
+
+/* ---- client:sleep() -------------------------------------------------------------------------------------- */
+
+static int end_sleep(lua_State *L) {
+  if (ck_client_check(L) == NULL) return 2;
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+static int resume_sleep(lua_State *L, int status, lua_KContext context) {
+  struct ck_task *task = (struct ck_task *)context;
+  (void)status;
+  if (task->state == CK_TASK_ASLEEP) return lua_yieldk(L, 0, context, resume_sleep);
+  return end_sleep(L);
+}
+
+static int block_until(lua_State *L, struct ck_client *client, double time) {
+  lua_Hook hook = lua_gethook(client->main);
+  for (double left; client->transport != NULL && (left = time - ck_clock_now()) > 0;) {
+    ck_transport_step(client->transport, left < LOOK_UP ? left : LOOK_UP);
+    ck_call_advance_all(L, 1);
+    if (ck_interrupt_is_pending(client->main, hook)) return fail(L, CK_CANCELLED, "interrupted");
+  }
+  return end_sleep(L);
+}
+
+/* client:sleep(seconds): true after that time, or when woken; in a task the others go on */
+static int client_sleep(lua_State *L) {
+  double seconds = luaL_checknumber(L, 2);
+  luaL_argcheck(L, seconds >= 0, 2, "expected seconds from 0");
+  struct ck_client *client = ck_client_check(L);
+  if (client == NULL) return 2;
+  double time = ck_clock_now() + seconds;
+  struct ck_task *task = ck_task_current(L, &client->loop);
+  if (task == NULL) return block_until(L, client, time);
+  ck_task_sleep(task, time);
+  return lua_yieldk(L, 0, (lua_KContext)task, resume_sleep);
+}
+
+/* ---- methods ------------------------------------------------------------------------------------------------ */
+
+void ck_loop_open(lua_State *L) {
+  static const luaL_Reg of_clients[] = {
+    { "step", client_step },
+    { "pollfd", client_pollfd },
+    { "events", client_events },
+    { "timeout", client_timeout },
+    { "spawn", client_spawn },
+    { "sleep", client_sleep },
+    { NULL, NULL },
+  };
+  static const luaL_Reg of_tasks[] = {
+    { "wait", task_wait },       { "cancel", task_cancel }, { "wake", task_wake },
+    { "applied", task_applied }, { "ended", task_ended },   { NULL, NULL },
+  };
+  ck_client_push_methods(L);
+  luaL_setfuncs(L, of_clients, 0);
+  lua_pop(L, 1);
+  ck_task_open(L, of_tasks);
+}

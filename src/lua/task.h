@@ -1,0 +1,95 @@
+/*
+** Tasks: functions that each run in a coroutine, and stand still there while what they wait
+** for goes on. Here is how they are begun, resumed and ended; what they wait for is known to
+** whoever lets them stand.
+**
+** An unfinished task is kept alive by its client. Of a task that has ended, the results stay
+** on the stack of its coroutine.
+*/
+#ifndef CK_TASK_H
+#define CK_TASK_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+#include "../core/list.h"
+#include "../core/outcome.h"
+
+enum ck_task_state {
+  CK_TASK_READY,    /* in line to be resumed */
+  CK_TASK_RUNNING,  /* on the C stack */
+  CK_TASK_AWAITING, /* stands until its call has ended */
+  CK_TASK_ASLEEP,   /* until `wake_at` */
+  CK_TASK_JOINING,  /* until another task has ended */
+  CK_TASK_ENDED
+};
+
+struct ck_task {
+  struct ck_link line; /* stands in `ready` or `asleep` of the loop, or in `joiners` of a task */
+  struct ck_loop *loop;
+  struct ck_task *parent; /* in whose function it was begun; NULL = in none, or that has ended */
+  lua_State *co;
+  enum ck_task_state state;
+  unsigned long turn;      /* of the loop, when it was made ready */
+  int arguments;           /* for its first resumption */
+  void *awaits;            /* the call, while it is AWAITING */
+  double wake_at;          /* while it is ASLEEP */
+  struct ck_link joiners;  /* tasks that wait for its end */
+  enum ck_applied applied; /* by the calls made in it, and in tasks that were begun in it */
+};
+
+/* A client's tasks. */
+struct ck_loop {
+  struct ck_link ready;
+  struct ck_link asleep; /* the first to wake is the first in line */
+  struct ck_task *running;
+  unsigned long turn;       /* a task that becomes ready in a turn is resumed in the next */
+  int unfinished, awaiting; /* how many there are, and how many of them await a call */
+};
+
+/* Makes the metatable of tasks, with these methods. */
+void ck_task_open(lua_State *L, const luaL_Reg *methods);
+
+void ck_task_init(struct ck_loop *loop);
+
+/*
+** Pops a function and `count` arguments, pushes a task of the client at `index`, ready to
+** begin.
+*/
+void ck_task_new(lua_State *L, int index, int count);
+
+/* The task at `index`; anything else raises. Its client can be pushed. */
+struct ck_task *ck_task_check(lua_State *L, int index);
+void ck_task_push_client(lua_State *L, int index);
+
+/* The task whose function calls us and may be let stand; NULL: whoever calls must be blocked. */
+struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop);
+
+/* The current task will stand from its next yield on. */
+void ck_task_await(struct ck_task *task, void *call);
+void ck_task_sleep(struct ck_task *task, double wake_at);
+void ck_task_join(struct ck_task *task, struct ck_task *other);
+
+/* It will be resumed, whatever it waits for. */
+void ck_task_make_ready(struct ck_task *task);
+
+/* Wakes those whose time has come. */
+void ck_task_wake(struct ck_loop *loop, double now);
+
+/* Resumes each task that is ready now, once. Only Ctrl-C, raised in one of them, is raised on. */
+void ck_task_run(lua_State *L, int index);
+
+/*
+** Ends a task that is not running, and awaits no call any more: its variables are closed, its results are nil and an
+** error of kind `cancelled`.
+*/
+void ck_task_kill(lua_State *L, int index);
+
+/* Pushes the results of a task that has ended, and returns how many. */
+int ck_task_push_results(lua_State *L, struct ck_task *task);
+
+/* The running task, if any, has had that done. */
+void ck_task_note(struct ck_loop *loop, enum ck_applied applied);
+
+#endif
