@@ -40,7 +40,7 @@ parser:option("--journal", "Where it is noted what has been sent (default: SHEET
   :argname "FILE"
 parser:flag("--redo-unknown", "Send rows again of which it is unknown whether they arrived.")
 parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
-parser:flag("--progress", "Show progress on stderr (the default)."):default(true)
+parser:flag("--progress", "Show progress on stderr (the default).")
 parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
 
 local function same_file(a, b)
@@ -272,7 +272,7 @@ end
 -- ---- sending ----
 
 -- What is likely to meet the next row as well. So many in a row, each after all of its retries, and
--- the rest is not tried: the same command does it another day.
+-- the rest is left for another day.
 local PASSING = { network = true, tls = true, timeout = true, server = true, rate_limited = true }
 local HOPELESS = 20
 
@@ -308,18 +308,19 @@ function Outcome:add(row, vote, err)
   return nil, err
 end
 
---- The next row would only meet the same.
-function Outcome:leave(row)
-  self:add_error(row, "not sent: " .. tostring(self.stopped_by))
-  return nil, row.error
+--- The rows as a list that ends early when nothing more is to be sent.
+local function until_stopped(rows, outcome)
+  return setmetatable({}, {
+    __len = function() return #rows end,
+    __index = function(_, index) return not outcome.stopped_by and rows[index] or nil end,
+  })
 end
 
 local function send_all(client, rows, options, outcome)
-  return client:each(rows, function(row)
-    if outcome.stopped_by then return outcome:leave(row) end
+  return client:each(until_stopped(rows, outcome), function(row)
     return outcome:add(row, client.runs:mark_metric_vote(arguments.read(endpoint, row.cells)))
   end, {
-    concurrency = options.concurrency, progress = options.progress, key = key_of,
+    concurrency = options.concurrency, progress = options.progress ~= false, key = key_of,
     journal = options.journal, work = "votes of " .. options.sheet:match "[^/]*$",
     redo_unknown = options.redo_unknown,
   })
@@ -343,8 +344,11 @@ local function add_unknown(outcome, rows, report)
   say(UNKNOWN, report.unknown)
 end
 
-local function sum_up(report, outcome)
-  if outcome.stopped_by then say("stopped, for it goes on like this: %s", outcome.stopped_by) end
+local function sum_up(report, outcome, all)
+  local left = all - report.ok - report.failed - report.skipped - report.unknown
+  if left > 0 then
+    say("gave up, with %d rows left: %s. When that is mended, %s", left, outcome.stopped_by, ADVICE)
+  end
   print(("ok %d, failed %d, skipped %d, unknown %d"):format(report.ok, report.failed,
     report.skipped, report.unknown))
 end
@@ -367,7 +371,7 @@ local function vote_all(client, sheet, options)
   local report, err = send_all(client, good, options, outcome)
   if not report then fail(command.code_of(err), "%s", err) end
   add_unknown(outcome, good, report)
-  sum_up(report, outcome)
+  sum_up(report, outcome, #good)
   if options.rejects then write_rejects(options.rejects, sheet.columns, outcome.rejects) end
   return outcome.code
 end

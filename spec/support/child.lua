@@ -39,7 +39,7 @@ end
 -- The same, but what it wrote to stdout and to stderr each by itself, before the exit code.
 function child.run_checked_apart(words, environment)
   local path = os.tmpname()
-  local pipe = assert(io.popen(command_of(checked(words), environment, path)))
+  local pipe = assert(io.popen(command_of(child.checked(words), environment, path)))
   local output = pipe:read "a"
   local _, _, code = pipe:close()
   local file <close> = assert(io.open(path))
