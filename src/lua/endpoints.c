@@ -87,9 +87,12 @@ static void push_field(lua_State *L, const struct ck_field *field) {
   set_string(L, "name", field->name);
   set_string(L, "type", ck_type_name(field->type));
   set_string(L, "items", ck_type_items(field->type));
+  set_string(L, "format", ck_type_format(field->type));
   set_string(L, "place", places[field->place]);
   set_boolean(L, "required", field->required);
   set_boolean(L, "nullable", field->nullable);
+  set_count(L, "minimum", field->minimum);
+  set_count(L, "min_length", field->min_length);
   set_count(L, "min_items", field->min_items);
   set_count(L, "max_items", field->max_items);
   set_enum(L, field->values);
@@ -140,6 +143,7 @@ static void push_endpoint(lua_State *L, const struct ck_endpoint *endpoint) {
   set_boolean(L, "spends_credits", endpoint->spends_credits);
   set_boolean(L, "idempotent", endpoint->idempotent);
   set_boolean(L, "evaluations_at_least", endpoint->at_least);
+  set_boolean(L, "partial", endpoint->partial);
   set_names(L, "one_of", endpoint, is_one_of);
   set_names(L, "evaluations", endpoint, is_counted);
   set_fields(L, endpoint);
