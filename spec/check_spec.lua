@@ -7,6 +7,8 @@ local sandbox = require "cekura.sandbox"
 local VOTE, EVALUATE = "runs.mark_metric_vote", "results.evaluate_metrics"
 local BULK, LOGS = "results.bulk_evaluate_metrics", "calls.evaluate_metrics"
 local FEEDBACKS = "metric_reviews.process_feedbacks"
+local PROGRESS, METRIC, UPDATE = FEEDBACKS .. "_progress", "metrics.get", "metrics.update"
+local RESULTS, RUNS, CALLS = "results.list", "runs.bulk", "calls.list"
 local null, array, none = cekura.null, cekura.array, calls.none
 local MOST = "9223372036854775807"
 
@@ -73,6 +75,19 @@ describe("what goes in:", function()
           sent(BULK, { result_ids = { value, 3 } }).body)
       end)
 
+      it(what .. ", in the query", function()
+        assert.equal("agent_id=" .. digits, sent(RESULTS, { agent_id = value }).query)
+      end)
+
+      it(what .. ", in a list in the query", function()
+        assert.equal(("run_ids=%s,3"):format(digits), sent(RUNS, { run_ids = { value, 3 } }).query)
+      end)
+
+      it(what .. ", where a slug may be", function()
+        assert.equal(("/test_framework/v1/metrics/%s/"):format(digits),
+          sent(METRIC, { metric_id = value }).path)
+      end)
+
       it(what .. ", in a list of strings", function()
         assert.equal('{"run_ids":["' .. digits .. '","3"],"metric_ids":["' .. digits .. '"]}',
           sent(EVALUATE, { run_ids = { value, 3 }, metric_ids = { value } }).body)
@@ -106,6 +121,10 @@ describe("what goes in:", function()
         assert.same({ run_id = { message }, metric_id = { message } }, err.fields)
         _, err = calls.make(client, EVALUATE, { run_ids = { 1, value, 2, value, 3 } })
         assert.same({ ["run_ids[2]"] = { message }, ["run_ids[4]"] = { message } }, err.fields)
+        _, err = calls.make(client, RUNS, { run_ids = { value } })
+        assert.same({ ["run_ids[1]"] = { message } }, err.fields)
+        _, err = calls.make(client, RESULTS, { agent_id = value })
+        assert.same({ agent_id = { message } }, err.fields)
         assert.same({}, server:requests())
       end)
     end
@@ -146,6 +165,66 @@ describe("what goes in:", function()
       assert.equal('{"result_ids":[' .. table.concat(range(100), ",") .. '],"metric_ids":[55]}',
         sent(BULK, { result_ids = range(100) }).body)
     end)
+  end)
+
+  describe("the query:", function()
+    -- { what, endpoint, changes, query }
+    for _, row in ipairs {
+      { "nothing, where nothing is asked for", RESULTS, {}, "" },
+      { "what is unreserved, as it is", RESULTS, { search = "AZaz09-._~" }, "search=AZaz09-._~" },
+      { "all other ASCII in code", RESULTS, { search = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}" },
+        "search=%20%21%22%23%24%25%26%27%28%29%2A%2B%2C%2F%3A%3B%3C%3D%3E%3F%40%5B%5C%5D%5E%60"
+          .. "%7B%7C%7D" },
+      { "control characters", RESULTS, { search = "\0\1\r\n\127" }, "search=%00%01%0D%0A%7F" },
+      { "UTF-8 of every length", RESULTS, { search = "é€\u{10FFFF}" },
+        "search=%C3%A9%E2%82%AC%F4%8F%BF%BF" },
+      { "an empty string, where it may be", RESULTS, { search = "" }, "search=" },
+      { "integers", RESULTS, { page_size = 100.0, page = math.maxinteger },
+        "page=" .. MOST .. "&page_size=100" },
+      { "fields in their order", RESULTS, { page = 2, search = "x", agent_id = 1, project_id = 2 },
+        "agent_id=1&project_id=2&search=x&page=2" },
+      { "the same id twice, where it costs nothing", RUNS, { run_ids = { 1, 1 } }, "run_ids=1,1" },
+      { "times", CALLS, { timestamp_from = "2024-02-29T23:59:60Z",
+          timestamp_to = "2025-12-31T00:00:00.123456-11:30" },
+        "timestamp_from=2024-02-29T23%3A59%3A60Z"
+          .. "&timestamp_to=2025-12-31T00%3A00%3A00.123456-11%3A30" },
+      { "a table as JSON", CALLS, { filters_v2 = { conditions = { { "é" } } } },
+        "filters_v2=%7B%22conditions%22%3A%5B%5B%22%C3%A9%22%5D%5D%7D" },
+      { "JSON as text", CALLS, { filters_v2 = '{"a": 1}' }, "filters_v2=%7B%22a%22%3A%201%7D" },
+    } do
+      it(row[1], function() assert.equal(row[4], sent(row[2], row[3]).query) end)
+    end
+
+    it("a slug in the path", function()
+      assert.equal("/test_framework/v1/metrics/Call-outcome_2/",
+        sent(METRIC, { metric_id = "Call-outcome_2" }).path)
+    end)
+
+    it("as many ids as a caller has", function()
+      local ids = range(10000)
+      assert.equal("run_ids=" .. table.concat(ids, ","), sent(RUNS, { run_ids = ids }).query)
+    end)
+  end)
+
+  describe("an update", function()
+    -- { what, field, value, what is sent }
+    for _, row in ipairs {
+      { "empties a text", "description", "", '""' },
+      { "empties a list", "enum_values", {}, "[]" },
+      { "empties an object", "configuration", {}, "{}" },
+      { "sends text of any kind", "enum_values", { "", 'a"b', "é" }, [=[["","a\"b","é"]]=] },
+      { "sends false", "audio_enabled", false, "false" },
+      { "sends null where it may be", "add_to_new_agents", null, "null" },
+      { "sends zero", "display_order", 0, "0" },
+      { "sends a negative number", "display_order", math.mininteger, "-9223372036854775808" },
+      { "sends what is nested", "configuration", { a = { 1, { b = null } } },
+        '{"a":[1,{"b":null}]}' },
+    } do
+      it(row[1] .. ", and nothing else", function()
+        assert.equal(('{"%s":%s}'):format(row[2], row[4]),
+          sent(UPDATE, { description = none, [row[2]] = row[3] }).body)
+      end)
+    end
   end)
 
   describe("expected_value", function()
@@ -371,6 +450,59 @@ describe("what goes in:", function()
       { "a key that is not UTF-8", VOTE, { expected_value = { { ["\xff"] = 1 } } },
         { ["expected_value[1]"] = "has a key that is not valid UTF-8" } },
 
+      { "an empty list for the query", RUNS, { run_ids = {} },
+        { run_ids = "must have at least 1 item" } },
+      { "ids for the query in one string", RUNS, { run_ids = "1,2" },
+        { run_ids = 'must be a list of ids, got "1,2"' } },
+      { "null in the query", RESULTS, { agent_id = null, search = null },
+        { agent_id = "must not be null", search = "must not be null" } },
+      { "text for the query that is not UTF-8", RESULTS, { search = "caf\xe9" },
+        { search = "must be valid UTF-8" } },
+      { "pages that are none", RESULTS, { page = 0, page_size = -1 },
+        { page = "must be at least 1, got 0", page_size = "must be at least 1, got -1" } },
+      { "numbers that are not whole", RESULTS, { page = 1.5, page_size = "20" },
+        { page = "must be a whole number, got 1.5",
+          page_size = 'must be a whole number, got "20"' } },
+      { "nothing of an optimiser's job", PROGRESS, { progress_id = none },
+        { progress_id = "is required" } },
+      { "an empty name of a job", PROGRESS, { progress_id = "" },
+        { progress_id = "must not be empty" } },
+      { "a number for the name of a job", PROGRESS, { progress_id = 5 },
+        { progress_id = "must be a string, got 5" } },
+      { "empty filters", CALLS, { assistant_id = "", filters_v2 = "", call_ids = {} },
+        { assistant_id = "must not be empty", filters_v2 = "must not be empty",
+          call_ids = "must have at least 1 item" } },
+      { "a filter that is no object", CALLS, { filters_v2 = { 1 } },
+        { filters_v2 = "must be an object, got a list" } },
+      { "a filter that JSON cannot say", CALLS, { filters_v2 = { value = print } },
+        { ["filters_v2.value"] = "must be a JSON value, got a function" } },
+      { "a number for a filter", CALLS, { filters_v2 = 5 },
+        { filters_v2 = "must be an object: a table with string keys, got 5" } },
+      { "what is neither id nor slug", METRIC, { metric_id = "a/b" },
+        { metric_id = 'must be an id, or a slug of letters, digits, - and _, got "a/b"' } },
+      { "a slug where only an id may be", UPDATE, { metric_id = "call_outcome" },
+        { metric_id = "must be an id: a whole number from 1 to " .. MOST
+          .. ', got "call_outcome"' } },
+      { "an update of nothing", UPDATE, { description = none },
+        { ["(fields)"] = "nothing to change: give at least one field besides the id" } },
+      { "an update of what there is not", UPDATE, { description = none, descripton = "x" },
+        { descripton = 'unknown field, did you mean "description"?' } },
+      { "null in an update", UPDATE, { description = null },
+        { description = "must not be null" } },
+      { "other types in an update", UPDATE,
+        { name = 5, enum_values = "a", configuration = "{}", display_order = 1.5, type = "llm" }, {
+          name = "must be a string, got 5", enum_values = 'must be a list of strings, got "a"',
+          configuration = 'must be an object: a table with string keys, got "{}"',
+          display_order = "must be a whole number, got 1.5",
+          type = 'must be one of "basic", "custom_prompt", "custom_code", "llm_judge", '
+            .. 'got "llm"' } },
+      { "other things in an update's lists", UPDATE,
+        { enum_values = { "a", 5, "\xff" }, agents = { 231, "x" }, configuration = { 1 } }, {
+          ["enum_values[2]"] = "must be a string, got 5",
+          ["enum_values[3]"] = "must be valid UTF-8",
+          ["agents[2]"] = "must be an id: a whole number from 1 to " .. MOST .. ', got "x"',
+          configuration = "must be an object, got a list" } },
+
       { "several things of one value at once", VOTE,
         { expected_value = { 0 / 0, { print, ok = 1 }, { x = "\xff" } } }, {
           ["expected_value[1]"] = "must be a finite number, got nan",
@@ -405,6 +537,30 @@ describe("what goes in:", function()
         assert.same({ "validation", "no", name, 0 },
           { err.kind, err.applied, err.endpoint, err.attempts })
         for path in pairs(problems) do assert.truthy(tostring(err):find(path, 1, true)) end
+        assert.same({}, server:requests())
+      end)
+    end
+
+    for _, time in ipairs {
+      "", "now", "2025-01-01", "2025-01-01T00:00:00", "2025-01-01 00:00:00Z", "2025-1-1T00:00:00Z",
+      "2025-13-01T00:00:00Z", "2025-00-01T00:00:00Z", "2025-01-32T00:00:00Z",
+      "2025-01-00T00:00:00Z", "2025-01-01T24:00:00Z", "2025-01-01T00:60:00Z",
+      "2025-01-01T00:00:61Z", "2025-01-01T00:00:00.Z", "2025-01-01T00:00:00+0200",
+      "2025-01-01T00:00:00+24:00", "2025-01-01T00:00:00+02:60", "2025-01-01T00:00:00Z ",
+      "2025-01-01T00:00:00Z\0", "2025-01-01T00:00:00z", 1735689600,
+    } do
+      it(("a time such as %q"):format(time), function()
+        local _, err = calls.make(client, CALLS, { timestamp_from = time })
+        assert.matches('^must be a date and time like "2025%-01%-01T00:00:00Z", got ',
+          err.fields.timestamp_from[1])
+        assert.same({}, server:requests())
+      end)
+    end
+
+    for _, slug in ipairs { "", "0", "99999999999999999999", "a b", "é", "..", "a\0", true } do
+      it(("a slug such as %q"):format(tostring(slug)), function()
+        local _, err = calls.make(client, METRIC, { metric_id = slug })
+        assert.matches("^must be an id, or a slug", err.fields.metric_id[1])
         assert.same({}, server:requests())
       end)
     end

@@ -40,10 +40,12 @@ local function run(path, server)
   return output, status, blocks
 end
 
-local function paths_of(server)
-  local paths = {}
-  for _, request in ipairs(server:requests()) do paths[request.path] = true end
-  return paths
+local function calls_of(server)
+  local calls = {}
+  for _, request in ipairs(server:requests()) do
+    calls[request.method .. " " .. request.path] = true
+  end
+  return calls
 end
 
 for path, least in pairs { ["README.md"] = 8, ["docs/reference.md"] = 6 } do
@@ -53,11 +55,12 @@ for path, least in pairs { ["README.md"] = 8, ["docs/reference.md"] = 6 } do
       local output, status, blocks = run(path, server)
       assert.equal(0, status, output)
       assert.is_true(blocks >= least)
-      local paths = paths_of(server)
+      local calls = calls_of(server)
       for _, endpoint in ipairs(require "cekura".endpoints) do
-        local pattern = "^" .. endpoint.path:gsub("%-", "%%-"):gsub("{[^}]+}", "%%d+") .. "$"
+        local pattern = ("^%s %s$"):format(endpoint.method,
+          (endpoint.path:gsub("%-", "%%-"):gsub("{[^}]+}", "%%d+")))
         local found = false
-        for called in pairs(paths) do found = found or called:find(pattern) ~= nil end
+        for called in pairs(calls) do found = found or called:find(pattern) ~= nil end
         assert.is_true(found, endpoint.name)
       end
     end)

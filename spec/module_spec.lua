@@ -43,7 +43,7 @@ describe("the module", function()
         print(client.runs:mark_metric_vote {
           run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = cekura.null,
         }.success, #cekura.endpoints, cekura.chunks)]]):format(server.url, server.api_key))
-      assert.equal("true\t5\tnil\n", output)
+      assert.equal("true\t16\tnil\n", output)
     end)
 
     it("not without lua-cjson, and says so", function()
@@ -129,13 +129,17 @@ describe("the contract as data", function()
     assert.same({
       "runs.mark_metric_vote", "results.evaluate_metrics", "results.bulk_evaluate_metrics",
       "calls.evaluate_metrics", "metric_reviews.process_feedbacks",
+      "metric_reviews.process_feedbacks_progress", "metrics.get", "metrics.update", "results.get",
+      "results.list", "runs.get", "runs.bulk", "calls.get", "calls.list",
+      "calls.mark_metric_vote", "billing.info",
     }, names)
-    assert.equal(5, #endpoints)
+    assert.equal(16, #endpoints)
     assert.is_nil(endpoints["runs.no_such_call"])
-    assert.is_nil(endpoints[6])
+    assert.is_nil(endpoints[17])
   end)
 
-  -- { name, spends_credits, idempotent, fields: ? may be left out, / in the path, 0 may be null }
+  -- { name, spends_credits, idempotent, fields: ? may be left out, / in the path, & in the query,
+  -- 0 may be null }
   for _, row in ipairs {
     { "runs.mark_metric_vote", false, true,
       "/run_id metric_id thumbs_up0 expected_value0 ?feedback0" },
@@ -144,12 +148,31 @@ describe("the contract as data", function()
     { "calls.evaluate_metrics", true, false, "?agent_id ?project_id call_logs metrics" },
     { "metric_reviews.process_feedbacks", true, false,
       "metric_id ?metric_type ?test_set_ids ?simplified_prompt ?skip_evaluation" },
+    { "metric_reviews.process_feedbacks_progress", false, true,
+      "&progress_id &?agent_id &?project_id" },
+    { "metrics.get", false, true, "/metric_id" },
+    { "metrics.update", false, true, "/metric_id ?name ?description ?type ?prompt ?custom_code "
+      .. "?eval_type ?enum_values ?evaluation_trigger ?trigger_type ?evaluation_trigger_prompt "
+      .. "?evaluation_trigger_custom_code ?audio_enabled ?simulation_enabled "
+      .. "?observability_enabled ?sampling_enabled ?add_to_new_agents0 ?configuration "
+      .. "?display_order ?assistant_id ?project ?agents" },
+    { "results.get", false, true, "/result_id" },
+    { "results.list", false, true,
+      "&?agent_id &?project_id &?search &?scenarios &?page &?page_size" },
+    { "runs.get", false, true, "/run_id" },
+    { "runs.bulk", false, true, "&run_ids" },
+    { "calls.get", false, true, "/call_log_id" },
+    { "calls.list", false, true, "&?agent_id &?project_id &?timestamp_from &?timestamp_to "
+      .. "&?call_ids &?assistant_id &?filters_v2 &?page &?page_size" },
+    { "calls.mark_metric_vote", false, true,
+      "/call_log_id metric_id thumbs_up0 expected_value0 ?feedback0" },
+    { "billing.info", false, true, "&?organization_id" },
   } do
     it("says what " .. row[1] .. " takes", function()
       local endpoint, words = endpoints[row[1]], {}
       for i, field in ipairs(endpoint.fields) do
-        words[i] = (field.place == "path" and "/" or "") .. (field.required and "" or "?")
-          .. field.name .. (field.nullable and "0" or "")
+        words[i] = ({ path = "/", query = "&", body = "" })[field.place]
+          .. (field.required and "" or "?") .. field.name .. (field.nullable and "0" or "")
       end
       assert.same({ row[2], row[3], row[4] },
         { endpoint.spends_credits, endpoint.idempotent, table.concat(words, " ") })
@@ -158,8 +181,10 @@ describe("the contract as data", function()
 
   it("describes each endpoint and each field in full", function()
     for _, endpoint in ipairs(endpoints) do
-      assert.same({ "POST", "boolean", "boolean", "boolean" }, {
-        endpoint.method, type(endpoint.spends_credits), type(endpoint.idempotent),
+      assert.truthy(({ GET = true, POST = true, PATCH = true })[endpoint.method])
+      assert.equal(endpoint.method == "PATCH", endpoint.partial)
+      assert.same({ "boolean", "boolean", "boolean" }, {
+        type(endpoint.spends_credits), type(endpoint.idempotent),
         type(endpoint.evaluations_at_least),
       })
       for _, text in ipairs { endpoint.summary, endpoint.returns } do assert.matches("%S", text) end
@@ -170,7 +195,10 @@ describe("the contract as data", function()
         assert.truthy(({ path = true, query = true, body = true })[field.place])
         assert.equal(field.type == "array", field.items ~= nil)
         assert.truthy(({ integer = true, string = true, boolean = true, array = true,
-          any = true })[field.type])
+          object = true, any = true })[field.type])
+        assert.truthy(({ id = true, slug = true, ["date-time"] = true, json = true })[
+          field.format or "id"])
+        assert.is_true(field.place ~= "body" or endpoint.method ~= "GET")
         assert.matches("%S", field.description)
       end
       for name in endpoint.path:gmatch "{(.-)}" do
@@ -231,7 +259,7 @@ describe("the contract as data", function()
     end
     assert.is_true(check(endpoints) > 30)
     assert.equal("POST", endpoints[1].method)
-    assert.equal(5, #endpoints)
+    assert.equal(16, #endpoints)
   end)
 end)
 

@@ -12,6 +12,7 @@ local CALLS = "/observability/v1/call-logs/"
 local EVALUATE_CALLS = CALLS .. "evaluate_metrics/"
 local FEEDBACKS = "/test_framework/metric-reviews/process_feedbacks/"
 local PROGRESS = "/test_framework/metric-reviews/process_feedbacks_progress/?progress_id="
+local METRIC = "/test_framework/v1/metrics/55/"
 local BILLING = "/test_framework/billing/info/"
 
 local GOOD_VOTE = [[{"metric_id": 55, "thumbs_up": false, "expected_value": 2, "feedback": "x"}]]
@@ -52,7 +53,7 @@ end
 local function send(server, method, path, body, headers)
   local all = { ["X-CEKURA-API-KEY"] = server.api_key, ["Content-Type"] = "application/json" }
   for name, value in pairs(headers or {}) do all[name] = value end
-  local words = { "-i", "-X", method, server.url .. path }
+  local words = { "-i", "-g", "-X", method, server.url .. path }
   for name, value in pairs(all) do
     words[#words + 1] = "-H"
     words[#words + 1] = value == "" and name .. ":" or name .. ": " .. value -- without: none
@@ -176,6 +177,29 @@ describe("the sandbox", function()
       { "an unknown job", "GET", PROGRESS .. "x", nil, 404, { detail = "Not found." } },
       { "a query without what it must have", "GET", "/test_framework/v1/runs/bulk/", nil, 400,
         { run_ids = { REQUIRED } } },
+      { "a list in a query with a name in it", "GET", "/test_framework/v1/runs/bulk/?run_ids=1,x",
+        nil, 400, { run_ids = { "Item 1: " .. INTEGER } } },
+      { "a list in a query in brackets", "GET", "/test_framework/v1/runs/bulk/?run_ids=[1,2]", nil,
+        400, { run_ids = { "Item 0: " .. INTEGER } } },
+      { "a word for an id in a query", "GET", CALLS .. "?agent_id=x", nil, 400,
+        { agent_id = { INTEGER } } },
+      { "an empty query that may not be", "GET", CALLS .. "?assistant_id=", nil, 400,
+        { assistant_id = { "This field may not be blank." } } },
+      { "a filter that is no JSON", "GET", CALLS .. "?filters_v2=x", nil, 400, true },
+      { "a filter that is no object", "GET", CALLS .. "?filters_v2=[]", nil, 400, true },
+      { "a filter by what there is not", "GET", CALLS .. '?filters_v2={"field":"x","op":"eq"}', nil,
+        400, { filters_v2 = { 'The sandbox does not filter by "x".' } } },
+      { "a filter that the documents do not show", "GET",
+        CALLS .. '?filters_v2={"field":"success","op":"like"}', nil, 400,
+        { filters_v2 = { 'The sandbox knows the operators eq and gte, not "like".' } } },
+      { "a group of filters that is none", "GET",
+        CALLS .. '?filters_v2={"operator":"not","conditions":[]}', nil, 400,
+        { filters_v2 = { 'Expected {"operator": "and" or "or", "conditions": [...]}.' } } },
+      { "an agent that there is not", "PATCH", METRIC, '{"agents": [1]}', 400,
+        { agents = { 'Invalid pk "1" - object does not exist.' } } },
+      { "an update of the wrong type", "PATCH", METRIC, '{"name": 5, "configuration": [1]}', 400,
+        { name = { STRING },
+          configuration = { 'Expected a dictionary of items but got type "list".' } } },
       { "a page beyond the last", "GET", "/test_framework/v1/results/?page=99", nil, 404,
         { detail = "Invalid page." } },
     }
@@ -189,7 +213,9 @@ describe("the sandbox", function()
       it("about " .. what, function()
         local answer = send(shared, method, path, body)
         assert.equal(status, answer.status)
-        if type(expected) == "string" then
+        if expected == true then
+          assert.is_string(answer.body.filters_v2[1])
+        elseif type(expected) == "string" then
           assert.matches(expected, answer.body.detail)
         else
           assert.same(expected, answer.body)
@@ -399,6 +425,55 @@ describe("the sandbox", function()
       assert.equal(320, all.count)
       assert.is_true(month > 100 and month < 320)
       assert.equal(0, get(server, CALLS .. "?timestamp_to=2000-01-01").body.count)
+    end)
+
+    it("call logs from a moment on, whatever zone it is told in", function()
+      start()
+      local log = get(server, CALLS .. "?page_size=1").body.results[1]
+      local day, hour, rest = log.timestamp:match "^(.-T)(%d%d)(:%d%d:%d%d)"
+      local function count(h, zone)
+        return get(server, ("%s?page_size=1&timestamp_from=%s%02d%s%s"):format(CALLS, day, h, rest,
+          zone)).body.count
+      end
+      local ahead = (hour + 0) < 12  -- so that it stays the same day
+      local all = count(hour, "Z")
+      assert.equal(all, count(hour + (ahead and 2 or -2), ahead and "%2B02:00" or "-02:00"))
+      assert.is_true(all < count(0, "%2B14:00"))
+    end)
+
+    it("call logs that pass a filter", function()
+      start()
+      local function count(filter)
+        local query = filter and "&filters_v2=" .. filter:gsub(" ", "") or ""
+        return get(server, CALLS .. "?page_size=1&timestamp_from=2000-01-01T00:00:00Z" .. query)
+          .body.count
+      end
+      local GOOD = '{"field": "success", "op": "eq", "value": true}'
+      local NONE = '{"field": "success", "op": "eq", "value": null}'
+      local LONG = '{"field": "duration", "op": "gte", "value": 40}'
+      local function both(operator)
+        return count(('{"operator": "%s", "conditions": [%s, %s]}'):format(operator, GOOD, LONG))
+      end
+      local good, long = count(GOOD), count(LONG)
+      assert.is_true(good > 0 and long > 0 and count(NONE) > 0 and good + count(NONE) < count())
+      assert.is_true(both "and" < good and both "and" < long)
+      assert.equal(good + long, both "and" + both "or")
+      local ANY = '{"field": "id", "op": "gte", "value": 0}'
+      assert.equal(count(), count('{"operator": "and", "conditions": [' .. ANY .. "]}"))
+    end)
+
+    it("metrics without a moment of change, as the documents have them", function()
+      start()
+      assert.is_nil(get(server, METRIC).body.updated_at)
+      assert.is_number(server:state("metrics", 55).updated_at)
+    end)
+
+    it("an update only of what an update can change", function()
+      start()
+      local answer = send(server, "PATCH", METRIC, '{"agents": [232], "project": 12}')
+      assert.same({ 200, 14, 232, 1 },
+        { answer.status, answer.body.project, answer.body.agents[1], #answer.body.agents })
+      assert.equal(200, send(server, "PATCH", METRIC, "{}").status)
     end)
 
     it("some that nobody has judged yet, with null", function()

@@ -67,6 +67,81 @@ describe("on the wire:", function()
       end)
     end
 
+    -- { name, changes, method, path, query, body }
+    for _, row in ipairs {
+      { "metric_reviews.process_feedbacks_progress", { project_id = 14, agent_id = "231" }, "GET",
+        "/test_framework/metric-reviews/process_feedbacks_progress/",
+        "progress_id=a-job&agent_id=231&project_id=14" },
+      { "metrics.get", {}, "GET", "/test_framework/v1/metrics/55/", "", large_answer = true },
+      { "metrics.get", { metric_id = "call_outcome-2" }, "GET",
+        "/test_framework/v1/metrics/call_outcome-2/", "", large_answer = true },
+      { "metrics.update", {}, "PATCH", "/test_framework/v1/metrics/55/", "",
+        '{"description":"Was it booked?"}' },
+      { "metrics.update", { name = "Booked", display_order = -2, add_to_new_agents = cekura.null,
+          enum_values = { "yes", "é" }, agents = { 231 }, configuration = { a = {} },
+          eval_type = "enum", project = "14" }, "PATCH", "/test_framework/v1/metrics/55/", "",
+        '{"name":"Booked","description":"Was it booked?","eval_type":"enum",'
+          .. '"enum_values":["yes","é"],"add_to_new_agents":null,"configuration":{"a":{}},'
+          .. '"display_order":-2,"project":14,"agents":[231]}' },
+      { "results.get", {}, "GET", "/test_framework/v1/results/373/", "", large_answer = true },
+      { "results.list", {}, "GET", "/test_framework/v1/results/", "", large_answer = true },
+      { "results.list", { page_size = 5.0, page = 2, scenarios = { 24270, "24271" }, search = "a b",
+          project_id = 14, agent_id = 231 }, "GET", "/test_framework/v1/results/",
+        "agent_id=231&project_id=14&search=a%20b&scenarios=24270,24271&page=2&page_size=5",
+        large_answer = true },
+      { "runs.get", {}, "GET", "/test_framework/v1/runs/5544/", "", large_answer = true },
+      { "runs.bulk", {}, "GET", "/test_framework/v1/runs/bulk/", "run_ids=5543,5544",
+        large_answer = true },
+      { "calls.get", {}, "GET", "/observability/v1/call-logs/70071/", "", large_answer = true },
+      { "calls.list", { call_ids = { 1 }, timestamp_to = "2025-01-31T23:59:59.5+02:00",
+          timestamp_from = "2025-01-01T00:00:00Z", assistant_id = "asst_1",
+          filters_v2 = { value = true } }, "GET", "/observability/v1/call-logs/",
+        "timestamp_from=2025-01-01T00%3A00%3A00Z&timestamp_to=2025-01-31T23%3A59%3A59.5%2B02%3A00"
+          .. "&call_ids=1&assistant_id=asst_1&filters_v2=%7B%22value%22%3Atrue%7D",
+        large_answer = true },
+      { "calls.mark_metric_vote", {}, "POST", "/observability/v1/call-logs/70071/mark_metric_vote/",
+        "", '{"metric_id":55,"thumbs_up":true,"expected_value":3}' },
+      { "billing.info", {}, "GET", "/test_framework/billing/info/", "" },
+      { "billing.info", { organization_id = 37 }, "GET", "/test_framework/billing/info/",
+        "organization_id=37" },
+    } do
+      local name, changes, method, path, query, body = table.unpack(row, 1, 6)
+
+      it(("%s: %s %s?%s"):format(name, method, path, query), function()
+        local client <close> = new()
+        calls.make(client, name, changes)
+        local requests = server:requests()
+        local request = requests[1]
+        assert.equal(1, #requests)
+        assert.same({ method, path, query, body or "" },
+          { request.method, request.path, request.query, request.body or "" })
+        local headers = request.headers
+        assert.equal(row.large_answer, headers["accept-encoding"] and true)
+        headers["accept-encoding"], headers["user-agent"] = nil, nil
+        assert.same({
+          host = host, accept = "application/json", ["x-cekura-api-key"] = "the-key",
+          ["content-type"] = body and "application/json",
+          ["content-length"] = body and tostring(#body),
+        }, headers)
+      end)
+    end
+
+    it("one kind after another, each with its own method, headers and body", function()
+      local client <close> = new { headers = { ["X-One"] = "1" } }
+      local own = { headers = { ["X-Two"] = "2" } }
+      for i, name in ipairs { "runs.get", "runs.mark_metric_vote", "billing.info", "metrics.update",
+        "results.evaluate_metrics", "calls.list", "runs.mark_metric_vote" } do
+        server:clear()
+        calls.make(client, name, {}, i % 2 == 0 and own or nil)
+        local request, endpoint = last_request(), cekura.endpoints[name]
+        local has_body = endpoint.method ~= "GET"
+        assert.same({ endpoint.method, has_body and "application/json" or nil, "1" },
+          { request.method, request.headers["content-type"], request.headers["x-one"] })
+        assert.equal(has_body, #(request.body or "") > 0)
+        assert.equal(i % 2 == 0 and "2" or nil, request.headers["x-two"])
+      end
+    end)
+
     it("HTTP/1.1, and no header twice", function()
       local other <close> = faults.start()
       local client <close> = new { api_url = other.url, headers = { ["X-One"] = "1" } }

@@ -73,7 +73,8 @@ local function is_optional(endpoint, field)
   return not field.required and not is_choice(endpoint, field)
 end
 
-local function is_id(field) return field.type == "integer" end
+--- Beyond so many fields a signature names only those that a call must have.
+local MOST_NAMES = 10
 
 -- ---- what the sources say of themselves ----
 
@@ -112,12 +113,16 @@ local function enum_alias(endpoint, field)
   return ("%s.%s"):format(class_of(endpoint), field.name)
 end
 
-local LUALS = { string = "string", boolean = "boolean", any = "any" }
+local LUALS = {
+  integer = "integer", string = "string", boolean = "boolean", any = "any",
+  object = "table<string, any>",
+}
+
+local LUALS_FORMAT = { id = "cekura.Id", slug = "cekura.Id", json = "table<string, any>|string" }
 
 local function luals_type(endpoint, field)
-  local name = LUALS[field.type]
-  if is_id(field) then name = "cekura.Id" end
-  if field.type == "array" then name = "cekura.Id[]" end
+  local name = LUALS_FORMAT[field.format] or LUALS[field.items or field.type]
+  if field.type == "array" then name = name .. "[]" end
   if field.enum then name = enum_alias(endpoint, field) end
   return field.nullable and field.type ~= "any" and name .. "|cekura.null" or name
 end
@@ -272,11 +277,14 @@ local CONTRACT = [[
 
 ---@class (exact) cekura.Field
 ---@field name string
----@field type "integer"|"string"|"boolean"|"array"|"any"
+---@field type "integer"|"string"|"boolean"|"array"|"object"|"any"
 ---@field items "integer"|"string"|nil of an array
+---@field format "id"|"slug"|"date-time"|"json"|nil of the value, or of an array's items
 ---@field required boolean
 ---@field nullable boolean
 ---@field enum string[]?
+---@field minimum integer?
+---@field min_length integer?
 ---@field min_items integer?
 ---@field max_items integer?
 ---@field place "path"|"query"|"body"
@@ -296,6 +304,7 @@ local CONTRACT = [[
 ---@field one_of string[]? exactly one of these fields must be given
 ---@field evaluations string[]? the product of these lists' lengths is what a call starts
 ---@field evaluations_at_least boolean that product is a lower bound
+---@field partial boolean only what is given is changed; one field besides the id must be
 ---@field fields cekura.Field[]
 
 ---@class cekura
@@ -394,8 +403,18 @@ local function add_errors(text)
   end))
 end
 
+--- The fields to name in a signature, and whether those are not all.
+local function named_fields(endpoint)
+  local fields, needed = endpoint.fields, {}
+  if #fields <= MOST_NAMES then return fields, false end
+  for _, field in ipairs(fields) do
+    if field.required then needed[#needed + 1] = field end
+  end
+  return needed, true
+end
+
 local function signature(endpoint)
-  local names, i, fields = {}, 1, endpoint.fields
+  local names, i, fields, more = {}, 1, named_fields(endpoint)
   while i <= #fields do
     local name = fields[i].name .. (is_optional(endpoint, fields[i]) and "?" or "")
     while is_choice(endpoint, fields[i]) and fields[i + 1] and is_choice(endpoint, fields[i + 1]) do
@@ -405,13 +424,19 @@ local function signature(endpoint)
     names[#names + 1] = name
     i = i + 1
   end
+  if more then names[#names + 1] = "…" end
   return ("client.%s:%s{ %s }"):format(endpoint.resource, endpoint.call,
     table.concat(names, ", "))
 end
 
 local function type_in_words(field)
-  local words = { array = "list of ids" .. length_of_list(field), any = "any JSON value" }
-  local text = words[field.type] or is_id(field) and "id" or field.type
+  local words = {
+    ["id"] = "id", slug = "id or slug", json = "object, or its JSON text",
+    ["date-time"] = "date and time", any = "any JSON value",
+  }
+  local text = words[field.format] or words[field.type] or field.items or field.type
+  if field.minimum then text = ("%s, at least %d"):format(text, field.minimum) end
+  if field.type == "array" then text = ("list of %ss%s"):format(text, length_of_list(field)) end
   if field.enum then
     text = "one of " .. table.concat(map(field.enum, function(v) return code(v) end), ", ")
   end
@@ -437,18 +462,29 @@ local function evaluations_in_words(endpoint)
 end
 
 local function facts(endpoint)
+  local reads = endpoint.method == "GET"
   local list = { endpoint.spends_credits and "Spends credits." or "Spends no credits." }
-  list[#list + 1] = endpoint.idempotent and "Sent twice, it leaves the server as sent once." or nil
+  if reads then list[#list + 1] = "Reads only." end
+  if endpoint.idempotent and not reads then
+    list[#list + 1] = "Sent twice, it leaves the server as sent once."
+  end
+  if endpoint.partial then list[#list + 1] = "At least one field besides the id must be given." end
   list[#list + 1] = evaluations_in_words(endpoint)
   return list
 end
 
 local FALLBACK = { integer = "1", string = '"…"', boolean = "true", any = "1", array = "{ 1 }" }
 
+--- What an example says for a field: of this endpoint, or of every one that has the field.
+local function sample_of(endpoint, field)
+  local own = manual.own_samples[endpoint.name]
+  return own and own[field.name] or manual.samples[field.name]
+end
+
 local function example(endpoint)
   local lines, chosen = {}, false
   for _, field in ipairs(endpoint.fields) do
-    local sample = manual.samples[field.name]
+    local sample = sample_of(endpoint, field)
     local choice = is_choice(endpoint, field)
     if choice and not chosen or field.required then sample = sample or FALLBACK[field.type] end
     if sample and not (choice and chosen) then

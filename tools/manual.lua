@@ -115,7 +115,7 @@ manual.dry_run = {
   { name = "method", type = "string", text = '"POST" and the like' },
   { name = "url", type = "string", text = "the whole of it" },
   { name = "headers", type = "table<string, string>", text = "without the key" },
-  { name = "body", type = "string", text = "the JSON, byte by byte" },
+  { name = "body?", type = "string", text = "the JSON, byte by byte; a GET has none" },
   { name = "evaluations?", type = "integer",
     text = "how many metric evaluations it would start; nil where that cannot be known" },
 }
@@ -140,7 +140,27 @@ manual.functions = {
 manual.results = {
   ["results.evaluate_metrics"] = "cekura.Result",
   ["calls.evaluate_metrics"] = "cekura.CallLog[]",
+  ["metric_reviews.process_feedbacks_progress"] = "cekura.Progress",
+  ["metrics.get"] = "cekura.Metric",
+  ["metrics.update"] = "cekura.Metric",
+  ["results.get"] = "cekura.Result",
+  ["results.list"] = "cekura.ResultPage",
+  ["runs.get"] = "cekura.Run",
+  ["runs.bulk"] = "cekura.Run[]",
+  ["calls.get"] = "cekura.CallLog",
+  ["calls.list"] = "cekura.CallLogPage",
+  ["billing.info"] = "cekura.Billing",
 }
+
+--- A page of a list of `item`s.
+local function page(name, item, text)
+  return { name = name, text = text, fields = {
+    { name = "count?", type = "integer", text = "how many there are; not reliable" },
+    { name = "next?", type = "string", text = "the address of the next page; absent on the last" },
+    { name = "previous?", type = "string", text = "the address of the page before" },
+    { name = "results?", type = item .. "[]", text = "" },
+  } }
+end
 
 --- Classes for those. Every field may be missing: an answer is never refused for its shape.
 manual.classes = {
@@ -154,7 +174,10 @@ manual.classes = {
     { name = "success_rate?", type = "number", text = "0.0 to 1.0" },
     { name = "run_as_text?", type = "boolean", text = "" },
     { name = "is_cronjob?", type = "boolean|string", text = "" },
-    { name = "runs?", type = "table", text = "summaries of the runs" },
+    { name = "runs?", type = "table",
+      text = "summaries of the runs; of `results.get` the whole runs, by their ids as strings" },
+    { name = "overall_evaluation?", type = "any", text = "of `results.get`: the metrics over all runs" },
+    { name = "failed_reasons?", type = "any", text = "of `results.get`" },
     { name = "met_expected_outcome_count?", type = "integer|string", text = "" },
     { name = "total_expected_outcome_count?", type = "integer|string", text = "" },
     { name = "total_runs_count?", type = "integer|string", text = "" },
@@ -188,9 +211,77 @@ manual.classes = {
     { name = "topic?", type = "string", text = "" },
     { name = "transcript?", type = "string", text = "" },
     { name = "transcript_object?", type = "any", text = "" },
+    { name = "metadata?", type = "table", text = "of `calls.get`" },
     { name = "created_at?", type = "string", text = "" },
     { name = "updated_at?", type = "string", text = "" },
   } },
+  { name = "cekura.Run", text = "A simulated call of a result.", fields = {
+    { name = "id?", type = "integer", text = "" },
+    { name = "result_id?", type = "integer", text = "" },
+    { name = "agent?", type = "integer", text = "" },
+    { name = "scenario?", type = "integer", text = "" },
+    { name = "scenario_name?", type = "string", text = "" },
+    { name = "status?", type = "string", text = '"evaluating", "completed", "failed", …' },
+    { name = "success?", type = "boolean", text = "whether it passed its evaluation" },
+    { name = "evaluation_status?", type = "string",
+      text = '"success", "failure", "reviewed_success" or "reviewed_failure"' },
+    { name = "evaluation?", type = "{ metrics: table[]? }", text = "what each metric said" },
+    { name = "expected_outcome?", type = "any", text = "" },
+    { name = "is_reviewed?", type = "boolean", text = "" },
+    { name = "feedback?", type = "string", text = "" },
+    { name = "transcript?", type = "string", text = "" },
+    { name = "transcript_object?", type = "any", text = "" },
+    { name = "duration?", type = "string", text = "MM:SS" },
+    { name = "error_message?", type = "string", text = "why it failed to connect" },
+    { name = "metadata?", type = "any", text = "" },
+    { name = "timestamp?", type = "string", text = "" },
+  } },
+  { name = "cekura.Metric", text = "What is measured of calls, and how.", fields = {
+    { name = "id?", type = "integer", text = "" },
+    { name = "slug?", type = "string", text = "" },
+    { name = "name?", type = "string", text = "" },
+    { name = "description?", type = "string", text = "" },
+    { name = "type?", type = "string", text = '"llm_judge", "custom_code", …' },
+    { name = "eval_type?", type = "string",
+      text = '"binary", "continuous_qualitative", "numeric" or "enum"' },
+    { name = "enum_values?", type = "string[]", text = "" },
+    { name = "prompt?", type = "string", text = "" },
+    { name = "custom_code?", type = "string", text = "" },
+    { name = "evaluation_trigger?", type = "string", text = '"always", "automatic" or "custom"' },
+    { name = "trigger_type?", type = "string", text = '"llm_judge" or "custom_code"' },
+    { name = "evaluation_trigger_prompt?", type = "string", text = "" },
+    { name = "evaluation_trigger_custom_code?", type = "string", text = "" },
+    { name = "project?", type = "integer", text = "" },
+    { name = "agents?", type = "integer[]", text = "" },
+    { name = "configuration?", type = "any", text = "" },
+    { name = "reviews?", type = "table[]", text = "of `metrics.get`: what reviewers said of it" },
+  } },
+  { name = "cekura.Progress", text = "How far the optimiser is, and what it proposes.", fields = {
+    { name = "status?", type = "string", text = "not documented, and yet there while it works" },
+    { name = "improved_metric_description?", type = "string", text = "there once it is done" },
+    { name = "improved_evaluation_trigger?", type = "string",
+      text = "a prompt, code, or \"always\": see improved_trigger_kind" },
+    { name = "improved_trigger_kind?", type = "string",
+      text = '"always", "llm_judge" or "custom_code"' },
+    { name = "trigger_type?", type = "string", text = '"llm_judge" or "custom_code"' },
+    { name = "type?", type = "string", text = "the metric type that it proposes" },
+    { name = "custom_code?", type = "string", text = "Python, where it proposes that" },
+    { name = "optimization_summary?", type = "string", text = "what the new metric does" },
+    { name = "old_score?", type = "any", text = "{ num_correct, num_total, score }" },
+    { name = "new_score?", type = "any", text = "the same of the proposal" },
+    { name = "review_results?", type = "table[]", text = "for each test set" },
+    { name = "unresolved_samples?", type = "table[]", text = "" },
+  } },
+  { name = "cekura.Billing", text = "An organization's balance.", fields = {
+    { name = "organization?", type = "integer", text = "" },
+    { name = "credits_remaining?", type = "number|string", text = "" },
+    { name = "credits_used?", type = "number|string", text = "in this billing cycle" },
+    { name = "initial_balance?", type = "number|string", text = "" },
+    { name = "balance_expiry?", type = "string", text = "" },
+    { name = "subscription_status?", type = "table", text = "" },
+  } },
+  page("cekura.ResultPage", "cekura.Result", "A page of results."),
+  page("cekura.CallLogPage", "cekura.CallLog", "A page of call logs."),
 }
 
 --- Lua source for a field in an example; ids are of the sandbox's data. An optional field that
@@ -200,7 +291,14 @@ manual.samples = {
   feedback = '"Agent missed the reschedule step"',
   result_id = "373", run_ids = "{ 5543, 5544 }", metric_ids = "{ 55 }",
   result_ids = "{ 372, 373 }", agent_id = "231", call_logs = "{ 70023, 70072 }",
-  metrics = "{ 55 }",
+  metrics = "{ 55 }", call_log_id = "70071", page_size = "20",
+  timestamp_from = '"2025-01-01T00:00:00Z"', description = '"Did the agent reschedule the visit?"',
+  filters_v2 = '{ field = "success", op = "eq", value = false }',
+}
+
+--- For a single endpoint. The job is that of the example before it.
+manual.own_samples = {
+  ["metric_reviews.process_feedbacks_progress"] = { progress_id = "value.progress_id" },
 }
 
 --- Lua source for what an example does with `value`.
@@ -209,6 +307,18 @@ manual.uses = {
   ["results.evaluate_metrics"] = "print(value.id, value.status)",
   ["calls.evaluate_metrics"] = "for _, log in ipairs(value) do print(log.id, log.status) end",
   ["metric_reviews.process_feedbacks"] = "print(value.progress_id)",
+  ["metric_reviews.process_feedbacks_progress"] =
+    "print(value.improved_metric_description or value.status)",
+  ["metrics.get"] = "print(value.name, value.description)",
+  ["metrics.update"] = "print(value.description)",
+  ["results.get"] = "for id, run in pairs(value.runs) do print(id, run.status) end",
+  ["results.list"] = "for _, result in ipairs(value.results) do print(result.id, result.name) end",
+  ["runs.get"] = "for _, metric in ipairs(value.evaluation.metrics) do print(metric.name) end",
+  ["runs.bulk"] = "for _, run in ipairs(value) do print(run.id, run.success) end",
+  ["calls.get"] = "print(value.transcript)",
+  ["calls.list"] = "for _, log in ipairs(value.results) do print(log.id, log.status) end",
+  ["calls.mark_metric_vote"] = "print(value.detail)",
+  ["billing.info"] = "print(value.credits_remaining)",
 }
 
 -- ---- prose ----
@@ -253,7 +363,9 @@ path.
 - An **id** is a positive whole number up to 2^63-1, or a string of decimal digits.
 - A **list** is a sequence without holes. In a call that spends credits, the same id twice is a
   problem.
-- A **string** is valid UTF-8.
+- A **string** is valid UTF-8. A **date and time** is a string like `"2025-01-01T00:00:00Z"`, or
+  with an offset (`+02:00`) for the `Z`.
+- An **object** is a table with string keys.
 - **null** is `cekura.null`, for the fields that take it. A required field must be there even so.
 - **Any JSON value**: a string, a boolean, a finite number, `cekura.null`, or tables of those. A
   table is an array if its keys are 1 to n or `cekura.array` has marked it, and an object if its
@@ -270,7 +382,7 @@ refused for its shape. A JSON integer is a Lua integer. A JSON null in an object
 manual.retrying = [[
 A call is sent again only where that cannot do harm.
 
-| what happened | a vote | a call that spends credits |
+| what happened | a vote, an update, a call that reads | a call that spends credits |
 | --- | --- | --- |
 | never sent: no address, refused, not connected in time, TLS handshake cut off | again | again |
 | 429 | again | again |

@@ -110,7 +110,7 @@
 ---@field method string "POST" and the like
 ---@field url string the whole of it
 ---@field headers table<string, string> without the key
----@field body string the JSON, byte by byte
+---@field body? string the JSON, byte by byte; a GET has none
 ---@field evaluations? integer how many metric evaluations it would start; nil where that cannot be known
 
 --- A result: a test run of an agent, with its runs.
@@ -124,7 +124,9 @@
 ---@field success_rate? number 0.0 to 1.0
 ---@field run_as_text? boolean
 ---@field is_cronjob? boolean|string
----@field runs? table summaries of the runs
+---@field runs? table summaries of the runs; of `results.get` the whole runs, by their ids as strings
+---@field overall_evaluation? any of `results.get`: the metrics over all runs
+---@field failed_reasons? any of `results.get`
 ---@field met_expected_outcome_count? integer|string
 ---@field total_expected_outcome_count? integer|string
 ---@field total_runs_count? integer|string
@@ -158,8 +160,88 @@
 ---@field topic? string
 ---@field transcript? string
 ---@field transcript_object? any
+---@field metadata? table of `calls.get`
 ---@field created_at? string
 ---@field updated_at? string
+
+--- A simulated call of a result.
+---@class cekura.Run
+---@field id? integer
+---@field result_id? integer
+---@field agent? integer
+---@field scenario? integer
+---@field scenario_name? string
+---@field status? string "evaluating", "completed", "failed", …
+---@field success? boolean whether it passed its evaluation
+---@field evaluation_status? string "success", "failure", "reviewed_success" or "reviewed_failure"
+---@field evaluation? { metrics: table[]? } what each metric said
+---@field expected_outcome? any
+---@field is_reviewed? boolean
+---@field feedback? string
+---@field transcript? string
+---@field transcript_object? any
+---@field duration? string MM:SS
+---@field error_message? string why it failed to connect
+---@field metadata? any
+---@field timestamp? string
+
+--- What is measured of calls, and how.
+---@class cekura.Metric
+---@field id? integer
+---@field slug? string
+---@field name? string
+---@field description? string
+---@field type? string "llm_judge", "custom_code", …
+---@field eval_type? string "binary", "continuous_qualitative", "numeric" or "enum"
+---@field enum_values? string[]
+---@field prompt? string
+---@field custom_code? string
+---@field evaluation_trigger? string "always", "automatic" or "custom"
+---@field trigger_type? string "llm_judge" or "custom_code"
+---@field evaluation_trigger_prompt? string
+---@field evaluation_trigger_custom_code? string
+---@field project? integer
+---@field agents? integer[]
+---@field configuration? any
+---@field reviews? table[] of `metrics.get`: what reviewers said of it
+
+--- How far the optimiser is, and what it proposes.
+---@class cekura.Progress
+---@field status? string not documented, and yet there while it works
+---@field improved_metric_description? string there once it is done
+---@field improved_evaluation_trigger? string a prompt, code, or "always": see improved_trigger_kind
+---@field improved_trigger_kind? string "always", "llm_judge" or "custom_code"
+---@field trigger_type? string "llm_judge" or "custom_code"
+---@field type? string the metric type that it proposes
+---@field custom_code? string Python, where it proposes that
+---@field optimization_summary? string what the new metric does
+---@field old_score? any { num_correct, num_total, score }
+---@field new_score? any the same of the proposal
+---@field review_results? table[] for each test set
+---@field unresolved_samples? table[]
+
+--- An organization's balance.
+---@class cekura.Billing
+---@field organization? integer
+---@field credits_remaining? number|string
+---@field credits_used? number|string in this billing cycle
+---@field initial_balance? number|string
+---@field balance_expiry? string
+---@field subscription_status? table
+
+--- A page of results.
+---@class cekura.ResultPage
+---@field count? integer how many there are; not reliable
+---@field next? string the address of the next page; absent on the last
+---@field previous? string the address of the page before
+---@field results? cekura.Result[]
+
+--- A page of call logs.
+---@class cekura.CallLogPage
+---@field count? integer how many there are; not reliable
+---@field next? string the address of the next page; absent on the last
+---@field previous? string the address of the page before
+---@field results? cekura.CallLog[]
 
 ---@class (exact) cekura.runs.mark_metric_vote.Arguments
 ---@field run_id cekura.Id the run whose verdict is voted on
@@ -167,6 +249,12 @@
 ---@field thumbs_up boolean|cekura.null true: the metric was right; false: it was wrong
 ---@field expected_value any the value that the metric should have given
 ---@field feedback? string|cekura.null why, in the reviewer's words
+
+---@class (exact) cekura.runs.get.Arguments
+---@field run_id cekura.Id the run
+
+---@class (exact) cekura.runs.bulk.Arguments
+---@field run_ids cekura.Id[] the runs (at least 1)
 
 ---@class cekura.runs
 local runs = {}
@@ -181,6 +269,26 @@ local runs = {}
 ---@overload fun(self: cekura.runs, arguments: cekura.runs.mark_metric_vote.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function runs:mark_metric_vote(arguments, options) end
 
+--- Reads a run: its transcript, and what each metric said.
+---
+--- `GET /test_framework/v1/runs/{run_id}/`
+---@param arguments cekura.runs.get.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Run? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.runs, arguments: cekura.runs.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function runs:get(arguments, options) end
+
+--- Reads several runs with one request.
+---
+--- `GET /test_framework/v1/runs/bulk/`
+---@param arguments cekura.runs.bulk.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Run[]? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.runs, arguments: cekura.runs.bulk.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function runs:bulk(arguments, options) end
+
 ---@class (exact) cekura.results.evaluate_metrics.Arguments
 ---@field result_id cekura.Id the result that the runs belong to
 ---@field run_ids cekura.Id[] the runs to evaluate again (at least 1)
@@ -189,6 +297,17 @@ function runs:mark_metric_vote(arguments, options) end
 ---@class (exact) cekura.results.bulk_evaluate_metrics.Arguments
 ---@field result_ids cekura.Id[] the results whose completed and failed runs are evaluated again (1 to 100 of them)
 ---@field metric_ids cekura.Id[] the metrics to evaluate them with (at least 1)
+
+---@class (exact) cekura.results.get.Arguments
+---@field result_id cekura.Id the result
+
+---@class (exact) cekura.results.list.Arguments
+---@field agent_id? cekura.Id only results of this agent
+---@field project_id? cekura.Id only results of this project
+---@field search? string only results with this in their name
+---@field scenarios? cekura.Id[] only results of these scenarios (at least 1)
+---@field page? integer which page, from 1
+---@field page_size? integer how many items on a page
 
 ---@class cekura.results
 local results = {}
@@ -213,11 +332,52 @@ function results:evaluate_metrics(arguments, options) end
 ---@overload fun(self: cekura.results, arguments: cekura.results.bulk_evaluate_metrics.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function results:bulk_evaluate_metrics(arguments, options) end
 
+--- Reads a result with its runs.
+---
+--- `GET /test_framework/v1/results/{result_id}/`
+---@param arguments cekura.results.get.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Result? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.results, arguments: cekura.results.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function results:get(arguments, options) end
+
+--- Lists results, a page at a time. There is no filter by status.
+---
+--- `GET /test_framework/v1/results/`
+---@param arguments cekura.results.list.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.ResultPage? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.results, arguments: cekura.results.list.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function results:list(arguments, options) end
+
 ---@class (exact) cekura.calls.evaluate_metrics.Arguments
 ---@field agent_id? cekura.Id the agent whose call logs and metrics these are (exactly one of agent_id, project_id)
 ---@field project_id? cekura.Id the project whose call logs and metrics these are (exactly one of agent_id, project_id)
 ---@field call_logs cekura.Id[] the call logs to evaluate
 ---@field metrics cekura.Id[] the metrics to evaluate them with
+
+---@class (exact) cekura.calls.get.Arguments
+---@field call_log_id cekura.Id the call log; not its call_id, which is the provider's
+
+---@class (exact) cekura.calls.list.Arguments
+---@field agent_id? cekura.Id only calls of this agent; give this or project_id
+---@field project_id? cekura.Id only calls of this project; an organization's key needs it
+---@field timestamp_from? string only calls from then on; without a range, those of the last 30 days
+---@field timestamp_to? string only calls up to then
+---@field call_ids? cekura.Id[] only these call logs, by their own ids (at least 1)
+---@field assistant_id? string only calls of this assistant, by the provider's id
+---@field filters_v2? table<string, any>|string a filter as the dashboard has it: { field, op, value }, or { operator = "and" or "or", conditions }
+---@field page? integer which page, from 1
+---@field page_size? integer how many items on a page
+
+---@class (exact) cekura.calls.mark_metric_vote.Arguments
+---@field call_log_id cekura.Id the call log whose verdict is voted on
+---@field metric_id cekura.Id the metric whose verdict is voted on
+---@field thumbs_up boolean|cekura.null true: the metric was right; false: it was wrong
+---@field expected_value any the value that the metric should have given
+---@field feedback? string|cekura.null why, in the reviewer's words
 
 ---@class cekura.calls
 local calls = {}
@@ -232,6 +392,36 @@ local calls = {}
 ---@overload fun(self: cekura.calls, arguments: cekura.calls.evaluate_metrics.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function calls:evaluate_metrics(arguments, options) end
 
+--- Reads the log of a production call: its transcript, and what each metric said.
+---
+--- `GET /observability/v1/call-logs/{call_log_id}/`
+---@param arguments cekura.calls.get.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.CallLog? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.calls, arguments: cekura.calls.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function calls:get(arguments, options) end
+
+--- Lists logs of production calls, a page at a time.
+---
+--- `GET /observability/v1/call-logs/`
+---@param arguments cekura.calls.list.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.CallLogPage? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.calls, arguments: cekura.calls.list.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function calls:list(arguments, options) end
+
+--- Votes on a metric's verdict for a production call, and marks the call as reviewed.
+---
+--- `POST /observability/v1/call-logs/{call_log_id}/mark_metric_vote/`
+---@param arguments cekura.calls.mark_metric_vote.Arguments
+---@param options? cekura.CallOptions
+---@return { detail: string }? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.calls, arguments: cekura.calls.mark_metric_vote.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function calls:mark_metric_vote(arguments, options) end
+
 ---@alias cekura.metric_reviews.process_feedbacks.metric_type
 ---| "basic"
 ---| "custom_prompt"
@@ -244,6 +434,11 @@ function calls:evaluate_metrics(arguments, options) end
 ---@field test_set_ids? cekura.Id[] the test sets whose feedback is used; all in the metric's lab if left out
 ---@field simplified_prompt? string the prompt to start from, in place of the metric's description
 ---@field skip_evaluation? boolean true: do not evaluate the test sets afterwards; faster, but without scores
+
+---@class (exact) cekura.metric_reviews.process_feedbacks_progress.Arguments
+---@field progress_id string what process_feedbacks returned
+---@field agent_id? cekura.Id the metric's agent, for a key that may see only that
+---@field project_id? cekura.Id the metric's project, likewise
 
 ---@class cekura.metric_reviews
 local metric_reviews = {}
@@ -258,12 +453,111 @@ local metric_reviews = {}
 ---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metric_reviews:process_feedbacks(arguments, options) end
 
+--- Asks how far the improvement of a metric is.
+---
+--- `GET /test_framework/metric-reviews/process_feedbacks_progress/`
+---@param arguments cekura.metric_reviews.process_feedbacks_progress.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Progress? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks_progress.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metric_reviews:process_feedbacks_progress(arguments, options) end
+
+---@class (exact) cekura.metrics.get.Arguments
+---@field metric_id cekura.Id the metric, by its id or its slug
+
+---@alias cekura.metrics.update.type
+---| "basic"
+---| "custom_prompt"
+---| "custom_code"
+---| "llm_judge"
+
+---@alias cekura.metrics.update.eval_type
+---| "binary"
+---| "continuous_qualitative"
+---| "numeric"
+---| "enum"
+
+---@alias cekura.metrics.update.evaluation_trigger
+---| "always"
+---| "automatic"
+---| "custom"
+
+---@alias cekura.metrics.update.trigger_type
+---| "llm_judge"
+---| "custom_code"
+
+---@class (exact) cekura.metrics.update.Arguments
+---@field metric_id cekura.Id the metric; here its id, not its slug
+---@field name? string its name
+---@field description? string what it evaluates
+---@field type? cekura.metrics.update.type how it evaluates; basic and custom_prompt are deprecated for llm_judge
+---@field prompt? string the prompt that it evaluates with
+---@field custom_code? string Python for the type custom_code, with a function evaluate(transcript, ...)
+---@field eval_type? cekura.metrics.update.eval_type what its values are like
+---@field enum_values? string[] the values of an enum metric
+---@field evaluation_trigger? cekura.metrics.update.evaluation_trigger when it runs: on every call, as the platform decides, or as trigger_type says
+---@field trigger_type? cekura.metrics.update.trigger_type what decides with the trigger custom: a prompt, or code
+---@field evaluation_trigger_prompt? string that prompt
+---@field evaluation_trigger_custom_code? string that code, in Python
+---@field audio_enabled? boolean whether the judge listens to the recording
+---@field simulation_enabled? boolean whether it runs on simulations
+---@field observability_enabled? boolean whether it runs on production calls
+---@field sampling_enabled? boolean whether it runs on a sample only, at the project's rate
+---@field add_to_new_agents? boolean|cekura.null whether the project's new agents get it
+---@field configuration? table<string, any> settings of some predefined metrics; some are objects by agent id
+---@field display_order? integer its place among the metrics that are shown
+---@field assistant_id? string the assistant's id outside the platform
+---@field project? cekura.Id its project; read-only once set
+---@field agents? cekura.Id[] the agents that a project's metric is for
+
+---@class cekura.metrics
+local metrics = {}
+
+--- Reads a metric, with what reviewers said of it.
+---
+--- `GET /test_framework/v1/metrics/{metric_id}/`
+---@param arguments cekura.metrics.get.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Metric? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metrics, arguments: cekura.metrics.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metrics:get(arguments, options) end
+
+--- Changes the fields of a metric that are given, and no others.
+---
+--- `PATCH /test_framework/v1/metrics/{metric_id}/`
+---@param arguments cekura.metrics.update.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Metric? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metrics, arguments: cekura.metrics.update.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metrics:update(arguments, options) end
+
+---@class (exact) cekura.billing.info.Arguments
+---@field organization_id? cekura.Id the organization; an organization's key says it already
+
+---@class cekura.billing
+local billing = {}
+
+--- Reads the balance; what was used lags by up to 30 minutes.
+---
+--- `GET /test_framework/billing/info/`
+---@param arguments cekura.billing.info.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Billing? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.billing, arguments: cekura.billing.info.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function billing:info(arguments, options) end
+
 --- A client: settings, a key, and connections that are kept open.
 ---@class cekura.Client
 ---@field runs cekura.runs
 ---@field results cekura.results
 ---@field calls cekura.calls
 ---@field metric_reviews cekura.metric_reviews
+---@field metrics cekura.metrics
+---@field billing cekura.billing
 local Client = {}
 
 --- Closes the connections and wipes the key. Twice does no harm.
@@ -271,11 +565,14 @@ function Client:close() end
 
 ---@class (exact) cekura.Field
 ---@field name string
----@field type "integer"|"string"|"boolean"|"array"|"any"
+---@field type "integer"|"string"|"boolean"|"array"|"object"|"any"
 ---@field items "integer"|"string"|nil of an array
+---@field format "id"|"slug"|"date-time"|"json"|nil of the value, or of an array's items
 ---@field required boolean
 ---@field nullable boolean
 ---@field enum string[]?
+---@field minimum integer?
+---@field min_length integer?
 ---@field min_items integer?
 ---@field max_items integer?
 ---@field place "path"|"query"|"body"
@@ -295,6 +592,7 @@ function Client:close() end
 ---@field one_of string[]? exactly one of these fields must be given
 ---@field evaluations string[]? the product of these lists' lengths is what a call starts
 ---@field evaluations_at_least boolean that product is a lower bound
+---@field partial boolean only what is given is changed; one field besides the id must be
 ---@field fields cekura.Field[]
 
 ---@class cekura
@@ -305,6 +603,8 @@ function Client:close() end
 ---@field results cekura.results
 ---@field calls cekura.calls
 ---@field metric_reviews cekura.metric_reviews
+---@field metrics cekura.metrics
+---@field billing cekura.billing
 local cekura = {}
 
 --- Makes a client. Nothing is sent and no connection is opened.

@@ -139,6 +139,113 @@ local endpoints = {
   },
 }
 
+-- The operations around those five, of one document. A row of `valid` is { what, arguments }; of
+-- `invalid`, { what, arguments, and the request that they would be: its path and query, its body }.
+local RESULTS, RUNS = "/test_framework/v1/results/", "/test_framework/v1/runs/"
+local LOGS, METRICS = "/observability/v1/call-logs/", "/test_framework/v1/metrics/"
+local PROGRESS = "/test_framework/metric-reviews/process_feedbacks_progress/"
+local BILLING = "/test_framework/billing/info/"
+
+-- Prism finds nothing wrong with an empty text in a query, whatever its minLength.
+local companions = {
+  ["results.get"] = {
+    valid = { { "by id", { result_id = 373 } }, { "by digits", { result_id = "4242" } } },
+    invalid = { { "by name", { result_id = "last" }, RESULTS .. "last/" } },
+  },
+  ["results.list"] = {
+    valid = {
+      { "all", {} },
+      { "by everything", { agent_id = 1, project_id = 2, search = "a b&c=d/é",
+        scenarios = { 24270, 24271 }, page = 1, page_size = 100 } },
+    },
+    invalid = {
+      { "a page by name", { page = "first" }, RESULTS .. "?page=first" },
+      { "a fraction", { page_size = 1.5 }, RESULTS .. "?page_size=1.5" },
+      { "an agent by name", { agent_id = "front desk" }, RESULTS .. "?agent_id=front%20desk" },
+    },
+  },
+  ["runs.get"] = {
+    valid = { { "by id", { run_id = 5544 } } },
+    invalid = { { "by name", { run_id = "last" }, RUNS .. "last/" } },
+  },
+  ["runs.bulk"] = {
+    valid = { { "one", { run_ids = { 1 } } }, { "several", { run_ids = { 1, 2, "3" } } } },
+    invalid = { { "none", {}, RUNS .. "bulk/" } },
+  },
+  ["calls.get"] = {
+    valid = { { "by id", { call_log_id = 70023 } } },
+    invalid = { { "by name", { call_log_id = "last" }, LOGS .. "last/" } },
+  },
+  ["calls.list"] = {
+    valid = {
+      { "all", {} },
+      { "by everything", { agent_id = 1, project_id = 2, timestamp_from = "2025-01-01T00:00:00Z",
+        timestamp_to = "2025-01-31T23:59:59.5+02:00", call_ids = { 1, 2 }, page = 2,
+        page_size = 50, assistant_id = "asst_1234567890",
+        filters_v2 = { field = "success", op = "eq", value = true } } },
+    },
+    invalid = {
+      { "a day for a time", { timestamp_to = "2025-01-01" }, LOGS .. "?timestamp_to=2025-01-01" },
+      { "a word for a time", { timestamp_to = "now" }, LOGS .. "?timestamp_to=now" },
+      { "a month that is none", { timestamp_to = "2025-13-01T00:00:00Z" },
+        LOGS .. "?timestamp_to=2025-13-01T00%3A00%3A00Z" },
+      { "a project by name", { project_id = "x" }, LOGS .. "?project_id=x" },
+    },
+  },
+  ["calls.mark_metric_vote"] = {
+    valid = { { "down", { call_log_id = 1, metric_id = 55, thumbs_up = false, expected_value = 2,
+      feedback = "missed a step" } } },
+    invalid = {
+      { "no metric", { call_log_id = 1, thumbs_up = true, expected_value = 1 },
+        LOGS .. "1/mark_metric_vote/", [[{"thumbs_up":true,"expected_value":1}]] },
+      { "a word for a thumb", { call_log_id = 1, metric_id = 5, thumbs_up = "up",
+        expected_value = 1 }, LOGS .. "1/mark_metric_vote/",
+        [[{"metric_id":5,"thumbs_up":"up","expected_value":1}]] },
+    },
+  },
+  ["metric_reviews.process_feedbacks_progress"] = {
+    valid = {
+      { "a job", { progress_id = "a-1" } },
+      { "with whose it is", { progress_id = "a/1 é", agent_id = 1, project_id = 2 } },
+    },
+    invalid = { { "no job", {}, PROGRESS } },
+  },
+  ["metrics.get"] = {
+    valid = { { "by id", { metric_id = 55 } }, { "by slug", { metric_id = "latency_metric" } } },
+    invalid = {},
+  },
+  ["metrics.update"] = {
+    valid = {
+      { "a text", { metric_id = 55, description = "" } },
+      { "everything", { metric_id = 55, name = "n", description = "d", type = "llm_judge",
+        prompt = "p", custom_code = "c", eval_type = "enum", enum_values = { "a", "b" },
+        evaluation_trigger = "custom", trigger_type = "custom_code",
+        evaluation_trigger_prompt = "t", evaluation_trigger_custom_code = "e",
+        audio_enabled = true, simulation_enabled = false, observability_enabled = true,
+        sampling_enabled = false, add_to_new_agents = cekura.null, configuration = { a = 1 },
+        display_order = -1, assistant_id = "x", project = 14, agents = { 231, 232 } } },
+    },
+    invalid = {
+      { "by slug", { metric_id = "latency", name = "n" }, METRICS .. "latency/", [[{"name":"n"}]] },
+      { "a number for a name", { metric_id = 55, name = 5 }, METRICS .. "55/", [[{"name":5}]] },
+      { "null for a name", { metric_id = 55, name = cekura.null }, METRICS .. "55/",
+        [[{"name":null}]] },
+      { "a text for a list", { metric_id = 55, enum_values = "a" }, METRICS .. "55/",
+        [[{"enum_values":"a"}]] },
+      { "a list for an object", { metric_id = 55, configuration = { 1 } }, METRICS .. "55/",
+        [[{"configuration":[1]}]] },
+      { "a fraction", { metric_id = 55, display_order = 1.5 }, METRICS .. "55/",
+        [[{"display_order":1.5}]] },
+      { "an unknown type", { metric_id = 55, eval_type = "x" }, METRICS .. "55/",
+        [[{"eval_type":"x"}]] },
+    },
+  },
+  ["billing.info"] = {
+    valid = { { "of the key", {} }, { "of one", { organization_id = 37 } } },
+    invalid = { { "by name", { organization_id = "us" }, BILLING .. "?organization_id=us" } },
+  },
+}
+
 local function read_all(name)
   local file = assert(io.open(name))
   local text = file:read "a"
@@ -157,11 +264,11 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
--- A running Prism: { url, stop() }.
-local function start_prism(document)
+-- A running Prism: { url, stop() }. `flags`: more of its own.
+local function start_prism(document, flags)
   local log = os.tmpname()
-  local pid = output_of(("%s mock --errors --host 127.0.0.1 --port 0 %s >%s 2>&1 & echo $!")
-    :format(quote(prism), quote(contract .. "/" .. document), log)):match "%d+"
+  local pid = output_of(("%s mock %s --host 127.0.0.1 --port 0 %s >%s 2>&1 & echo $!")
+    :format(quote(prism), flags, quote(contract .. "/" .. document), log)):match "%d+"
   local function stop()
     os.execute("kill " .. pid .. " 2>&1")
     os.remove(log)
@@ -176,11 +283,11 @@ local function start_prism(document)
   error("Prism does not start: " .. said)
 end
 
--- The status of a body that is sent as it stands.
-local function raw_status(url, body)
+-- The status of a body that is sent as it stands; nil: none.
+local function raw_status(method, url, body)
+  local data = body and "--header 'Content-Type: application/json' --data-binary " .. quote(body)
   return tonumber(output_of(("curl --silent --output /dev/null --write-out '%%{http_code}' " ..
-    "--header 'X-CEKURA-API-KEY: key' --header 'Content-Type: application/json' " ..
-    "--data-binary %s %s"):format(quote(body), quote(url))))
+    "--header 'X-CEKURA-API-KEY: key' --request %s %s %s"):format(method, data or "", quote(url))))
 end
 
 local function call(endpoint, api_url, body, id)
@@ -194,7 +301,7 @@ end
 for _, endpoint in ipairs(endpoints) do
   describe(endpoint.document, function()
     local server
-    setup(function() server = start_prism(endpoint.document) end)
+    setup(function() server = start_prism(endpoint.document, "--errors") end)
     teardown(function() if server then server.stop() end end)
 
     for _, row in ipairs(endpoint.valid) do
@@ -210,7 +317,7 @@ for _, endpoint in ipairs(endpoints) do
       local what, body, id = table.unpack(row)
       id = id or endpoint.id
       it("refuses, as the client does: " .. what, function()
-        local status = raw_status(server.url .. endpoint.path:format(id), body)
+        local status = raw_status("POST", server.url .. endpoint.path:format(id), body)
         assert.is_true(status >= 400 and status < 500, "Prism answered " .. status)
 
         -- Nobody listens on port 1: had anything been sent, the kind would be "network".
@@ -221,3 +328,104 @@ for _, endpoint in ipairs(endpoints) do
     end
   end)
 end
+
+-- Without --errors: Prism's own answers to these break their schemas (oneOf of anything and null).
+describe("companions.json", function()
+  local server
+  setup(function() server = start_prism("companions.json", "") end)
+  teardown(function() if server then server.stop() end end)
+
+  local function make(name, api_url, arguments)
+    local client <close> = assert(cekura.new { api_key = "key", api_url = api_url })
+    local resource, call_name = name:match "^(.*)%.(.*)$"
+    return client[resource][call_name](client[resource], arguments)
+  end
+
+  for name, rows in pairs(companions) do
+    for _, row in ipairs(rows.valid) do
+      it(("accepts what %s sends: %s"):format(name, row[1]), function()
+        local value, response = make(name, server.url, row[2])
+        assert(value ~= nil, response)
+      end)
+    end
+
+    for _, row in ipairs(rows.invalid) do
+      local what, arguments, target, body = table.unpack(row, 1, 4)
+      it(("refuses, as %s does: %s"):format(name, what), function()
+        local status = raw_status(cekura.endpoints[name].method, server.url .. target, body)
+        assert.is_true(status >= 400 and status < 500, "Prism answered " .. status)
+        local value, err = make(name, "http://127.0.0.1:1", arguments)
+        assert.is_nil(value)
+        assert.equal("validation", err.kind)
+      end)
+    end
+  end
+
+  -- ---- the rows themselves
+
+  local document = cjson.decode(read_all(contract .. "/companions.json"))
+
+  local function schema_of(node)
+    local name = node["$ref"] and node["$ref"]:match "[^/]+$"
+    return name and document.components.schemas[name] or node
+  end
+
+  -- The fields of an operation by name: { schema, required }. The id in the path has none of its
+  -- own there: it is called `id`.
+  local function documented(operation)
+    local fields = {}
+    for _, parameter in ipairs(operation.parameters) do
+      fields[parameter.name] = { schema = parameter.schema, required = parameter.required == true }
+    end
+    local content = operation.requestBody and operation.requestBody.content["application/json"]
+    local schema = content and schema_of(content.schema) or {}
+    for field, property in pairs(schema.properties or {}) do
+      if not property.readOnly then fields[field] = { schema = property, required = false } end
+    end
+    for _, field in ipairs(schema.required or {}) do fields[field].required = true end
+    return fields
+  end
+
+  -- A schema's type, and whether it takes null.
+  local function type_of(schema)
+    local kind = schema.type
+    if schema.oneOf then return "any", true end
+    if type(kind) == "table" then return kind[1], kind[2] == "null" end
+    return kind, false
+  end
+
+  local function sorted(list)
+    local words = { table.unpack(list or {}) }
+    table.sort(words)
+    return words
+  end
+
+  local function compare(field, known)
+    local kind, nullable = type_of(known.schema)
+    local is_joined = field.place == "query" and field.type == "array"  -- "1,2,3"
+    assert.same({ kind, nullable, known.required },
+      { is_joined and "string" or field.type, field.nullable, field.required }, field.name)
+    assert.same(sorted(known.schema.enum), sorted(field.enum))
+    if known.schema.items then assert.equal(known.schema.items.type, field.items) end
+    if known.schema.minLength then assert.equal(1, field.min_length or field.min_items) end
+  end
+
+  for path, item in pairs(document.paths) do
+    for method, operation in pairs(item) do
+      it("says of " .. operation.operationId .. " what its row says", function()
+        local row
+        for _, endpoint in ipairs(cekura.endpoints) do
+          if endpoint.operation == operation.operationId then row = endpoint end
+        end
+        assert.same({ method:upper(), path }, { row.method, (row.path:gsub("{.-}", "{id}")) })
+        local fields = documented(operation)
+        for _, field in ipairs(row.fields) do
+          local name = field.place == "path" and "id" or field.name
+          compare(field, assert(fields[name], name))
+          fields[name] = nil
+        end
+        assert.is_nil(next(fields))
+      end)
+    end
+  end
+end)

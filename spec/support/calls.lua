@@ -13,11 +13,32 @@ local correct = {
   ["results.bulk_evaluate_metrics"] = { result_ids = { 373 }, metric_ids = { 55 } },
   ["calls.evaluate_metrics"] = { agent_id = 231, call_logs = { 1 }, metrics = { 57 } },
   ["metric_reviews.process_feedbacks"] = { metric_id = 55 },
+  ["metric_reviews.process_feedbacks_progress"] = { progress_id = "a-job" },
+  ["metrics.get"] = { metric_id = 55 },
+  ["metrics.update"] = { metric_id = 55, description = "Was it booked?" },
+  ["results.get"] = { result_id = 373 },
+  ["results.list"] = {},
+  ["runs.get"] = { run_id = 5544 },
+  ["runs.bulk"] = { run_ids = { 5543, 5544 } },
+  ["calls.get"] = { call_log_id = 70071 },
+  ["calls.list"] = {},
+  ["calls.mark_metric_vote"] = {
+    call_log_id = 70071, metric_id = 55, thumbs_up = true, expected_value = 3,
+  },
+  ["billing.info"] = {},
 }
 
+-- The five: a vote, and four that spend credits.
 calls.names = {
   "runs.mark_metric_vote", "results.evaluate_metrics", "results.bulk_evaluate_metrics",
   "calls.evaluate_metrics", "metric_reviews.process_feedbacks",
+}
+
+-- Those around the five. All are sent again when they failed in passing.
+calls.companions = {
+  "metric_reviews.process_feedbacks_progress", "metrics.get", "metrics.update", "results.get",
+  "results.list", "runs.get", "runs.bulk", "calls.get", "calls.list", "calls.mark_metric_vote",
+  "billing.info",
 }
 
 -- Correct arguments, with some of them changed.

@@ -5,17 +5,21 @@
 /* A row reads better in few lines than with a member on each. */
 /* clang-format off */
 
+/* A vote is the same on a run and on a call log. */
+#define VOTE_FIELDS \
+  { .name = "metric_id", .type = CK_ID, .place = CK_IN_BODY, .required = true, \
+    .doc = "the metric whose verdict is voted on" }, \
+  { .name = "thumbs_up", .type = CK_BOOLEAN, .place = CK_IN_BODY, .required = true, \
+    .nullable = true, .doc = "true: the metric was right; false: it was wrong" }, \
+  { .name = "expected_value", .type = CK_ANY, .place = CK_IN_BODY, .required = true, \
+    .nullable = true, .doc = "the value that the metric should have given" }, \
+  { .name = "feedback", .type = CK_STRING, .place = CK_IN_BODY, .nullable = true, \
+    .doc = "why, in the reviewer's words" }
+
 static const struct ck_field vote_fields[] = {
   { .name = "run_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
     .doc = "the run whose verdict is voted on" },
-  { .name = "metric_id", .type = CK_ID, .place = CK_IN_BODY, .required = true,
-    .doc = "the metric whose verdict is voted on" },
-  { .name = "thumbs_up", .type = CK_BOOLEAN, .place = CK_IN_BODY, .required = true,
-    .nullable = true, .doc = "true: the metric was right; false: it was wrong" },
-  { .name = "expected_value", .type = CK_ANY, .place = CK_IN_BODY, .required = true,
-    .nullable = true, .doc = "the value that the metric should have given" },
-  { .name = "feedback", .type = CK_STRING, .place = CK_IN_BODY, .nullable = true,
-    .doc = "why, in the reviewer's words" },
+  VOTE_FIELDS,
 };
 
 /* Documented as lists of strings, unlike the ids of every other endpoint. */
@@ -65,6 +69,148 @@ static const struct ck_field process_feedbacks_fields[] = {
     .doc = "true: do not evaluate the test sets afterwards; faster, but without scores" },
 };
 
+/* ---- around those five: the documents' companion operations ---- */
+
+/*
+** Of every list. The documents give them no minimum, but pages are counted from 1, and a size
+** of 0 would silently mean another one.
+*/
+#define PAGE_FIELDS \
+  { .name = "page", .type = CK_INTEGER, .place = CK_IN_QUERY, .minimum = 1, \
+    .doc = "which page, from 1" }, \
+  { .name = "page_size", .type = CK_INTEGER, .place = CK_IN_QUERY, .minimum = 1, \
+    .doc = "how many items on a page" }
+
+static const struct ck_field result_fields[] = {
+  { .name = "result_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+    .doc = "the result" },
+};
+
+/* `scenarios` is documented as a string: "24270,24271". An empty one would filter nothing. */
+static const struct ck_field result_list_fields[] = {
+  { .name = "agent_id", .type = CK_ID, .place = CK_IN_QUERY, .doc = "only results of this agent" },
+  { .name = "project_id", .type = CK_ID, .place = CK_IN_QUERY,
+    .doc = "only results of this project" },
+  { .name = "search", .type = CK_STRING, .place = CK_IN_QUERY,
+    .doc = "only results with this in their name" },
+  { .name = "scenarios", .type = CK_ID_LIST, .place = CK_IN_QUERY, .min_items = 1,
+    .doc = "only results of these scenarios" },
+  PAGE_FIELDS,
+};
+
+static const struct ck_field run_fields[] = {
+  { .name = "run_id", .type = CK_ID, .place = CK_IN_PATH, .required = true, .doc = "the run" },
+};
+
+/* Documented as a string: "1,2,3". */
+static const struct ck_field run_bulk_fields[] = {
+  { .name = "run_ids", .type = CK_ID_LIST, .place = CK_IN_QUERY, .required = true,
+    .min_items = 1, .doc = "the runs" },
+};
+
+static const struct ck_field call_log_fields[] = {
+  { .name = "call_log_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+    .doc = "the call log; not its call_id, which is the provider's" },
+};
+
+/* That one of the two ids should be given stands in the document, but it demands neither. */
+static const struct ck_field call_list_fields[] = {
+  { .name = "agent_id", .type = CK_ID, .place = CK_IN_QUERY,
+    .doc = "only calls of this agent; give this or project_id" },
+  { .name = "project_id", .type = CK_ID, .place = CK_IN_QUERY,
+    .doc = "only calls of this project; an organization's key needs it" },
+  { .name = "timestamp_from", .type = CK_TIME, .place = CK_IN_QUERY,
+    .doc = "only calls from then on; without a range, those of the last 30 days" },
+  { .name = "timestamp_to", .type = CK_TIME, .place = CK_IN_QUERY,
+    .doc = "only calls up to then" },
+  { .name = "call_ids", .type = CK_ID_LIST, .place = CK_IN_QUERY, .min_items = 1,
+    .doc = "only these call logs, by their own ids" },
+  { .name = "assistant_id", .type = CK_STRING, .place = CK_IN_QUERY, .min_length = 1,
+    .doc = "only calls of this assistant, by the provider's id" },
+  { .name = "filters_v2", .type = CK_JSON_TEXT, .place = CK_IN_QUERY, .min_length = 1,
+    .doc = "a filter as the dashboard has it: { field, op, value }, or { operator = \"and\" or "
+           "\"or\", conditions }" },
+  PAGE_FIELDS,
+};
+
+static const struct ck_field call_vote_fields[] = {
+  { .name = "call_log_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+    .doc = "the call log whose verdict is voted on" },
+  VOTE_FIELDS,
+};
+
+/* The document lets progress_id be empty, which is no job. */
+static const struct ck_field progress_fields[] = {
+  { .name = "progress_id", .type = CK_STRING, .place = CK_IN_QUERY, .required = true,
+    .min_length = 1, .doc = "what process_feedbacks returned" },
+  { .name = "agent_id", .type = CK_ID, .place = CK_IN_QUERY,
+    .doc = "the metric's agent, for a key that may see only that" },
+  { .name = "project_id", .type = CK_ID, .place = CK_IN_QUERY,
+    .doc = "the metric's project, likewise" },
+};
+
+static const struct ck_field metric_fields[] = {
+  { .name = "metric_id", .type = CK_ID_OR_SLUG, .place = CK_IN_PATH, .required = true,
+    .doc = "the metric, by its id or its slug" },
+};
+
+static const char *const eval_types[] = {
+  "binary", "continuous_qualitative", "numeric", "enum", NULL
+};
+static const char *const triggers[] = { "always", "automatic", "custom", NULL };
+static const char *const trigger_types[] = { "llm_judge", "custom_code", NULL };
+
+/* Of the document's fields, `id` alone is marked as read-only. */
+static const struct ck_field metric_update_fields[] = {
+  { .name = "metric_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+    .doc = "the metric; here its id, not its slug" },
+  { .name = "name", .type = CK_STRING, .place = CK_IN_BODY, .doc = "its name" },
+  { .name = "description", .type = CK_STRING, .place = CK_IN_BODY, .doc = "what it evaluates" },
+  { .name = "type", .type = CK_ENUM, .place = CK_IN_BODY, .values = metric_types,
+    .doc = "how it evaluates; basic and custom_prompt are deprecated for llm_judge" },
+  { .name = "prompt", .type = CK_STRING, .place = CK_IN_BODY,
+    .doc = "the prompt that it evaluates with" },
+  { .name = "custom_code", .type = CK_STRING, .place = CK_IN_BODY,
+    .doc = "Python for the type custom_code, with a function evaluate(transcript, ...)" },
+  { .name = "eval_type", .type = CK_ENUM, .place = CK_IN_BODY, .values = eval_types,
+    .doc = "what its values are like" },
+  { .name = "enum_values", .type = CK_STRING_LIST, .place = CK_IN_BODY,
+    .doc = "the values of an enum metric" },
+  { .name = "evaluation_trigger", .type = CK_ENUM, .place = CK_IN_BODY, .values = triggers,
+    .doc = "when it runs: on every call, as the platform decides, or as trigger_type says" },
+  { .name = "trigger_type", .type = CK_ENUM, .place = CK_IN_BODY, .values = trigger_types,
+    .doc = "what decides with the trigger custom: a prompt, or code" },
+  { .name = "evaluation_trigger_prompt", .type = CK_STRING, .place = CK_IN_BODY,
+    .doc = "that prompt" },
+  { .name = "evaluation_trigger_custom_code", .type = CK_STRING, .place = CK_IN_BODY,
+    .doc = "that code, in Python" },
+  { .name = "audio_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+    .doc = "whether the judge listens to the recording" },
+  { .name = "simulation_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+    .doc = "whether it runs on simulations" },
+  { .name = "observability_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+    .doc = "whether it runs on production calls" },
+  { .name = "sampling_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+    .doc = "whether it runs on a sample only, at the project's rate" },
+  { .name = "add_to_new_agents", .type = CK_BOOLEAN, .place = CK_IN_BODY, .nullable = true,
+    .doc = "whether the project's new agents get it" },
+  { .name = "configuration", .type = CK_OBJECT, .place = CK_IN_BODY,
+    .doc = "settings of some predefined metrics; some are objects by agent id" },
+  { .name = "display_order", .type = CK_INTEGER, .place = CK_IN_BODY,
+    .doc = "its place among the metrics that are shown" },
+  { .name = "assistant_id", .type = CK_STRING, .place = CK_IN_BODY,
+    .doc = "the assistant's id outside the platform" },
+  { .name = "project", .type = CK_ID, .place = CK_IN_BODY,
+    .doc = "its project; read-only once set" },
+  { .name = "agents", .type = CK_ID_LIST, .place = CK_IN_BODY,
+    .doc = "the agents that a project's metric is for" },
+};
+
+static const struct ck_field billing_fields[] = {
+  { .name = "organization_id", .type = CK_ID, .place = CK_IN_QUERY,
+    .doc = "the organization; an organization's key says it already" },
+};
+
 #define FIELDS(rows) .fields = (rows), .field_count = COUNT(rows)
 
 const struct ck_endpoint ck_endpoints[] = {
@@ -101,24 +247,99 @@ const struct ck_endpoint ck_endpoints[] = {
     .summary = "Lets the platform improve a metric from reviewers' feedback, in the "
                "background.",
     .returns = "{ progress_id = string }", FIELDS(process_feedbacks_fields) },
+
+  { .name = "metric_reviews.process_feedbacks_progress", .resource = "metric_reviews",
+    .call = "process_feedbacks_progress", .operation = "metric-reviews-process-feedbacks-progress",
+    .method = "GET", .path = "/test_framework/metric-reviews/process_feedbacks_progress/",
+    .idempotent = true,
+    .summary = "Asks how far the improvement of a metric is.",
+    .returns = "the state of the job, and once it is done the improved metric",
+    FIELDS(progress_fields) },
+  { .name = "metrics.get", .resource = "metrics", .call = "get",
+    .operation = "metrics-v1-retrieve",
+    .method = "GET", .path = "/test_framework/v1/metrics/{metric_id}/",
+    .idempotent = true, .large_answer = true,
+    .summary = "Reads a metric, with what reviewers said of it.",
+    .returns = "the metric", FIELDS(metric_fields) },
+  { .name = "metrics.update", .resource = "metrics", .call = "update",
+    .operation = "metrics-v1-partial-update",
+    .method = "PATCH", .path = "/test_framework/v1/metrics/{metric_id}/",
+    .idempotent = true, .partial = true,
+    .summary = "Changes the fields of a metric that are given, and no others.",
+    .returns = "the metric as it is now", FIELDS(metric_update_fields) },
+  { .name = "results.get", .resource = "results", .call = "get",
+    .operation = "results-v1-retrieve",
+    .method = "GET", .path = "/test_framework/v1/results/{result_id}/",
+    .idempotent = true, .large_answer = true,
+    .summary = "Reads a result with its runs.",
+    .returns = "the Result; its `runs` are whole runs, keyed by their ids as strings",
+    FIELDS(result_fields) },
+  { .name = "results.list", .resource = "results", .call = "list",
+    .operation = "results-v1-list",
+    .method = "GET", .path = "/test_framework/v1/results/",
+    .idempotent = true, .large_answer = true,
+    .summary = "Lists results, a page at a time. There is no filter by status.",
+    .returns = "a page: { count, next, previous, results }; `runs` of a result are summaries",
+    FIELDS(result_list_fields) },
+  { .name = "runs.get", .resource = "runs", .call = "get", .operation = "runs-v1-retrieve",
+    .method = "GET", .path = "/test_framework/v1/runs/{run_id}/",
+    .idempotent = true, .large_answer = true,
+    .summary = "Reads a run: its transcript, and what each metric said.",
+    .returns = "the run", FIELDS(run_fields) },
+  { .name = "runs.bulk", .resource = "runs", .call = "bulk",
+    .operation = "runs-v1-bulk-retrieve",
+    .method = "GET", .path = "/test_framework/v1/runs/bulk/",
+    .idempotent = true, .large_answer = true,
+    .summary = "Reads several runs with one request.",
+    .returns = "array of runs", FIELDS(run_bulk_fields) },
+  { .name = "calls.get", .resource = "calls", .call = "get",
+    .operation = "call-logs-retrieve",
+    .method = "GET", .path = "/observability/v1/call-logs/{call_log_id}/",
+    .idempotent = true, .large_answer = true,
+    .summary = "Reads the log of a production call: its transcript, and what each metric said.",
+    .returns = "the call log", FIELDS(call_log_fields) },
+  { .name = "calls.list", .resource = "calls", .call = "list",
+    .operation = "call-logs-list",
+    .method = "GET", .path = "/observability/v1/call-logs/",
+    .idempotent = true, .large_answer = true,
+    .summary = "Lists logs of production calls, a page at a time.",
+    .returns = "a page: { count, next, previous, results }", FIELDS(call_list_fields) },
+  { .name = "calls.mark_metric_vote", .resource = "calls", .call = "mark_metric_vote",
+    .operation = "call-logs-mark-metric-vote-create",
+    .method = "POST", .path = "/observability/v1/call-logs/{call_log_id}/mark_metric_vote/",
+    .idempotent = true,
+    .summary = "Votes on a metric's verdict for a production call, and marks the call as reviewed.",
+    .returns = "{ detail = string }", FIELDS(call_vote_fields) },
+  { .name = "billing.info", .resource = "billing", .call = "info",
+    .operation = "billing-info-retrieve",
+    .method = "GET", .path = "/test_framework/billing/info/",
+    .idempotent = true,
+    .summary = "Reads the balance; what was used lags by up to 30 minutes.",
+    .returns = "the balance and the subscription", FIELDS(billing_fields) },
 };
 
 /* clang-format on */
 
 const size_t ck_endpoint_count = COUNT(ck_endpoints);
 
-bool ck_type_is_list(enum ck_type type) { return type == CK_ID_LIST || type == CK_ID_STRINGS; }
+static const struct {
+  const char *name, *items, *format;
+} types[] = {
+  [CK_ID] = { "integer", NULL, "id" },
+  [CK_ID_OR_SLUG] = { "string", NULL, "slug" },
+  [CK_ID_LIST] = { "array", "integer", "id" },
+  [CK_ID_STRINGS] = { "array", "string", "id" },
+  [CK_INTEGER] = { "integer", NULL, NULL },
+  [CK_STRING] = { "string", NULL, NULL },
+  [CK_STRING_LIST] = { "array", "string", NULL },
+  [CK_TIME] = { "string", NULL, "date-time" },
+  [CK_ENUM] = { "string", NULL, NULL },
+  [CK_BOOLEAN] = { "boolean", NULL, NULL },
+  [CK_OBJECT] = { "object", NULL, NULL },
+  [CK_JSON_TEXT] = { "string", NULL, "json" },
+  [CK_ANY] = { "any", NULL, NULL },
+};
 
-const char *ck_type_name(enum ck_type type) {
-  static const char *const names[] = {
-    [CK_ID] = "integer",    [CK_ID_LIST] = "array", [CK_ID_STRINGS] = "array",
-    [CK_STRING] = "string", [CK_ENUM] = "string",   [CK_BOOLEAN] = "boolean",
-    [CK_ANY] = "any",
-  };
-  return names[type];
-}
-
-const char *ck_type_items(enum ck_type type) {
-  if (!ck_type_is_list(type)) return NULL;
-  return type == CK_ID_STRINGS ? "string" : "integer";
-}
+const char *ck_type_name(enum ck_type type) { return types[type].name; }
+const char *ck_type_items(enum ck_type type) { return types[type].items; }
+const char *ck_type_format(enum ck_type type) { return types[type].format; }

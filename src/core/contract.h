@@ -14,13 +14,19 @@
 
 /* What a field takes from the caller, and how it goes over the wire. */
 enum ck_type {
-  CK_ID,         /* a positive integer up to 2^63-1, sent as a JSON integer */
-  CK_ID_LIST,    /* a list of those, sent as JSON integers */
-  CK_ID_STRINGS, /* a list of those, sent as JSON strings: "5544" */
-  CK_STRING,     /* UTF-8 text */
-  CK_ENUM,       /* one of `values` */
+  CK_ID,          /* a positive integer up to 2^63-1, sent as an integer */
+  CK_ID_OR_SLUG,  /* one of those, or a name of letters, digits, - and _; in a path only */
+  CK_ID_LIST,     /* a list of ids, sent as JSON integers; in a query joined by commas: 1,2,3 */
+  CK_ID_STRINGS,  /* a list of ids, sent as JSON strings: "5544" */
+  CK_INTEGER,     /* any integer from `minimum` on */
+  CK_STRING,      /* UTF-8 text */
+  CK_STRING_LIST, /* a list of those */
+  CK_TIME,        /* a date and time as in RFC 3339: "2025-01-01T00:00:00Z" */
+  CK_ENUM,        /* one of `values` */
   CK_BOOLEAN,
-  CK_ANY /* any JSON value */
+  CK_OBJECT,    /* a JSON object */
+  CK_JSON_TEXT, /* a JSON object, sent as its text, or that text; in a query only */
+  CK_ANY        /* any JSON value */
 };
 
 enum ck_place { CK_IN_PATH, CK_IN_QUERY, CK_IN_BODY };
@@ -33,6 +39,8 @@ struct ck_field {
   bool nullable;             /* takes cekura.null */
   bool one_of;               /* exactly one of the endpoint's fields with this mark must be given */
   bool counted;              /* a list whose length multiplies the evaluations that a call starts */
+  unsigned minimum;          /* of an integer; 0 = none, it may be negative */
+  unsigned min_length;       /* of a string, in bytes */
   unsigned min_items;        /* of a list */
   unsigned max_items;        /* of a list; 0 = no limit */
   const char *const *values; /* of an enum, ends with NULL */
@@ -50,6 +58,7 @@ struct ck_endpoint {
   bool idempotent;   /* sent twice, it leaves the server as sent once */
   bool large_answer; /* worth asking for compression, which costs 8,000 instructions a call */
   bool at_least;     /* the product of the counted lists is a lower bound */
+  bool partial;      /* an update: only fields that are given change, so one of them must be */
   const char *summary;
   const char *returns;
   const struct ck_field *fields; /* in the order in which they are checked and written */
@@ -59,11 +68,11 @@ struct ck_endpoint {
 extern const struct ck_endpoint ck_endpoints[];
 extern const size_t ck_endpoint_count;
 
-/* Whether a field of this type takes a list. */
-bool ck_type_is_list(enum ck_type type);
-
 /* The type and, for a list, the type of its items, in the words of JSON Schema. */
 const char *ck_type_name(enum ck_type type);
 const char *ck_type_items(enum ck_type type); /* NULL unless a list */
+
+/* What the type alone does not say of it, or of a list's items: "id", "date-time"; or NULL. */
+const char *ck_type_format(enum ck_type type);
 
 #endif

@@ -37,6 +37,11 @@ bool ck_headers_leave_out(struct ck_headers *headers, const char *name) {
   return append(headers, name, ":", "");
 }
 
+void *ck_headers_of(const struct ck_headers *headers, bool has_body) {
+  struct curl_slist *list = headers->list;
+  return has_body || list == NULL ? list : list->next;
+}
+
 void ck_headers_free(struct ck_headers *headers) {
   struct curl_slist *list = headers->list;
   headers->list = NULL;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 struct ck_headers {
-  void *list; /* a curl_slist, owned; NULL = none */
+  void *list; /* a curl_slist, owned; NULL = none. First the one that describes the body */
 };
 
 /*
@@ -16,6 +16,9 @@ bool ck_headers_add(struct ck_headers *headers, const char *name, const char *va
 
 /* Keeps libcurl from adding a header of this name on its own. False: out of memory. */
 bool ck_headers_leave_out(struct ck_headers *headers, const char *name);
+
+/* What libcurl is given for a request that has a body, or has none: then without the first. */
+void *ck_headers_of(const struct ck_headers *headers, bool has_body);
 
 /* Overwrites what stands in them before the memory goes back: one of them is the key. */
 void ck_headers_free(struct ck_headers *headers);

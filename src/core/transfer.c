@@ -197,7 +197,8 @@ static bool set_body(CURL *easy, struct ck_request *request) {
 
 static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *request) {
   const struct ck_headers *own = &request->headers;
-  void *headers = own->list != NULL ? own->list : slot->transport->headers.list;
+  const struct ck_headers *chosen = own->list != NULL ? own : &slot->transport->headers;
+  void *headers = ck_headers_of(chosen, request->options.has_body);
   if (slot->set_headers == headers && own->list == NULL) return true;
   slot->set_headers = headers;
   return SET(slot->easy, CURLOPT_HTTPHEADER, headers);

@@ -179,11 +179,13 @@ static int dry_run(lua_State *L, struct call *call) {
   push_url(L, call);
   lua_setfield(L, -2, "url");
   int own, client = push_headers(L, &own);
-  ck_request_headers_push(L, client, own, &call->client->key);
+  ck_request_headers_push(L, request->options.has_body, client, own, &call->client->key);
   lua_setfield(L, client - 1, "headers");
   lua_settop(L, client - 1);
-  ck_secret_push(L, &call->client->key, request->body.data, request->body.length);
-  lua_setfield(L, -2, "body");
+  if (request->options.has_body) {
+    ck_secret_push(L, &call->client->key, request->body.data, request->body.length);
+    lua_setfield(L, -2, "body");
+  }
   push_evaluations(L, call);
   lua_setfield(L, -2, "evaluations");
   give_back(L);

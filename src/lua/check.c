@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "../core/nearest.h"
+#include "../core/percent.h"
+#include "../core/timestamp.h"
 #include "json.h"
 
 /* One walk: what is being written, and where the caller's values are. */
@@ -12,13 +14,19 @@ struct walk {
   const struct ck_endpoint *endpoint;
   struct ck_request *request;
   struct ck_problems *problems;
+  struct ck_buffer *to;    /* where the field at hand is written: the body, or the target */
+  char separator;          /* before the next field of the query */
   int table;               /* stack index of the caller's table */
   lua_Integer evaluations; /* the product of the counted lists so far, -1 = none counted */
+  size_t entries;          /* of the caller's table */
   size_t present;          /* fields found */
   size_t one_of;           /* fields found of those of which one is wanted */
 };
 
 #define TOO_MANY ((lua_Integer)1 << 62)
+
+/* A value in the query is percent-encoded, or a plain list; in the body all is JSON. */
+static bool is_in_query(const struct walk *walk) { return walk->to == &walk->request->target; }
 
 static bool is_null(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
@@ -63,12 +71,41 @@ static lua_Integer check_id(struct walk *walk, const struct ck_path *path) {
   return id;
 }
 
-static void write_id(struct walk *walk, struct ck_buffer *to, const struct ck_path *path) {
+static void write_id(struct walk *walk, const struct ck_path *path) {
   lua_Integer id = check_id(walk, path);
-  if (id != 0) ck_json_add_integer(to, id);
+  if (id != 0) ck_json_add_integer(walk->to, id);
 }
 
-/* ---- lists of ids ------------------------------------------------------------------------ */
+/* ---- text -------------------------------------------------------------------------------- */
+
+static void write_text(struct walk *walk, const char *text, size_t length,
+                       const struct ck_path *path) {
+  bool ok = is_in_query(walk) ? ck_percent_add(walk->to, text, length)
+                              : ck_json_add_string(walk->to, text, length);
+  if (!ok) ck_problems_add(walk->problems, path, "must be valid UTF-8");
+}
+
+static void write_string(struct walk *walk, const struct ck_field *field,
+                         const struct ck_path *path) {
+  size_t length;
+  if (lua_type(walk->L, -1) != LUA_TSTRING) {
+    refuse(walk, path, "a string");
+    return;
+  }
+  const char *text = lua_tolstring(walk->L, -1, &length);
+  if (length < field->min_length) ck_problems_add(walk->problems, path, "must not be empty");
+  else write_text(walk, text, length, path);
+}
+
+static void write_time(struct walk *walk, const struct ck_path *path) {
+  size_t length = 0;
+  bool is_text = lua_type(walk->L, -1) == LUA_TSTRING;
+  const char *text = is_text ? lua_tolstring(walk->L, -1, &length) : "";
+  if (ck_timestamp_is_valid(text, length)) write_text(walk, text, length, path);
+  else refuse(walk, path, "a date and time like \"2025-01-01T00:00:00Z\"");
+}
+
+/* ---- lists ------------------------------------------------------------------------------- */
 
 /* In a call that spends credits, a repeated id is a mistake. `seen` maps ids to positions. */
 static void check_repeated(struct walk *walk, int seen, lua_Integer id,
@@ -82,20 +119,26 @@ static void check_repeated(struct walk *walk, int seen, lua_Integer id,
   lua_rawseti(L, seen, id);
 }
 
+/* `seen` (or nil) is below the top, the id on it. */
+static void write_list_id(struct walk *walk, const struct ck_field *field,
+                          const struct ck_path *path) {
+  const char *quote = field->type == CK_ID_STRINGS ? "\"" : "";
+  lua_Integer id = check_id(walk, path);
+  if (id == 0) return;
+  if (walk->endpoint->spends_credits) check_repeated(walk, lua_gettop(walk->L) - 1, id, path);
+  ck_buffer_add_string(walk->to, quote);
+  ck_json_add_integer(walk->to, id);
+  ck_buffer_add_string(walk->to, quote);
+}
+
 /* The list is below the top, `seen` (or nil) on it; an item is pushed and popped. */
 static void write_item(struct walk *walk, const struct ck_field *field,
                        const struct ck_path *path) {
-  struct ck_buffer *body = &walk->request->body;
-  const char *quote = field->type == CK_ID_STRINGS ? "\"" : "";
   lua_rawgeti(walk->L, -2, path->index);
-  lua_Integer id = check_id(walk, path);
+  if (path->index > 1) ck_buffer_add_char(walk->to, ',');
+  if (field->type == CK_STRING_LIST) write_string(walk, field, path);
+  else write_list_id(walk, field, path);
   lua_pop(walk->L, 1);
-  if (id == 0) return;
-  if (walk->endpoint->spends_credits) check_repeated(walk, lua_gettop(walk->L), id, path);
-  if (path->index > 1) ck_buffer_add_char(body, ',');
-  ck_buffer_add_string(body, quote);
-  ck_json_add_integer(body, id);
-  ck_buffer_add_string(body, quote);
 }
 
 static void check_length(struct walk *walk, const struct ck_field *field, lua_Integer length,
@@ -114,18 +157,10 @@ static void count(struct walk *walk, lua_Integer length) {
   walk->evaluations = fits ? walk->evaluations * length : TOO_MANY;
 }
 
-static void write_list(struct walk *walk, const struct ck_field *field,
-                       const struct ck_path *path) {
+/* The list is on the top. */
+static void write_items(struct walk *walk, const struct ck_field *field, lua_Integer length,
+                        const struct ck_path *path) {
   lua_State *L = walk->L;
-  lua_Integer length;
-  if (!lua_istable(L, -1)) {
-    refuse(walk, path, "a list of ids");
-    return;
-  }
-  if (!ck_json_check_list(lua_gettop(L), &length, path, walk->problems)) return;
-  check_length(walk, field, length, path);
-  if (field->counted) count(walk, length);
-  ck_buffer_add_char(&walk->request->body, '[');
   if (walk->endpoint->spends_credits) lua_createtable(L, 0, 0);
   else lua_pushnil(L);
   for (lua_Integer i = 1; i <= length; i++) {
@@ -133,20 +168,34 @@ static void write_list(struct walk *walk, const struct ck_field *field,
     write_item(walk, field, &item);
   }
   lua_pop(L, 1);
-  ck_buffer_add_char(&walk->request->body, ']');
+}
+
+static void write_list(struct walk *walk, const struct ck_field *field,
+                       const struct ck_path *path) {
+  lua_Integer length;
+  if (!lua_istable(walk->L, -1)) {
+    refuse(walk, path, field->type == CK_STRING_LIST ? "a list of strings" : "a list of ids");
+    return;
+  }
+  if (!ck_json_check_list(lua_gettop(walk->L), &length, path, walk->problems)) return;
+  check_length(walk, field, length, path);
+  if (field->counted) count(walk, length);
+  if (!is_in_query(walk)) ck_buffer_add_char(walk->to, '[');
+  write_items(walk, field, length, path);
+  if (!is_in_query(walk)) ck_buffer_add_char(walk->to, ']');
 }
 
 /* ---- the other types ----------------------------------------------------------------------- */
 
-static void write_string(struct walk *walk, const struct ck_path *path) {
-  size_t length;
-  if (lua_type(walk->L, -1) != LUA_TSTRING) {
-    refuse(walk, path, "a string");
-    return;
-  }
-  const char *text = lua_tolstring(walk->L, -1, &length);
-  if (!ck_json_add_string(&walk->request->body, text, length))
-    ck_problems_add(walk->problems, path, "must be valid UTF-8");
+static void write_integer(struct walk *walk, const struct ck_field *field,
+                          const struct ck_path *path) {
+  int whole;
+  lua_Integer value = lua_tointegerx(walk->L, -1, &whole);
+  if (!whole || lua_type(walk->L, -1) != LUA_TNUMBER) refuse(walk, path, "a whole number");
+  else if (field->minimum > 0 && value < (lua_Integer)field->minimum)
+    ck_problems_add(walk->problems, path, "must be at least %d, got %I", (int)field->minimum,
+                    (LUAI_UACINT)value);
+  else ck_json_add_integer(walk->to, value);
 }
 
 static void refuse_enum(struct walk *walk, const struct ck_field *field,
@@ -172,7 +221,7 @@ static void write_enum(struct walk *walk, const struct ck_field *field,
   const char *text = lua_type(walk->L, -1) == LUA_TSTRING ? lua_tostring(walk->L, -1) : NULL;
   for (int i = 0; text != NULL && field->values[i] != NULL; i++) {
     if (strcmp(field->values[i], text) != 0 || strlen(text) != lua_rawlen(walk->L, -1)) continue;
-    write_string(walk, path);
+    write_string(walk, field, path);
     return;
   }
   refuse_enum(walk, field, path);
@@ -180,35 +229,95 @@ static void write_enum(struct walk *walk, const struct ck_field *field,
 
 static void write_boolean(struct walk *walk, const struct ck_path *path) {
   if (lua_isboolean(walk->L, -1))
-    ck_buffer_add_string(&walk->request->body, lua_toboolean(walk->L, -1) ? "true" : "false");
+    ck_buffer_add_string(walk->to, lua_toboolean(walk->L, -1) ? "true" : "false");
   else refuse(walk, path, "true or false");
+}
+
+static void write_object(struct walk *walk, const struct ck_path *path) {
+  size_t start = walk->to->length;
+  if (!lua_istable(walk->L, -1)) {
+    refuse(walk, path, "an object: a table with string keys");
+    return;
+  }
+  ck_json_add_value(walk->to, -1, path, walk->problems);
+  if (walk->to->length > start && walk->to->data[start] == '[')
+    ck_problems_add(walk->problems, path, "must be an object, got a list");
+}
+
+/* A table is written behind the body, which a request with a query has none of, and moved. */
+static void write_json_text(struct walk *walk, const struct ck_field *field,
+                            const struct ck_path *path) {
+  struct ck_buffer *target = walk->to, *body = &walk->request->body;
+  size_t start = body->length;
+  if (lua_type(walk->L, -1) == LUA_TSTRING) {
+    write_string(walk, field, path);
+    return;
+  }
+  walk->to = body;
+  write_object(walk, path);
+  walk->to = target;
+  if (body->length > start) (void)ck_percent_add(target, body->data + start, body->length - start);
+  body->length = start;
 }
 
 /* ---- a field --------------------------------------------------------------------------------- */
 
 static void write_value(struct walk *walk, const struct ck_field *field,
                         const struct ck_path *path) {
-  struct ck_buffer *body = &walk->request->body;
   switch (field->type) {
-    case CK_ID: write_id(walk, body, path); break;
+    case CK_ID_OR_SLUG: break; /* in a path only */
+    case CK_ID: write_id(walk, path); break;
     case CK_ID_LIST:
-    case CK_ID_STRINGS: write_list(walk, field, path); break;
-    case CK_STRING: write_string(walk, path); break;
+    case CK_ID_STRINGS:
+    case CK_STRING_LIST: write_list(walk, field, path); break;
+    case CK_INTEGER: write_integer(walk, field, path); break;
+    case CK_STRING: write_string(walk, field, path); break;
+    case CK_TIME: write_time(walk, path); break;
     case CK_ENUM: write_enum(walk, field, path); break;
     case CK_BOOLEAN: write_boolean(walk, path); break;
-    case CK_ANY: ck_json_add_value(body, -1, path, walk->problems); break;
+    case CK_OBJECT: write_object(walk, path); break;
+    case CK_JSON_TEXT: write_json_text(walk, field, path); break;
+    case CK_ANY: ck_json_add_value(walk->to, -1, path, walk->problems); break;
   }
 }
 
 static void write_member(struct walk *walk, const struct ck_field *field,
                          const struct ck_path *path) {
-  struct ck_buffer *body = &walk->request->body;
+  struct ck_buffer *body = walk->to = &walk->request->body;
   ck_buffer_add_string(body, body->length == 1 ? "\"" : ",\"");
   ck_buffer_add_string(body, field->name);
   ck_buffer_add_string(body, "\":");
   if (!is_null(walk->L, -1)) write_value(walk, field, path);
   else if (field->nullable) ck_buffer_add_string(body, "null");
   else ck_problems_add(walk->problems, path, "must not be null");
+}
+
+static void write_parameter(struct walk *walk, const struct ck_field *field,
+                            const struct ck_path *path) {
+  walk->to = &walk->request->target;
+  ck_buffer_add_char(walk->to, walk->separator);
+  ck_buffer_add_string(walk->to, field->name);
+  ck_buffer_add_char(walk->to, '=');
+  if (!is_null(walk->L, -1)) write_value(walk, field, path);
+  else ck_problems_add(walk->problems, path, "must not be null");
+  walk->separator = '&';
+}
+
+/* Digits alone would be an id. */
+static bool is_slug(lua_State *L, int index) {
+  static const char digits[] = "0123456789";
+  static const char all[] = "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  if (lua_type(L, index) != LUA_TSTRING) return false;
+  const char *text = lua_tostring(L, index);
+  return strspn(text, all) == lua_rawlen(L, index) && text[strspn(text, digits)] != '\0';
+}
+
+/* What stands in the path has been written. */
+static void check_segment(struct walk *walk, const struct ck_field *field,
+                          const struct ck_path *path) {
+  if (field->type != CK_ID_OR_SLUG) (void)check_id(walk, path);
+  else if (to_id(walk->L, -1) == 0 && !is_slug(walk->L, -1))
+    refuse(walk, path, "an id, or a slug of letters, digits, - and _");
 }
 
 /* Pushes the field's value and pops it. */
@@ -218,8 +327,11 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
   if (lua_rawget(walk->L, walk->table) != LUA_TNIL) {
     walk->present++;
     walk->one_of += field->one_of;
-    if (field->place == CK_IN_BODY) write_member(walk, field, &path);
-    else (void)check_id(walk, &path); /* written later, at its place in the path */
+    switch (field->place) {
+      case CK_IN_BODY: write_member(walk, field, &path); break;
+      case CK_IN_QUERY: write_parameter(walk, field, &path); break;
+      case CK_IN_PATH: check_segment(walk, field, &path); break;
+    }
   } else if (field->required) {
     ck_problems_add(walk->problems, &path, "is required%s",
                     field->nullable ? " (cekura.null says that there is none)" : "");
@@ -237,7 +349,15 @@ static const struct ck_field *find(const struct ck_endpoint *endpoint, const cha
   return NULL;
 }
 
-/* The path's text between {field}s as it is, and the fields' ids. */
+/* A wrong value is a problem when its field is checked. */
+static void write_segment(struct walk *walk, struct ck_buffer *to) {
+  lua_Integer id = to_id(walk->L, -1);
+  bool is_text = id == 0 && lua_type(walk->L, -1) == LUA_TSTRING;
+  if (is_text) ck_buffer_add_string(to, lua_tostring(walk->L, -1));
+  else ck_json_add_integer(to, id);
+}
+
+/* The path's text between {field}s as it is, and the fields' values. */
 static void write_path(struct walk *walk) {
   struct ck_buffer *to = &walk->request->target;
   const char *at = walk->endpoint->path;
@@ -246,7 +366,7 @@ static void write_path(struct walk *walk) {
     lua_pushlstring(walk->L, open + 1, length);
     lua_rawget(walk->L, walk->table);
     ck_buffer_add(to, at, (size_t)(open - at));
-    ck_json_add_integer(to, to_id(walk->L, -1)); /* a wrong one is a problem already */
+    write_segment(walk, to);
     lua_pop(walk->L, 1);
     at = open + length + 2;
   }
@@ -280,9 +400,9 @@ static void add_unknown(struct walk *walk, const char *name) {
 /* Looks for keys that are no field; `present` of them are. */
 static void check_unknown(struct walk *walk) {
   lua_State *L = walk->L;
-  size_t length, entries = 0;
-  for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) entries++;
-  if (entries == walk->present) return;
+  size_t length;
+  for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) walk->entries++;
+  if (walk->entries == walk->present) return;
   for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
     if (name == NULL)
@@ -292,22 +412,38 @@ static void check_unknown(struct walk *walk) {
   }
 }
 
+/* An update of nothing was meant to be one of something that is nil. */
+static void check_partial(struct walk *walk) {
+  if (!walk->endpoint->partial || walk->entries > walk->present || walk->request->body.length > 1)
+    return;
+  ck_problems_add(walk->problems, &(struct ck_path){ .name = "(fields)" },
+                  "nothing to change: give at least one field besides the id");
+}
+
+/* Path and query go into the target, one after the other. */
+static void write_fields(struct walk *walk) {
+  const struct ck_endpoint *endpoint = walk->endpoint;
+  write_path(walk);
+  for (size_t i = 0; i < endpoint->field_count; i++) write_field(walk, &endpoint->fields[i]);
+}
+
 lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_request *request,
                      struct ck_problems *problems) {
   struct walk walk = { .L = problems->L,
                        .endpoint = endpoint,
                        .request = request,
                        .problems = problems,
+                       .separator = '?',
                        .table = index,
                        .evaluations = -1 };
   luaL_checkstack(walk.L, 16, "arguments");
-  ck_buffer_add_char(&request->body, '{');
-  for (size_t i = 0; i < endpoint->field_count; i++) write_field(&walk, &endpoint->fields[i]);
-  ck_buffer_add_char(&request->body, '}');
-  check_one_of(&walk);
-  check_unknown(&walk);
-  write_path(&walk);
   request->options.method = endpoint->method;
   request->options.has_body = strcmp(endpoint->method, "GET") != 0;
+  if (request->options.has_body) ck_buffer_add_char(&request->body, '{');
+  write_fields(&walk);
+  check_one_of(&walk);
+  check_unknown(&walk);
+  check_partial(&walk);
+  if (request->options.has_body) ck_buffer_add_char(&request->body, '}');
   return walk.evaluations;
 }

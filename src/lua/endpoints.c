@@ -25,23 +25,31 @@ static int frozen_pairs(lua_State *L) {
   return 1;
 }
 
-/* Replaces the table on the top by one that reads as it does. */
-static void freeze(lua_State *L) {
-  static const luaL_Reg metamethods[] = { { "__len", frozen_len },
-                                          { "__pairs", frozen_pairs },
-                                          { "__newindex", refuse_write },
-                                          { NULL, NULL } };
+static int frozen_index(lua_State *L) {
+  lua_settop(L, 2);
+  lua_rawget(L, lua_upvalueindex(1));
+  return 1;
+}
+
+static const luaL_Reg frozen[] = { { "__index", frozen_index },
+                                   { "__len", frozen_len },
+                                   { "__pairs", frozen_pairs },
+                                   { "__newindex", refuse_write },
+                                   { NULL, NULL } };
+
+/* Replaces the table on the top by one that reads as these metamethods say. */
+static void freeze_as(lua_State *L, const luaL_Reg *metamethods) {
   lua_newtable(L);
-  luaL_newlibtable(L, metamethods); /* data, proxy, metatable */
+  lua_newtable(L); /* data, proxy, metatable */
   lua_pushvalue(L, -3);
   luaL_setfuncs(L, metamethods, 1);
-  lua_pushvalue(L, -3);
-  lua_setfield(L, -2, "__index");
   lua_pushliteral(L, "read-only");
   lua_setfield(L, -2, "__metatable");
   lua_setmetatable(L, -2);
   lua_remove(L, -2);
 }
+
+static void freeze(lua_State *L) { freeze_as(L, frozen); }
 
 /* ---- rows -------------------------------------------------------------------------------------- */
 
@@ -79,9 +87,12 @@ static void push_field(lua_State *L, const struct ck_field *field) {
   set_string(L, "name", field->name);
   set_string(L, "type", ck_type_name(field->type));
   set_string(L, "items", ck_type_items(field->type));
+  set_string(L, "format", ck_type_format(field->type));
   set_string(L, "place", places[field->place]);
   set_boolean(L, "required", field->required);
   set_boolean(L, "nullable", field->nullable);
+  set_count(L, "minimum", field->minimum);
+  set_count(L, "min_length", field->min_length);
   set_count(L, "min_items", field->min_items);
   set_count(L, "max_items", field->max_items);
   set_enum(L, field->values);
@@ -132,19 +143,50 @@ static void push_endpoint(lua_State *L, const struct ck_endpoint *endpoint) {
   set_boolean(L, "spends_credits", endpoint->spends_credits);
   set_boolean(L, "idempotent", endpoint->idempotent);
   set_boolean(L, "evaluations_at_least", endpoint->at_least);
+  set_boolean(L, "partial", endpoint->partial);
   set_names(L, "one_of", endpoint, is_one_of);
   set_names(L, "evaluations", endpoint, is_counted);
   set_fields(L, endpoint);
   freeze(L);
 }
 
-void ck_endpoints_push(lua_State *L) {
-  lua_newtable(L);
-  for (size_t i = 0; i < ck_endpoint_count; i++) {
-    push_endpoint(L, &ck_endpoints[i]);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, (lua_Integer)i + 1);
-    lua_setfield(L, -2, ck_endpoints[i].name);
+/* ---- all of them, made when somebody looks: most programs never do, and they are many tables --- */
+
+/* The last row is the last that is set: where it is, all are. */
+static void fill(lua_State *L, int data) {
+  if (lua_rawgeti(L, data, (lua_Integer)ck_endpoint_count) == LUA_TNIL) {
+    for (size_t i = 0; i < ck_endpoint_count; i++) {
+      push_endpoint(L, &ck_endpoints[i]);
+      lua_pushstring(L, ck_endpoints[i].name);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, data);
+      lua_rawseti(L, data, (lua_Integer)i + 1);
+    }
   }
-  freeze(L);
+  lua_pop(L, 1);
+}
+
+static int all_index(lua_State *L) {
+  fill(L, lua_upvalueindex(1));
+  return frozen_index(L);
+}
+
+static int all_len(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)ck_endpoint_count);
+  return 1;
+}
+
+static int all_pairs(lua_State *L) {
+  fill(L, lua_upvalueindex(1));
+  return frozen_pairs(L);
+}
+
+void ck_endpoints_push(lua_State *L) {
+  static const luaL_Reg metamethods[] = { { "__index", all_index },
+                                          { "__len", all_len },
+                                          { "__pairs", all_pairs },
+                                          { "__newindex", refuse_write },
+                                          { NULL, NULL } };
+  lua_newtable(L);
+  freeze_as(L, metamethods);
 }

@@ -20,7 +20,9 @@ static const char *get(lua_State *L, const char *name) {
   return lua_tostring(L, -1);
 }
 
-static const char *consequence(const char *applied) {
+/* A call that only reads leaves nothing behind, whatever became of it. */
+static const char *consequence(const char *applied, const char *method) {
+  if (method != NULL && strcmp(method, "GET") == 0) return "";
   if (strcmp(applied, "yes") == 0) return "; the server did act on it: do not send it again";
   if (strcmp(applied, "no") == 0) return "";
   return "; the server may have acted on it: look before you send it again";
@@ -42,7 +44,7 @@ static int error_tostring(lua_State *L) {
   const char *kind = get(L, "kind"), *applied = get(L, "applied");
   lua_pushfstring(L, "%s: %s (%s%s)", endpoint != NULL ? endpoint : "cekura",
                   message != NULL ? message : "?", kind != NULL ? kind : "?",
-                  consequence(applied != NULL ? applied : "no"));
+                  consequence(applied != NULL ? applied : "no", get(L, "method")));
   push_one_line(L, lua_tostring(L, -1), lua_rawlen(L, -1));
   return 1;
 }

@@ -4,12 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const fixed[][2] = {
-  { "Content-Type", "application/json" },
-  { "Accept", "application/json" },
-};
+/* Of a request with a body only; first in the list, as ck_headers_of wants it. */
+static const char content_type[] = "Content-Type";
 
-enum { FIXED_COUNT = sizeof(fixed) / sizeof(fixed[0]) };
+static const char media_type[] = "application/json";
 
 /* Set by the client or by libcurl; a second one would contradict it, or frame the body anew. */
 static const char *const reserved[] = {
@@ -84,9 +82,9 @@ static bool add_table(lua_State *L, struct ck_headers *headers, int index, int u
 bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const char *key, int client,
                               int call) {
   luaL_checkstack(L, 6, "headers");
-  bool ok = ck_headers_add(headers, "X-CEKURA-API-KEY", key);
-  for (int i = 0; i < FIXED_COUNT; i++)
-    ok = ok && ck_headers_add(headers, fixed[i][0], fixed[i][1]);
+  bool ok = ck_headers_add(headers, content_type, media_type) &&
+            ck_headers_add(headers, "X-CEKURA-API-KEY", key) &&
+            ck_headers_add(headers, "Accept", media_type);
   return ok && add_table(L, headers, client, call) && add_table(L, headers, call, 0);
 }
 
@@ -102,14 +100,18 @@ static void copy_table(lua_State *L, int from, int unless, int to, const struct 
   }
 }
 
-void ck_request_headers_push(lua_State *L, int client, int call, const struct ck_secret *secret) {
+static void set(lua_State *L, const char *name, const char *value) {
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+void ck_request_headers_push(lua_State *L, bool has_body, int client, int call,
+                             const struct ck_secret *secret) {
   luaL_checkstack(L, 8, "headers");
   lua_newtable(L);
   int table = lua_gettop(L);
-  for (int i = 0; i < FIXED_COUNT; i++) {
-    lua_pushstring(L, fixed[i][1]);
-    lua_setfield(L, table, fixed[i][0]);
-  }
+  if (has_body) set(L, content_type, media_type);
+  set(L, "Accept", media_type);
   copy_table(L, client, call, table, secret);
   copy_table(L, call, 0, table, secret);
 }

@@ -22,9 +22,10 @@ function TYPES.integer(value)
   return nil, "A valid integer is required."
 end
 
-function TYPES.string(value)
-  if type(value) == "string" then return value end
-  return nil, "Not a valid string."
+function TYPES.string(value, field)
+  if type(value) ~= "string" then return nil, "Not a valid string." end
+  if #value < (field.min_length or 0) then return nil, "This field may not be blank." end
+  return value
 end
 
 function TYPES.boolean(value)
@@ -99,11 +100,33 @@ local function check_one_of(values, names)
     or ("Provide either %s, not both."):format(all)
 end
 
---- What stands in a query string, as the type that its field names. What is none stays a string,
---- which is a problem that check_value finds.
+local function to_integer(text)
+  return text:find "^%-?%d+$" and math.tointeger(tonumber(text)) or text
+end
+
+--- What stands in a query string, as the type that its field names: FROM_QUERY[type](text). What
+--- is none stays a string, which is a problem that check_value finds.
+local FROM_QUERY = { integer = to_integer }
+
+--- "1,2,3"
+function FROM_QUERY.array(text)
+  local list = json.array {}
+  for item in text:gmatch "[^,]+" do list[#list + 1] = to_integer(item) end
+  return list
+end
+
+local BOOLEANS = { ["true"] = true, ["false"] = false }
+
+function FROM_QUERY.boolean(text)
+  local value = BOOLEANS[text:lower()]
+  if value == nil then return text end
+  return value
+end
+
 local function from_query(text, field)
-  if field.type ~= "integer" or not text:find "^%-?%d+$" then return text end
-  return math.tointeger(tonumber(text)) or text
+  local convert = FROM_QUERY[field.type]
+  if not convert then return text end
+  return convert(text)
 end
 
 --- Checks the fields of one place.

@@ -2,6 +2,7 @@
 --- have been checked by type, and the request; it returns a status and the value of the body, or a
 --- status alone for an answer without one.
 
+local filters = require "cekura.sandbox.filters"
 local optimiser = require "cekura.sandbox.optimiser"
 local json = require "cekura.sandbox.json"
 local views = require "cekura.sandbox.views"
@@ -35,17 +36,6 @@ local function value(argument)
   return argument
 end
 
---- "1,2,3" as integers; nil where that is not what it is.
-local function id_list(text)
-  local ids = {}
-  for part in (text .. ","):gmatch "([^,]*)," do
-    local id = part:find "^%s*%d+%s*$" and math.tointeger(tonumber(part))
-    if not id then return nil end
-    ids[#ids + 1] = id
-  end
-  return ids
-end
-
 local function set_of(list)
   local set = {}
   for _, item in ipairs(list) do set[item] = true end
@@ -65,6 +55,12 @@ local function find_all(ids, find)
   return found
 end
 
+--- How many seconds the time of "…+02:00" is ahead.
+local function offset_of(text)
+  local sign, h, min = text:match "([+-])(%d%d):(%d%d)$"
+  return sign and tonumber(sign .. "1") * (h * 3600 + min * 60) or 0
+end
+
 --- Seconds since the epoch of "2025-01-01T00:00:00Z" or a date alone; nil where it is neither.
 local function parse_time(text)
   local y, m, d, rest = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$"
@@ -72,7 +68,7 @@ local function parse_time(text)
   local h, min, s = rest:match "^[T ](%d%d):(%d%d):?(%d*)"
   local local_time = os.time { year = y, month = m, day = d, hour = 12 }
   local offset = os.time(os.date("!*t", local_time)) - local_time -- this machine's zone
-  local midnight = local_time - 12 * 3600 - offset
+  local midnight = local_time - 12 * 3600 - offset - offset_of(rest)
   return midnight + (tonumber(h) or 0) * 3600 + (tonumber(min) or 0) * 60 + (tonumber(s) or 0)
 end
 
@@ -327,11 +323,8 @@ local function has_scenario(store, result, wanted)
 end
 
 handlers["GET /test_framework/v1/results/"] = function(store, args, request)
-  local scenarios = args.scenarios and id_list(args.scenarios)
-  if args.scenarios and not scenarios then
-    return bad("scenarios", "Expected comma-separated scenario IDs.")
-  end
-  local wanted, search = scenarios and set_of(scenarios), (args.search or ""):lower()
+  local wanted = args.scenarios and set_of(args.scenarios)
+  local search = (args.search or ""):lower()
   local found = newest_first(store.result_list, function(result)
     return in_scope(result.agent, args) and result.name:lower():find(search, 1, true)
       and (not wanted or has_scenario(store, result, wanted))
@@ -346,10 +339,8 @@ handlers["GET /test_framework/v1/runs/{}/"] = function(store, args)
 end
 
 handlers["GET /test_framework/v1/runs/bulk/"] = function(store, args)
-  local ids = id_list(args.run_ids)
-  if not ids then return bad("run_ids", "Expected a comma-separated list of run IDs.") end
   local list = array {}
-  for _, id in ipairs(ids) do
+  for _, id in ipairs(args.run_ids) do
     local run = store:run(id)
     if run then list[#list + 1] = views.run(run, store) end
   end
@@ -373,18 +364,27 @@ local function time_range(store, args)
   return from, to
 end
 
+--- What filters_v2 says of an entry of the list. nil and a problem where it is no filter.
+local function filter_of(store, args)
+  if not args.filters_v2 then return function() return true end end
+  local passes, problem = filters.compile(args.filters_v2)
+  return passes and function(entry)
+    return passes(views.call_log(store:call_log(entry.id), store))
+  end, problem
+end
+
 handlers["GET /observability/v1/call-logs/"] = function(store, args, request)
   local from, to, status, problem = time_range(store, args)
   if not from then return status, problem end
-  local ids = args.call_ids and id_list(args.call_ids)
-  if args.call_ids and not ids then
-    return bad("call_ids", "Expected a comma-separated list of call log IDs.")
-  end
-  local wanted = ids and set_of(ids)
+  local passes
+  passes, problem = filter_of(store, args)
+  if not passes then return bad("filters_v2", "%s", problem) end
+  local wanted = args.call_ids and set_of(args.call_ids)
   local found = newest_first(store.call_log_list, function(entry)
     return in_scope(entry.agent, args) and entry.timestamp >= from and entry.timestamp <= to
       and (not wanted or wanted[entry.id])
       and (not args.assistant_id or entry.agent.assistant_id == args.assistant_id)
+      and passes(entry)
   end)
   return page_of(found, args, request, function(entry)
     return views.call_log(store:call_log(entry.id), store)
@@ -397,12 +397,17 @@ handlers["GET /test_framework/v1/metrics/{}/"] = function(store, args)
   return 200, views.metric_detail(metric, store)
 end
 
+--- What an update does not change: a project is read-only once set, and here all are.
+local READ_ONLY = { metric_id = true, project = true }
+
 handlers["PATCH /test_framework/v1/metrics/{}/"] = function(store, args)
   local metric = store.metrics[args.metric_id]
   if not metric then return not_found "Metric" end
+  local agents, unknown = find_all(args.agents or {}, function(id) return store.agents[id] end)
+  if not agents then return unknown_id("agents", unknown) end
   local changes = {}
   for name, given in pairs(args) do
-    if name ~= "metric_id" then changes[name] = given end
+    if not READ_ONLY[name] then changes[name] = given end
   end
   store:update_metric(metric, changes)
   return 200, views.metric(metric)

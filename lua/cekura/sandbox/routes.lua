@@ -1,7 +1,5 @@
---- Which endpoint a method and a path mean. The endpoints are the rows of `cekura.endpoints`, and
---- of companions.lua where the contract has none.
+--- Which endpoint a method and a path mean. The endpoints are the rows of `cekura.endpoints`.
 
-local companions = require "cekura.sandbox.companions"
 local handlers = require "cekura.sandbox.handlers"
 
 ---@class cekura.sandbox.Routes
@@ -20,8 +18,8 @@ local function plain(row)
   local fields = {}
   for i, field in ipairs(row.fields) do
     local copy = { name = field.name, type = field.type, items = field.items,
-      required = field.required, nullable = field.nullable, min_items = field.min_items,
-      max_items = field.max_items, place = field.place }
+      required = field.required, nullable = field.nullable, min_length = field.min_length,
+      min_items = field.min_items, max_items = field.max_items, place = field.place }
     if field.enum then
       copy.enum = {}
       for _, value in ipairs(field.enum) do copy.enum[#copy.enum + 1] = value end
@@ -61,7 +59,6 @@ end
 ---@return cekura.sandbox.Routes
 function Routes.new(contract)
   local routes = setmetatable({ root = {} }, Routes)
-  for _, row in ipairs(companions) do add(routes.root, row) end
   for _, row in ipairs(contract) do add(routes.root, row) end
   return routes
 end

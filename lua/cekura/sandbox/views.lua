@@ -296,7 +296,6 @@ function views.metric_detail(metric, store)
   view.slug, view.reviews = metric.slug, array {}
   view.overall_score, view.total_score, view.pending_optimisation_proposal = null, null, null
   view.alert_enabled, view.alert_type = false, "disabled"
-  view.updated_at = views.time(metric.updated_at)
   for i, review in ipairs(store:reviews(metric)) do view.reviews[i] = review_view(review, store) end
   return view
 end

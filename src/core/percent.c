@@ -1,0 +1,23 @@
+#include "percent.h"
+
+#include <string.h>
+
+#include "utf8.h"
+
+static bool is_unreserved(char c) {
+  static const char others[] = "0123456789-._~";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         memchr(others, c, sizeof(others) - 1) != NULL;
+}
+
+bool ck_percent_add(struct ck_buffer *buffer, const char *text, size_t length) {
+  static const char digits[] = "0123456789ABCDEF";
+  if (ck_utf8_valid(text, length) != length) return false;
+  for (size_t i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)text[i];
+    char encoded[] = { '%', digits[c >> 4], digits[c & 15] };
+    if (is_unreserved(text[i])) ck_buffer_add_char(buffer, text[i]);
+    else ck_buffer_add(buffer, encoded, sizeof(encoded));
+  }
+  return true;
+}
