@@ -232,7 +232,7 @@ function Batch:is_to_do(slot)
   end
   if self.options.redo_unknown then return true end
   self:count_error(slot, "unknown", internal.error("cancelled", "an earlier run began it, and "
-    .. "nothing says whether it was done: look, or do it again with redo_unknown = true", "unknown"))
+    .. "nothing says whether it was done: look, or set redo_unknown = true", "unknown"))
   return false
 end
 
