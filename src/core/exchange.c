@@ -107,7 +107,8 @@ static void tell_others(struct ck_exchange *exchange, const struct ck_decision *
 /* A 429 is no sign of a server in need, and is paced already. */
 static bool can_afford(struct ck_exchange *exchange) {
   if (exchange->outcome.kind == CK_RATE_LIMITED) return true;
-  exchange->over_budget = !ck_budget_spend(ck_transport_budget(exchange->transfer.slot));
+  exchange->over_budget =
+      !ck_budget_spend(ck_transport_budget(exchange->transfer.slot), ck_clock_now());
   if (!exchange->over_budget) exchange->retries++;
   return !exchange->over_budget;
 }
