@@ -95,6 +95,12 @@ static int allows(lua_State *L) {
   return 1;
 }
 
+/* is_trial(pace) */
+static int is_trial(lua_State *L) {
+  lua_pushboolean(L, ck_pace_is_trial(lua_touserdata(L, 1)));
+  return 1;
+}
+
 /* begins(pace) → the attempt's round, its crowd: a turn */
 static int begins(lua_State *L) {
   struct ck_turn turn = ck_pace_begin(lua_touserdata(L, 1));
@@ -122,10 +128,12 @@ static int content(lua_State *L) {
   return 0;
 }
 
-/* window(pace) → how many may be under way; 0 = any number */
+/* window(pace) → how many may be under way, 0 = any number; from where on it grows slowly */
 static int window(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)((struct ck_pace *)lua_touserdata(L, 1))->window);
-  return 1;
+  const struct ck_pace *self = lua_touserdata(L, 1);
+  lua_pushinteger(L, (lua_Integer)self->window);
+  lua_pushinteger(L, (lua_Integer)self->threshold);
+  return 2;
 }
 
 /* ---- budget --------------------------------------------------------------------------------- */
@@ -155,13 +163,22 @@ static int refund(lua_State *L) {
 }
 
 int luaopen_decisions(lua_State *L) {
-  static const luaL_Reg functions[] = {
-    { "judge", judge },   { "decide", decide }, { "retry_after", retry_after },
-    { "pace", pace },     { "allows", allows }, { "begins", begins },
-    { "ends", ends },     { "limit", limit },   { "content", content },
-    { "window", window }, { "budget", budget }, { "earn", earn },
-    { "spend", spend },   { "refund", refund }, { NULL, NULL }
-  };
+  static const luaL_Reg functions[] = { { "judge", judge },
+                                        { "decide", decide },
+                                        { "retry_after", retry_after },
+                                        { "pace", pace },
+                                        { "allows", allows },
+                                        { "begins", begins },
+                                        { "ends", ends },
+                                        { "limit", limit },
+                                        { "content", content },
+                                        { "is_trial", is_trial },
+                                        { "window", window },
+                                        { "budget", budget },
+                                        { "earn", earn },
+                                        { "spend", spend },
+                                        { "refund", refund },
+                                        { NULL, NULL } };
   luaL_newlib(L, functions);
   return 1;
 }

@@ -13,6 +13,23 @@ static struct ck_transfer_slot *first_in_line(const struct ck_transport *transpo
   return (struct ck_transfer_slot *)ck_list_first(&transport->waiting);
 }
 
+/* The line is ordered by tries: the least tried are its end, and the first of them is meant. */
+static struct ck_transfer_slot *least_tried(const struct ck_transport *transport) {
+  const struct ck_link *head = &transport->waiting;
+  struct ck_link *link = head->previous;
+  int tries = ((struct ck_transfer_slot *)link)->tries;
+  while (link->previous != head && ((struct ck_transfer_slot *)link->previous)->tries == tries)
+    link = link->previous;
+  return (struct ck_transfer_slot *)link;
+}
+
+/* Who was refused goes first, and yet leaves it to others to find out whether that may be again. */
+static struct ck_transfer_slot *next_in_line(const struct ck_transport *transport) {
+  struct ck_transfer_slot *first = first_in_line(transport);
+  if (first == NULL || !ck_pace_is_trial(&transport->pace)) return first;
+  return least_tried(transport);
+}
+
 /* Those whose own time is over before the pause is need not wait for it. */
 static void send_away(struct ck_transport *transport) {
   struct ck_link *next, *head = &transport->waiting;
@@ -31,13 +48,13 @@ double ck_gate_time_left(const struct ck_transport *transport, double now) {
 }
 
 bool ck_gate_open(struct ck_transport *transport) {
-  struct ck_transfer_slot *first;
+  struct ck_transfer_slot *next;
   bool opened = false;
   if (first_in_line(transport) == NULL) return false; /* nearly always */
   double now = ck_clock_now();
-  while ((first = first_in_line(transport)) != NULL && ck_pace_allows(&transport->pace, now)) {
-    let_in(first);
-    ck_slot_wake(first);
+  while ((next = next_in_line(transport)) != NULL && ck_pace_allows(&transport->pace, now)) {
+    let_in(next);
+    ck_slot_wake(next);
     opened = true;
   }
   return opened;

@@ -7,6 +7,8 @@ bool ck_pace_allows(const struct ck_pace *pace, double now) {
   return now >= pace->paused_until && pace->under_way < (int)pace->window;
 }
 
+bool ck_pace_is_trial(const struct ck_pace *pace) { return pace->window != 0 && !pace->proven; }
+
 struct ck_turn ck_pace_begin(struct ck_pace *pace) {
   pace->under_way++;
   return (struct ck_turn){ pace->round, pace->under_way };
@@ -26,6 +28,7 @@ static void begin_round(struct ck_pace *pace) {
   pace->window = 1;
   pace->round++;
   pace->crowd = pace->refused = 0;
+  pace->proven = false;
 }
 
 /*
@@ -38,8 +41,14 @@ static double count_taken(const struct ck_pace *pace) {
   return taken > 1 ? taken : 1;
 }
 
+/* More may have begun after it; and others of the burst may have ended before it was looked at. */
+static int most_under_way(const struct ck_pace *pace, struct ck_turn turn) {
+  return turn.crowd > pace->under_way ? turn.crowd : pace->under_way + 1;
+}
+
 static void count(struct ck_pace *pace, struct ck_turn turn) {
-  if (turn.crowd > pace->crowd) pace->crowd = turn.crowd;
+  int crowd = most_under_way(pace, turn);
+  if (crowd > pace->crowd) pace->crowd = crowd;
   pace->refused++;
   pace->threshold = count_taken(pace);
 }
@@ -61,5 +70,6 @@ static void grow(struct ck_pace *pace) {
 /* A window that was not even half filled has not been tried, and does not grow. */
 void ck_pace_content(struct ck_pace *pace, struct ck_turn turn) {
   if (pace->window == 0 || turn.round != pace->round) return;
+  pace->proven = true;
   if (turn.crowd * 2 >= (int)pace->window) grow(pace);
 }

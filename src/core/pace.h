@@ -19,6 +19,7 @@ struct ck_pace {
   unsigned round;   /* begins with the first 429 to an attempt of the round before */
   int crowd;        /* the most that were under way with one that met a 429, in that one */
   int refused;      /* how many of them met it */
+  bool proven;      /* since then an attempt was not refused */
   int under_way;
 };
 
@@ -31,11 +32,14 @@ struct ck_turn {
 /* Whether one more attempt may begin. */
 bool ck_pace_allows(const struct ck_pace *pace, double now);
 
+/* Whether the next attempt is the one that finds out whether the server takes any again. */
+bool ck_pace_is_trial(const struct ck_pace *pace);
+
 /* An attempt begins; it has ended. */
 struct ck_turn ck_pace_begin(struct ck_pace *pace);
 void ck_pace_end(struct ck_pace *pace);
 
-/* What the attempt was told: a 429, with a pause in seconds; or something else. */
+/* What the attempt that has ended was told: a 429, with a pause in seconds; or something else. */
 void ck_pace_limit(struct ck_pace *pace, struct ck_turn turn, double now, double pause);
 void ck_pace_content(struct ck_pace *pace, struct ck_turn turn);
 
