@@ -52,9 +52,11 @@ static void sleep_for(struct ck_exchange *exchange, double seconds) {
   ck_transfer_sleep(&exchange->transfer, seconds);
 }
 
-/* Its own time will be over before the pause that another call was told of, or its turn. */
-static enum ck_step end_paused(struct ck_exchange *exchange, double pause) {
-  exchange->retry_after = pause;
+/* Its own time is over, or will be before the pause that another call was told of, or its turn. */
+static enum ck_step end_paused(struct ck_exchange *exchange) {
+  double pause = ck_transport_pause_left(exchange->transfer.slot);
+  ck_transfer_pass(&exchange->transfer);
+  if (pause > 0) exchange->retry_after = pause;
   if (exchange->attempts > 0) return end(exchange, exchange->outcome.kind);
   exchange->transfer.answer.error =
       "the server's rate limit would keep the call waiting beyond its deadline";
@@ -67,9 +69,8 @@ static bool is_given_up(const struct ck_exchange *exchange) {
 
 static enum ck_step send(struct ck_exchange *exchange) {
   if (is_given_up(exchange)) return end(exchange, CK_CANCELLED);
-  if (!exchange->transfer.admitted)
-    return end_paused(exchange, ck_transport_pause_left(exchange->transfer.slot));
   double left = time_left(exchange);
+  if (!exchange->transfer.admitted || left <= 0) return end_paused(exchange);
   exchange->transfer.request.timeout = left < exchange->timeout ? left : exchange->timeout;
   exchange->attempts++;
   exchange->state = CK_SENDING;

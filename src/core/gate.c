@@ -13,21 +13,39 @@ static struct ck_transfer_slot *first_in_line(const struct ck_transport *transpo
   return (struct ck_transfer_slot *)ck_list_first(&transport->waiting);
 }
 
-/* The line is ordered by tries: the least tried are its end, and the first of them is meant. */
-static struct ck_transfer_slot *least_tried(const struct ck_transport *transport) {
-  const struct ck_link *head = &transport->waiting;
-  struct ck_link *link = head->previous;
-  int tries = ((struct ck_transfer_slot *)link)->tries;
-  while (link->previous != head && ((struct ck_transfer_slot *)link->previous)->tries == tries)
-    link = link->previous;
-  return (struct ck_transfer_slot *)link;
+static bool is_blocking(const struct ck_transfer_slot *slot) {
+  return slot->transfer->waiter == NULL;
 }
 
-/* Who was refused goes first, and yet leaves it to others to find out whether that may be again. */
+/*
+** Of several calls that block, each was made by an event of the one before, which cannot go on
+** before it has ended: only the newest may have a turn. 0: none blocks.
+*/
+static unsigned long newest_blocking(const struct ck_transport *transport) {
+  const struct ck_link *head = &transport->waiting;
+  unsigned long newest = 0;
+  for (const struct ck_link *link = head->next; link != head; link = link->next) {
+    const struct ck_transfer_slot *slot = (const struct ck_transfer_slot *)link;
+    if (is_blocking(slot) && slot->number > newest) newest = slot->number;
+  }
+  return newest;
+}
+
+/*
+** The line is ordered by tries. Who was refused goes first, and yet leaves it to those who can
+** better afford it to find out whether the pause is over. NULL: nobody can make use of a turn.
+*/
 static struct ck_transfer_slot *next_in_line(const struct ck_transport *transport) {
-  struct ck_transfer_slot *first = first_in_line(transport);
-  if (first == NULL || !ck_pace_is_trial(&transport->pace)) return first;
-  return least_tried(transport);
+  const struct ck_link *head = &transport->waiting;
+  unsigned long newest = newest_blocking(transport);
+  struct ck_transfer_slot *next = NULL;
+  for (struct ck_link *link = head->next; link != head; link = link->next) {
+    struct ck_transfer_slot *slot = (struct ck_transfer_slot *)link;
+    if (is_blocking(slot) && slot->number != newest) continue;
+    if (next == NULL || slot->tries < next->tries) next = slot;
+    if (!ck_pace_is_trial(&transport->pace)) break;
+  }
+  return next;
 }
 
 /* Those whose own time is over before the pause is need not wait for it. */
@@ -44,7 +62,7 @@ double ck_gate_time_left(const struct ck_transport *transport, double now) {
   const struct ck_pace *pace = &transport->pace;
   if (first_in_line(transport) == NULL) return HUGE_VAL; /* nearly always */
   if (pace->paused_until > now) return pace->paused_until - now;
-  return ck_pace_allows(pace, now) ? 0 : HUGE_VAL;
+  return ck_pace_allows(pace, now) && next_in_line(transport) != NULL ? 0 : HUGE_VAL;
 }
 
 bool ck_gate_open(struct ck_transport *transport) {
@@ -52,7 +70,7 @@ bool ck_gate_open(struct ck_transport *transport) {
   bool opened = false;
   if (first_in_line(transport) == NULL) return false; /* nearly always */
   double now = ck_clock_now();
-  while ((next = next_in_line(transport)) != NULL && ck_pace_allows(&transport->pace, now)) {
+  while (ck_pace_allows(&transport->pace, now) && (next = next_in_line(transport)) != NULL) {
     let_in(next);
     ck_slot_wake(next);
     opened = true;
@@ -64,6 +82,8 @@ void ck_gate_leave(struct ck_transfer_slot *slot) {
   if (slot->transfer->admitted) ck_pace_end(&slot->transport->pace);
   slot->transfer->admitted = false;
 }
+
+void ck_transfer_pass(struct ck_transfer *transfer) { ck_gate_leave(transfer->slot); }
 
 static bool is_open(const struct ck_transport *transport) {
   if (transport->pace.window == 0) return true; /* nearly always */
@@ -87,6 +107,7 @@ void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries) 
   }
   ck_transfer_sleep(transfer, seconds);
   slot->tries = tries;
+  slot->number = ++slot->transport->queued;
   stand_in_line(slot);
   send_away(slot->transport);
 }

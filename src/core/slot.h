@@ -25,6 +25,7 @@ struct ck_transfer_slot {
   double deadline;               /* on ck_clock_now's clock */
   struct ck_turn turn;           /* of the attempt that began last */
   int tries;                     /* while it waits for a turn: how many it has had */
+  unsigned long number;          /* … and how many have waited before, with this one */
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
   const void *set_headers;
   bool active;        /* in the multi handle */
@@ -46,6 +47,7 @@ struct ck_transport {
   double deadline;        /* no transfer's deadline is before this; 0 = none has one */
   struct ck_link waiting; /* slots whose turn to begin an attempt has not come */
   struct ck_link done;    /* slots whose owner has not been told yet */
+  unsigned long queued;   /* how many times a slot has begun to wait for its turn */
   struct ck_pace pace;
   struct ck_budget budget;
   int poller;

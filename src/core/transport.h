@@ -131,6 +131,9 @@ void ck_transfer_sleep(struct ck_transfer *transfer, double seconds);
 */
 void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries);
 
+/* Makes no use of its turn. */
+void ck_transfer_pass(struct ck_transfer *transfer);
+
 /* What an attempt was told: a 429, which keeps every other one from beginning for that long… */
 void ck_transport_limit(struct ck_transfer_slot *slot, double seconds);
 double ck_transport_pause_left(const struct ck_transfer_slot *slot);
