@@ -113,10 +113,10 @@ class Conversation:
     def do_limited(self, request, most, seconds, headers):
         """Takes its time; beyond so many at once: 429."""
         if not self.ledger.come_in(most):
-            request.note = "refused"
+            self.do_note(request, "refused")
             self.do_answer(request, 429, headers, '{"detail": "too many"}')
             return
-        request.note = "taken"
+        self.do_note(request, "taken")
         self.wire.sleep(seconds)
         self.ledger.go_out()
         self.do_answer(request, 200, [], '{"success": true}')
