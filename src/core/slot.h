@@ -23,6 +23,9 @@ struct ck_transfer_slot {
   struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
   CURL *easy;
   double deadline;               /* on ck_clock_now's clock */
+  struct ck_turn turn;           /* of the attempt that began last */
+  int tries;                     /* while it waits for a turn: how many it has had */
+  unsigned long number;          /* … and how many have waited before, with this one */
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
   const void *set_headers;
   bool active;        /* in the multi handle */
@@ -30,6 +33,8 @@ struct ck_transfer_slot {
   bool head_complete; /* the blank line has come */
   bool delimited;     /* the head tells where the body ends */
   bool failed_memory;
+  bool shared; /* the connection carried others meanwhile, as HTTP/2 can */
+  int port;    /* of this end of it; 0: not sent yet */
   char error[CURL_ERROR_SIZE];
 };
 
@@ -44,8 +49,10 @@ struct ck_transport {
   double deadline;        /* no transfer's deadline is before this; 0 = none has one */
   struct ck_link waiting; /* slots whose turn to begin an attempt has not come */
   struct ck_link done;    /* slots whose owner has not been told yet */
+  unsigned long queued;   /* how many times a slot has begun to wait for its turn */
   struct ck_pace pace;
   struct ck_budget budget;
+  bool secure; /* https: a connection may carry many requests at once */
   int poller;
   pid_t owner;
 };
@@ -61,8 +68,14 @@ void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code);
 /* Ends the sleep, or the wait for a turn. */
 void ck_slot_wake(struct ck_transfer_slot *slot);
 
-/* Lets those begin whose turn has come. */
-void ck_gate_open(struct ck_transport *transport, double now);
+/*
+** Lets those begin whose turn has come; whether there were any. Not before what has ended has
+** been judged: it may have been told to pause.
+*/
+bool ck_gate_open(struct ck_transport *transport);
+
+/* Seconds until there may be one, as far as time alone decides that; else HUGE_VAL. */
+double ck_gate_time_left(const struct ck_transport *transport, double now);
 
 /* The slot's attempt, if it had begun one, is over: there is room for another. */
 void ck_gate_leave(struct ck_transfer_slot *slot);

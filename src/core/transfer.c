@@ -12,14 +12,23 @@ enum {
 
 /* ---- what libcurl calls: nothing here may raise, or call libcurl -------------------- */
 
+/* Several requests over one connection, with answers still to come, have its local port in common. */
+static void note_connection(struct ck_transfer_slot *slot, int port) {
+  struct ck_transfer_slot *other = slot->transport->secure ? slot->transport->slots : NULL;
+  slot->port = port;
+  for (; other != NULL; other = other->next)
+    if (other != slot && other->active && other->port == port) other->shared = slot->shared = true;
+}
+
 /* Just before a request goes out. Sending it again is the retry engine's choice alone. */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_transfer_slot *slot = user;
   struct ck_attempt *attempt = &slot->transfer->answer.attempt;
-  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  (void)ip, (void)local_ip, (void)port;
   attempt->resend_refused = attempt->sendings > 0;
   if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
   attempt->sendings++;
+  note_connection(slot, local_port);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -82,12 +91,13 @@ static bool is_whole(const struct ck_transfer_slot *slot) {
 
 /*
 ** On a fresh connection libcurl sends again only what an HTTP/2 server said it did not act
-** on: a stream refused, or wanted over HTTP/1.1 (RFC 9113, 8.7 and 7).
+** on: a stream refused, or wanted over HTTP/1.1 (RFC 9113, 8.7 and 7). Where another request
+** has joined it, it is no longer fresh to libcurl, which then sends again what was merely lost.
 */
 static bool is_not_processed(const struct ck_transfer_slot *slot) {
   const struct ck_transfer *transfer = slot->transfer;
   const struct ck_attempt *attempt = &transfer->answer.attempt;
-  return attempt->resend_refused && attempt->status == 0 &&
+  return attempt->resend_refused && attempt->status == 0 && !slot->shared &&
          transfer->request.options.fresh_connection;
 }
 
@@ -239,7 +249,8 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   answer->body.limit = slot->transfer->request.max_response_bytes;
   ck_buffer_reset(&answer->head);
   ck_buffer_reset(&answer->body);
-  slot->head_complete = slot->delimited = slot->failed_memory = false;
+  slot->head_complete = slot->delimited = slot->failed_memory = slot->shared = false;
+  slot->port = 0;
   slot->error[0] = '\0';
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);

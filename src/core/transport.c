@@ -81,6 +81,8 @@ static double time_to_wait(const struct ck_transport *transport, double wait) {
   if (ck_list_first(&transport->done) != NULL) return 0;
   if (timer != 0 && timer - now < wait) wait = timer - now;
   if (deadline != 0 && deadline - now < wait) wait = deadline - now;
+  double turn = ck_gate_time_left(transport, now);
+  if (turn < wait) wait = turn;
   return wait > 0 ? wait : 0;
 }
 
@@ -137,6 +139,7 @@ static void act_on_event(struct ck_transport *transport, const struct ck_poller_
 
 void ck_transport_step(struct ck_transport *transport, double wait) {
   struct ck_poller_event events[EVENTS_AT_ONCE];
+  if (ck_gate_open(transport)) wait = 0; /* whoever was let in may be waiting for this step */
   int ms = ck_clock_ms(time_to_wait(transport, wait));
   int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ms);
   for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
@@ -144,7 +147,6 @@ void ck_transport_step(struct ck_transport *transport, double wait) {
   act_on_timer(transport, now);
   collect(transport);
   act_on_deadlines(transport, now);
-  ck_gate_open(transport, now);
 }
 
 void *ck_transport_next_done(struct ck_transport *transport) {
@@ -238,6 +240,7 @@ static bool set_url(struct ck_transport *transport, const char *url) {
 static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   transport->owner = getpid();
+  transport->secure = is_https(options);
   ck_list_init(&transport->waiting);
   ck_list_init(&transport->done);
   transport->poller = ck_poller_open();

@@ -301,8 +301,8 @@ static void block(lua_State *L, struct call *call) {
   while (!ck_exchange_has_ended(&call->exchange)) {
     if (ck_interrupt_is_pending(call->client->main, hook)) ck_exchange_cancel(&call->exchange);
     else ck_transport_step(call->client->transport, LOOK_UP);
+    advance(L, CLIENT, call); /* before others, whose events may make calls that it keeps waiting */
     ck_call_advance_all(L, CLIENT);
-    advance(L, CLIENT, call);
   }
 }
 
