@@ -36,7 +36,6 @@ describe("what became of an attempt", function()
     row({ code = GARBLED }, "response", "unknown", "idempotent"),
     row({ code = 0 }, "response", "unknown", "idempotent"),
     row({ code = ABORTED, cancelled = true }, "cancelled", "unknown", "never"),
-    row({ code = ABORTED, not_processed = true }, "network", "no", "always"),
     -- a 2xx: the server did it
     row({ status = 200, whole = true }, "ok", "yes", "never"),
     row({ status = 204, whole = true }, "ok", "yes", "never"),

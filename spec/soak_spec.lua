@@ -151,16 +151,8 @@ local function count(call, meaning)
   return found
 end
 
--- What holds also where many streams of one HTTP/2 connection meet faults at once. Of what answers
--- say, libcurl 7.88 tells too little then: it takes a stream that ends with its connection for a
--- whole one.
-local ALWAYS = {
-  ["more deliveries than attempts"] = true, ["more attempts than max_attempts"] = true,
-  ["acted on twice"] = true, ["an unknown kind"] = true,
-}
-
 -- What is wrong with a call; nil if nothing is.
-local function problem_of(call, is_multiplexed)
+local function problem_of(call)
   local all, refused = #call.deliveries, count(call, "refused")
   local ok, partial = count(call, "ok"), count(call, "partial")
   local careful = call.spends and not call.options.retry_unknown
@@ -175,7 +167,7 @@ local function problem_of(call, is_multiplexed)
     ["an unknown kind"] = not call.ok and not KINDS[call.kind],
   }
   for problem, is in pairs(is_wrong) do
-    if is and (ALWAYS[problem] or not is_multiplexed) then return problem end
+    if is then return problem end
   end
 end
 
@@ -250,10 +242,10 @@ describe("a soak", function()
   end
 
   -- A list of what is wrong with them.
-  local function problems_of(slice, strays, is_multiplexed)
+  local function problems_of(slice, strays)
     local problems, spare = {}, -strays
     for _, call in ipairs(slice) do
-      local problem = problem_of(call, is_multiplexed)
+      local problem = problem_of(call)
       if problem then problems[#problems + 1] = description_of(call, problem) end
       spare = spare + call.attempts - #call.deliveries
       add(call)
@@ -273,8 +265,7 @@ describe("a soak", function()
     local slice, turns = make_them(server, client, kind, size)
     first = first + size
     client:close()
-    local is_multiplexed = kind[3].h2 and not turns
-    return problems_of(slice, read_ledger(server, slice, turns), is_multiplexed)
+    return problems_of(slice, read_ledger(server, slice, turns))
   end
 
   local DEATHS = { "fin", "reset", "close_next", "reset_next" }

@@ -32,7 +32,6 @@ static struct ck_outcome outcome_of(lua_State *L) {
     .whole = boolean(L, "whole"),
     .too_large = boolean(L, "too_large"),
     .cancelled = boolean(L, "cancelled"),
-    .not_processed = boolean(L, "not_processed"),
   };
   return ck_outcome_judge(&attempt);
 }

@@ -31,7 +31,6 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
   exchange->retry_after = -1;
   exchange->retries = 0;
   exchange->over_budget = false;
-  exchange->transfer.request.options.http1 = false;
   exchange->transfer.answer.attempt = (struct ck_attempt){ 0 };
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_NO;

@@ -33,8 +33,6 @@ struct ck_transfer_slot {
   bool head_complete; /* the blank line has come */
   bool delimited;     /* the head tells where the body ends */
   bool failed_memory;
-  bool shared; /* the connection carried others meanwhile, as HTTP/2 can */
-  int port;    /* of this end of it; 0: not sent yet */
   char error[CURL_ERROR_SIZE];
 };
 
@@ -52,7 +50,6 @@ struct ck_transport {
   unsigned long queued;   /* how many times a slot has begun to wait for its turn */
   struct ck_pace pace;
   struct ck_budget budget;
-  bool secure; /* https: a connection may carry many requests at once */
   int poller;
   pid_t owner;
 };

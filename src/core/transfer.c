@@ -12,23 +12,14 @@ enum {
 
 /* ---- what libcurl calls: nothing here may raise, or call libcurl -------------------- */
 
-/* Several requests over one connection, with answers still to come, have its local port in common. */
-static void note_connection(struct ck_transfer_slot *slot, int port) {
-  struct ck_transfer_slot *other = slot->transport->secure ? slot->transport->slots : NULL;
-  slot->port = port;
-  for (; other != NULL; other = other->next)
-    if (other != slot && other->active && other->port == port) other->shared = slot->shared = true;
-}
-
 /* Just before a request goes out. Sending it again is the retry engine's choice alone. */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_transfer_slot *slot = user;
   struct ck_attempt *attempt = &slot->transfer->answer.attempt;
-  (void)ip, (void)local_ip, (void)port;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
   attempt->resend_refused = attempt->sendings > 0;
   if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
   attempt->sendings++;
-  note_connection(slot, local_port);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -89,25 +80,12 @@ static bool is_whole(const struct ck_transfer_slot *slot) {
   return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
 }
 
-/*
-** On a fresh connection libcurl sends again only what an HTTP/2 server said it did not act
-** on: a stream refused, or wanted over HTTP/1.1 (RFC 9113, 8.7 and 7). Where another request
-** has joined it, it is no longer fresh to libcurl, which then sends again what was merely lost.
-*/
-static bool is_not_processed(const struct ck_transfer_slot *slot) {
-  const struct ck_transfer *transfer = slot->transfer;
-  const struct ck_attempt *attempt = &transfer->answer.attempt;
-  return attempt->resend_refused && attempt->status == 0 && !slot->shared &&
-         transfer->request.options.fresh_connection;
-}
-
 static const char *reason(const struct ck_transfer_slot *slot) {
   const struct ck_attempt *attempt = &slot->transfer->answer.attempt;
   if (attempt->cancelled) return "cancelled";
   if (attempt->too_large) return "the answer is larger than max_response_bytes";
   if (slot->failed_memory) return "out of memory";
   if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
-  if (attempt->not_processed) return "the server refused the request before acting on it";
   if (attempt->resend_refused) return "the connection was closed before an answer came";
   if (slot->error[0] != '\0') return slot->error;
   if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
@@ -120,7 +98,6 @@ void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   slot->active = false;
   answer->attempt.code = (int)code;
   answer->attempt.whole = is_whole(slot);
-  answer->attempt.not_processed = is_not_processed(slot);
   answer->error = reason(slot);
   report(slot);
   ck_gate_leave(slot);
@@ -249,8 +226,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   answer->body.limit = slot->transfer->request.max_response_bytes;
   ck_buffer_reset(&answer->head);
   ck_buffer_reset(&answer->body);
-  slot->head_complete = slot->delimited = slot->failed_memory = slot->shared = false;
-  slot->port = 0;
+  slot->head_complete = slot->delimited = slot->failed_memory = false;
   slot->error[0] = '\0';
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);

@@ -240,7 +240,6 @@ static bool set_url(struct ck_transport *transport, const char *url) {
 static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   transport->owner = getpid();
-  transport->secure = is_https(options);
   ck_list_init(&transport->waiting);
   ck_list_init(&transport->done);
   transport->poller = ck_poller_open();

@@ -204,12 +204,21 @@ static void write_headers(lua_State *L, struct call *call) {
   lua_settop(L, client - 1);
 }
 
+/*
+** What must not be sent twice has a connection of its own: a fresh one, since a server may have
+** closed an idle one, and HTTP/1.1, since over HTTP/2 others would join it, and libcurl cannot
+** tell then what was refused from what was lost.
+*/
+static void write_connection(struct call *call) {
+  struct ck_request_options *options = &call->exchange.transfer.request.options;
+  options->fresh_connection = options->http1 = !call->endpoint->idempotent;
+}
+
 static void write_limits(struct call *call) {
   struct ck_request *request = &call->exchange.transfer.request;
   const struct ck_settings *settings = &call->settings;
   request->max_response_bytes = (size_t)settings->max_response_bytes;
   request->options.connect_timeout = settings->connect_timeout;
-  request->options.fresh_connection = call->endpoint->spends_credits;
   request->options.compressed = call->endpoint->large_answer;
 }
 
@@ -240,6 +249,7 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
     luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
   write_headers(L, call);
   write_limits(call);
+  write_connection(call);
   write_policy(call);
   return true;
 }
