@@ -46,6 +46,7 @@ struct ck_transport {
   struct ck_link done;    /* slots whose owner has not been told yet */
   struct ck_pace pace;
   struct ck_budget budget;
+  int busy; /* transfers that are not done */
   int poller;
   pid_t owner;
 };
