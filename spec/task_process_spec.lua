@@ -86,7 +86,7 @@ describe("a process with tasks", function()
       ended:wait()
       local task = client:spawn(vote)
       for _ = 1, 5 do client:step(0.01) end
-      local function kind(value, err) return tostring(value) .. " " .. tostring(err and err.kind) end
+      local function kind(value, err) return ("%s %s"):format(value, err and err.kind) end
       print(fork.run(function()
         return table.concat({
           kind(task:wait()), kind(task:cancel()), kind(client:step()), kind(client:spawn(vote)),
