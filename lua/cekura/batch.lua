@@ -1,19 +1,23 @@
 --- `client:each`: many items at once, from a plain loop.
 ---
---- A task, the feeder, reads the source and begins an item whenever there is room; each item
---- runs its function in a task of its own. However an item ends, by its result, an error or a
---- cancellation, its `__close` settles it: it is counted, the journal is told, the feeder woken.
+--- There are as many slots as may be busy at once. Each is a task that takes an item from the
+--- source, calls the function with it, settles it (it is counted, and the journal told), and
+--- takes the next. A slot that is cancelled settles its item on the way out.
 
 require "cekura.core"  -- brings the next one
 local internal = require "cekura.internal"
 local journal = require "cekura.journal"
 local progress = require "cekura.progress"
 
+local CONCURRENCY = 8
 local GRACE = 2  -- seconds that items in flight are given to end after Ctrl-C
 
 -- ---- options ---------------------------------------------------------------------------------
 
-local function is_count(value) return math.type(value) == "integer" and value > 0 end
+local function is_count(value)
+  return type(value) == "number" and value > 0 and math.tointeger(value) ~= nil
+end
+
 local function is_boolean(value) return type(value) == "boolean" end
 local function is_function(value) return type(value) == "function" end
 local function is_text(value) return type(value) == "string" and value ~= "" end
@@ -52,7 +56,10 @@ local function check(options)
   return internal.error("validation", "each: " .. table.concat(problems, "; "))
 end
 
--- ---- the source ------------------------------------------------------------------------------
+-- ---- the batch -------------------------------------------------------------------------------
+
+local Batch = {}
+Batch.__index = Batch
 
 local function items_of(list)
   local index = 0
@@ -62,261 +69,76 @@ local function items_of(list)
   end
 end
 
--- ---- an item ---------------------------------------------------------------------------------
-
-local Item = {}
-
---- "ok"; "failed": nothing was done; "unknown": it failed, and something was or may have been.
-local function outcome_of(item, raised)
-  if item.returned and (item.result or item.error == nil) then return "ok" end
-  if not item.returned and raised == nil then return "unknown" end  -- cancelled
-  return item.task:applied() == "no" and "failed" or "unknown"
-end
-
-local function error_of(item, raised)
-  if item.returned then return item.error end
-  if raised ~= nil then return raised end
-  return internal.error("cancelled", "the item was given up before it had ended",
-    item.task:applied())
-end
-
---- Called when the item's task ends, in whatever way.
-function Item:__close(raised)
-  local outcome = outcome_of(self, raised)
-  self.batch:settle(self, outcome, outcome ~= "ok" and error_of(self, raised) or nil)
-end
-
-local function run(item)
-  local _ <close> = item
-  item.result, item.error = item.batch.fn(item.value, item.index)
-  item.returned = true
-end
-
--- ---- the batch: counting ---------------------------------------------------------------------
-
-local Batch = {}
-Batch.__index = Batch
-
+--- What is looked at for each item is never nil here: that would cost a detour by the metatable.
 local function new_batch(client, source, fn, options)
+  local results = options.collect and {} or nil
   return setmetatable({
     client = client,
     next_item = type(source) == "table" and items_of(source) or source,
     fn = fn,
     options = options,
-    meter = progress.new(options.progress or nil),
-    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {},
-               results = options.collect and {} or nil },
+    meter = progress.new(options.progress),
+    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {}, results = results },
+    results = results or false,
     total = type(source) == "table" and #source or nil,
-    running = {},      -- { item = true }
-    running_count = 0,
-    seen = {},         -- with a journal: { key = index }
-    started = internal.monotime(),
-    held_until = 0,    -- no item begins before: a server asked for more time than a call has
-    stopped = false,   -- no item begins any more
-    interrupted = false,
-    trouble = nil,     -- why each fails as a whole: an error of ours
+    log = false,         -- the journal
+    seen = {},           -- with a journal: { key = index }
+    slots = {},
+    index = 0,           -- of the item that was read last
+    reader = false,      -- the slot that reads the source, while it does
+    waiting = false,     -- whether others wait for it
+    held_until = 0,      -- no item begins before: a server asked for more time than a call has
+    began = internal.monotime(),
+    exhausted = false,   -- the source has said that there is nothing more
+    stopped = false,     -- no item begins any more
+    interrupted = false, -- by Ctrl-C
+    trouble = false,     -- why each fails as a whole: an error of ours
+    raised = false,      -- { what the caller's source, key or progress raised }
   }, Batch)
+end
+
+--- Slots that wait to read are told that something has changed.
+function Batch:wake()
+  self.waiting = false
+  for _, slot in ipairs(self.slots) do
+    if slot.resting then slot.task:wake() end
+  end
+end
+
+--- No item begins any more; those that run end by themselves.
+function Batch:stop(trouble)
+  self.stopped = true
+  self.trouble = self.trouble or trouble or false
+  self:wake()
+end
+
+--- What the caller's own code raised is raised by each, once all that runs has ended.
+function Batch:raise(raised)
+  self.raised = self.raised or { raised }
+  self:stop()
+end
+
+function Batch:running()
+  local count = 0
+  for _, slot in ipairs(self.slots) do count = count + (slot.busy and 1 or 0) end
+  return count
 end
 
 --- { done, total, ok, failed, skipped, unknown, running, elapsed, rate, left }
 function Batch:numbers()
-  local report, elapsed = self.report, internal.monotime() - self.started
+  local report, elapsed = self.report, internal.monotime() - self.began
   local really_done = report.ok + report.failed + report.unknown
   local done = really_done + report.skipped
   local rate = elapsed > 0 and really_done / elapsed or 0
   return {
     done = done, total = self.total, ok = report.ok, failed = report.failed,
-    skipped = report.skipped, unknown = report.unknown, running = self.running_count,
+    skipped = report.skipped, unknown = report.unknown, running = self:running(),
     elapsed = elapsed, rate = rate,
     left = self.total and rate > 0 and (self.total - done) / rate or nil,
   }
 end
 
-function Batch:show()
-  if self.meter.interval < math.huge then self.meter:show(self:numbers()) end
-end
-
-function Batch:stop(trouble)
-  self.stopped = true
-  self.trouble = self.trouble or trouble
-end
-
-function Batch:count(item, outcome, problem)
-  local report = self.report
-  report[outcome] = report[outcome] + 1
-  if problem == nil then return end
-  report.errors[#report.errors + 1] =
-    { index = item.index, item = item.value, key = item.key, error = problem }
-  if self.options.stop_on_error then self:stop() end
-end
-
---- A file that cannot be written ends the batch: what is not written may be done twice.
-function Batch:check_journal(ok, message)
-  if not ok then self:stop(internal.error("config", "each: " .. message)) end
-  return ok
-end
-
---- A pause that no single call could wait for holds up the items that have not begun.
-function Batch:hold(problem)
-  if type(problem) ~= "table" or problem.kind ~= "rate_limited" then return end
-  local pause = tonumber(problem.retry_after)
-  if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
-end
-
-local names_in_journal = { ok = "done", failed = "failed", unknown = "unknown" }
-
-function Batch:settle(item, outcome, problem)
-  self.running[item], self.running_count = nil, self.running_count - 1
-  if self.journal then
-    local message = problem ~= nil and tostring(problem) or nil
-    self:check_journal(self.journal:finish(item.key, names_in_journal[outcome], message))
-  end
-  if self.report.results and outcome == "ok" then self.report.results[item.index] = item.result end
-  self:count(item, outcome, problem)
-  self:hold(problem)
-  self.feeder:wake()
-end
-
--- ---- the batch: beginning items --------------------------------------------------------------
-
-function Batch:key_of(item)
-  if self.options.key then return self.options.key(item.value) end
-  return item.value
-end
-
-local function is_key(key)
-  return type(key) == "string" and key ~= "" or math.type(key) == "integer"
-end
-
---- Whether the item is to be done; if not, it has been counted.
-function Batch:admits(item)
-  if not self.journal then return true end
-  item.key = self:key_of(item)
-  if not is_key(item.key) then
-    self:stop(internal.error("config", ("each: a journal needs a key for each item, a string "
-      .. "or an integer; that of item %d is a %s: give the option `key`"):format(
-      item.index, type(item.key))))
-    return false
-  end
-  item.key = tostring(item.key)
-  return self:is_first(item) and self:is_to_do(item)
-end
-
-function Batch:is_first(item)
-  local first = self.seen[item.key]
-  self.seen[item.key] = first or item.index
-  if not first then return true end
-  self:count(item, "failed", internal.error("validation",
-    ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
-    item.key, first)))
-  return false
-end
-
-function Batch:is_to_do(item)
-  local state = self.journal:state(item.key)
-  if state == nil or state == "failed" then return true end
-  if state == "done" then
-    self:count(item, "skipped")
-    return false
-  end
-  if self.options.redo_unknown then return true end
-  self:count(item, "unknown", internal.error("cancelled", "an earlier run began it, and nothing "
-    .. "says whether it was done: look, or do it again with redo_unknown = true", "unknown"))
-  return false
-end
-
---- The started line is on disk before anything is sent, and with it what has finished so far.
-function Batch:note_start(item)
-  if not self.journal then return true end
-  return self:check_journal(self.journal:start(item.key))
-    and self:check_journal(self.journal:sync())
-end
-
-function Batch:begin(item)
-  local task, problem = self.client:spawn(run, item)
-  if not task then return self:stop(problem) end
-  item.task = task
-  self.running[item], self.running_count = true, self.running_count + 1
-end
-
---- Waits until something happens, or it is time to show how far it is.
-function Batch:rest(seconds)
-  self:show()
-  local ok, problem = self.client:sleep(math.min(seconds, self.meter.interval))
-  if ok then return end
-  self:stop(problem)
-  coroutine.yield()  -- the client was closed, and the items have yet to learn of it
-end
-
-function Batch:wait_for_room()
-  local concurrency = self.options.concurrency or 8
-  while not self.stopped and self.running_count >= concurrency do self:rest(math.huge) end
-  while not self.stopped do
-    local left = self.held_until - internal.monotime()
-    if left <= 0 then return true end
-    self:rest(left)
-  end
-  return false
-end
-
---- The source is read when there is room for what it gives, and not before.
-function Batch:feed()
-  local index = 0
-  while self:wait_for_room() do
-    local value = self.next_item()
-    if value == nil then return end
-    index = index + 1
-    local item = setmetatable({ batch = self, value = value, index = index }, Item)
-    if self:admits(item) and self:note_start(item) then self:begin(item) end
-    self:show()
-  end
-end
-
---- An error of the caller's source, key or progress is raised when all that runs has ended.
-local function feed(batch)
-  local ok, raised = pcall(batch.feed, batch)
-  batch.stopped = true
-  while batch.running_count > 0 do
-    local fine, trouble = pcall(batch.rest, batch, math.huge)
-    if ok and not fine then ok, raised = false, trouble end
-  end
-  if not ok then error(raised, 0) end
-end
-
--- ---- the batch: its end ----------------------------------------------------------------------
-
---- Whatever still runs is given up.
-function Batch:cancel()
-  self.stopped = true
-  local items = {}
-  for item in pairs(self.running) do items[#items + 1] = item end
-  for _, item in ipairs(items) do item.task:cancel() end
-end
-
---- After Ctrl-C: what is under way may have been paid for, and is given a moment to end.
-function Batch:wind_up()
-  self.stopped = true
-  local guard = self.client:spawn(function()
-    self.client:sleep(GRACE)
-    self:cancel()
-  end)
-  self.feeder:wake()
-  self.feeder:wait()
-  if guard then guard:cancel() end
-end
-
---- Also when each is left by an error: nothing stays in flight, and nothing on the screen.
-function Batch:__close(raised)
-  if self.feeder and not self.feeder:ended() then
-    if raised ~= nil or self.interrupted then self:wind_up() end
-    self:cancel()
-    self.feeder:cancel()
-  end
-  if self.journal then self:check_journal(self.journal:close()) end
-  self.meter:finish(self:numbers())
-end
-
--- ---- each ------------------------------------------------------------------------------------
+-- ---- the journal -----------------------------------------------------------------------------
 
 --- What the journal is of, where the caller does not say: the script.
 local function default_work()
@@ -324,45 +146,361 @@ local function default_work()
   return script and script:match "[^/]+$" or nil
 end
 
---- nil, or an error.
-function Batch:open_journal()
+--- A file that cannot be written ends the batch: what is not written may be done twice.
+function Batch:check_log(ok, message)
+  if not ok then self:stop(internal.error("config", "each: " .. message)) end
+  return ok
+end
+
+--- False: there is none that could be used.
+function Batch:open_log()
   local options = self.options
-  if not options.journal then return nil end
-  local message
-  self.journal, message = journal.open(options.journal,
+  if not options.journal then return true end
+  local log, message = journal.open(options.journal,
     { api = self.client.api_url, work = options.work or default_work() })
-  if not self.journal then return internal.error("config", "each: " .. message) end
+  self.log = log or false
+  return self:check_log(log, message)
+end
+
+function Batch:close_log()
+  if self.log then self:check_log(self.log:close()) end
+end
+
+--- The started line is on disk before anything is sent, and with it what has finished so far.
+function Batch:log_start(slot)
+  return self:check_log(self.log:start(slot.key)) and self:check_log(self.log:sync())
+end
+
+--- An error of the caller's may be one that cannot be shown.
+local function text_of(problem)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or "(" .. type(problem) .. ")"
+end
+
+function Batch:log_end(slot, word, problem)
+  if not self.log then return end
+  self:check_log(self.log:finish(slot.key, word, problem ~= nil and text_of(problem) or nil))
+end
+
+-- ---- the end of an item ----------------------------------------------------------------------
+
+--- "failed": nothing was done; "unknown": something was, or may have been.
+function Batch:count_error(slot, outcome, problem)
+  local report = self.report
+  report[outcome] = report[outcome] + 1
+  report.errors[#report.errors + 1] =
+    { index = slot.index, item = slot.value, key = slot.key, error = problem }
+end
+
+--- A pause that no single call could wait for holds up the items that have not begun.
+function Batch:hold(problem)
+  local pause = problem.kind == "rate_limited" and tonumber(problem.retry_after)
+  if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
+end
+
+local function fail(batch, slot, outcome, problem)
+  slot.busy = false
+  batch:log_end(slot, outcome, problem)
+  batch:count_error(slot, outcome, problem)
+  if batch.options.stop_on_error then batch:stop() end
+  if type(problem) == "table" then batch:hold(problem) end
+end
+
+local function succeed(batch, slot, result)
+  local report = batch.report
+  slot.busy = false
+  if batch.log then batch:log_end(slot, "done") end
+  report.ok = report.ok + 1
+  if batch.results then batch.results[slot.index] = result end
+end
+
+--- Takes what pcall returned of the item's function.
+local function settle(batch, slot, returned, result, problem)
+  if returned and (result or problem == nil) then return succeed(batch, slot, result) end
+  if not returned then problem = result == nil and "an error without a message" or result end
+  fail(batch, slot, slot.watch() == "no" and "failed" or "unknown", problem)
+end
+
+-- ---- whether an item is to be done -----------------------------------------------------------
+
+local function kind_of(key)
+  if key == nil then return "nil" end
+  if key ~= key then return "NaN" end
+  return key == "" and "an empty string" or "a " .. type(key)
+end
+
+--- Without a key nobody could tell what has been done.
+function Batch:refuse_key(slot, key)
+  local given = self.options.key ~= nil
+  self:stop(internal.error("config", ("each: a journal needs a key for each item, a string or a "
+    .. "number, and %s %d is %s%s"):format(given and "that of item" or "item", slot.index,
+    kind_of(key), given and "" or ": give the option `key`")))
+end
+
+--- Whether the item has a key, which is text from then on.
+function Batch:set_key(slot)
+  local key = slot.value
+  if self.options.key then key = self.options.key(key) end
+  slot.key = journal.text_of(key)
+  if not slot.key then self:refuse_key(slot, key) end
+  return slot.key ~= nil
+end
+
+function Batch:is_first(slot)
+  local first = self.seen[slot.key]
+  self.seen[slot.key] = first or slot.index
+  if not first then return true end
+  self:count_error(slot, "failed", internal.error("validation",
+    ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
+    slot.key, first)))
+  if self.options.stop_on_error then self:stop() end
+  return false
+end
+
+--- What an earlier run has left open does not stop this one: nothing has failed in it.
+function Batch:is_to_do(slot)
+  local state = self.log:state(slot.key)
+  if state == nil or state == "failed" then return true end
+  if state == "done" then
+    self.report.skipped = self.report.skipped + 1
+    return false
+  end
+  if self.options.redo_unknown then return true end
+  self:count_error(slot, "unknown", internal.error("cancelled", "an earlier run began it, and "
+    .. "nothing says whether it was done: look, or do it again with redo_unknown = true",
+    "unknown"))
+  return false
+end
+
+--- Whether the item in the slot is to be done; if not, it has been counted.
+function Batch:admits(slot)
+  return self:set_key(slot) and self:is_first(slot) and self:is_to_do(slot)
+    and not self.stopped and self:log_start(slot)
+end
+
+-- ---- the next item ---------------------------------------------------------------------------
+
+--- Others go on meanwhile; `wake` ends it early.
+function Batch:rest(slot, seconds)
+  slot.resting = true
+  if not self.client:sleep(seconds) then coroutine.yield() end  -- it was closed
+  slot.resting = false
+end
+
+--- The source may make calls of its own: the others wait until it has been read.
+local function wait_for_reader(batch, slot)
+  while batch.reader and not batch.stopped do
+    batch.waiting = true
+    batch:rest(slot, math.huge)
+  end
+end
+
+--- Until the pause is over that the server asked for.
+local function wait_for_pause(batch, slot)
+  while not batch.stopped do
+    local left = batch.held_until - internal.monotime()
+    if left <= 0 then return end
+    batch:rest(slot, left)
+  end
+end
+
+--- Puts the next item into the slot; false: there is none, or none is to begin any more.
+local function read(batch, slot)
+  if batch.reader then wait_for_reader(batch, slot) end
+  if batch.stopped or batch.exhausted then return false end
+  batch.reader = slot
+  local value = batch.next_item()
+  batch.reader = false
+  if batch.waiting then batch:wake() end
+  if value == nil then
+    batch.exhausted = true
+    return false
+  end
+  batch.index = batch.index + 1
+  slot.value, slot.index = value, batch.index
+  return true
+end
+
+-- ---- a slot ----------------------------------------------------------------------------------
+
+local Slot = {}
+
+--- The last word on whether the item begins.
+local function may_begin(batch, slot, open)
+  if not open then batch:stop(select(2, batch.client:pollfd())) end
+  if batch.held_until > 0 then wait_for_pause(batch, slot) end
+  return not batch.stopped and (not batch.log or batch:admits(slot))
+end
+
+local BREATH = 32  -- items between two looks at the others, where none of them has made a call
+
+local function work(batch, slot)
+  local fn, quiet = batch.fn, 0
+  while read(batch, slot) do
+    local _, stood, open = slot.watch()
+    if may_begin(batch, slot, open) then
+      slot.busy = true
+      settle(batch, slot, pcall(fn, slot.value, slot.index))
+    end
+    quiet = stood and 0 or quiet + 1
+    if quiet == BREATH then coroutine.yield() end
+  end
+end
+
+--- What the source or the key function raises ends the batch.
+local function serve(batch, slot)
+  local _ <close> = slot
+  local ok, raised = pcall(work, batch, slot)
+  if ok then return end
+  batch.reader = false
+  batch:raise(raised)
+end
+
+--- The slot was cancelled in the middle of an item.
+function Slot:__close()
+  if not self.busy then return end
+  fail(self.batch, self, "unknown", internal.error("cancelled",
+    "the item was given up before it had ended", (self.watch())))
 end
 
 --- nil, or an error.
+function Batch:open_slot()
+  local slot = setmetatable({ batch = self, busy = false, resting = false }, Slot)
+  local task, problem = self.client:spawn(serve, self, slot)
+  if not task then return problem end
+  slot.task, slot.watch = task, internal.watch(task)
+  self.slots[#self.slots + 1] = slot
+end
+
+function Batch:open_slots()
+  for _ = 1, math.min(self.options.concurrency or CONCURRENCY, self.total or math.huge) do
+    local problem = self:open_slot()
+    if problem then return self:stop(problem) end
+  end
+end
+
+-- ---- showing how far it is -------------------------------------------------------------------
+
+local function tick(batch)
+  repeat
+    local ok, raised = pcall(batch.meter.show, batch.meter, batch:numbers())
+    if not ok then return batch:raise(raised) end
+  until not batch.client:sleep(batch.meter.interval)
+end
+
+function Batch:open_meter()
+  if self.meter.interval < math.huge then self.ticker = self.client:spawn(tick, self) end
+end
+
+-- ---- the end ---------------------------------------------------------------------------------
+
+--- Batches that have begun. One may run in an item of another.
+local open = setmetatable({}, { __mode = "k" })
+
+local function interruption()
+  return internal.error("cancelled", "each: interrupted before all was done")
+end
+
+--- Nothing begins any more. If all has, it may end as if nothing had happened.
+function Batch:interrupt()
+  local all = self.exhausted or self.index == self.total
+  self:stop(not all and interruption() or nil)
+end
+
+--- Whatever still runs is ended, at once.
+function Batch:give_up()
+  self.stopped = true
+  for _, slot in ipairs(self.slots) do
+    if slot.task:cancel() then self.trouble = self.trouble or interruption() end
+  end
+end
+
+--- Does it with each batch of a client.
+local function tell_all(client, method)
+  local all = {}
+  for batch in pairs(open) do all[#all + 1] = batch.client == client and batch or nil end
+  for _, batch in ipairs(all) do method(batch) end
+end
+
+--- Until all slots have ended, or Ctrl-C.
+function Batch:wait()
+  for _, slot in ipairs(self.slots) do
+    slot.task:wait()
+    if not slot.task:ended() then
+      self.interrupted = true
+      return
+    end
+  end
+end
+
+--- After Ctrl-C: what is under way may have been paid for, and is given a moment to end.
+function Batch:wind_up()
+  local client = self.client
+  tell_all(client, Batch.interrupt)
+  local guard = client:spawn(function()
+    client:sleep(GRACE)
+    tell_all(client, Batch.give_up)
+  end)
+  self:wait()
+  if guard then guard:cancel() end
+end
+
+--- Also when each is left by an error, or its own task is cancelled: nothing stays in flight.
+function Batch:__close(raised)
+  if raised ~= nil or self.interrupted then self:wind_up() end
+  self:give_up()
+  if self.ticker then self.ticker:cancel() end
+  open[self] = nil
+end
+
+-- ---- each ------------------------------------------------------------------------------------
+
 function Batch:run()
-  local feeder, problem = self.client:spawn(feed, self)
-  if not feeder then return problem end
-  self.feeder = feeder
-  problem = select(2, feeder:wait())
-  self.interrupted = not feeder:ended()
-  if problem == nil or self.interrupted then return problem end
-  error(problem, 0)
+  local _ <close> = self
+  open[self] = true
+  self:open_slots()
+  self:open_meter()
+  self:wait()
+end
+
+local function finally(fn) return setmetatable({}, { __close = fn }) end
+
+--- However it ends: at first nothing is in flight any more, then the journal is whole, then the
+--- screen clear.
+function Batch:go()
+  if not self:open_log() then return end
+  local _ <close> = finally(function() self.meter:finish(self:numbers()) end)
+  local _ <close> = finally(function() self:close_log() end)
+  self:run()
 end
 
 local function by_index(one, other) return one.index < other.index end
 
+--- What each returns or raises.
+function Batch:conclude()
+  if self.raised then error(self.raised[1], 0) end
+  table.sort(self.report.errors, by_index)
+  if not self.trouble then return self.report end
+  self.trouble.report = self.report
+  return nil, self.trouble
+end
+
+local function check_use(client, source, fn, options)
+  local function expect(ok, what) return ok or error("each: " .. what, 4) end
+  expect(type(client) == "userdata", "call it with a colon: client:each(…)")
+  expect(type(source) == "table" or type(source) == "function",
+    "expected a list or an iterator function as the source")
+  expect(type(fn) == "function", "expected a function to call with each item")
+  expect(options == nil or type(options) == "table", "expected a table of options")
+end
+
 local function each(client, source, fn, options)
-  assert(type(source) == "table" or type(source) == "function",
-    "each: expected a list or an iterator function as the source")
-  assert(type(fn) == "function", "each: expected a function to call with each item")
-  assert(options == nil or type(options) == "table", "each: expected a table of options")
-  local batch, problem = new_batch(client, source, fn, options or {}), check(options or {})
+  check_use(client, source, fn, options)
+  local problem = check(options or {})
   if problem then return nil, problem end
-  do
-    local open <close> = batch
-    problem = open:open_journal() or open:run()
-  end
-  problem = problem or batch.trouble
-  table.sort(batch.report.errors, by_index)
-  if not problem then return batch.report end
-  problem.report = batch.report
-  return nil, problem
+  local batch = new_batch(client, source, fn, options or {})
+  batch:go()
+  return batch:conclude()
 end
 
 return each

@@ -316,7 +316,7 @@ void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
   struct call *call = task->awaits;
   ck_exchange_cancel(&call->exchange);
   advance(L, index, call);
-  if (call->exchange.applied > task->applied) task->applied = call->exchange.applied;
+  ck_task_note(task, call->exchange.applied);
   make_ready(task, call);
 }
 
@@ -342,7 +342,7 @@ static void begin(lua_State *L, struct call *call) {
 /* A task is told what has been done in it; reading does nothing. */
 static void note_applied(struct call *call) {
   if (strcmp(call->endpoint->method, "GET") == 0) return;
-  ck_task_note(&call->client->loop, call->exchange.applied);
+  ck_task_note(call->client->loop.running, call->exchange.applied);
 }
 
 static int read(lua_State *L, struct call *call) {
