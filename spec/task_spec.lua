@@ -724,6 +724,46 @@ describe("a task", function()
       is_idle()
     end)
 
+    -- { what it does to the coroutine that its task stands in }
+    for what, act in pairs {
+      ["resumes"] = function(own) coroutine.resume(own) end,
+      ["closes"] = function(own) coroutine.close(own) end,
+      ["closes, and lets others in to"] = function(own)
+        coroutine.close(own)
+        client:step()
+      end,
+      ["resumes to its end, and lets others in to"] = function(own)
+        for _ = 1, 20 do
+          coroutine.resume(own)
+          client:step()
+        end
+      end,
+    } do
+      for _, type in ipairs { "response", "retry", "give_up" } do
+        it(what .. " its task's coroutine, at a " .. type .. ", does no harm", function()
+          server:script { faults.status(503), faults.status(404) }
+          local own
+          local function on_event(event)
+            if event.type ~= type or not own then return end
+            act(own)
+            collectgarbage()
+          end
+          with(on_event):cancel()
+          local task = client:spawn(function()
+            own = coroutine.running()
+            vote()
+            return "end"
+          end)
+          local value, err = task:wait()
+          assert.is_true(value == "end" or err.kind == "cancelled")
+          own = nil
+          collectgarbage()
+          assert.is_true(vote().success)
+          is_idle()
+        end)
+      end
+    end
+
     it("may make calls, which block", function()
       local depth = 0
       local task = with(function()

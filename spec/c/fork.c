@@ -12,6 +12,8 @@
 
 __attribute__((visibility("default"))) int luaopen_fork(lua_State *L);
 
+enum { CHUNK = 1024 };
+
 /* The child says what there is to say, and ends without finalizers: they are the parent's. */
 static void be_child(lua_State *L, int out) {
   size_t length;
@@ -23,7 +25,7 @@ static void be_child(lua_State *L, int out) {
 static void push_all(lua_State *L, int in) {
   luaL_Buffer text;
   luaL_buffinit(L, &text);
-  for (ssize_t count; (count = read(in, luaL_prepbuffer(&text), LUAL_BUFFERSIZE)) > 0;)
+  for (ssize_t count; (count = read(in, luaL_prepbuffsize(&text, CHUNK), CHUNK)) > 0;)
     luaL_addsize(&text, (size_t)count);
   luaL_pushresult(&text);
 }
