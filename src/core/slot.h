@@ -50,6 +50,7 @@ struct ck_transport {
   unsigned long queued;   /* how many times a slot has begun to wait for its turn */
   struct ck_pace pace;
   struct ck_budget budget;
+  int busy; /* transfers that are not done */
   int poller;
   pid_t owner;
 };

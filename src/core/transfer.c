@@ -59,6 +59,7 @@ bool ck_slot_set_template(CURL *easy) {
 
 /* The answer stands: whoever waits for it stands in line to be told. */
 static void report(struct ck_transfer_slot *slot) {
+  if (!slot->transfer->done && --slot->transport->busy == 0) slot->transport->deadline = 0;
   slot->transfer->done = true;
   if (slot->transfer->waiter != NULL) ck_list_insert(&slot->transport->done, &slot->line);
 }
@@ -70,6 +71,7 @@ void ck_transfer_tell(struct ck_transfer *transfer, void *waiter) {
 
 /* It is no longer done: something new begins. */
 static void unreport(struct ck_transfer_slot *slot) {
+  if (slot->transfer->done) slot->transport->busy++;
   slot->transfer->done = false;
   ck_list_remove(&slot->line);
 }

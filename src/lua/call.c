@@ -133,11 +133,21 @@ static int fail_closed(lua_State *L, struct call *call) {
   return fail(L, call);
 }
 
+/* A task that stands for the call counts as running meanwhile, unless the call is taken from it. */
+static bool emit(lua_State *L, struct call *call, enum ck_step step) {
+  struct ck_task *task = call->task;
+  bool stands = task != NULL && task->awaits == call;
+  if (stands) ck_task_begin_event(task);
+  bool ok = ck_event_emit(L, call->endpoint, &call->exchange, step);
+  if (stands && task->awaits == call) ck_task_end_event(task);
+  return ok;
+}
+
 /* on_event is told; what it lets through ends the call before it is raised. */
 static void report(lua_State *L, int client, struct call *call, enum ck_step step) {
   if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
   lua_getiuservalue(L, client, CK_CLIENT_ON_EVENT);
-  if (ck_event_emit(L, call->endpoint, &call->exchange, step)) return;
+  if (emit(L, call, step)) return;
   ck_exchange_cancel(&call->exchange);
   while (!ck_exchange_has_ended(&call->exchange)) (void)ck_exchange_advance(&call->exchange);
   if (call->task != NULL && call->task->awaits == call) ck_task_make_ready(call->task);
@@ -276,15 +286,30 @@ static int refuse_budget(lua_State *L, struct call *call) {
 
 /* ---- send ---------------------------------------------------------------------------------------- */
 
+/* on_event may do anything: the task that stands, and through it the call, are held meanwhile. */
+static void hold(lua_State *L, int client, const struct call *call) {
+  const struct ck_task *task = call->task;
+  if (call->settings.on_event && task != NULL && task->awaits == call)
+    ck_task_hold(L, client, task);
+}
+
 /* As many steps as can be taken without waiting; the task is told when there are more. */
 static void advance(lua_State *L, int client, struct call *call) {
+  int top = lua_gettop(L);
   enum ck_step step;
+  hold(L, client, call);
   ck_transfer_tell(&call->exchange.transfer, NULL);
   do {
     step = ck_exchange_advance(&call->exchange);
     report(L, client, call, step);
   } while (step != CK_STEP_NONE && !ck_exchange_has_ended(&call->exchange));
   ck_transfer_tell(&call->exchange.transfer, call->task);
+  lua_settop(L, top);
+}
+
+/* Unless somebody else has made it go on already. */
+static void make_ready(struct ck_task *task, const struct call *call) {
+  if (task->awaits == call) ck_task_make_ready(task);
 }
 
 void ck_call_advance_all(lua_State *L, int index) {
@@ -293,16 +318,16 @@ void ck_call_advance_all(lua_State *L, int index) {
   while (client->transport != NULL && (task = ck_transport_next_done(client->transport)) != NULL) {
     struct call *call = task->awaits;
     advance(L, index, call);
-    if (ck_exchange_has_ended(&call->exchange)) ck_task_make_ready(task);
+    if (ck_exchange_has_ended(&call->exchange)) make_ready(task, call);
   }
 }
 
 void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
   struct call *call = task->awaits;
-  call->task = NULL; /* nobody is to be told of its end */
   ck_exchange_cancel(&call->exchange);
   advance(L, index, call);
   ck_task_note(task, call->exchange.applied);
+  make_ready(task, call);
 }
 
 /* A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. */
@@ -361,13 +386,17 @@ static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
   lua_settop(L, OPTIONS);
 }
 
-/* The task goes on here. One that somebody else has resumed meanwhile stands again. */
+/*
+** The task goes on here. One that somebody else has resumed meanwhile stands again, or, if the
+** call has ended, waits for it no longer.
+*/
 static int resume(lua_State *L, int status, lua_KContext context) {
   struct call *call = (struct call *)context;
   (void)status;
   lua_settop(L, TOP);
   if (!ck_exchange_has_ended(&call->exchange)) advance(L, CLIENT, call);
   if (!ck_exchange_has_ended(&call->exchange)) return lua_yieldk(L, 0, context, resume);
+  make_ready(call->task, call);
   return read(L, call);
 }
 
@@ -375,7 +404,7 @@ static int resume(lua_State *L, int status, lua_KContext context) {
 static int send(lua_State *L, struct call *call) {
   begin(L, call);
   if (call->task != NULL && !ck_exchange_has_ended(&call->exchange)) {
-    ck_task_await(call->task, call);
+    ck_task_await(L, CLIENT, call->task, CALL);
     return lua_yieldk(L, 0, (lua_KContext)call, resume);
   }
   block(L, call);
