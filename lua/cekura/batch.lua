@@ -3,17 +3,22 @@
 --- A task, the feeder, reads the source and begins an item whenever there is room; each item
 --- runs its function in a task of its own. However an item ends, by its result, an error or a
 --- cancellation, its `__close` settles it: it is counted, the journal is told, the feeder woken.
+--- A batch that has been stopped begins nothing more; its feeder ends with the last item.
 
 require "cekura.core"  -- brings the next one
 local internal = require "cekura.internal"
 local journal = require "cekura.journal"
 local progress = require "cekura.progress"
 
-local GRACE = 2  -- seconds that items in flight are given to end after Ctrl-C
+local CONCURRENCY = 8  -- items at once, where nobody says
+local GRACE = 2        -- seconds that items in flight are given to end after Ctrl-C
 
 -- ---- options ---------------------------------------------------------------------------------
 
-local function is_count(value) return math.type(value) == "integer" and value > 0 end
+local function is_count(value)
+  return type(value) == "number" and value > 0 and math.tointeger(value) ~= nil
+end
+
 local function is_boolean(value) return type(value) == "boolean" end
 local function is_function(value) return type(value) == "function" end
 local function is_text(value) return type(value) == "string" and value ~= "" end
@@ -52,16 +57,6 @@ local function check(options)
   return internal.error("validation", "each: " .. table.concat(problems, "; "))
 end
 
--- ---- the source ------------------------------------------------------------------------------
-
-local function items_of(list)
-  local index = 0
-  return function()
-    index = index + 1
-    return list[index]
-  end
-end
-
 -- ---- an item ---------------------------------------------------------------------------------
 
 local Item = {}
@@ -82,20 +77,32 @@ end
 
 --- Called when the item's task ends, in whatever way.
 function Item:__close(raised)
+  self.batch:leave(self)
+  if not self.begun then return end
   local outcome = outcome_of(self, raised)
-  self.batch:settle(self, outcome, outcome ~= "ok" and error_of(self, raised) or nil)
+  self.batch:settle(self, outcome, outcome ~= "ok" and error_of(self, raised))
 end
 
 local function run(item)
   local _ <close> = item
+  item.begun = item.batch:may_begin(item)
+  if not item.begun then return end
   item.result, item.error = item.batch.fn(item.value, item.index)
   item.returned = true
 end
 
--- ---- the batch: counting ---------------------------------------------------------------------
+-- ---- a batch ---------------------------------------------------------------------------------
 
 local Batch = {}
 Batch.__index = Batch
+
+local function items_of(list)
+  local index = 0
+  return function()
+    index = index + 1
+    return list[index]
+  end
+end
 
 local function new_batch(client, source, fn, options)
   return setmetatable({
@@ -103,20 +110,30 @@ local function new_batch(client, source, fn, options)
     next_item = type(source) == "table" and items_of(source) or source,
     fn = fn,
     options = options,
-    meter = progress.new(options.progress or nil),
+    meter = progress.new(options.progress),
     report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {},
                results = options.collect and {} or nil },
     total = type(source) == "table" and #source or nil,
-    running = {},      -- { item = true }
+    exhausted = false,   -- the source has nothing more
+    running = {},        -- { item = true }
     running_count = 0,
-    seen = {},         -- with a journal: { key = index }
+    seen = {},           -- with a journal: { key = index }
     started = internal.monotime(),
-    held_until = 0,    -- no item begins before: a server asked for more time than a call has
-    stopped = false,   -- no item begins any more
-    interrupted = false,
-    trouble = nil,     -- why each fails as a whole: an error of ours
+    held_until = 0,      -- no item begins before: a server asked for more time than a call has
+    stopped = false,     -- no item begins any more
+    interrupted = false, -- by Ctrl-C
+    trouble = nil,       -- why each fails as a whole: an error of ours
+    raised = nil,        -- { an error of the caller's source, key or progress }
   }, Batch)
 end
+
+function Batch:stop(trouble)
+  self.stopped = true
+  self.trouble = self.trouble or trouble
+  if self.feeder then self.feeder:wake() end
+end
+
+-- ---- counting --------------------------------------------------------------------------------
 
 --- { done, total, ok, failed, skipped, unknown, running, elapsed, rate, left }
 function Batch:numbers()
@@ -136,24 +153,14 @@ function Batch:show()
   if self.meter.interval < math.huge then self.meter:show(self:numbers()) end
 end
 
-function Batch:stop(trouble)
-  self.stopped = true
-  self.trouble = self.trouble or trouble
-end
+--- What ended well, or need not be done.
+function Batch:count(outcome) self.report[outcome] = self.report[outcome] + 1 end
 
-function Batch:count(item, outcome, problem)
-  local report = self.report
-  report[outcome] = report[outcome] + 1
-  if problem == nil then return end
-  report.errors[#report.errors + 1] =
-    { index = item.index, item = item.value, key = item.key, error = problem }
-  if self.options.stop_on_error then self:stop() end
-end
-
---- A file that cannot be written ends the batch: what is not written may be done twice.
-function Batch:check_journal(ok, message)
-  if not ok then self:stop(internal.error("config", "each: " .. message)) end
-  return ok
+--- What did not: "failed" or "unknown".
+function Batch:count_error(item, outcome, problem)
+  local errors = self.report.errors
+  self:count(outcome)
+  errors[#errors + 1] = { index = item.index, item = item.value, key = item.key, error = problem }
 end
 
 --- A pause that no single call could wait for holds up the items that have not begun.
@@ -163,66 +170,56 @@ function Batch:hold(problem)
   if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
 end
 
-local names_in_journal = { ok = "done", failed = "failed", unknown = "unknown" }
-
-function Batch:settle(item, outcome, problem)
-  self.running[item], self.running_count = nil, self.running_count - 1
-  if self.journal then
-    local message = problem ~= nil and tostring(problem) or nil
-    self:check_journal(self.journal:finish(item.key, names_in_journal[outcome], message))
-  end
-  if self.report.results and outcome == "ok" then self.report.results[item.index] = item.result end
-  self:count(item, outcome, problem)
+function Batch:fail(item, outcome, problem)
+  self:count_error(item, outcome, problem)
+  if self.options.stop_on_error then self:stop() end
   self:hold(problem)
+end
+
+function Batch:succeed(item)
+  self:count "ok"
+  if self.report.results then self.report.results[item.index] = item.result end
+end
+
+--- There is room for another one. First of all: whatever goes wrong later, the feeder goes on.
+function Batch:leave(item)
+  if not self.running[item] then return end
+  self.running[item], self.running_count = nil, self.running_count - 1
   self.feeder:wake()
 end
 
--- ---- the batch: beginning items --------------------------------------------------------------
-
-function Batch:key_of(item)
-  if self.options.key then return self.options.key(item.value) end
-  return item.value
+function Batch:settle(item, outcome, problem)
+  self:note_end(item, outcome, problem)
+  if outcome == "ok" then return self:succeed(item) end
+  self:fail(item, outcome, problem)
 end
 
-local function is_key(key)
-  return type(key) == "string" and key ~= "" or math.type(key) == "integer"
+-- ---- the journal -----------------------------------------------------------------------------
+
+--- What the journal is of, where the caller does not say: the script.
+local function default_work()
+  local script = type(arg) == "table" and type(arg[0]) == "string" and arg[0] or nil
+  return script and script:match "[^/]+$" or nil
 end
 
---- Whether the item is to be done; if not, it has been counted.
-function Batch:admits(item)
-  if not self.journal then return true end
-  item.key = self:key_of(item)
-  if not is_key(item.key) then
-    self:stop(internal.error("config", ("each: a journal needs a key for each item, a string "
-      .. "or an integer; that of item %d is a %s: give the option `key`"):format(
-      item.index, type(item.key))))
-    return false
-  end
-  item.key = tostring(item.key)
-  return self:is_first(item) and self:is_to_do(item)
+--- A file that cannot be written ends the batch: what is not written may be done twice.
+function Batch:check_journal(ok, message)
+  if not ok then self:stop(internal.error("config", "each: " .. message)) end
+  return ok
 end
 
-function Batch:is_first(item)
-  local first = self.seen[item.key]
-  self.seen[item.key] = first or item.index
-  if not first then return true end
-  self:count(item, "failed", internal.error("validation",
-    ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
-    item.key, first)))
-  return false
+--- False: there is none that could be used.
+function Batch:open_journal()
+  local options = self.options
+  if not options.journal then return true end
+  local it, message = journal.open(options.journal,
+    { api = self.client.api_url, work = options.work or default_work() })
+  self.journal = it
+  return self:check_journal(it, message)
 end
 
-function Batch:is_to_do(item)
-  local state = self.journal:state(item.key)
-  if state == nil or state == "failed" then return true end
-  if state == "done" then
-    self:count(item, "skipped")
-    return false
-  end
-  if self.options.redo_unknown then return true end
-  self:count(item, "unknown", internal.error("cancelled", "an earlier run began it, and nothing "
-    .. "says whether it was done: look, or do it again with redo_unknown = true", "unknown"))
-  return false
+function Batch:close_journal()
+  if self.journal then self:check_journal(self.journal:close()) end
 end
 
 --- The started line is on disk before anything is sent, and with it what has finished so far.
@@ -231,6 +228,73 @@ function Batch:note_start(item)
   return self:check_journal(self.journal:start(item.key))
     and self:check_journal(self.journal:sync())
 end
+
+--- An error of the caller's may be one that cannot be shown.
+local function text_of(problem)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or "(" .. type(problem) .. ")"
+end
+
+local EVENTS = { ok = "done", failed = "failed", unknown = "unknown" }
+
+function Batch:note_end(item, outcome, problem)
+  if not self.journal then return end
+  local message = outcome ~= "ok" and text_of(problem) or nil
+  self:check_journal(self.journal:finish(item.key, EVENTS[outcome], message))
+end
+
+--- Without a key nobody could tell what has been done.
+function Batch:refuse_key(item, key)
+  local key_of = self.options.key
+  self:stop(internal.error("config", ("each: a journal needs a key for each item, a string or a "
+    .. "number, and %s %d is %s%s"):format(key_of and "that of item" or "item", item.index,
+    key == "" and "an empty string" or type(key), key_of and "" or ": give the option `key`")))
+end
+
+--- Whether the item has a key, which is text from then on.
+function Batch:set_key(item)
+  local key = item.value
+  if self.options.key then key = self.options.key(item.value) end
+  item.key = journal.text_of(key)
+  if not item.key then self:refuse_key(item, key) end
+  return item.key ~= nil
+end
+
+function Batch:is_first(item)
+  local first = self.seen[item.key]
+  self.seen[item.key] = first or item.index
+  if not first then return true end
+  self:fail(item, "failed", internal.error("validation",
+    ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
+    item.key, first)))
+  return false
+end
+
+--- What an earlier run has left open does not stop this one: nothing has failed in it.
+function Batch:is_to_do(item)
+  local state = self.journal:state(item.key)
+  if state == nil or state == "failed" then return true end
+  if state == "done" then
+    self:count "skipped"
+    return false
+  end
+  if self.options.redo_unknown then return true end
+  self:count_error(item, "unknown", internal.error("cancelled", "an earlier run began it, and "
+    .. "nothing says whether it was done: look, or do it again with redo_unknown = true",
+    "unknown"))
+  return false
+end
+
+--- Whether the item is to be done; if not, it has been counted.
+function Batch:admits(item)
+  return not self.journal
+    or (self:set_key(item) and self:is_first(item) and self:is_to_do(item))
+end
+
+-- ---- beginning items -------------------------------------------------------------------------
+
+--- The last word on whether an item begins, when its turn has come.
+function Batch:may_begin(item) return not self.stopped and self:note_start(item) end
 
 function Batch:begin(item)
   local task, problem = self.client:spawn(run, item)
@@ -248,121 +312,148 @@ function Batch:rest(seconds)
   coroutine.yield()  -- the client was closed, and the items have yet to learn of it
 end
 
+--- False: the batch has been stopped.
 function Batch:wait_for_room()
-  local concurrency = self.options.concurrency or 8
-  while not self.stopped and self.running_count >= concurrency do self:rest(math.huge) end
+  local concurrency = self.options.concurrency or CONCURRENCY
   while not self.stopped do
-    local left = self.held_until - internal.monotime()
-    if left <= 0 then return true end
-    self:rest(left)
+    local pause = self.held_until - internal.monotime()
+    if self.running_count >= concurrency then self:rest(math.huge)
+    elseif pause > 0 then self:rest(pause)
+    else return true end
   end
   return false
 end
 
---- The source is read when there is room for what it gives, and not before.
+--- The source is read when there is room for what it gives. Meanwhile the batch may be stopped.
 function Batch:feed()
   local index = 0
   while self:wait_for_room() do
     local value = self.next_item()
-    if value == nil then return end
+    if value == nil then
+      self.exhausted = true
+      return
+    end
     index = index + 1
     local item = setmetatable({ batch = self, value = value, index = index }, Item)
-    if self:admits(item) and self:note_start(item) then self:begin(item) end
+    if not self.stopped and self:admits(item) then self:begin(item) end
     self:show()
   end
 end
 
---- An error of the caller's source, key or progress is raised when all that runs has ended.
-local function feed(batch)
-  local ok, raised = pcall(batch.feed, batch)
-  batch.stopped = true
-  while batch.running_count > 0 do
-    local fine, trouble = pcall(batch.rest, batch, math.huge)
-    if ok and not fine then ok, raised = false, trouble end
-  end
-  if not ok then error(raised, 0) end
+--- Source, key and progress are the caller's, and may raise: the first error counts.
+function Batch:attempt(method, ...)
+  local ok, raised = pcall(method, self, ...)
+  if ok then return end
+  self:stop()
+  self.raised = self.raised or { raised }
 end
 
--- ---- the batch: its end ----------------------------------------------------------------------
+--- What the feeder's task does. It ends when nothing runs any more, and returns true.
+local function feed(batch)
+  batch:attempt(batch.feed)
+  while batch.running_count > 0 do batch:attempt(batch.rest, math.huge) end
+  return true
+end
 
---- Whatever still runs is given up.
-function Batch:cancel()
-  self.stopped = true
-  local items = {}
-  for item in pairs(self.running) do items[#items + 1] = item end
-  for _, item in ipairs(items) do item.task:cancel() end
+-- ---- the end ---------------------------------------------------------------------------------
+
+--- Batches whose feeder has begun. One may run in an item of another.
+local open = setmetatable({}, { __mode = "k" })
+
+local function interruption()
+  return internal.error("cancelled", "each: interrupted before all was done")
+end
+
+--- Nothing begins any more. If all has, it may end as if nothing had happened.
+function Batch:interrupt() self:stop(not self.exhausted and interruption() or nil) end
+
+--- Ends whatever still runs, at once. An item whose task has not begun does not learn of it.
+function Batch:give_up()
+  if self.feeder:ended() then return end
+  self:stop(interruption())
+  for item in pairs(self.running) do item.task:cancel() end
+  self.running, self.running_count = {}, 0
+  self.feeder:cancel()
+end
+
+--- Does it with each batch of a client.
+local function tell_all(client, method)
+  local all = {}
+  for batch in pairs(open) do all[#all + 1] = batch.client == client and batch or nil end
+  for _, batch in ipairs(all) do method(batch) end
 end
 
 --- After Ctrl-C: what is under way may have been paid for, and is given a moment to end.
 function Batch:wind_up()
-  self.stopped = true
-  local guard = self.client:spawn(function()
-    self.client:sleep(GRACE)
-    self:cancel()
+  local client = self.client
+  tell_all(client, Batch.interrupt)
+  local guard = client:spawn(function()
+    client:sleep(GRACE)
+    tell_all(client, Batch.give_up)
   end)
-  self.feeder:wake()
   self.feeder:wait()
   if guard then guard:cancel() end
 end
 
---- Also when each is left by an error: nothing stays in flight, and nothing on the screen.
+--- Also when each is left by an error, or its own task is cancelled: nothing stays in flight.
 function Batch:__close(raised)
-  if self.feeder and not self.feeder:ended() then
-    if raised ~= nil or self.interrupted then self:wind_up() end
-    self:cancel()
-    self.feeder:cancel()
-  end
-  if self.journal then self:check_journal(self.journal:close()) end
-  self.meter:finish(self:numbers())
+  self.stopped = true  -- for a feeder that Ctrl-C came too early to know of
+  if not self.feeder then return end
+  local is_interrupted = self.interrupted or raised ~= nil
+  if is_interrupted and not self.feeder:ended() then self:wind_up() end
+  self:give_up()
+  open[self] = nil
 end
 
 -- ---- each ------------------------------------------------------------------------------------
 
---- What the journal is of, where the caller does not say: the script.
-local function default_work()
-  local script = type(arg) == "table" and type(arg[0]) == "string" and arg[0] or nil
-  return script and script:match "[^/]+$" or nil
-end
-
---- nil, or an error.
-function Batch:open_journal()
-  local options = self.options
-  if not options.journal then return nil end
-  local message
-  self.journal, message = journal.open(options.journal,
-    { api = self.client.api_url, work = options.work or default_work() })
-  if not self.journal then return internal.error("config", "each: " .. message) end
-end
-
---- nil, or an error.
 function Batch:run()
+  local _ <close> = self
   local feeder, problem = self.client:spawn(feed, self)
-  if not feeder then return problem end
-  self.feeder = feeder
-  problem = select(2, feeder:wait())
+  if not feeder then return self:stop(problem) end
+  self.feeder, open[self] = feeder, true
+  feeder:wait()
   self.interrupted = not feeder:ended()
-  if problem == nil or self.interrupted then return problem end
-  error(problem, 0)
+end
+
+local function finally(fn) return setmetatable({}, { __close = fn }) end
+
+--- However it ends: at first nothing is in flight any more, then the journal is whole, then the
+--- screen clear.
+function Batch:go()
+  if not self:open_journal() then return end
+  local _ <close> = finally(function() self.meter:finish(self:numbers()) end)
+  local _ <close> = finally(function() self:close_journal() end)
+  self:run()
 end
 
 local function by_index(one, other) return one.index < other.index end
 
+--- What each returns or raises.
+function Batch:conclude()
+  if self.raised then error(self.raised[1], 0) end
+  table.sort(self.report.errors, by_index)
+  if not self.trouble then return self.report end
+  self.trouble.report = self.report
+  return nil, self.trouble
+end
+
+local function check_use(client, source, fn, options)
+  local function expect(ok, what) return ok or error("each: " .. what, 4) end
+  expect(type(client) == "userdata", "call it with a colon: client:each(…)")
+  expect(type(source) == "table" or type(source) == "function",
+    "expected a list or an iterator function as the source")
+  expect(type(fn) == "function", "expected a function to call with each item")
+  expect(options == nil or type(options) == "table", "expected a table of options")
+end
+
 local function each(client, source, fn, options)
-  assert(type(source) == "table" or type(source) == "function",
-    "each: expected a list or an iterator function as the source")
-  assert(type(fn) == "function", "each: expected a function to call with each item")
-  assert(options == nil or type(options) == "table", "each: expected a table of options")
-  local batch, problem = new_batch(client, source, fn, options or {}), check(options or {})
+  check_use(client, source, fn, options)
+  local problem = check(options or {})
   if problem then return nil, problem end
-  do
-    local open <close> = batch
-    problem = open:open_journal() or open:run()
-  end
-  problem = problem or batch.trouble
-  table.sort(batch.report.errors, by_index)
-  if not problem then return batch.report end
-  problem.report = batch.report
-  return nil, problem
+  local batch = new_batch(client, source, fn, options or {})
+  batch:go()
+  return batch:conclude()
 end
 
 return each
