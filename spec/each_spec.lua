@@ -268,8 +268,8 @@ describe("each", function()
   describe("refuses", function()
     for name, values in pairs {
       concurrency = { 0, -1, 1.5, "8", true, math.huge, 0 / 0 }, progress = { 1, "yes", {} },
-      journal = { "", 1, true }, key = { "id", true }, work = { "", 5 }, redo_unknown = { 1, "yes" },
-      stop_on_error = { 0 }, collect = { "all" },
+      journal = { "", 1, true }, key = { "id", true }, work = { "", 5 },
+      redo_unknown = { 1, "yes" }, stop_on_error = { 0 }, collect = { "all" },
     } do
       it("a wrong " .. name, function()
         for _, value in ipairs(values) do
@@ -531,7 +531,8 @@ describe("each", function()
             if item %% 100 == 0 then most = math.max(most, collectgarbage "count") end
             return item %% 50 > 0 or vote(item)
           end, { concurrency = 16 })
-          print(report.ok, math.ceil(most), io.open "/proc/self/status":read "a":match "VmHWM:%%s*(%%d+)")]])
+          local status = io.open "/proc/self/status":read "a"
+          print(report.ok, math.ceil(most), status:match "VmHWM:%%s*(%%d+)")]])
           :format(quiet.url, quiet.api_key, count))
         assert.equal(0, code, output)
         local ok, lua, process = output:match "^(%d+)\t(%d+)\t(%d+)\n$"

@@ -243,12 +243,18 @@ function Batch:note_end(item, outcome, problem)
   self:check_journal(self.journal:finish(item.key, EVENTS[outcome], message))
 end
 
+local function kind_of(key)
+  if key == nil then return "nil" end
+  if key ~= key then return "NaN" end
+  return key == "" and "an empty string" or "a " .. type(key)
+end
+
 --- Without a key nobody could tell what has been done.
 function Batch:refuse_key(item, key)
-  local key_of = self.options.key
+  local given = self.options.key ~= nil
   self:stop(internal.error("config", ("each: a journal needs a key for each item, a string or a "
-    .. "number, and %s %d is %s%s"):format(key_of and "that of item" or "item", item.index,
-    key == "" and "an empty string" or type(key), key_of and "" or ": give the option `key`")))
+    .. "number, and %s %d is %s%s"):format(given and "that of item" or "item", item.index,
+    kind_of(key), given and "" or ": give the option `key`")))
 end
 
 --- Whether the item has a key, which is text from then on.
