@@ -642,15 +642,6 @@ describe("each, at a server that does not answer,", function()
         return given
       end, vote
     end,
-    ["in the source, at its end"] = function(close)
-      local given = 0
-      return function()
-        given = given + 1
-        if given < 4 then return given end
-        await_requests()
-        close()
-      end, vote
-    end,
   } do
     it("ends when the client is closed " .. what, function()
       local source, fn = close(function() client:close() end)
@@ -666,6 +657,30 @@ describe("each, at a server that does not answer,", function()
       is_quiet()
     end)
   end
+
+  it("ends when the client is closed and the source has no more, with a whole report", function()
+    local given = 0
+    local report = client:each(function()
+      given = given + 1
+      if given < 4 then return given end
+      await_requests()
+      client:close()
+    end, vote)
+    counts({ unknown = 3 }, report)
+    is_quiet()
+    client = retries.client(server)
+    counts({ ok = 1 }, client:each({ 1 }, function()
+      client:close()
+      return true
+    end))
+  end)
+
+  it("ends with an error when the client is closed and items have not begun", function()
+    local report, problem = client:each({ 1, 2, 3 }, function() client:close() end,
+      { concurrency = 2 })
+    assert.is_nil(report)
+    assert.equal("config", problem.kind)
+  end)
 
   it("ends when the task that it runs in is cancelled", function()
     local item_ends = {}
@@ -722,6 +737,25 @@ describe("each, at a server that does not answer,", function()
 end)
 
 describe("each, when a 429 asks for more time than a call has,", function()
+  it("lets an item wait that the source gives only then", function()
+    local server <close> = faults.start()
+    local deadline = clock.SHORT * 2
+    local client <close> = retries.client(server, { deadline = deadline })
+    server:script { faults.status(429, { ["Retry-After"] = math.ceil(deadline + 0.5) }) }
+    local given, failed = 0, false
+    local report = client:each(function()
+      given = given + 1
+      while given == 2 and not failed do client:sleep(0.01) end
+      return given <= 2 and given or nil
+    end, function(item)
+      local value, problem = votes.cast(client, item)
+      failed = not value
+      return value, problem
+    end)
+    counts({ ok = 1, failed = 1 }, report)
+    assert.equal(2, server:deliveries())
+  end)
+
   it("fails what was in flight, and lets the others wait", function()
     local server <close> = faults.start()
     local deadline = clock.SHORT * 2

@@ -114,7 +114,8 @@ local function new_batch(client, source, fn, options)
     report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {},
                results = options.collect and {} or nil },
     total = type(source) == "table" and #source or nil,
-    exhausted = false,   -- the source has nothing more
+    given = 0,           -- items that the source has given
+    exhausted = false,   -- it has nothing more
     running = {},        -- { item = true }
     running_count = 0,
     seen = {},           -- with a journal: { key = index }
@@ -123,14 +124,22 @@ local function new_batch(client, source, fn, options)
     stopped = false,     -- no item begins any more
     interrupted = false, -- by Ctrl-C
     trouble = nil,       -- why each fails as a whole: an error of ours
+    cut_short = nil,     -- why it fails if items have been left out: an error of ours
     raised = nil,        -- { an error of the caller's source, key or progress }
   }, Batch)
 end
 
+--- No item begins any more.
 function Batch:stop(trouble)
   self.stopped = true
   self.trouble = self.trouble or trouble
   if self.feeder then self.feeder:wake() end
+end
+
+--- The same, and where all have begun already, nothing has been lost by it.
+function Batch:cut(reason)
+  self.cut_short = self.cut_short or reason
+  self:stop()
 end
 
 -- ---- counting --------------------------------------------------------------------------------
@@ -145,7 +154,7 @@ function Batch:numbers()
     done = done, total = self.total, ok = report.ok, failed = report.failed,
     skipped = report.skipped, unknown = report.unknown, running = self.running_count,
     elapsed = elapsed, rate = rate,
-    left = self.total and rate > 0 and (self.total - done) / rate or nil,
+    left = self.total and rate > 0 and math.max(self.total - done, 0) / rate or nil,
   }
 end
 
@@ -314,7 +323,7 @@ function Batch:rest(seconds)
   self:show()
   local ok, problem = self.client:sleep(math.min(seconds, self.meter.interval))
   if ok then return end
-  self:stop(problem)
+  self:cut(problem)
   coroutine.yield()  -- the client was closed, and the items have yet to learn of it
 end
 
@@ -330,18 +339,22 @@ function Batch:wait_for_room()
   return false
 end
 
---- The source is read when there is room for what it gives. Meanwhile the batch may be stopped.
+--- The next item of the source; nil at its end.
+function Batch:read()
+  local value = self.next_item()
+  self.exhausted = value == nil
+  if self.exhausted then return nil end
+  self.given = self.given + 1
+  return setmetatable({ batch = self, value = value, index = self.given }, Item)
+end
+
+--- The source is read when there is room for what it gives. That may take long: the batch may be
+--- stopped meanwhile, or a server ask for time.
 function Batch:feed()
-  local index = 0
   while self:wait_for_room() do
-    local value = self.next_item()
-    if value == nil then
-      self.exhausted = true
-      return
-    end
-    index = index + 1
-    local item = setmetatable({ batch = self, value = value, index = index }, Item)
-    if not self.stopped and self:admits(item) then self:begin(item) end
+    local item = self:read()
+    if not item then return end
+    if self:wait_for_room() and self:admits(item) then self:begin(item) end
     self:show()
   end
 end
@@ -370,13 +383,12 @@ local function interruption()
   return internal.error("cancelled", "each: interrupted before all was done")
 end
 
---- Nothing begins any more. If all has, it may end as if nothing had happened.
-function Batch:interrupt() self:stop(not self.exhausted and interruption() or nil) end
+function Batch:interrupt() self:cut(interruption()) end
 
 --- Ends whatever still runs, at once. An item whose task has not begun does not learn of it.
 function Batch:give_up()
   if self.feeder:ended() then return end
-  self:stop(interruption())
+  self:interrupt()
   for item in pairs(self.running) do item.task:cancel() end
   self.running, self.running_count = {}, 0
   self.feeder:cancel()
@@ -435,13 +447,17 @@ end
 
 local function by_index(one, other) return one.index < other.index end
 
+--- Each item that there is has been counted.
+function Batch:is_complete() return self.exhausted and self:numbers().done == self.given end
+
 --- What each returns or raises.
 function Batch:conclude()
   if self.raised then error(self.raised[1], 0) end
   table.sort(self.report.errors, by_index)
-  if not self.trouble then return self.report end
-  self.trouble.report = self.report
-  return nil, self.trouble
+  local problem = self.trouble or (not self:is_complete() and self.cut_short)
+  if not problem then return self.report end
+  problem.report = self.report
+  return nil, problem
 end
 
 local function check_use(client, source, fn, options)
@@ -453,6 +469,7 @@ local function check_use(client, source, fn, options)
   expect(options == nil or type(options) == "table", "expected a table of options")
 end
 
+--- client:each(source, fn, options): a report, or nil and an error that has it as `report`.
 local function each(client, source, fn, options)
   check_use(client, source, fn, options)
   local problem = check(options or {})
