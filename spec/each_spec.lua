@@ -182,6 +182,17 @@ describe("each", function()
     end)
   end)
 
+  it("reports as unknown what a call of another client says", function()
+    local other <close> = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+    server:faults { { status = 500 } }
+    local report = client:each({ 1 }, function()
+      return other.results:evaluate_metrics {
+        result_id = 373, run_ids = { 5544 }, metric_ids = { 55 } }
+    end)
+    counts({ unknown = 1 }, report)
+    assert.equal("server", report.errors[1].error.kind)
+  end)
+
   describe("has at once", function()
     -- How many requests the server had in hand when each of them came, at least: none is answered
     -- before the time is over.
@@ -492,7 +503,7 @@ describe("each", function()
 
   it("gets along with an error that cannot be shown", function()
     local hostile = setmetatable({}, {
-      __tostring = function() error "never" end, __index = function() return nil end,
+      __tostring = function() error "never" end, __index = function() error "never" end,
     })
     local report = client:each(votes.items(3), function() error(hostile) end,
       { concurrency = 1 })

@@ -61,26 +61,42 @@ end
 
 local Item = {}
 
---- "ok"; "failed": nothing was done; "unknown": it failed, and something was or may have been.
-local function outcome_of(item, raised)
-  if item.returned and (item.result or item.error == nil) then return "ok" end
-  if not item.returned and raised == nil then return "unknown" end  -- cancelled
-  return item.task:applied() == "no" and "failed" or "unknown"
+--- Of an error that may be anything: it is the caller's.
+local function field_of(problem, name)
+  local ok, value = pcall(function() return problem[name] end)
+  return ok and value or nil
 end
 
-local function error_of(item, raised)
-  if item.returned then return item.error end
-  if raised ~= nil then return raised end
+local function text_of(problem)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or "(" .. type(problem) .. ")"
+end
+
+--- The task knows of all calls of its client; one of another client has but its error to tell.
+local function is_unapplied(item, problem)
+  return item.task:applied() == "no" and (field_of(problem, "applied") or "no") == "no"
+end
+
+local function given_up(item)
   return internal.error("cancelled", "the item was given up before it had ended",
     item.task:applied())
+end
+
+--- How the item has ended, and its error unless it is "ok". "failed": nothing was done; "unknown":
+--- something was, or may have been.
+local function outcome_of(item, raised)
+  if item.returned and (item.result or item.error == nil) then return "ok" end
+  if not item.returned and raised == nil then return "unknown", given_up(item) end
+  local problem = raised
+  if item.returned then problem = item.error end
+  return is_unapplied(item, problem) and "failed" or "unknown", problem
 end
 
 --- Called when the item's task ends, in whatever way.
 function Item:__close(raised)
   self.batch:leave(self)
   if not self.begun then return end
-  local outcome = outcome_of(self, raised)
-  self.batch:settle(self, outcome, outcome ~= "ok" and error_of(self, raised))
+  self.batch:settle(self, outcome_of(self, raised))
 end
 
 local function run(item)
@@ -174,8 +190,8 @@ end
 
 --- A pause that no single call could wait for holds up the items that have not begun.
 function Batch:hold(problem)
-  if type(problem) ~= "table" or problem.kind ~= "rate_limited" then return end
-  local pause = tonumber(problem.retry_after)
+  if field_of(problem, "kind") ~= "rate_limited" then return end
+  local pause = tonumber(field_of(problem, "retry_after"))
   if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
 end
 
@@ -236,12 +252,6 @@ function Batch:note_start(item)
   if not self.journal then return true end
   return self:check_journal(self.journal:start(item.key))
     and self:check_journal(self.journal:sync())
-end
-
---- An error of the caller's may be one that cannot be shown.
-local function text_of(problem)
-  local ok, text = pcall(tostring, problem)
-  return ok and text or "(" .. type(problem) .. ")"
 end
 
 local EVENTS = { ok = "done", failed = "failed", unknown = "unknown" }
