@@ -82,6 +82,16 @@ describe("each with a journal", function()
     assert.equal(6, #lines)
   end)
 
+  it("gets along with an error that cannot be shown", function()
+    local hostile = setmetatable({}, {
+      __tostring = function() error "never" end, __index = function() error "never" end,
+    })
+    local report = each({ 1, 2 }, function() error(hostile) end, { concurrency = 1 })
+    counts({ failed = 2 }, report)
+    assert.equal(hostile, report.errors[2].error)
+    assert.same({ "started 1", "failed 1 (table)", "started 2", "failed 2 (table)" }, events())
+  end)
+
   describe("in the next run", function()
     before_each(function()
       counts({ ok = 8, failed = 1, unknown = 1 }, each(votes.items(10), mixed))

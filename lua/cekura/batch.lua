@@ -178,6 +178,8 @@ function Batch:show()
   if self.meter.interval < math.huge then self.meter:show(self:numbers()) end
 end
 
+function Batch:show_last() self.meter:finish(self:numbers()) end
+
 --- What ended well, or need not be done.
 function Batch:count(outcome) self.report[outcome] = self.report[outcome] + 1 end
 
@@ -369,12 +371,11 @@ function Batch:feed()
   end
 end
 
---- Source, key and progress are the caller's, and may raise: the first error counts.
+--- Source, key and progress are the caller's, and may raise: the first error counts, and is raised
+--- when all that the source has given has ended.
 function Batch:attempt(method, ...)
   local ok, raised = pcall(method, self, ...)
-  if ok then return end
-  self:stop()
-  self.raised = self.raised or { raised }
+  if not ok then self.raised = self.raised or { raised } end
 end
 
 --- What the feeder's task does. It ends when nothing runs any more, and returns true.
@@ -450,7 +451,7 @@ local function finally(fn) return setmetatable({}, { __close = fn }) end
 --- screen clear.
 function Batch:go()
   if not self:open_journal() then return end
-  local _ <close> = finally(function() self.meter:finish(self:numbers()) end)
+  local _ <close> = finally(function() self:attempt(self.show_last) end)
   local _ <close> = finally(function() self:close_journal() end)
   self:run()
 end
