@@ -112,17 +112,17 @@ check-%:
 
 submake = @$(MAKE) --no-print-directory
 
-deps: needs-build-sandbox-test  ## install what building and testing need
+deps: needs-build-sandbox-examples-test  ## install what building, testing and the examples need
 
-demo: needs-build-sandbox  ## the five endpoints against the sandbox: start here
+demo: needs-build-sandbox-examples  ## the five endpoints against the sandbox: start here
 	$(submake) --quiet all
 	@$(LUA) examples/quickstart.lua
 
-sandbox: needs-build-sandbox  ## run the sandbox in the foreground (PORT=8080)
+sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (PORT=8080)
 	$(submake) --quiet all
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
-test: needs-build-sandbox-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
+test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
 	$(submake) --quiet all embed $(BUILD)/decisions.so $(BUILD)/slow_dns.so
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 

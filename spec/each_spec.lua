@@ -414,7 +414,10 @@ describe("each", function()
   end)
 
   it("reads a source that makes calls itself item by item, while the others go on", function()
-    server:faults { { path = "/runs/5540/", times = math.huge, delay = clock.SHORT } }
+    server:faults {
+      { path = "/runs/5540/", times = math.huge, delay = clock.SHORT },
+      { times = math.huge, delay = clock.SHORT / 3 },
+    }
     local given, reading, ended_meanwhile = 0, false, 0
     local function source()
       assert(not reading, "entered twice")

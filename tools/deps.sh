@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Finds what is missing for some groups and installs it with the system's package manager.
 #
-#   tools/deps.sh GROUP…          build, sandbox, test, lint, valgrind, rocks, conformance
+#   tools/deps.sh GROUP…          build, sandbox, examples, test, lint, valgrind, rocks,
+#                                 conformance
 #   tools/deps.sh --check GROUP…  only says what is missing, and fails then
 #
 # Silent when nothing is missing. What counts is whether the thing works, not which package
@@ -18,6 +19,7 @@ build|the headers of Lua 5.4|library lua5.4 lua-5.4 lua54 lua|liblua5.4-dev|lua-
 build|lua-cjson for Lua 5.4|lua_module cjson|lua-cjson|lua-cjson|luarocks:lua-cjson
 build|libcurl with headers|libcurl|libcurl4-openssl-dev|libcurl-devel|curl
 sandbox|libmicrohttpd with headers|library libmicrohttpd|libmicrohttpd-dev|libmicrohttpd-devel|libmicrohttpd
+examples|argparse 0.7.1 or newer for Lua 5.4|argparse_071|lua-argparse|luarocks:argparse|luarocks:argparse
 test|busted for Lua 5.4|lua_module busted|lua-busted|luarocks:busted|luarocks:busted
 test|openssl (certificates for the TLS specs)|have openssl|openssl|openssl|openssl
 test|python3 with h2 (servers that misbehave)|python3_h2|python3 python3-h2|python3 python3-h2|
@@ -38,6 +40,7 @@ c_compiler() { have cc && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; 
 run_lua()    { "$(type -P lua5.4 lua54 lua | head -n 1)" -e "$1" 2>/dev/null; }
 lua_54()     { run_lua 'os.exit(_VERSION == "Lua 5.4")'; }
 lua_module() { run_lua "os.exit(package.searchpath('$1', package.path .. ';' .. package.cpath) ~= nil)"; }
+argparse_071() { run_lua 'os.exit(require "argparse".version >= "0.7.1")'; }
 library()    { local name; for name; do pkg-config --exists "$name" 2>/dev/null && return; done; return 1; }
 libcurl()    { library libcurl || curl-config --version >/dev/null 2>&1; }
 locale_sources() { [ -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz ]; }
@@ -45,7 +48,7 @@ python3_h2() { /usr/bin/python3 -E -c 'import h2, ssl' 2>/dev/null; }
 
 check_only=no
 if [ "${1-}" = --check ]; then check_only=yes; shift; fi
-[ $# -gt 0 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
 groups=" $* "
 
 manager=

@@ -1,17 +1,16 @@
 --- `client:each`: many items at once, from a plain loop.
 ---
---- A task, the feeder, reads the source and begins an item whenever there is room; each item
---- runs its function in a task of its own. However an item ends, by its result, an error or a
---- cancellation, its `__close` settles it: it is counted, the journal is told, the feeder woken.
---- A batch that has been stopped begins nothing more; its feeder ends with the last item.
+--- There are as many slots as may be busy at once. Each is a task that takes an item from the
+--- source, calls the function with it, settles it (it is counted, and the journal told), and
+--- takes the next. A slot that is cancelled settles its item on the way out.
 
 require "cekura.core"  -- brings the next one
 local internal = require "cekura.internal"
 local journal = require "cekura.journal"
 local progress = require "cekura.progress"
 
-local CONCURRENCY = 8  -- items at once, where nobody says
-local GRACE = 2        -- seconds that items in flight are given to end after Ctrl-C
+local CONCURRENCY = 8
+local GRACE = 2  -- seconds that items in flight are given to end after Ctrl-C
 
 -- ---- options ---------------------------------------------------------------------------------
 
@@ -57,57 +56,7 @@ local function check(options)
   return internal.error("validation", "each: " .. table.concat(problems, "; "))
 end
 
--- ---- an item ---------------------------------------------------------------------------------
-
-local Item = {}
-
---- Of an error that may be anything: it is the caller's.
-local function field_of(problem, name)
-  local ok, value = pcall(function() return problem[name] end)
-  return ok and value or nil
-end
-
-local function text_of(problem)
-  local ok, text = pcall(tostring, problem)
-  return ok and text or "(" .. type(problem) .. ")"
-end
-
---- The task knows of all calls of its client; one of another client has but its error to tell.
-local function is_unapplied(item, problem)
-  return item.task:applied() == "no" and (field_of(problem, "applied") or "no") == "no"
-end
-
-local function given_up(item)
-  return internal.error("cancelled", "the item was given up before it had ended",
-    item.task:applied())
-end
-
---- How the item has ended, and its error unless it is "ok". "failed": nothing was done; "unknown":
---- something was, or may have been.
-local function outcome_of(item, raised)
-  if item.returned and (item.result or item.error == nil) then return "ok" end
-  if not item.returned and raised == nil then return "unknown", given_up(item) end
-  local problem = raised
-  if item.returned then problem = item.error end
-  return is_unapplied(item, problem) and "failed" or "unknown", problem
-end
-
---- Called when the item's task ends, in whatever way.
-function Item:__close(raised)
-  self.batch:leave(self)
-  if not self.begun then return end
-  self.batch:settle(self, outcome_of(self, raised))
-end
-
-local function run(item)
-  local _ <close> = item
-  item.begun = item.batch:may_begin(item)
-  if not item.begun then return end
-  item.result, item.error = item.batch.fn(item.value, item.index)
-  item.returned = true
-end
-
--- ---- a batch ---------------------------------------------------------------------------------
+-- ---- the batch -------------------------------------------------------------------------------
 
 local Batch = {}
 Batch.__index = Batch
@@ -120,105 +69,75 @@ local function items_of(list)
   end
 end
 
+--- What is looked at for each item is never nil here: that would cost a detour by the metatable.
 local function new_batch(client, source, fn, options)
+  local results = options.collect and {} or nil
   return setmetatable({
     client = client,
     next_item = type(source) == "table" and items_of(source) or source,
     fn = fn,
     options = options,
     meter = progress.new(options.progress),
-    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {},
-               results = options.collect and {} or nil },
+    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {}, results = results },
+    results = results or false,
     total = type(source) == "table" and #source or nil,
-    given = 0,           -- items that the source has given
-    exhausted = false,   -- it has nothing more
-    running = {},        -- { item = true }
-    running_count = 0,
+    log = false,         -- the journal
     seen = {},           -- with a journal: { key = index }
-    started = internal.monotime(),
+    slots = {},
+    serving = 0,         -- slots that have not ended
+    over = false,        -- none is left: nothing is to be shown any more
+    index = 0,           -- of the item that was read last
+    reader = false,      -- the slot that reads the source, while it does
+    waiting = false,     -- whether others wait for it
     held_until = 0,      -- no item begins before: a server asked for more time than a call has
+    began = internal.monotime(),
+    exhausted = false,   -- the source has said that there is nothing more
     stopped = false,     -- no item begins any more
     interrupted = false, -- by Ctrl-C
-    trouble = nil,       -- why each fails as a whole: an error of ours
-    cut_short = nil,     -- why it fails if items have been left out: an error of ours
-    raised = nil,        -- { an error of the caller's source, key or progress }
+    trouble = false,     -- why each fails as a whole: an error of ours
+    raised = false,      -- { what the caller's source, key or progress raised }
   }, Batch)
 end
 
---- No item begins any more.
-function Batch:stop(trouble)
-  self.stopped = true
-  self.trouble = self.trouble or trouble
-  if self.feeder then self.feeder:wake() end
+--- Slots that wait to read are told that something has changed.
+function Batch:wake()
+  self.waiting = false
+  for _, slot in ipairs(self.slots) do
+    if slot.resting then slot.task:wake() end
+  end
 end
 
---- The same, and where all have begun already, nothing has been lost by it.
-function Batch:cut(reason)
-  self.cut_short = self.cut_short or reason
+--- No item begins any more; those that run end by themselves.
+function Batch:stop(trouble)
+  self.stopped = true
+  self.trouble = self.trouble or trouble or false
+  self:wake()
+end
+
+--- What the caller's own code raised is raised by each, once all that runs has ended.
+function Batch:raise(raised)
+  self.raised = self.raised or { raised }
   self:stop()
 end
 
--- ---- counting --------------------------------------------------------------------------------
+function Batch:running()
+  local count = 0
+  for _, slot in ipairs(self.slots) do count = count + (slot.busy and 1 or 0) end
+  return count
+end
 
 --- { done, total, ok, failed, skipped, unknown, running, elapsed, rate, left }
 function Batch:numbers()
-  local report, elapsed = self.report, internal.monotime() - self.started
+  local report, elapsed = self.report, internal.monotime() - self.began
   local really_done = report.ok + report.failed + report.unknown
   local done = really_done + report.skipped
   local rate = elapsed > 0 and really_done / elapsed or 0
   return {
     done = done, total = self.total, ok = report.ok, failed = report.failed,
-    skipped = report.skipped, unknown = report.unknown, running = self.running_count,
+    skipped = report.skipped, unknown = report.unknown, running = self:running(),
     elapsed = elapsed, rate = rate,
     left = self.total and rate > 0 and math.max(self.total - done, 0) / rate or nil,
   }
-end
-
-function Batch:show()
-  if self.meter.interval < math.huge then self.meter:show(self:numbers()) end
-end
-
-function Batch:show_last() self.meter:finish(self:numbers()) end
-
---- What ended well, or need not be done.
-function Batch:count(outcome) self.report[outcome] = self.report[outcome] + 1 end
-
---- What did not: "failed" or "unknown".
-function Batch:count_error(item, outcome, problem)
-  local errors = self.report.errors
-  self:count(outcome)
-  errors[#errors + 1] = { index = item.index, item = item.value, key = item.key, error = problem }
-end
-
---- A pause that no single call could wait for holds up the items that have not begun.
-function Batch:hold(problem)
-  if field_of(problem, "kind") ~= "rate_limited" then return end
-  local pause = tonumber(field_of(problem, "retry_after"))
-  if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
-end
-
-function Batch:fail(item, outcome, problem)
-  self:count_error(item, outcome, problem)
-  if self.options.stop_on_error then self:stop() end
-  self:hold(problem)
-end
-
-function Batch:succeed(item)
-  self:count "ok"
-  if self.report.results then self.report.results[item.index] = item.result end
-end
-
---- There is room for another one. First of all: whatever goes wrong later, the feeder goes on.
-function Batch:leave(item)
-  if not self.running[item] then return end
-  self.running[item], self.running_count = nil, self.running_count - 1
-  self.feeder:wake()
-end
-
-function Batch:settle(item, outcome, problem)
-  self:note_end(item, outcome, problem)
-  if outcome == "ok" then return self:succeed(item) end
-  self:fail(item, outcome, problem)
 end
 
 -- ---- the journal -----------------------------------------------------------------------------
@@ -230,39 +149,93 @@ local function default_work()
 end
 
 --- A file that cannot be written ends the batch: what is not written may be done twice.
-function Batch:check_journal(ok, message)
+function Batch:check_log(ok, message)
   if not ok then self:stop(internal.error("config", "each: " .. message)) end
   return ok
 end
 
 --- False: there is none that could be used.
-function Batch:open_journal()
+function Batch:open_log()
   local options = self.options
   if not options.journal then return true end
-  local it, message = journal.open(options.journal,
+  local log, message = journal.open(options.journal,
     { api = self.client.api_url, work = options.work or default_work() })
-  self.journal = it
-  return self:check_journal(it, message)
+  self.log = log or false
+  return self:check_log(log, message)
 end
 
-function Batch:close_journal()
-  if self.journal then self:check_journal(self.journal:close()) end
+function Batch:close_log()
+  if self.log then self:check_log(self.log:close()) end
 end
 
 --- The started line is on disk before anything is sent, and with it what has finished so far.
-function Batch:note_start(item)
-  if not self.journal then return true end
-  return self:check_journal(self.journal:start(item.key))
-    and self:check_journal(self.journal:sync())
+function Batch:log_start(slot)
+  return self:check_log(self.log:start(slot.key)) and self:check_log(self.log:sync())
 end
 
-local EVENTS = { ok = "done", failed = "failed", unknown = "unknown" }
-
-function Batch:note_end(item, outcome, problem)
-  if not self.journal then return end
-  local message = outcome ~= "ok" and text_of(problem) or nil
-  self:check_journal(self.journal:finish(item.key, EVENTS[outcome], message))
+--- An error of the caller's may be one that cannot be shown.
+local function text_of(problem)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or "(" .. type(problem) .. ")"
 end
+
+function Batch:log_end(slot, word, problem)
+  if not self.log then return end
+  self:check_log(self.log:finish(slot.key, word, problem ~= nil and text_of(problem) or nil))
+end
+
+-- ---- the end of an item ----------------------------------------------------------------------
+
+--- "failed": nothing was done; "unknown": something was, or may have been.
+function Batch:count_error(slot, outcome, problem)
+  local report = self.report
+  report[outcome] = report[outcome] + 1
+  report.errors[#report.errors + 1] =
+    { index = slot.index, item = slot.value, key = slot.key, error = problem }
+end
+
+--- Of an error that may be anything: it is the caller's.
+local function field_of(problem, name)
+  local ok, value = pcall(function() return problem[name] end)
+  return ok and value or nil
+end
+
+--- A pause that no single call could wait for holds up the items that have not begun.
+function Batch:hold(problem)
+  local pause = field_of(problem, "kind") == "rate_limited"
+    and tonumber(field_of(problem, "retry_after"))
+  if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
+end
+
+local function fail(batch, slot, outcome, problem)
+  slot.busy = false
+  batch:log_end(slot, outcome, problem)
+  batch:count_error(slot, outcome, problem)
+  if batch.options.stop_on_error then batch:stop() end
+  batch:hold(problem)
+end
+
+local function succeed(batch, slot, result)
+  local report = batch.report
+  slot.busy = false
+  if batch.log then batch:log_end(slot, "done") end
+  report.ok = report.ok + 1
+  if batch.results then batch.results[slot.index] = result end
+end
+
+--- The task knows of all calls of its client; one of another client has but its error to tell.
+local function is_unapplied(slot, problem)
+  return slot.watch() == "no" and (field_of(problem, "applied") or "no") == "no"
+end
+
+--- Takes what pcall returned of the item's function.
+local function settle(batch, slot, returned, result, problem)
+  if returned and (result or problem == nil) then return succeed(batch, slot, result) end
+  if not returned then problem = result == nil and "an error without a message" or result end
+  fail(batch, slot, is_unapplied(slot, problem) and "failed" or "unknown", problem)
+end
+
+-- ---- whether an item is to be done -----------------------------------------------------------
 
 local function kind_of(key)
   if key == nil then return "nil" end
@@ -271,138 +244,206 @@ local function kind_of(key)
 end
 
 --- Without a key nobody could tell what has been done.
-function Batch:refuse_key(item, key)
+function Batch:refuse_key(slot, key)
   local given = self.options.key ~= nil
   self:stop(internal.error("config", ("each: a journal needs a key for each item, a string or a "
-    .. "number, and %s %d is %s%s"):format(given and "that of item" or "item", item.index,
+    .. "number, and %s %d is %s%s"):format(given and "that of item" or "item", slot.index,
     kind_of(key), given and "" or ": give the option `key`")))
 end
 
 --- Whether the item has a key, which is text from then on.
-function Batch:set_key(item)
-  local key = item.value
-  if self.options.key then key = self.options.key(item.value) end
-  item.key = journal.text_of(key)
-  if not item.key then self:refuse_key(item, key) end
-  return item.key ~= nil
+function Batch:set_key(slot)
+  local key = slot.value
+  if self.options.key then key = self.options.key(key) end
+  slot.key = journal.text_of(key)
+  if not slot.key then self:refuse_key(slot, key) end
+  return slot.key ~= nil
 end
 
-function Batch:is_first(item)
-  local first = self.seen[item.key]
-  self.seen[item.key] = first or item.index
+function Batch:is_first(slot)
+  local first = self.seen[slot.key]
+  self.seen[slot.key] = first or slot.index
   if not first then return true end
-  self:fail(item, "failed", internal.error("validation",
+  self:count_error(slot, "failed", internal.error("validation",
     ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
-    item.key, first)))
+    slot.key, first)))
+  if self.options.stop_on_error then self:stop() end
   return false
 end
 
 --- What an earlier run has left open does not stop this one: nothing has failed in it.
-function Batch:is_to_do(item)
-  local state = self.journal:state(item.key)
+function Batch:is_to_do(slot)
+  local state = self.log:state(slot.key)
   if state == nil or state == "failed" then return true end
   if state == "done" then
-    self:count "skipped"
+    self.report.skipped = self.report.skipped + 1
     return false
   end
   if self.options.redo_unknown then return true end
-  self:count_error(item, "unknown", internal.error("cancelled", "an earlier run began it, and "
+  self:count_error(slot, "unknown", internal.error("cancelled", "an earlier run began it, and "
     .. "nothing says whether it was done: look, or do it again with redo_unknown = true",
     "unknown"))
   return false
 end
 
---- Whether the item is to be done; if not, it has been counted.
-function Batch:admits(item)
-  return not self.journal
-    or (self:set_key(item) and self:is_first(item) and self:is_to_do(item))
+--- Whether the item in the slot is to be done; if not, it has been counted.
+function Batch:admits(slot)
+  return self:set_key(slot) and self:is_first(slot) and self:is_to_do(slot)
+    and not self.stopped and self:log_start(slot)
 end
 
--- ---- beginning items -------------------------------------------------------------------------
+-- ---- the next item ---------------------------------------------------------------------------
 
---- The last word on whether an item begins, when its turn has come.
-function Batch:may_begin(item) return not self.stopped and self:note_start(item) end
-
-function Batch:begin(item)
-  local task, problem = self.client:spawn(run, item)
-  if not task then return self:stop(problem) end
-  item.task = task
-  self.running[item], self.running_count = true, self.running_count + 1
+--- Others go on meanwhile; `wake` ends it early.
+function Batch:rest(slot, seconds)
+  slot.resting = true
+  if not self.client:sleep(seconds) then coroutine.yield() end  -- it was closed
+  slot.resting = false
 end
 
---- Waits until something happens, or it is time to show how far it is.
-function Batch:rest(seconds)
-  self:show()
-  local ok, problem = self.client:sleep(math.min(seconds, self.meter.interval))
-  if ok then return end
-  self:cut(problem)
-  coroutine.yield()  -- the client was closed, and the items have yet to learn of it
-end
-
---- False: the batch has been stopped.
-function Batch:wait_for_room()
-  local concurrency = self.options.concurrency or CONCURRENCY
-  while not self.stopped do
-    local pause = self.held_until - internal.monotime()
-    if self.running_count >= concurrency then self:rest(math.huge)
-    elseif pause > 0 then self:rest(pause)
-    else return true end
-  end
-  return false
-end
-
---- The next item of the source; nil at its end.
-function Batch:read()
-  local value = self.next_item()
-  self.exhausted = value == nil
-  if self.exhausted then return nil end
-  self.given = self.given + 1
-  return setmetatable({ batch = self, value = value, index = self.given }, Item)
-end
-
---- The source is read when there is room for what it gives. That may take long: the batch may be
---- stopped meanwhile, or a server ask for time.
-function Batch:feed()
-  while self:wait_for_room() do
-    local item = self:read()
-    if not item then return end
-    if self:wait_for_room() and self:admits(item) then self:begin(item) end
-    self:show()
+--- The source may make calls of its own: the others wait until it has been read.
+local function wait_for_reader(batch, slot)
+  while batch.reader and not batch.stopped do
+    batch.waiting = true
+    batch:rest(slot, math.huge)
   end
 end
 
---- Source, key and progress are the caller's, and may raise: the first error counts, and is raised
---- when all that the source has given has ended.
-function Batch:attempt(method, ...)
-  local ok, raised = pcall(method, self, ...)
-  if not ok then self.raised = self.raised or { raised } end
+--- Until the pause is over that the server asked for.
+local function wait_for_pause(batch, slot)
+  while not batch.stopped do
+    local left = batch.held_until - internal.monotime()
+    if left <= 0 then return end
+    batch:rest(slot, left)
+  end
 end
 
---- What the feeder's task does. It ends when nothing runs any more, and returns true.
-local function feed(batch)
-  batch:attempt(batch.feed)
-  while batch.running_count > 0 do batch:attempt(batch.rest, math.huge) end
+--- Puts the next item into the slot; false: there is none, or none is to begin any more.
+local function read(batch, slot)
+  if batch.reader then wait_for_reader(batch, slot) end
+  if batch.stopped or batch.exhausted then return false end
+  batch.reader = slot
+  local value = batch.next_item()
+  batch.reader = false
+  if batch.waiting then batch:wake() end
+  if value == nil then
+    batch.exhausted = true
+    return false
+  end
+  batch.index = batch.index + 1
+  slot.value, slot.index = value, batch.index
   return true
+end
+
+-- ---- a slot ----------------------------------------------------------------------------------
+
+local Slot = {}
+
+--- The last word on whether the item begins.
+local function may_begin(batch, slot, open)
+  if not open then batch:stop(select(2, batch.client:pollfd())) end
+  if batch.held_until > 0 then wait_for_pause(batch, slot) end
+  return not batch.stopped and (not batch.log or batch:admits(slot))
+end
+
+local BREATH = 32  -- items between two looks at the others, where none of them has made a call
+
+local function work(batch, slot)
+  local fn, quiet = batch.fn, 0
+  while read(batch, slot) do
+    local _, stood, open = slot.watch()
+    if may_begin(batch, slot, open) then
+      slot.busy = true
+      settle(batch, slot, pcall(fn, slot.value, slot.index))
+    end
+    quiet = stood and 0 or quiet + 1
+    if quiet == BREATH then coroutine.yield() end
+  end
+end
+
+--- What the source or the key function raises ends the batch.
+local function serve(batch, slot)
+  local _ <close> = slot
+  local ok, raised = pcall(work, batch, slot)
+  if ok then return end
+  batch.reader = false
+  batch:raise(raised)
+end
+
+--- The last one ends the ticker: here, where no Ctrl-C can come in between.
+function Batch:leave()
+  self.serving = self.serving - 1
+  self.over = self.serving == 0
+  if self.over and self.ticker then self.ticker:cancel() end
+end
+
+--- The slot has nothing more to do, or was cancelled in the middle of an item.
+function Slot:__close()
+  self.batch:leave()
+  if not self.busy then return end
+  fail(self.batch, self, "unknown", internal.error("cancelled",
+    "the item was given up before it had ended", (self.watch())))
+end
+
+--- nil, or an error.
+function Batch:open_slot()
+  local slot = setmetatable({ batch = self, busy = false, resting = false }, Slot)
+  local task, problem = self.client:spawn(serve, self, slot)
+  if not task then return problem end
+  slot.task, slot.watch = task, internal.watch(task)
+  self.slots[#self.slots + 1] = slot
+  self.serving = #self.slots
+end
+
+function Batch:open_slots()
+  for _ = 1, math.min(self.options.concurrency or CONCURRENCY, self.total or math.huge) do
+    local problem = self:open_slot()
+    if problem then return self:stop(problem) end
+  end
+end
+
+-- ---- showing how far it is -------------------------------------------------------------------
+
+local function tick(batch)
+  while not batch.over do
+    local ok, raised = pcall(batch.meter.show, batch.meter, batch:numbers())
+    if not ok then return batch:raise(raised) end
+    if not batch.client:sleep(batch.meter.interval) then return end
+  end
+end
+
+function Batch:open_meter()
+  if self.meter.interval == math.huge or #self.slots == 0 then return end
+  self.ticker = self.client:spawn(tick, self)
+end
+
+--- A progress function may raise here, too, but what was raised first counts.
+function Batch:show_last()
+  local ok, raised = pcall(self.meter.finish, self.meter, self:numbers())
+  if not ok then self:raise(raised) end
 end
 
 -- ---- the end ---------------------------------------------------------------------------------
 
---- Batches whose feeder has begun. One may run in an item of another.
+--- Batches that have begun. One may run in an item of another.
 local open = setmetatable({}, { __mode = "k" })
 
 local function interruption()
   return internal.error("cancelled", "each: interrupted before all was done")
 end
 
-function Batch:interrupt() self:cut(interruption()) end
+--- Nothing begins any more. If all has, it may end as if nothing had happened.
+function Batch:interrupt()
+  local all = self.exhausted or self.index == self.total
+  self:stop(not all and interruption() or nil)
+end
 
---- Ends whatever still runs, at once. An item whose task has not begun does not learn of it.
+--- Whatever still runs is ended, at once.
 function Batch:give_up()
-  if self.feeder:ended() then return end
-  self:interrupt()
-  for item in pairs(self.running) do item.task:cancel() end
-  self.running, self.running_count = {}, 0
-  self.feeder:cancel()
+  self.stopped = true
+  for _, slot in ipairs(self.slots) do
+    if slot.task:cancel() then self.trouble = self.trouble or interruption() end
+  end
 end
 
 --- Does it with each batch of a client.
@@ -410,6 +451,17 @@ local function tell_all(client, method)
   local all = {}
   for batch in pairs(open) do all[#all + 1] = batch.client == client and batch or nil end
   for _, batch in ipairs(all) do method(batch) end
+end
+
+--- Until all slots have ended, or Ctrl-C.
+function Batch:wait()
+  for _, slot in ipairs(self.slots) do
+    slot.task:wait()
+    if not slot.task:ended() then
+      self.interrupted = true
+      return
+    end
+  end
 end
 
 --- After Ctrl-C: what is under way may have been paid for, and is given a moment to end.
@@ -420,17 +472,16 @@ function Batch:wind_up()
     client:sleep(GRACE)
     tell_all(client, Batch.give_up)
   end)
-  self.feeder:wait()
+  self:wait()
   if guard then guard:cancel() end
 end
 
 --- Also when each is left by an error, or its own task is cancelled: nothing stays in flight.
 function Batch:__close(raised)
-  self.stopped = true  -- for a feeder that Ctrl-C came too early to know of
-  if not self.feeder then return end
-  local is_interrupted = self.interrupted or raised ~= nil
-  if is_interrupted and not self.feeder:ended() then self:wind_up() end
+  if raised ~= nil or self.interrupted then self:wind_up() end
   self:give_up()
+  self.over = true  -- for a ticker that Ctrl-C came too early to know of
+  if self.ticker then self.ticker:cancel() end
   open[self] = nil
 end
 
@@ -438,11 +489,10 @@ end
 
 function Batch:run()
   local _ <close> = self
-  local feeder, problem = self.client:spawn(feed, self)
-  if not feeder then return self:stop(problem) end
-  self.feeder, open[self] = feeder, true
-  feeder:wait()
-  self.interrupted = not feeder:ended()
+  open[self] = true
+  self:open_slots()
+  self:open_meter()
+  self:wait()
 end
 
 local function finally(fn) return setmetatable({}, { __close = fn }) end
@@ -450,25 +500,21 @@ local function finally(fn) return setmetatable({}, { __close = fn }) end
 --- However it ends: at first nothing is in flight any more, then the journal is whole, then the
 --- screen clear.
 function Batch:go()
-  if not self:open_journal() then return end
-  local _ <close> = finally(function() self:attempt(self.show_last) end)
-  local _ <close> = finally(function() self:close_journal() end)
+  if not self:open_log() then return end
+  local _ <close> = finally(function() self:show_last() end)
+  local _ <close> = finally(function() self:close_log() end)
   self:run()
 end
 
 local function by_index(one, other) return one.index < other.index end
 
---- Each item that there is has been counted.
-function Batch:is_complete() return self.exhausted and self:numbers().done == self.given end
-
 --- What each returns or raises.
 function Batch:conclude()
   if self.raised then error(self.raised[1], 0) end
   table.sort(self.report.errors, by_index)
-  local problem = self.trouble or (not self:is_complete() and self.cut_short)
-  if not problem then return self.report end
-  problem.report = self.report
-  return nil, problem
+  if not self.trouble then return self.report end
+  self.trouble.report = self.report
+  return nil, self.trouble
 end
 
 local function check_use(client, source, fn, options)
@@ -480,7 +526,6 @@ local function check_use(client, source, fn, options)
   expect(options == nil or type(options) == "table", "expected a table of options")
 end
 
---- client:each(source, fn, options): a report, or nil and an error that has it as `report`.
 local function each(client, source, fn, options)
   check_use(client, source, fn, options)
   local problem = check(options or {})

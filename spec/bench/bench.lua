@@ -55,15 +55,29 @@ end
 
 local function say(...) print(string.format(...)) end
 
+local AGENT = "cekura-lua/0.1.0 libcurl/" .. read("curl-config --version"):match "[%d.]+"
+
 local function bench_votes(server)
-  local agent = "cekura-lua/0.1.0 libcurl/" .. read("curl-config --version"):match "[%d.]+"
   local ours = ("%s spec/bench/votes.lua %s %s %%d"):format(LUA, server.url, server.key)
-  local plain = ("%s/bench/plain %s %s %%d \"%s\""):format(BUILD, server.url, server.key, agent)
+  local plain = ("%s/bench/plain %s %s %%d \"%s\""):format(BUILD, server.url, server.key, AGENT)
   local a, b = instructions_each(ours, 200, 1200), instructions_each(plain, 200, 1200)
   say("a vote                       %9.0f instructions", a)
   say("a plain libcurl loop's       %9.0f instructions: ratio %.2f (budget 1.00)", b, a / b)
   local ratio, speed = speed_ratio(ours, plain, 5000, 5)
   say("votes a second               %9.0f: ratio to the loop %.2f", speed, ratio)
+end
+
+local function bench_each(server, concurrency)
+  local ours = ("%s spec/bench/votes_each.lua %s %s %%d %d")
+    :format(LUA, server.url, server.key, concurrency)
+  local plain = ("%s/bench/plain_multi %s %s %%d \"%s\" %d")
+    :format(BUILD, server.url, server.key, AGENT, concurrency)
+  local a, b = instructions_each(ours, 1000, 3000), instructions_each(plain, 1000, 3000)
+  say("a vote of each, %2d at once   %9.0f instructions", concurrency, a)
+  say("plain libcurl multi's        %9.0f instructions: ratio %.2f (budget 1.00)", b, a / b)
+  local ratio, speed = speed_ratio(ours, plain, 10000, 5)
+  say("votes a second               %9.0f: wall time is %.2f of plain's (budget 1.10)",
+    speed, 1 / ratio)
 end
 
 local function save_answer(server)
@@ -88,5 +102,7 @@ end
 
 local server, input = start_server()
 bench_votes(server)
+bench_each(server, 16)
+bench_each(server, 64)
 bench_logs(server)
 input:close()

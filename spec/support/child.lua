@@ -3,16 +3,16 @@ local child = {}
 
 local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
 
--- A shell's command, its stderr in its stdout. env gets no LD_PRELOAD: CEKURA_RUN sets it again
--- for what it starts.
-local function command_of(words, environment)
+-- A shell's command, its stderr in its stdout, or in the file that is named. env gets no
+-- LD_PRELOAD: CEKURA_RUN sets it again for what it starts.
+local function command_of(words, environment, stderr)
   local command = { "exec env -u LD_PRELOAD" }
   for name, value in pairs(environment or {}) do  -- env wants all -u before the first NAME=VALUE
     table.insert(command, value and #command + 1 or 2,
       value and quoted(name .. "=" .. value) or "-u " .. name)
   end
   for _, word in ipairs(words) do table.insert(command, quoted(word)) end
-  return table.concat(command, " ") .. " 2>&1"
+  return table.concat(command, " ") .. (stderr and " 2>" .. quoted(stderr) or " 2>&1")
 end
 
 -- The words, after those that put the program under the tool of this run.
@@ -34,6 +34,17 @@ end
 -- Runs a program as the specs themselves are run.
 function child.run_checked(words, environment)
   return child.run(child.checked(words), environment)
+end
+
+-- The same, but what it wrote to stdout and to stderr each by itself, before the exit code.
+function child.run_checked_apart(words, environment)
+  local path = os.tmpname()
+  local pipe = assert(io.popen(command_of(child.checked(words), environment, path)))
+  local output = pipe:read "a"
+  local _, _, code = pipe:close()
+  local file <close> = assert(io.open(path))
+  os.remove(path)
+  return output, file:read "a", code
 end
 
 local process = {}

@@ -190,8 +190,10 @@ static bool is_https(const struct ck_transport_options *options) {
 ** be: then none is used, whatever the environment says.
 */
 static bool set_proxy(CURL *easy, const struct ck_transport_options *options) {
+
   return SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) &&
-         set_optional(easy, CURLOPT_PROXY, is_https(options) ? options->proxy : "");
+         set_optional(easy, CURLOPT_PROXY, is_https(options) ? options->proxy : "") &&
+         set_optional(easy, CURLOPT_NOPROXY, is_https(options) ? NULL : "*");
 }
 
 /* With HTTP/2, which comes with TLS, one connection carries many: the others wait for it. */

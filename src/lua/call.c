@@ -292,7 +292,7 @@ void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
   call->task = NULL; /* nobody is to be told of its end */
   ck_exchange_cancel(&call->exchange);
   advance(L, index, call);
-  if (call->exchange.applied > task->applied) task->applied = call->exchange.applied;
+  ck_task_note(task, call->exchange.applied);
 }
 
 /* A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. */
@@ -317,7 +317,7 @@ static void begin(lua_State *L, struct call *call) {
 /* A task is told what has been done in it; reading does nothing. */
 static void note_applied(struct call *call) {
   if (strcmp(call->endpoint->method, "GET") == 0) return;
-  ck_task_note(&call->client->loop, call->exchange.applied);
+  ck_task_note(call->client->loop.running, call->exchange.applied);
 }
 
 static int read(lua_State *L, struct call *call) {

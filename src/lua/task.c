@@ -154,18 +154,14 @@ void ck_task_wake(struct ck_loop *loop, double now) {
 
 /* ---- the end of a task ---------------------------------------------------------------------------- */
 
-static void raise_applied(struct ck_task *task, enum ck_applied applied) {
-  if (task != NULL && applied > task->applied) task->applied = applied;
-}
-
-void ck_task_note(struct ck_loop *loop, enum ck_applied applied) {
-  raise_applied(loop->running, applied);
+void ck_task_note(struct ck_task *task, enum ck_applied applied) {
+  for (; task != NULL; task = task->parent)
+    if (applied > task->applied) task->applied = applied;
 }
 
 /* task at `index` → the same, no longer kept alive by its client or keeping its parent */
 static void let_go(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
-  raise_applied(task->parent, task->applied);
   task->parent = NULL;
   lua_pushnil(L);
   lua_setiuservalue(L, index, TASK_PARENT);
@@ -233,6 +229,7 @@ static int resume(lua_State *L, struct ck_task *task) {
   task->state = CK_TASK_RUNNING;
   int status = lua_resume(task->co, L, arguments, &count);
   task->loop->running = outer;
+  task->stood = task->stood || status == LUA_YIELD;
   if (status == LUA_YIELD) lua_pop(task->co, count);
   return status;
 }

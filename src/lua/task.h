@@ -37,6 +37,7 @@ struct ck_task {
   double wake_at;          /* while it is ASLEEP */
   struct ck_link joiners;  /* tasks that wait for its end */
   enum ck_applied applied; /* by the calls made in it, and in tasks that were begun in it */
+  bool stood;              /* at least once */
 };
 
 /* A client's tasks. */
@@ -89,7 +90,7 @@ void ck_task_kill(lua_State *L, int index);
 /* Pushes the results of a task that has ended, and returns how many. */
 int ck_task_push_results(lua_State *L, struct ck_task *task);
 
-/* The running task, if any, has had that done. */
-void ck_task_note(struct ck_loop *loop, enum ck_applied applied);
+/* A call made in the task, if it is one, may have done that. */
+void ck_task_note(struct ck_task *task, enum ck_applied applied);
 
 #endif

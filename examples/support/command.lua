@@ -1,0 +1,106 @@
+--- What the examples have in common as commands: arguments, messages, exit codes.
+
+local command = {}
+
+--- The exit codes of all examples.
+command.codes = {
+  ok = 0,
+  failed = 1,        -- some of it did not go through
+  usage = 2,         -- wrong arguments, files or settings: nothing was sent
+  person = 3,        -- a person is needed
+  network = 4,       -- no connection, or it is unknown whether a call arrived
+  timeout = 5,
+  interrupted = 130, -- Ctrl-C
+}
+
+local NO_ARGPARSE = [[
+%s needs argparse, 0.7.1 or newer: apt install lua-argparse, luarocks install argparse, or
+`make deps` in the checkout
+]]
+
+local function need_argparse(name)
+  local found, argparse = pcall(require, "argparse")
+  if found then return argparse end
+  io.stderr:write(NO_ARGPARSE:format(name))
+  os.exit(command.codes.usage)
+end
+
+--- A parser of argparse's whose errors end with the exit code for wrong usage.
+---@param name string
+---@param description string
+function command.parser(name, description)
+  local parser = need_argparse(name)(name, description)
+  function parser.error(_, message)
+    io.stderr:write(("%s: %s; --help shows how it is used\n"):format(name, message))
+    os.exit(command.codes.usage)
+  end
+  return parser
+end
+
+--- For options that are a number of things.
+function command.count(text)
+  local number = math.tointeger(tonumber(text))
+  if number and number > 0 then return number end
+  return nil, ("'%s' is not a whole number from 1 on"):format(text)
+end
+
+-- ---- messages ----
+
+--- A line on stderr. Control characters may come from files and servers: a terminal gets none.
+function command.say(...)
+  local text = table.concat({ ... }):gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " ")
+  io.stderr:write(text, "\n")
+end
+
+-- ---- ending ----
+
+local Failure = {}
+
+--- Ends the command with a line on stderr and an exit code.
+---@param code string a name of command.codes
+---@param format string
+function command.fail(code, format, ...)
+  error(setmetatable({ code = command.codes[code], message = format:format(...) }, Failure), 0)
+end
+
+--- The name of the exit code for an error that a call has returned.
+function command.code_of(err)
+  if err.kind == "config" or err.kind == "authentication" then return "usage" end
+  if err.kind == "network" or err.kind == "timeout" or err.kind == "tls"
+    or err.applied == "unknown" then return "network" end
+  return "failed"
+end
+
+local function is_interrupt(problem)
+  return type(problem) == "string" and problem:find "interrupted!$" ~= nil
+end
+
+--- Keeps where a mistake of the program's own happened.
+local function with_traceback(problem)
+  if getmetatable(problem) == Failure or is_interrupt(problem) then return problem end
+  return debug.traceback(tostring(problem), 2)
+end
+
+--- Says why, and returns the exit code.
+local function explain(name, advice, problem)
+  if getmetatable(problem) == Failure then
+    command.say(name, ": ", problem.message)
+    return problem.code
+  elseif is_interrupt(problem) then
+    command.say(name, ": interrupted: ", advice)
+    return command.codes.interrupted
+  end
+  io.stderr:write(name, ": ", problem, "\n")
+  return command.codes.failed
+end
+
+--- Runs a command to its end, which is the process's: main returns the name of its exit code.
+---@param name string
+---@param advice string what to do after a Ctrl-C
+---@param main fun(): string
+function command.run(name, advice, main)
+  local done, result = xpcall(main, with_traceback)
+  os.exit(done and command.codes[result] or explain(name, advice, result), true)
+end
+
+return command

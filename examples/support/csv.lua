@@ -1,0 +1,229 @@
+--- CSV as RFC 4180 has it: cells between commas, quoted where they hold a comma, a quote or a line
+--- break, and a quote within a quoted cell is written twice.
+---
+---     local sheet = assert(csv.sheet(io.open "votes.csv"))  -- the first row names the columns
+---     local row, problem = sheet:read()                     -- nil at the end
+---     print(row.line, row.problem or row.cells.run_id)
+---
+--- A source is a string or a file, read only as far as needed. A line ends with CR LF, LF or CR; a
+--- UTF-8 byte order mark and empty lines are skipped. Whatever the source holds, reading does not
+--- raise: a row that breaks the rules has a `problem`, and reading goes on with the next line.
+
+local csv = {}
+
+local CHUNK = 64 * 1024
+local LONGEST_ROW = 1024 * 1024  -- an opening quote too many would make one row of the whole file
+
+-- ---- the text, a piece at a time ----
+
+--- Reads a source row by row.
+---@class csv.Reader
+---@field line integer the line where the next row begins
+---@field failure string? why there is nothing more to be had, where that is not the end
+---@field private text string what has been read of the source, from the present row on
+---@field private at integer where in `text` the next row begins
+---@field private next_chunk fun(): string?, string?
+local Reader = {}
+Reader.__index = Reader
+
+local function chunks_of(source)
+  if type(source) ~= "string" then return function() return source:read(CHUNK) end end
+  local from = 1 - CHUNK
+  return function()
+    from = from + CHUNK
+    if from <= #source then return source:sub(from, from + CHUNK - 1) end
+  end
+end
+
+---@param source string|file*
+---@return csv.Reader
+function csv.reader(source)
+  local reader = { line = 1, text = "", at = 1, next_chunk = chunks_of(source) }
+  setmetatable(reader, Reader):byte(3)
+  if reader.text:sub(1, 3) == "\u{FEFF}" then reader.at = 4 end
+  return reader
+end
+
+--- Adds a chunk to the text; false when there is none.
+function Reader:more()
+  if self.failure then return false end
+  local chunk, problem = self.next_chunk()
+  if #self.text - self.at > LONGEST_ROW then
+    problem = ("the row of line %d does not end: is a quote missing?"):format(self.line)
+  elseif chunk and chunk:find("\0", 1, true) then
+    problem = "is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8"
+  end
+  self.failure = problem
+  if problem or not chunk then return false end
+  self.text = self.text .. chunk
+  return true
+end
+
+--- Where the pattern is found next; behind the text when it is not.
+function Reader:find(pattern, from)
+  local found = self.text:find(pattern, from)
+  while not found and self:more() do found = self.text:find(pattern, from) end
+  return found or #self.text + 1
+end
+
+--- The character at a place of the text; "" behind its end.
+function Reader:byte(at)
+  while at > #self.text and self:more() do end
+  return self.text:sub(at, at)
+end
+
+-- ---- cells ----
+
+--- A cell without quotes around it: returns it, where it ended, and what is wrong with it.
+function Reader:bare_cell(from)
+  local stop = self:find("[,\r\n]", from)
+  local cell = self.text:sub(from, stop - 1)
+  if not cell:find('"', 1, true) then return cell, stop end
+  return cell, stop, 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
+end
+
+--- The same for one that begins with a quote, after it.
+function Reader:quoted_cell(from)
+  local stop = self:find('"', from)
+  while self:byte(stop + 1) == '"' do stop = self:find('"', stop + 2) end
+  local cell = self.text:sub(from, stop - 1):gsub('""', '"')
+  if stop > #self.text then return cell, stop, "a quote is never closed" end
+  local after = self:byte(stop + 1)
+  if after == "" or after:find "[,\r\n]" then return cell, stop + 1 end
+  return cell, self:find("[\r\n]", stop), "there is text behind a closing quote"
+end
+
+function Reader:cell(from)
+  if self:byte(from) == '"' then return self:quoted_cell(from + 1) end
+  return self:bare_cell(from)
+end
+
+-- ---- rows ----
+
+--- Steps over a line's end, whichever of the three it is.
+function Reader:skip_line_end(at)
+  local byte = self:byte(at)
+  if byte == "" then return at end
+  return byte == "\r" and self:byte(at + 1) == "\n" and at + 2 or at + 1
+end
+
+local function count_lines(text)
+  local _, breaks = text:gsub("\r\n?", "\n"):gsub("\n", "")
+  return breaks
+end
+
+--- Forgets the text of the rows that have been read.
+function Reader:forget()
+  if self.at <= CHUNK then return end
+  self.text = self.text:sub(self.at)
+  self.at = 1
+end
+
+function Reader:skip_empty_lines()
+  while self:byte(self.at):find "[\r\n]" do
+    self.at = self:skip_line_end(self.at)
+    self.line = self.line + 1
+    self:forget()
+  end
+end
+
+--- The next row, a list of its cells, with `line`, where it begins, and `problem`, what is wrong
+--- with it, if anything is. nil at the end; nil and a message where the source cannot be read.
+---@return { line: integer, problem: string?, [integer]: string }?
+---@return string? problem
+function Reader:read()
+  self:forget()
+  self:skip_empty_lines()
+  local row, at = { line = self.line }, self.at
+  if self:byte(at) == "" then return nil, self.failure end
+  while true do
+    local cell, stop, problem = self:cell(at)
+    row[#row + 1] = cell
+    row.problem = row.problem or problem
+    if self:byte(stop) ~= "," then at = stop break end
+    at = stop + 1
+  end
+  if self.failure then return nil, self.failure end
+  at = self:skip_line_end(at)
+  self.line = self.line + count_lines(self.text:sub(self.at, at - 1))
+  self.at = at
+  return row
+end
+
+-- ---- sheets: the first row names the columns ----
+
+--- A sheet, read row by row.
+---@class csv.Sheet
+---@field columns string[] their names, in order
+---@field private reader csv.Reader
+local Sheet = {}
+Sheet.__index = Sheet
+
+local function column_names(header)
+  local names, seen = {}, {}
+  for i, cell in ipairs(header) do
+    local name = cell:find "%S" and cell:match "^%s*(.*%S)" or ""
+    if name == "" then return nil, ("column %d has no name"):format(i) end
+    if seen[name] then return nil, ('two columns are named "%s"'):format(name) end
+    names[i], seen[name] = name, true
+  end
+  return names
+end
+
+--- Begins to read a sheet. nil and a message where there is no header, or not a usable one.
+---@param source string|file*
+---@return csv.Sheet?
+---@return string? problem
+function csv.sheet(source)
+  local reader = csv.reader(source)
+  local header, problem = reader:read()
+  if not header then return nil, problem or "is empty" end
+  local columns
+  if not header.problem then columns, header.problem = column_names(header) end
+  if header.problem then return nil, ("line %d: %s"):format(header.line, header.problem) end
+  return setmetatable({ columns = columns, reader = reader }, Sheet)
+end
+
+local function is_blank(row)
+  return not row.problem and table.concat(row) == ""
+end
+
+--- The next row: its line, and its cells by their columns' names; those of a row with a problem may
+--- be incomplete. Rows whose cells are all empty are skipped. nil at the end, and where the source
+--- cannot be read, with a message.
+---@return { line: integer, cells: table<string, string>, problem: string? }?
+---@return string? problem
+function Sheet:read()
+  local list, problem
+  repeat list, problem = self.reader:read() until not list or not is_blank(list)
+  if not list then return nil, problem end
+  local row = { line = list.line, cells = {}, problem = list.problem }
+  for i, name in ipairs(self.columns) do row.cells[name] = list[i] end
+  if not row.problem and #list ~= #self.columns then
+    row.problem = ("the header has %d columns, this row has %d"):format(#self.columns, #list)
+  end
+  return row
+end
+
+-- ---- writing ----
+
+--- A reader must not take it for something else, nor trim it.
+local function needs_quotes(cell)
+  return cell:find '[",\r\n]' or cell:find "^%s" or cell:find "%s$" or cell:find "^\u{FEFF}"
+end
+
+local function quoted(cell)
+  return needs_quotes(cell) and '"' .. cell:gsub('"', '""') .. '"' or cell
+end
+
+--- One row as a line of text, its end included. What `csv.reader` makes of it is the same list.
+---@param cells string[]
+---@return string
+function csv.line(cells)
+  local parts = {}
+  for i, cell in ipairs(cells) do parts[i] = quoted(cell) end
+  if #parts == 1 and parts[1] == "" then parts[1] = '""' end  -- or it were an empty line
+  return table.concat(parts, ",") .. "\r\n"
+end
+
+return csv

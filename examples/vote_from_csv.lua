@@ -1,0 +1,383 @@
+-- Votes on what metrics said of runs, one vote for each row of a CSV sheet.
+--
+--   lua5.4 examples/vote_from_csv.lua votes.csv --dry-run
+--   lua5.4 examples/vote_from_csv.lua votes.csv --rejects rejects.csv
+--
+-- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. A journal beside the
+-- sheet says which rows have been sent: the same command goes on where it ended, however it ended.
+
+package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
+
+local cekura = require "cekura"
+local arguments = require "support.arguments"
+local command = require "support.command"
+local csv = require "support.csv"
+
+local NAME = "vote_from_csv"
+local ADVICE = "run the same command again to go on"
+local endpoint = cekura.endpoints["runs.mark_metric_vote"]
+local fail = command.fail
+
+-- ---- the command line ----
+
+local parser = command.parser(NAME,
+  "Votes on what metrics said of runs, one vote for each row of a CSV sheet. Votes cost nothing.")
+
+parser:epilog [[
+The first row names the columns: run_id, metric_id, thumbs_up, expected_value and, if you like,
+feedback, in any order. thumbs_up is true, false, yes, no, 1 or 0. expected_value is JSON, such as 2
+or "2", and anything else is text. An empty cell is no value; null says that there is none.
+
+Exit codes: 0 all votes are in; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection, or
+it is unknown whether some votes arrived; 130 Ctrl-C.]]
+
+parser:argument("sheet", "The CSV file.")
+parser:flag("--dry-run", "Send nothing: check all rows, and show the first request.")
+parser:flag("--skip-bad", "Leave bad rows out, instead of sending nothing.")
+parser:option("--rejects", "Write the rows that did not go through to this CSV file.")
+  :argname "FILE"
+parser:option("--journal", "Where it is noted what has been sent (default: SHEET.journal).")
+  :argname "FILE"
+parser:flag("--redo-unknown", "Send rows again of which it is unknown whether they arrived.")
+parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
+parser:flag("--progress", "Show progress on stderr (the default).")
+parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
+
+local function same_file(a, b)
+  return a ~= nil and a:gsub("^%./+", "") == b:gsub("^%./+", "")
+end
+
+local function read_options()
+  local options = parser:parse()
+  options.journal = options.journal or options.sheet .. ".journal"
+  for _, name in ipairs { "journal", "rejects" } do
+    if same_file(options[name], options.sheet) then
+      fail("usage", "--%s would overwrite the sheet: name another file", name)
+    end
+  end
+  if same_file(options.rejects, options.journal) then
+    fail("usage", "--rejects and --journal must be two files")
+  end
+  return options
+end
+
+local function new_client(options)
+  local without_key = options.dry_run and not os.getenv "CEKURA_API_KEY"
+  local client, err = cekura.new { api_key = without_key and "dry-run" or nil }
+  if not client then fail(command.code_of(err), "%s", err) end
+  return client
+end
+
+-- ---- what is wrong with a call, in a sheet's words: the client knows the rules ----
+
+local DRY = { dry_run = true }
+
+--- What the client says of a vote before it is sent: { [field] = message }, or nil.
+local function refusal_of(client, vote)
+  local _, err = client.runs:mark_metric_vote(vote, DRY)
+  if not err then return nil end
+  local problems = {}
+  for path, messages in pairs(err.fields or { [""] = { err.message } }) do
+    problems[path] = messages[1]:gsub("cekura%.null", "null")
+  end
+  return problems
+end
+
+-- ---- columns ----
+
+-- What a file of rejects has beside the sheet's own columns, so that it can be sent once mended.
+local ADDED = { line = true, error = true }
+
+local field_names = {}
+for _, field in ipairs(endpoint.fields) do field_names[field.name] = field end
+
+--- The client suggests a name, as for any field that it does not know.
+local function unknown_column(client, name)
+  local message = refusal_of(client, { [name] = cekura.null })[name]
+  return ('column "%s": %s'):format(name, (message:gsub("field", "column")))
+end
+
+local function column_problems(client, columns)
+  local problems, there = {}, {}
+  for _, name in ipairs(columns) do
+    there[name] = true
+    if not field_names[name] and not ADDED[name] then
+      problems[#problems + 1] = unknown_column(client, name)
+    end
+  end
+  for _, field in ipairs(endpoint.fields) do
+    if field.required and not there[field.name] then
+      problems[#problems + 1] = ('column "%s" is missing'):format(field.name)
+    end
+  end
+  return problems
+end
+
+-- ---- the sheet ----
+
+local function open_sheet(path, client)
+  local file, problem = io.open(path, "rb")
+  if not file then fail("usage", "%s", problem) end
+  local sheet
+  sheet, problem = csv.sheet(file)
+  if not sheet then fail("usage", "%s: %s", path, problem) end
+  local problems = column_problems(client, sheet.columns)
+  if #problems > 0 and #sheet.columns == 1 then
+    problems[#problems + 1] = "the cells must be separated by commas"
+  end
+  if #problems > 0 then fail("usage", "%s: %s", path, table.concat(problems, "; ")) end
+  return sheet
+end
+
+--- All rows: what has been checked is what will be sent, whatever happens to the file meanwhile.
+local function read_rows(path, sheet)
+  local rows = {}
+  local row, problem = sheet:read()
+  while row do
+    rows[#rows + 1] = row
+    row, problem = sheet:read()
+  end
+  if problem then fail("usage", "%s: %s", path, problem) end
+  if #rows == 0 then fail("usage", "%s: there is no row below the header", path) end
+  return rows
+end
+
+--- Ends a line of the journal that says which vote it was, and not only what on: when somebody
+--- corrects a row, it is another vote, and is sent. FNV-1a over the cells.
+local function fingerprint_of(row)
+  local hash = 0xcbf29ce484222325
+  for _, field in ipairs(endpoint.fields) do
+    local text = (row.cells[field.name] or "") .. "\0"
+    for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
+  end
+  return hash
+end
+
+local function key_of(row) return ("%s:%016x"):format(row.target, fingerprint_of(row)) end
+
+-- ---- bad rows ----
+
+--- What a vote is on, however its ids are written; nil where they are no ids.
+local function target_of(vote)
+  local ids = (vote.run_id or "") .. ":" .. (vote.metric_id or "")
+  return ids:find "^%d+:%d+$" and ids:gsub("^0+", ""):gsub(":0+", ":") or nil
+end
+
+--- Checks a row by itself: sets its `target`, and `problems`, { [column] = message }, if any.
+local function check(client, row)
+  local vote
+  if row.problem then
+    row.problems = { [""] = row.problem }
+    return
+  end
+  vote, row.problems = arguments.read(endpoint, row.cells)
+  if not vote then return end
+  row.target, row.problems = target_of(vote), refusal_of(client, vote)
+end
+
+local function add_problem(row, column, message)
+  row.problems = row.problems or {}
+  row.problems[column] = message
+end
+
+--- Two rows on one thing contradict each other, or one of them is too many: neither is sent.
+local function find_doubles(rows)
+  local first = {}
+  for _, row in ipairs(rows) do
+    local other = row.target and first[row.target]
+    if other then
+      add_problem(row, "run_id", ("the same run and metric as in line %d"):format(other.line))
+      add_problem(other, "run_id", ("the same run and metric as in line %d"):format(row.line))
+    elseif row.target then
+      first[row.target] = row
+    end
+  end
+end
+
+local function list_problems(path, row)
+  local columns = {}
+  for column in pairs(row.problems) do columns[#columns + 1] = column end
+  table.sort(columns)
+  for i, column in ipairs(columns) do
+    local text = (column == "" and "" or column .. ": ") .. row.problems[column]
+    command.say(path, ":", row.line, ": ", text)
+    columns[i] = text
+  end
+  return table.concat(columns, "; ")
+end
+
+--- Checks every row, and lists on stderr what is wrong. Returns the good rows, and the others, each
+--- with its `error`.
+local function sort_out(client, path, rows)
+  for _, row in ipairs(rows) do check(client, row) end
+  find_doubles(rows)
+  local good, bad = {}, {}
+  for _, row in ipairs(rows) do
+    if row.problems then row.error = list_problems(path, row) end
+    table.insert(row.problems and bad or good, row)
+  end
+  return good, bad
+end
+
+-- ---- rejects ----
+
+local BEGINNING = "line,error,"
+
+--- Finds out before anything is sent that the file cannot be written, or is somebody's sheet.
+local function try_rejects(path)
+  local file, problem = io.open(path, "a+")
+  if not file then fail("usage", "--rejects: %s", problem) end
+  if (file:seek "end" or 0) > 0 then
+    file:seek "set"
+    if file:read(#BEGINNING) ~= BEGINNING then
+      fail("usage", "--rejects: %s exists, and is not a file of rejects: name another file", path)
+    end
+  end
+  file:close()
+end
+
+local function rejects_text(columns, rows)
+  local own = {}
+  for _, name in ipairs(columns) do
+    if not ADDED[name] then own[#own + 1] = name end
+  end
+  local lines = { csv.line { "line", "error", table.unpack(own) } }
+  for _, row in ipairs(rows) do
+    local cells = { tostring(row.line), row.error }
+    for i, name in ipairs(own) do cells[i + 2] = row.cells[name] or "" end
+    lines[#lines + 1] = csv.line(cells)
+  end
+  return table.concat(lines)
+end
+
+--- In the order of the sheet. Where there are none, only a header: an earlier run's are gone.
+local function write_rejects(path, columns, rows)
+  table.sort(rows, function(a, b) return a.line < b.line end)
+  local file, problem = io.open(path, "wb")
+  local done = file
+  if done then done, problem = file:write(rejects_text(columns, rows)) end
+  if done then done, problem = file:close() end
+  if not done then fail("failed", "--rejects: %s: %s", path, problem) end
+end
+
+-- ---- what --dry-run says ----
+
+local function show_plan(client, rows)
+  print(("Votes to send: %d, without those that the journal has as done."):format(#rows))
+  if #rows == 0 then return end
+  local plan = assert(client.runs:mark_metric_vote(arguments.read(endpoint, rows[1].cells), DRY))
+  print(("The first:\n\n%s %s\n%s"):format(plan.method, plan.url, plan.body))
+end
+
+-- ---- sending ----
+
+-- What is likely to meet the next row as well. So many in a row, each after all of its retries, and
+-- the rest is left for another day.
+local PASSING = { network = true, tls = true, timeout = true, server = true, rate_limited = true }
+local HOPELESS = 20
+
+--- What becomes of the votes.
+local Outcome = {}
+Outcome.__index = Outcome
+
+local function new_outcome(rejects)
+  return setmetatable({ code = #rejects > 0 and "failed" or "ok", rejects = rejects, in_a_row = 0 },
+    Outcome)
+end
+
+--- The code that says most, of all that went wrong.
+function Outcome:add_code(code)
+  if self.code == "ok" or code ~= "failed" then self.code = code end
+end
+
+function Outcome:add_error(row, err)
+  row.error = tostring(err)
+  self.rejects[#self.rejects + 1] = row
+  self:add_code(command.code_of(err))
+end
+
+--- Adds the answer to a call, and passes it on.
+function Outcome:add(row, vote, err)
+  if vote then
+    self.in_a_row = 0
+    return vote
+  end
+  self:add_error(row, err)
+  self.in_a_row = PASSING[err.kind] and self.in_a_row + 1 or 0
+  if err.kind == "authentication" or self.in_a_row >= HOPELESS then self.stopped_by = err end
+  return nil, err
+end
+
+--- The rows as a list that ends early when nothing more is to be sent.
+local function until_stopped(rows, outcome)
+  return setmetatable({}, {
+    __len = function() return #rows end,
+    __index = function(_, index) return not outcome.stopped_by and rows[index] or nil end,
+  })
+end
+
+local function send_all(client, rows, options, outcome)
+  return client:each(until_stopped(rows, outcome), function(row)
+    return outcome:add(row, client.runs:mark_metric_vote(arguments.read(endpoint, row.cells)))
+  end, {
+    concurrency = options.concurrency, progress = options.progress ~= false, key = key_of,
+    journal = options.journal, work = "votes of " .. options.sheet:match "[^/]*$",
+    redo_unknown = options.redo_unknown,
+  })
+end
+
+-- ---- the end ----
+
+local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
+
+local UNKNOWN = "of %d rows it is unknown whether they arrived: --redo-unknown sends them again (a "
+  .. "vote that arrives twice counts once)"
+
+--- Adds the rows that were not tried: the journal has them as begun, and not as ended.
+local function add_unknown(outcome, rows, report)
+  for _, e in ipairs(report.errors) do
+    local row = rows[e.index]
+    if not row.error then outcome:add_error(row, e.error) end
+  end
+  if report.unknown == 0 then return end
+  outcome:add_code "network"
+  say(UNKNOWN, report.unknown)
+end
+
+local function sum_up(report, outcome, all)
+  local left = all - report.ok - report.failed - report.skipped - report.unknown
+  if left > 0 then
+    say("gave up, with %d rows left: %s. When that is mended, %s", left, outcome.stopped_by, ADVICE)
+  end
+  print(("ok %d, failed %d, skipped %d, unknown %d"):format(report.ok, report.failed,
+    report.skipped, report.unknown))
+end
+
+-- ---- all of it ----
+
+--- A Ctrl-C and a kill leave the rejects of this run unwritten; the next run meets them again.
+local function vote_all(client, sheet, options)
+  local good, bad = sort_out(client, options.sheet, read_rows(options.sheet, sheet))
+  if #bad > 0 and not options.skip_bad then
+    fail("usage", "%d of %d rows are bad, so nothing was sent. Correct them, or leave them out "
+      .. "with --skip-bad", #bad, #bad + #good)
+  end
+  local outcome = new_outcome(bad)
+  if options.dry_run then
+    show_plan(client, good)
+    return outcome.code
+  end
+  if options.rejects then try_rejects(options.rejects) end
+  local report, err = send_all(client, good, options, outcome)
+  if not report then fail(command.code_of(err), "%s", err) end
+  add_unknown(outcome, good, report)
+  sum_up(report, outcome, #good)
+  if options.rejects then write_rejects(options.rejects, sheet.columns, outcome.rejects) end
+  return outcome.code
+end
+
+command.run(NAME, ADVICE, function()
+  local options = read_options()
+  local client <close> = new_client(options)
+  return vote_all(client, open_sheet(options.sheet, client), options)
+end)

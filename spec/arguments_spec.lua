@@ -1,0 +1,110 @@
+-- How the examples read a cell: which JSON it becomes in the request.
+
+local cekura = require "cekura"
+local arguments = require "examples.support.arguments"
+local cjson = require "cjson"
+
+local vote = cekura.endpoints["runs.mark_metric_vote"]
+local client = assert(cekura.new { api_key = "k" })
+
+-- The body that a row with this cell leads to; nil and why not.
+local function body_with(column, text)
+  local cells = { run_id = "1", metric_id = "2", thumbs_up = "true", expected_value = "3" }
+  cells[column] = text
+  local values, problems = arguments.read(vote, cells)
+  if not values then return nil, problems[column] end
+  local plan, err = client.runs:mark_metric_vote(values, { dry_run = true })
+  return plan and plan.body, err and err.fields[column][1]
+end
+
+local BODY = '{"metric_id":2,"thumbs_up":%s,"expected_value":%s%s}'
+
+local function body(thumbs_up, expected_value, feedback)
+  return BODY:format(thumbs_up, expected_value, feedback and ',"feedback":' .. feedback or "")
+end
+
+describe("a cell", function()
+  teardown(function() client:close() end)
+
+  for text, json in pairs {
+    ["true"] = "true", TRUE = "true", yes = "true", Yes = "true", ["1"] = "true",
+    [" true "] = "true",
+    ["false"] = "false", False = "false", no = "false", NO = "false", ["0"] = "false",
+    null = "null",
+  } do
+    it(("of a boolean: %q"):format(text), function()
+      assert.equal(body(json, 3), body_with("thumbs_up", text))
+    end)
+  end
+
+  for text, json in pairs {
+    ["2"] = "2", ["-2"] = "-2", ["0"] = "0", [" 2 "] = "2", ["2.5"] = "2.5", ["1e3"] = "1000",
+    ["9007199254740993"] = "9007199254740993", ["-9223372036854775808"] = "-9223372036854775808",
+    ["true"] = "true", ["false"] = "false", TRUE = "true", FALSE = "false", null = "null",
+    ['"2"'] = '"2"', ['"TRUE"'] = '"TRUE"', ['"null"'] = '"null"', ['""'] = '""',
+    booked = '"booked"', ["not booked"] = '"not booked"', ["ä"] = '"ä"', True = '"True"',
+    ["007"] = '"007"', ["0x10"] = '"0x10"', NaN = '"NaN"', nan = '"nan"', Infinity = '"Infinity"',
+    ["-inf"] = '"-inf"', ["1 2"] = '"1 2"', ["{"] = '"{"', ["'a'"] = [["'a'"]],
+    ["[1, 2.5, null]"] = "[1,2.5,null]", ["[]"] = "[]", [" [ ] "] = "[]", ["{}"] = "{}",
+    ['{"a": [2]}'] = '{"a":[2]}',
+  } do
+    it(("of any value: %q"):format(text), function()
+      assert.equal(body("true", json), body_with("expected_value", text))
+    end)
+  end
+
+  it("of any value is nothing that JSON cannot say", function()
+    local sent, problem = body_with("expected_value", "1e999")
+    assert.is_nil(sent)
+    assert.matches("must be a finite number", problem)
+  end)
+
+  it("of any value is never an object for a list", function()
+    local sent, problem = body_with("expected_value", '{"a":[]}')
+    if cjson.new().decode_array_with_array_mt then
+      return assert.equal(body("true", '{"a":[]}'), sent)
+    end
+    assert.is_nil(sent)
+    assert.matches("has an empty list inside", problem)
+  end)
+
+  for text, json in pairs {
+    plain = '"plain"', [" as it is "] = '" as it is "', ["2"] = '"2"', ["true"] = '"true"',
+    ['say "yes"\n'] = [["say \"yes\"\n"]], null = "null",
+  } do
+    it(("of text: %q"):format(text), function()
+      assert.equal(body("true", 3, json), body_with("feedback", text))
+    end)
+  end
+
+  it("of an id stays exact", function()
+    for _, id in ipairs { "5544", " 5544 ", "9223372036854775807" } do
+      local sent = body_with("metric_id", id)
+      assert.equal(id:match "%d+", sent:match '"metric_id":(%d+)')
+    end
+  end)
+
+  it("that is empty or blank is no value", function()
+    for _, text in ipairs { "", " ", "\t\n" } do
+      assert.equal(body("true", 3), body_with("feedback", text))
+      for _, column in ipairs { "metric_id", "thumbs_up", "expected_value" } do
+        local _, problem = body_with(column, text)
+        assert.matches("^is required", problem)
+      end
+    end
+  end)
+
+  for column, texts in pairs {
+    metric_id = { "x", "0", "-1", "1.0", "1e3", "9223372036854775808", "null", "1,2", "0x1" },
+    thumbs_up = { "maybe", "2", "up", "nul", "Null", "truefalse" },
+    feedback = { "\xFF" },
+  } do
+    for _, text in ipairs(texts) do
+      it(("of %s that the client refuses: %q"):format(column, text), function()
+        local sent, problem = body_with(column, text)
+        assert.is_nil(sent)
+        assert.matches("^must be ", problem)
+      end)
+    end
+  end
+end)

@@ -1,0 +1,285 @@
+-- The examples' CSV, byte by byte.
+
+local child = require "support.child"
+local csv = require "examples.support.csv"
+
+-- All rows of a source as lists, each with its line, its cells, and what is wrong with it.
+local function read(source)
+  local reader, rows = csv.reader(source), {}
+  local row, problem = reader:read()
+  while row do
+    rows[#rows + 1] = row
+    row, problem = reader:read()
+  end
+  return rows, problem
+end
+
+-- A file that gives its text in pieces of so many bytes.
+local function in_pieces(text, size)
+  local at = 1
+  return {
+    read = function()
+      if at > #text then return nil end
+      at = at + size
+      return text:sub(at - size, at - 1)
+    end,
+  }
+end
+
+local QUOTE = 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
+local OPEN = "a quote is never closed"
+local BEHIND = "there is text behind a closing quote"
+
+-- { what, text, rows: { line, cells…, problem = … } }
+local CASES = {
+  { "nothing", "", {} },
+  { "only line ends", "\n\r\n\r\n\n", {} },
+  { "only a byte order mark", "\u{FEFF}", {} },
+  { "one cell", "a", { { 1, "a" } } },
+  { "two cells", "a,b", { { 1, "a", "b" } } },
+  { "an end to the last line, and none", "a,b\r\nc,d", { { 1, "a", "b" }, { 2, "c", "d" } } },
+  { "line feeds", "a\nb\n", { { 1, "a" }, { 2, "b" } } },
+  { "carriage returns", "a\rb\r", { { 1, "a" }, { 2, "b" } } },
+  { "all three line ends", "a\nb\rc\r\nd", { { 1, "a" }, { 2, "b" }, { 3, "c" }, { 4, "d" } } },
+  { "empty lines, which count", "\na\r\n\r\n\rb\n\n", { { 2, "a" }, { 5, "b" } } },
+  { "empty cells", ",\n,,", { { 1, "", "" }, { 2, "", "", "" } } },
+  { "an empty cell at the end of the text", "a,", { { 1, "a", "" } } },
+  { "spaces, which belong to the cells", " a , b ", { { 1, " a ", " b " } } },
+  { "tabs and semicolons, which separate nothing", "a;b\tc", { { 1, "a;b\tc" } } },
+  { "a byte order mark", "\u{FEFF}a,b", { { 1, "a", "b" } } },
+  { "a byte order mark before a quote", '\u{FEFF}"a",b', { { 1, "a", "b" } } },
+  { "a byte order mark elsewhere", "a,\u{FEFF}b", { { 1, "a", "\u{FEFF}b" } } },
+  { "half a byte order mark", "\xEF\xBBa", { { 1, "\xEF\xBBa" } } },
+  { "bytes that are no UTF-8", "\xFF,\xC3\n", { { 1, "\xFF", "\xC3" } } },
+  { "control characters", "\1,\127\27[2J", { { 1, "\1", "\127\27[2J" } } },
+  { "quoted cells", '"a","b"', { { 1, "a", "b" } } },
+  { "an empty quoted cell", '""', { { 1, "" } } },
+  { "quoted commas", '"a,b",c', { { 1, "a,b", "c" } } },
+  { "doubled quotes", '"say ""yes""",""""', { { 1, 'say "yes"', '"' } } },
+  { "only doubled quotes", '""""""', { { 1, '""' } } },
+  { "line breaks in quotes, which count and stay as they are", '"a\nb\r\nc\rd",e\nf',
+    { { 1, "a\nb\r\nc\rd", "e" }, { 5, "f" } } },
+  { "an empty line in quotes", '"\n\n"\nx', { { 1, "\n\n" }, { 4, "x" } } },
+  { "a quote in a bare cell", 'a"b,c\nd', { { 1, 'a"b', "c", problem = QUOTE }, { 2, "d" } } },
+  { "a quote behind a space", 'a, "b"\nd', { { 1, "a", ' "b"', problem = QUOTE }, { 2, "d" } } },
+  { "text behind a closing quote", '"a"b,c\nd', { { 1, "a", problem = BEHIND }, { 2, "d" } } },
+  { "a space behind a closing quote", '"a" ,c\nd', { { 1, "a", problem = BEHIND }, { 2, "d" } } },
+  { "a quote that is never closed", 'a\nb,"c\nd,e\n',
+    { { 1, "a" }, { 2, "b", "c\nd,e\n", problem = OPEN } } },
+  { "a quote alone", '"', { { 1, "", problem = OPEN } } },
+  { "three quotes", '"""', { { 1, '"', problem = OPEN } } },
+  { "the first of two mistakes", 'a"b,"c"d', { { 1, 'a"b', "c", problem = QUOTE } } },
+}
+
+local function rows_of(expected)
+  local rows = {}
+  for i, row in ipairs(expected) do
+    rows[i] = { line = row[1], problem = row.problem, table.unpack(row, 2) }
+  end
+  return rows
+end
+
+describe("a CSV reader", function()
+  for _, case in ipairs(CASES) do
+    local what, text, expected = table.unpack(case)
+
+    it("reads " .. what, function()
+      assert.same(rows_of(expected), (read(text)))
+    end)
+
+    it("reads " .. what .. ", however it comes in", function()
+      for size = 1, math.min(#text, 7) do
+        assert.same(rows_of(expected), (read(in_pieces(text, size))), "pieces of " .. size)
+      end
+    end)
+  end
+
+  it("gives all of a text as rows, whatever it is", function()
+    local seed = tonumber(os.getenv "SEED") or 20260702
+    math.randomseed(seed)
+    local bytes = { '"', '"', ",", "\n", "\r", "a", " ", "\xEF", "\xBB", "\xBF" }
+    for round = 1, 2000 do
+      local text = {}
+      for i = 1, math.random(0, 12) do text[i] = bytes[math.random(#bytes)] end
+      text = table.concat(text)
+      local rows, problem = read(text)
+      local pieces = read(in_pieces(text, math.random(4)))
+      assert.is_nil(problem)
+      assert.same(rows, pieces, ("round %d, seed %d: %q"):format(round, seed, text))
+    end
+  end)
+
+  it("refuses a file that is no text", function()
+    for _, text in ipairs { "PK\3\4\20\0\6\0", "\xFF\xFEr\0u\0n\0", "a,b\n1,\0\n" } do
+      local rows, problem = read(text)
+      assert.same({}, rows)
+      assert.equal("is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8", problem)
+    end
+  end)
+
+  it("gives up where an opening quote would make one row of the whole file", function()
+    local lines = ("1,2,3\n"):rep(1000)
+    local given = 0
+    local reader = csv.reader { read = function()
+      given = given + 1
+      return given == 3 and '4,"5\n' or lines
+    end }
+    local row, problem
+    repeat row, problem = reader:read() until not row
+    assert.equal("the row of line 2001 does not end: is a quote missing?", problem)
+    assert.is_true(given < 200)
+    assert.is_nil(reader:read())
+  end)
+
+  it("passes on why a file cannot be read", function()
+    local _, problem = read(assert(io.open "spec"))
+    assert.equal("Is a directory", problem)
+    local calls = 0
+    local torn = { read = function()
+      calls = calls + 1
+      if calls == 1 then return "a,b\nc," end
+      return nil, "Input/output error"
+    end }
+    local rows
+    rows, problem = read(torn)
+    assert.same({ { line = 1, "a", "b" } }, rows)
+    assert.equal("Input/output error", problem)
+  end)
+
+  it("reads no further than it must", function()
+    local given = 0
+    local reader = csv.reader { read = function() given = given + 1 return "1,2\n" end }
+    for i = 1, 100 do assert.equal(i, reader:read().line) end
+    assert.is_true(given <= 102)
+  end)
+
+  it("reads a large file in little memory, and in linear time", function()
+    local rows, bytes = 0, 0
+    local chunk = ('5544,55,true,2,"Agent, who was ""new"",\r\nmissed it"\r\n'):rep(1000)
+    local left = 100
+    local reader = csv.reader { read = function()
+      left = left - 1
+      return left >= 0 and chunk or nil
+    end }
+    collectgarbage()
+    local before = collectgarbage "count"
+    while reader:read() do
+      rows = rows + 1
+      if rows % 10000 == 0 then
+        collectgarbage()
+        bytes = math.max(bytes, collectgarbage "count" - before)
+      end
+    end
+    assert.equal(100000, rows)
+    assert.equal(200001, reader.line)
+    assert.is_true(bytes < 1024, bytes .. " KiB")
+  end)
+end)
+
+describe("a CSV sheet", function()
+  local function open(text) return assert(csv.sheet(text)) end
+
+  it("has the columns of its first row, without the spaces around them", function()
+    assert.same({ "run_id", "thumbs up" }, open("\n run_id , thumbs up\r\n1,2").columns)
+  end)
+
+  it("gives cells by their columns, and the lines where the rows begin", function()
+    local sheet = open 'b,a\n1,2\n\n"3\n",4\n5,6'
+    assert.same({ line = 2, cells = { b = "1", a = "2" } }, sheet:read())
+    assert.same({ line = 4, cells = { b = "3\n", a = "4" } }, sheet:read())
+    assert.same({ line = 6, cells = { b = "5", a = "6" } }, sheet:read())
+    assert.is_nil(sheet:read())
+    assert.is_nil(sheet:read())
+  end)
+
+  it("skips rows whose cells are all empty", function()
+    local sheet = open 'a,b\n,\n"",\n,,,,\n1,2\n,'
+    assert.equal(5, sheet:read().line)
+    assert.is_nil(sheet:read())
+  end)
+
+  it("says where a row has more or fewer cells than the header", function()
+    local sheet = open 'a,b\n1\n1,2,3\n1,"2" \n'
+    assert.equal("the header has 2 columns, this row has 1", sheet:read().problem)
+    assert.equal("the header has 2 columns, this row has 3", sheet:read().problem)
+    assert.equal(BEHIND, sheet:read().problem)
+  end)
+
+  for text, problem in pairs {
+    [""] = "is empty",
+    ["\u{FEFF}\r\n\r\n"] = "is empty",
+    ["a,,b"] = "line 1: column 2 has no name",
+    ["\na,b,"] = "line 2: column 3 has no name",
+    ["a,b, a"] = 'line 1: two columns are named "a"',
+    ['a"b,c'] = "line 1: " .. QUOTE,
+    ['"a,b\n1,2'] = "line 1: " .. OPEN,
+    ["PK\3\4\0"] = "is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8",
+  } do
+    it("refuses the header " .. ("%q"):format(text), function()
+      local sheet, message = csv.sheet(text)
+      assert.is_nil(sheet)
+      assert.equal(problem, message)
+    end)
+  end
+
+  it("says why it ends before its end", function()
+    local sheet = open("a,b\n1,2\n" .. ("3,4\n"):rep(50000) .. "5,\0")
+    local row, problem
+    repeat row, problem = sheet:read() until not row
+    assert.matches("NUL bytes", problem)
+  end)
+end)
+
+describe("a CSV line", function()
+  for text, cells in pairs {
+    ["a,b\r\n"] = { "a", "b" },
+    [",\r\n"] = { "", "" },
+    ['""\r\n'] = { "" },
+    ['"a,b"\r\n'] = { "a,b" },
+    ['"say ""yes"""\r\n'] = { 'say "yes"' },
+    ['"a\nb"\r\n'] = { "a\nb" },
+    ['"a\rb"\r\n'] = { "a\rb" },
+    ['" a","b "\r\n'] = { " a", "b " },
+    ['"\u{FEFF}a"\r\n'] = { "\u{FEFF}a" },
+    ["a;b,it's\r\n"] = { "a;b", "it's" },
+  } do
+    it("quotes what needs it: " .. ("%q"):format(text), function()
+      assert.equal(text, csv.line(cells))
+    end)
+  end
+
+  it("is read back as it was", function()
+    math.randomseed(20260703)
+    local alphabet = { '"', ",", "\n", "\r", "\r\n", " ", "a", "ä", "\u{FEFF}", "\xFF", "=", "" }
+    local lists, lines = {}, {}
+    for i = 1, 500 do
+      lists[i] = {}
+      for column = 1, math.random(4) do
+        local parts = {}
+        for part = 1, math.random(0, 4) do parts[part] = alphabet[math.random(#alphabet)] end
+        lists[i][column] = table.concat(parts)
+      end
+      lines[i] = csv.line(lists[i])
+    end
+    local rows = read(table.concat(lines))
+    for i, list in ipairs(lists) do
+      rows[i].line = nil
+      assert.same(list, rows[i])
+    end
+    assert.equal(#lists, #rows)
+  end)
+
+  it("is what Python's csv module reads, too", function()
+    local cells = { 'say "yes"', "a,b", "", " x ", "line\r\nbreak", "ä" }
+    local path = os.tmpname()
+    local file = assert(io.open(path, "wb"))
+    file:write(csv.line(cells))
+    file:close()
+    local output, code = child.run { "/usr/bin/python3", "-E", "-c",
+      "import csv, sys\nfor row in csv.reader(open(sys.argv[1], newline='')): print(ascii(row))",
+      path }
+    os.remove(path)
+    assert.equal(0, code, output)
+    assert.equal([=[['say "yes"', 'a,b', '', ' x ', 'line\r\nbreak', '\xe4']]=] .. "\n", output)
+  end)
+end)

@@ -1,0 +1,643 @@
+-- examples/vote_from_csv.lua, run as a person would run it.
+
+local cekura = require "cekura"
+local child = require "support.child"
+local csv = require "examples.support.csv"
+local sandbox = require "cekura.sandbox"
+local system = require "system"
+
+local TOOL = (os.getenv "CEKURA_RUN" or "") ~= ""  -- a tool under which everything takes longer
+local SEED = math.tointeger(os.getenv "SEED") or os.time()
+local HEADER = "run_id,metric_id,thumbs_up,expected_value,feedback\r\n"
+local REJECTS = "line,error," .. HEADER
+local NO_ERRORS = ""
+
+local EXAMPLE = { child.lua, "examples/vote_from_csv.lua" }
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function command(words)
+  return table.move(words, 1, #words, #EXAMPLE + 1, { table.unpack(EXAMPLE) })
+end
+
+describe("vote_from_csv", function()
+  local server, folder, environment
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("exec env -u LD_PRELOAD mkdir " .. folder))
+  end)
+
+  teardown(function() os.execute("exec env -u LD_PRELOAD rm -r " .. folder) end)
+
+  before_each(function()
+    os.execute(("exec env -u LD_PRELOAD sh -c 'rm -rf %s/*'"):format(folder))
+    server = sandbox.start()
+    environment = {
+      CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
+    }
+  end)
+
+  after_each(function() server:stop() end)
+
+  local function path_of(name) return folder .. "/" .. name end
+
+  local function write(name, text)
+    local file = assert(io.open(path_of(name), "wb"))
+    file:write(text)
+    file:close()
+    return path_of(name)
+  end
+
+  -- Without progress, for that is timing. Returns what it wrote to stdout, to stderr, and the code.
+  local function run(...)
+    return child.run_checked_apart(command { "--no-progress", ... }, environment)
+  end
+
+  -- A sheet of rows, each a line without its end.
+  local function sheet(rows, header)
+    return write("votes.csv", (header or HEADER) .. table.concat(rows, "\r\n") .. "\r\n")
+  end
+
+  local function bodies()
+    local found = {}
+    for _, request in ipairs(server:requests()) do
+      found[request.path:match "/runs/(%d+)/"] = request.body
+    end
+    return found
+  end
+
+  -- The first runs that metric 55 has been evaluated on.
+  local function runs(count)
+    local ids = {}
+    for id, run_of in pairs(server:state "runs") do
+      if run_of.metrics[55] then ids[#ids + 1] = id end
+    end
+    table.sort(ids)
+    return table.move(ids, 1, count, 1, {})
+  end
+
+  -- { [run_id] = how many votes on it have arrived }, of the requests from one on.
+  local function arrivals(from)
+    local counts, requests = {}, server:requests()
+    for i = from or 1, #requests do
+      local id = requests[i].path:match "/runs/(%d+)/"
+      counts[id] = (counts[id] or 0) + 1
+    end
+    return counts, #requests
+  end
+
+  describe("sends a sheet", function()
+    it("with quotes, line breaks, any order of columns and every type", function()
+      local path = write("votes.csv",
+        "\u{FEFF}feedback,expected_value, run_id ,thumbs_up,metric_id\r\n"
+        .. '"Agent missed the ""reschedule"" step,\r\nagain",2,5544,no,55\r\n\r\n'
+        .. ',null,5545,TRUE,55\n"",2.0,005546,1,55\n,,,,\n')
+      local output, errors, code = run(path)
+      assert.equal(NO_ERRORS, errors)
+      assert.equal("ok 3, failed 0, skipped 0, unknown 0\n", output)
+      assert.equal(0, code)
+      assert.same({
+        ["5544"] = [[{"metric_id":55,"thumbs_up":false,"expected_value":2,]]
+          .. [["feedback":"Agent missed the \"reschedule\" step,\r\nagain"}]],
+        ["5545"] = '{"metric_id":55,"thumbs_up":true,"expected_value":null}',
+        ["5546"] = '{"metric_id":55,"thumbs_up":true,"expected_value":2}',
+      }, bodies())
+      assert.equal(2, server:state("runs", 5544).metrics[55].expected_value)
+    end)
+
+    it("without a column for feedback", function()
+      local _, errors, code = run(sheet({ "5544,55,no,2" },
+        "run_id,metric_id,thumbs_up,expected_value\r\n"))
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+    end)
+
+    it("with progress on stderr, unless told otherwise", function()
+      local path = sheet { "5544,55,no,2," }
+      local output, errors, code = child.run_checked_apart(command { path }, environment)
+      assert.equal("ok 1, failed 0, skipped 0, unknown 0\n", output)
+      assert.matches("^1 of 1 done", errors)
+      assert.equal(0, code)
+    end)
+
+    it("only once", function()
+      local path = sheet { "5544,55,no,2,", "5545,55,yes,3," }
+      run(path)
+      server:clear()
+      local output, errors, code = run(path)
+      assert.equal(NO_ERRORS, errors)
+      assert.equal("ok 0, failed 0, skipped 2, unknown 0\n", output)
+      assert.equal(0, code)
+      assert.equal(0, #server:requests())
+    end)
+
+    it("and of one that has been corrected only what is new", function()
+      run(sheet { "5544,55,no,2,", "5545,55,yes,3," })
+      server:clear()
+      local output = run(sheet { "5545,55,no,3,", "5544,55,no,2,", "5546,55,no,3," })
+      assert.equal("ok 2, failed 0, skipped 1, unknown 0\n", output)
+      assert.same({
+        ["5545"] = '{"metric_id":55,"thumbs_up":false,"expected_value":3}',
+        ["5546"] = '{"metric_id":55,"thumbs_up":false,"expected_value":3}',
+      }, bodies())
+    end)
+
+    it("but not with the journal of another", function()
+      run(sheet { "5544,55,no,2," })
+      local other = write("other.csv", HEADER .. "5545,55,no,2,\r\n")
+      server:clear()
+      local output, errors, code = run(other, "--journal", path_of "votes.csv.journal")
+      assert.equal("", output)
+      assert.matches("^vote_from_csv: [^\n]*votes%%20of%%20votes%.csv[^\n]*\n$", errors)
+      assert.equal(2, code)
+      assert.equal(0, #server:requests())
+    end)
+  end)
+
+  describe("before anything is sent", function()
+    local function refuses(expected, ...)
+      local output, errors, code = run(...)
+      assert.equal("", output)
+      assert.equal("vote_from_csv: " .. expected .. "\n", errors)
+      assert.equal(2, code)
+      assert.equal(0, #server:requests())
+      assert.is_nil(io.open(path_of "votes.csv.journal"))
+    end
+
+    for what, row in pairs {
+      ["an empty sheet"] = { "", "PATH: is empty" },
+      ["a sheet of empty lines"] = { "\r\n\r\n", "PATH: is empty" },
+      ["only a header"] = { HEADER, "PATH: there is no row below the header" },
+      ["only a header and empty rows"] =
+        { HEADER .. ",,,,\r\n", "PATH: there is no row below the header" },
+      ["a spreadsheet's own file"] = { "PK\3\4\20\0\6\0\8\0\0\0!\0",
+        "PATH: is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8" },
+      ["no header"] = { "5544,55,no,2,\r\n", "PATH: line 1: column 5 has no name" },
+      ["semicolons"] = { "run_id;metric_id\r\n", 'PATH: column "run_id;metric_id": unknown column; '
+        .. 'column "run_id" is missing; column "metric_id" is missing; column "thumbs_up" is '
+        .. 'missing; column "expected_value" is missing; the cells must be separated by commas' },
+      ["a misspelt column"] = { "run_id,metric_id,thumbs_up,expected_value,feedbak\r\n1,2,3,4,5",
+        'PATH: column "feedbak": unknown column, did you mean "feedback"?' },
+      ["a missing column"] = { "run_id,metric_id,expected_value\r\n1,2,3",
+        'PATH: column "thumbs_up" is missing' },
+      ["a column twice"] = { "run_id,metric_id,run_id\r\n",
+        'PATH: line 1: two columns are named "run_id"' },
+    } do
+      it("refuses " .. what, function()
+        local path = write("votes.csv", row[1])
+        refuses(row[2]:gsub("PATH", path), path)
+      end)
+    end
+
+    it("refuses what is no file", function()
+      refuses(path_of "none.csv" .. ": No such file or directory", path_of "none.csv")
+      refuses(folder .. ": Is a directory", folder)
+    end)
+
+    for what, row in pairs {
+      ["no sheet"] = { {}, "missing argument 'sheet'" },
+      ["two sheets"] = { { "SHEET", "b.csv" }, "too many arguments" },
+      ["an unknown option"] = { { "SHEET", "--dryrun" },
+        "unknown option '--dryrun'\nDid you mean '--dry-run'?" },
+      ["a concurrency of nothing"] = { { "SHEET", "--concurrency", "0" },
+        "'0' is not a whole number from 1 on" },
+      ["a concurrency that is no number"] = { { "SHEET", "--concurrency", "many" },
+        "'many' is not a whole number from 1 on" },
+    } do
+      it("refuses " .. what, function()
+        local words = { table.unpack(row[1]) }
+        if words[1] == "SHEET" then words[1] = sheet { "5544,55,no,2," } end
+        refuses(row[2] .. "; --help shows how it is used", table.unpack(words))
+      end)
+    end
+
+    it("refuses to overwrite the sheet or the journal", function()
+      local path = sheet { "5544,55,no,2," }
+      for _, option in ipairs { "--rejects", "--journal" } do
+        refuses(option .. " would overwrite the sheet: name another file", path, option, path)
+      end
+      refuses("--rejects and --journal must be two files", path, "--rejects", path .. ".journal")
+      assert.equal(HEADER .. "5544,55,no,2,\r\n", read_file(path))
+    end)
+
+    it("refuses a file of rejects that cannot be written", function()
+      local rejects = path_of "none/rejects.csv"
+      refuses("--rejects: " .. rejects .. ": No such file or directory",
+        sheet { "5544,55,no,2," }, "--rejects", rejects)
+    end)
+
+    it("refuses a file of rejects that is another file", function()
+      local path = sheet { "5544,55,no,2," }
+      local other = write("other.csv", HEADER)
+      refuses("--rejects: " .. other .. " exists, and is not a file of rejects: name another file",
+        path, "--rejects", other)
+      local alias = folder .. "/./votes.csv"
+      refuses("--rejects: " .. alias .. " exists, and is not a file of rejects: name another file",
+        path, "--rejects", alias)
+      assert.equal(HEADER, read_file(other))
+    end)
+
+    it("wants a key", function()
+      environment.CEKURA_API_KEY = false
+      refuses("cekura: api_key: is required: give it to cekura.new, or set CEKURA_API_KEY in the "
+        .. "environment (config)", sheet { "5544,55,no,2," })
+    end)
+
+    it("wants an address that is one", function()
+      environment.CEKURA_API_URL = "ftp://127.0.0.1"
+      refuses("cekura: api_url: must begin with https:// (config)", sheet { "5544,55,no,2," })
+    end)
+
+    it("says what to install where argparse is missing", function()
+      environment.LUA_PATH = "lua/?.lua;lua/?/init.lua"
+      local output, errors, code = run(sheet { "5544,55,no,2," })
+      assert.equal("", output)
+      assert.matches("^vote_from_csv needs argparse, 0.7.1 or newer: apt install", errors)
+      assert.equal(2, code)
+    end)
+  end)
+
+  describe("lists every bad row", function()
+    local BAD = {
+      "5544,55,no,2,", ",55,no,2,", 'x,55,maybe,2,"a\nb"', "5545,55,no,,", "5546,55,no,2",
+      '5547,"55"6,no,2,', "5548,55,no,1e999,", "5549,55,no,2,\xFF", "05544, 55,yes,3,",
+    }
+
+    local LIST = [[
+PATH:2: run_id: the same run and metric as in line 11
+PATH:3: run_id: is required
+PATH:4: run_id: must be an id: a whole number from 1 to 9223372036854775807, got "x"
+PATH:4: thumbs_up: must be true or false, got "maybe"
+PATH:6: expected_value: is required (null says that there is none)
+PATH:7: the header has 5 columns, this row has 4
+PATH:8: there is text behind a closing quote
+PATH:9: expected_value: must be a finite number, got an infinity
+PATH:10: feedback: must be valid UTF-8
+PATH:11: run_id: the same run and metric as in line 2
+]]
+
+    it("and sends nothing", function()
+      local rows = { table.unpack(BAD) }
+      rows[#rows + 1] = "5550,55,yes,3,"
+      local path = sheet(rows)
+      local output, errors, code = run(path)
+      assert.equal("", output)
+      assert.equal(LIST:gsub("PATH", path) .. "vote_from_csv: 9 of 10 rows are bad, so nothing was "
+        .. "sent. Correct them, or leave them out with --skip-bad\n", errors)
+      assert.equal(2, code)
+      assert.equal(0, #server:requests())
+    end)
+
+    it("and leaves them out when it is told to", function()
+      local rows = { "5551,55,yes,3,", table.unpack(BAD, 2) }
+      rows[#rows + 1] = "5550,55,yes,3,"
+      local path = sheet(rows)
+      local output, errors, code = run(path, "--skip-bad", "--rejects", path_of "rejects.csv")
+      assert.equal("ok 3, failed 0, skipped 0, unknown 0\n", output)
+      assert.is_truthy(errors:find(path .. ":4: thumbs_up: must be true or false", 1, true))
+      assert.equal(1, code)
+      assert.same({ "5544", "5550", "5551" }, (function()
+        local ids = {}
+        for id in pairs(bodies()) do ids[#ids + 1] = id end
+        table.sort(ids)
+        return ids
+      end)())
+      local rejects = assert(csv.sheet(read_file(path_of "rejects.csv")))
+      assert.same({ line = 2, cells = {
+        line = "3", error = "run_id: is required", run_id = "", metric_id = "55", thumbs_up = "no",
+        expected_value = "2", feedback = "",
+      } }, rejects:read())
+      assert.same({ line = 3, cells = {
+        line = "4", run_id = "x", metric_id = "55", thumbs_up = "maybe", expected_value = "2",
+        feedback = "a\nb", error = "run_id: must be an id: a whole number from 1 to "
+          .. '9223372036854775807, got "x"; thumbs_up: must be true or false, got "maybe"',
+      } }, rejects:read())
+    end)
+
+    it("without what a terminal would obey", function()
+      local path = sheet { '5544,55,"\27[2Jno\194\155",2,' }
+      local _, errors = run(path)
+      assert.is_nil(errors:find "\27")
+      assert.is_nil(errors:find "\194\155")
+      _, errors = run(write("votes.csv", 'run_id,"\27[2J\n"\n'))
+      assert.is_nil(errors:find "\27")
+      assert.matches("^[^\n]+\n$", errors)
+    end)
+
+    it("however long a cell is", function()
+      local long, wide = ("x"):rep(1 << 20), "5544,55,no," .. ("0"):rep(1000000) .. "x,"
+      local output, _, code = run(sheet { "5544,55,no,2," .. long:sub(1, 1048000) }, "--dry-run")
+      assert.matches("^Votes to send: 1,", output)
+      assert.equal(0, code)
+      output = run(sheet { wide, (" "):rep(1000000) .. "x,55,no,2," }, "--dry-run", "--skip-bad")
+      assert.matches("^Votes to send: 1,", output)
+      _, output, code = run(sheet { "5544,55,no,2," .. long .. long }, "--dry-run")
+      assert.matches("the row of line 2 does not end", output)
+      assert.equal(2, code)
+    end)
+
+    it("of an open quote, too", function()
+      local path = sheet { "5544,55,no,2,", '5545,55,no,2,"never closed', "5546,55,no,2," }
+      local _, errors, code = run(path)
+      assert.equal(path .. ":3: a quote is never closed\nvote_from_csv: 1 of 2 rows are bad, so "
+        .. "nothing was sent. Correct them, or leave them out with --skip-bad\n", errors)
+      assert.equal(2, code)
+    end)
+  end)
+
+  describe("--dry-run", function()
+    it("sends nothing, and shows the first request", function()
+      local path = sheet { '5544,55,no,2,"said ""no"""', "5545,55,yes,3," }
+      local output, errors, code = run(path, "--dry-run", "--rejects", path_of "rejects.csv")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal("Votes to send: 2, without those that the journal has as done.\n"
+        .. "The first:\n\nPOST " .. server.url .. "/test_framework/v1/runs/5544/mark_metric_vote/\n"
+        .. [[{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"said \"no\""}]]
+        .. "\n", output)
+      assert.equal(0, code)
+      assert.equal(0, #server:requests())
+      assert.is_nil(io.open(path .. ".journal"))
+      assert.is_nil(io.open(path_of "rejects.csv"))
+    end)
+
+    it("needs no key", function()
+      environment.CEKURA_API_KEY = false
+      local output, _, code = run(sheet { "5544,55,no,2," }, "--dry-run")
+      assert.matches("^Votes to send: 1,", output)
+      assert.equal(0, code)
+    end)
+
+    it("lists bad rows", function()
+      local path = sheet { "5544,55,maybe,2,", "5545,55,no,2," }
+      local output, errors, code = run(path, "--dry-run")
+      assert.equal("", output)
+      assert.matches(":2: thumbs_up: must be true or false", errors)
+      assert.equal(2, code)
+      output, errors, code = run(path, "--dry-run", "--skip-bad")
+      assert.matches("^Votes to send: 1,", output)
+      assert.matches(":2: thumbs_up: must be true or false", errors)
+      assert.equal(1, code)
+    end)
+
+    it("checks 100,000 rows", function()
+      local rows = {}
+      for i = 1, TOOL and 1000 or 100000 do rows[i] = i .. ',55,no,2,"Agent missed it, again"' end
+      local output, errors, code = run(sheet(rows), "--dry-run")
+      assert.equal(NO_ERRORS, errors)
+      assert.matches("^Votes to send: " .. #rows .. ",", output)
+      assert.equal(0, code)
+    end)
+  end)
+
+  it("--help says what it is, and costs nothing", function()
+    local output, errors, code = run "--help"
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(0, code)
+    for _, word in ipairs { "Votes cost nothing", "Exit codes", "--dry-run", "--rejects",
+      "--journal", "--redo-unknown", "--concurrency", "--no-progress", "--skip-bad" } do
+      assert.is_truthy(output:find(word, 1, true), word)
+    end
+    for _, field in ipairs(cekura.endpoints["runs.mark_metric_vote"].fields) do
+      assert.is_truthy(output:find(field.name, 1, true), field.name)
+    end
+    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
+  end)
+
+  describe("what the server refuses", function()
+    it("is in the file of rejects, which can be mended and sent", function()
+      local path = sheet { "5544,55,no,2,", '999999,55,no,2,"a, ""b"""', "5545,999,no,2," }
+      local rejects = path_of "rejects.csv"
+      local output, _, code = run(path, "--rejects", rejects)
+      assert.equal("ok 1, failed 2, skipped 0, unknown 0\n", output)
+      assert.equal(1, code)
+      local text = read_file(rejects)
+      assert.matches("^line,error,run_id,metric_id,thumbs_up,expected_value,feedback\r\n3,", text)
+      assert.matches('[^\r]*404[^\r]*,999999,55,no,2,"a, ""b"""\r\n4,', text)
+      assert.matches("[^\r]*400[^\r]*,5545,999,no,2,\r\n$", text)
+
+      write("rejects.csv", text:gsub("999999", "5546"):gsub(",999,", ",55,"))
+      output, _, code = run(rejects, "--rejects", path_of "again.csv")
+      assert.equal("ok 2, failed 0, skipped 0, unknown 0\n", output)
+      assert.equal(0, code)
+      assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"a, \\"b\\""}',
+        bodies()["5546"])
+      assert.equal(REJECTS, read_file(path_of "again.csv"))
+    end)
+
+    it("is told also where the file of rejects cannot hold it", function()
+      if not io.open "/dev/full" then return pending "needs /dev/full" end
+      local output, errors, code = run(sheet { "999999,55,no,2," }, "--rejects", "/dev/full")
+      assert.equal("ok 0, failed 1, skipped 0, unknown 0\n", output)
+      assert.equal("vote_from_csv: --rejects: /dev/full: No space left on device\n", errors)
+      assert.equal(1, code)
+    end)
+
+    it("is tried again by the next run, and its rejects are gone when all is in", function()
+      local path, rejects = sheet { "5544,55,no,2,", "5545,55,no,2," }, path_of "rejects.csv"
+      server:faults { { status = 400, body = { detail = "not now" }, path = "/5545/" } }
+      local output, _, code = run(path, "--rejects", rejects)
+      assert.equal("ok 1, failed 1, skipped 0, unknown 0\n", output)
+      assert.equal(1, code)
+      assert.matches("not now", read_file(rejects))
+      server:clear()
+      output, _, code = run(path, "--rejects", rejects)
+      assert.equal("ok 1, failed 0, skipped 1, unknown 0\n", output)
+      assert.equal(0, code)
+      assert.same({ ["5545"] = 1 }, (arrivals()))
+      assert.equal(REJECTS, read_file(rejects))
+    end)
+
+    it("is not tried with the rest where it is the key", function()
+      environment.CEKURA_API_KEY = "another-key"
+      local rows = {}
+      for i, id in ipairs(runs(60)) do rows[i] = id .. ",55,no,2," end
+      local output, errors, code = run(sheet(rows), "--concurrency", "4")
+      local failed = math.tointeger(output:match "^ok 0, failed (%d+), skipped 0, unknown 0\n$")
+      assert.is_true(failed <= 4)
+      assert.matches("^vote_from_csv: gave up, with " .. 60 - failed
+        .. " rows left: [^\n]*401[^\n]*run the same command again to go on\n$", errors)
+      assert.is_nil(errors:find("another-key", 1, true))
+      assert.equal(2, code)
+      assert.equal(failed, #server:requests())
+    end)
+
+    it("is not tried with the rest where it is everything", function()
+      server:faults { { status = 503, headers = { ["Retry-After"] = "0" }, times = math.huge } }
+      local rows = {}
+      for i, id in ipairs(runs(80)) do rows[i] = id .. ",55,no,2," end
+      local path, rejects = sheet(rows), path_of "rejects.csv"
+      local output, errors, code = run(path, "--concurrency", "4", "--rejects", rejects)
+      local unknown = math.tointeger(output:match "^ok 0, failed 0, skipped 0, unknown (%d+)\n$")
+      assert.is_true(unknown >= 20 and unknown <= 24)
+      assert.matches("vote_from_csv: of " .. unknown .. " rows it is unknown", errors)
+      assert.matches("vote_from_csv: gave up, with " .. 80 - unknown .. " rows left: [^\n]*503",
+        errors)
+      assert.equal(4, code)
+      assert.is_true(#server:requests() <= unknown * 4)
+      local _, lines = read_file(rejects):gsub("\r\n", "")
+      assert.equal(1 + unknown, lines)
+      server:faults()
+      output, errors, code = run(path, "--rejects", rejects, "--redo-unknown")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal("ok 80, failed 0, skipped 0, unknown 0\n", output)
+      assert.equal(0, code)
+    end)
+
+    it("is a network that is not there", function()
+      local path = sheet { "5544,55,no,2," }
+      server:stop()
+      local output, _, code = run(path)
+      assert.equal("ok 0, failed 1, skipped 0, unknown 0\n", output)
+      assert.equal(4, code)
+    end)
+  end)
+
+  -- ---- killed and interrupted ----
+
+  local function sheet_of(ids)
+    local rows = {}
+    for i, id in ipairs(ids) do rows[i] = id .. ",55,no,2," end
+    return sheet(rows)
+  end
+
+  local function start(...)
+    return child.start_checked(command { "--no-progress", ... }, environment)
+  end
+
+  -- Waits until that many requests have arrived in all; not for ever.
+  local function await_requests(count)
+    local give_up = system.monotime() + (TOOL and 30 or 2)
+    while #server:requests() < count and system.monotime() < give_up do system.sleep(0.002) end
+  end
+
+  -- The runs whose lines in the journal begin with the word; a torn last line does not count.
+  local function journal_has(path, word)
+    local ids = {}
+    for line in (read_file(path .. ".journal") or ""):gmatch "([^\n]*)\n" do
+      local id = line:match("^%S+ " .. word .. " (%d+):55:")
+      if id then ids[id] = true end
+    end
+    return ids
+  end
+
+  local function size(set)
+    local count = 0
+    for _ in pairs(set) do count = count + 1 end
+    return count
+  end
+
+  local function votes_by_run()
+    local ids = {}
+    for _, vote in ipairs(server:state "votes") do ids[tostring(vote.id)] = true end
+    return ids
+  end
+
+  it("says after a Ctrl-C how to go on, and goes on", function()
+    server:faults { { delay = 0.05, times = math.huge } }
+    local ids = runs(60)
+    local path = sheet_of(ids)
+    local process = start(path)
+    await_requests(10)
+    process:signal "INT"
+    local output, code = process:finish()
+    assert.equal("vote_from_csv: interrupted: run the same command again to go on\n", output)
+    assert.equal(130, code)
+    local done, sent = journal_has(path, "done"), select(2, arrivals())
+    assert.is_true(sent < #ids)
+    local errors
+    output, errors, code = run(path, "--redo-unknown")
+    assert.equal(NO_ERRORS, errors)
+    assert.matches("^ok %d+, failed 0, skipped " .. size(done) .. ", unknown 0\n$", output)
+    assert.equal(0, code)
+    for id in pairs((arrivals(sent + 1))) do assert.is_nil(done[id], id) end
+    assert.equal(#ids, size(votes_by_run()))
+  end)
+
+  describe("killed again and again", function()
+    local kills = 0
+
+    teardown(function()
+      print(("\nvote_from_csv: killed %d times (SEED=%d)"):format(kills, SEED))
+    end)
+
+    -- Lets it live for some requests, so many at most, and milliseconds. Returns true, or nil when
+    -- it has come to its end by itself, with what it wrote and its exit code.
+    local function live_and_die(path, most, ...)
+      local before = #server:requests()
+      local process = start(path, "--concurrency", tostring(math.random(16)), ...)
+      await_requests(before + math.random(0, most))
+      system.sleep(math.random() * 0.02)
+      process:signal "KILL"
+      local output, code = process:finish()
+      if code ~= 137 and code ~= 9 then return nil, output, code end
+      kills = kills + 1
+      return true
+    end
+
+    it("sends every vote, and none again that was done", function()
+      math.randomseed(SEED)
+      server:faults { { delay = 0.01, times = math.huge } }
+      local ids = runs(TOOL and 100 or 400)
+      local path = sheet_of(ids)
+      local killed, output, code
+      for round = 1, 200 do
+        local redo = math.random() < 0.3 and "--redo-unknown" or nil
+        local done, sent = journal_has(path, "done"), select(2, arrivals())
+        killed, output, code = live_and_die(path, #ids // 6, redo)
+        for id in pairs((arrivals(sent + 1))) do
+          assert.is_nil(done[id], ("run %s again in round %d, SEED=%d"):format(id, round, SEED))
+        end
+        if not killed then break end
+      end
+      assert.is_falsy(killed, "never came to its end, SEED=" .. SEED)
+      assert.is_true(code == 0 or code == 4, ("%s\nSEED=%d"):format(output, SEED))
+      local sent = select(2, arrivals())
+      local done = journal_has(path, "done")
+      local errors
+      output, errors, code = run(path, "--redo-unknown")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(("ok %d, failed 0, skipped %d, unknown 0\n"):format(#ids - size(done),
+        size(done)), output)
+      assert.equal(0, code)
+      for id in pairs((arrivals(sent + 1))) do assert.is_nil(done[id], id) end
+      assert.equal(#ids, size(votes_by_run()))
+      assert.equal(#ids, size(journal_has(path, "done")))
+      assert.is_true(kills >= 3, kills .. " kills, SEED=" .. SEED)
+    end)
+
+    it("sends what is unknown only when it is told to", function()
+      math.randomseed(SEED)
+      server:faults { { delay = 0.3, times = math.huge } }
+      local ids = runs(8)
+      local path = sheet_of(ids)
+      local process = start(path)
+      await_requests(8)
+      process:signal "KILL"
+      process:finish()
+      server:faults()
+      server:clear()
+      local rejects = path_of "rejects.csv"
+      local output, errors, code = run(path, "--rejects", rejects)
+      assert.equal("ok 0, failed 0, skipped 0, unknown 8\n", output)
+      assert.matches("^vote_from_csv: of 8 rows it is unknown [^\n]*%-%-redo%-unknown[^\n]*\n$",
+        errors)
+      assert.equal(4, code)
+      assert.equal(0, #server:requests())
+      assert.matches("\r\n9,[^\r]*," .. ids[8] .. ",55,no,2,\r\n$", read_file(rejects))
+      output, errors, code = run(path, "--redo-unknown", "--rejects", rejects)
+      assert.equal(NO_ERRORS, errors)
+      assert.equal("ok 8, failed 0, skipped 0, unknown 0\n", output)
+      assert.equal(0, code)
+      assert.equal(8, #server:requests())
+      assert.equal(REJECTS, read_file(rejects))
+    end)
+  end)
+end)
