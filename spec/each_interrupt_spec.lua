@@ -168,6 +168,17 @@ describe("Ctrl-C in each", function()
       assert.same({ "done 10", "started 10" }, events())
     end)
 
+  it("is an error of an inner each that has read its last item, and not begun it", function()
+    server:script { faults.status(429, { ["Retry-After"] = 70000 }) }
+    local output, code = interrupt(start([[
+      client:each({ 10 }, function(outer)
+        return client:each({ outer + 1, outer + 2 }, vote, { concurrency = 1 })
+      end, { journal = PATH, work = "w" })
+      print "went on"]], 1))
+    ends_interrupted(output, code)
+    assert.same({ "failed 10", "started 10" }, events())
+  end)
+
   it("gives up an inner each, and a source that is being read, after two seconds", function()
     server:script(retries.times(6, { { "hang" } }))
     local output, code, seconds = interrupt(start([[

@@ -95,6 +95,7 @@ local function new_batch(client, source, fn, options)
     stopped = false,     -- no item begins any more
     interrupted = false, -- by Ctrl-C
     trouble = false,     -- why each fails as a whole: an error of ours
+    cut_short = false,   -- why it fails if an item has been left out: an error of ours
     raised = false,      -- { what the caller's source, key or progress raised }
   }, Batch)
 end
@@ -434,8 +435,8 @@ end
 
 --- Nothing begins any more. If all has, it may end as if nothing had happened.
 function Batch:interrupt()
-  local all = self.exhausted or self.index == self.total
-  self:stop(not all and interruption() or nil)
+  self.cut_short = self.cut_short or interruption()
+  self:stop()
 end
 
 --- Whatever still runs is ended, at once.
@@ -508,13 +509,20 @@ end
 
 local function by_index(one, other) return one.index < other.index end
 
+--- Each item that there is has been counted. One may have been read, and left out then.
+function Batch:is_complete()
+  local all = self.exhausted or self.index == self.total
+  return all and self:numbers().done == self.index
+end
+
 --- What each returns or raises.
 function Batch:conclude()
   if self.raised then error(self.raised[1], 0) end
   table.sort(self.report.errors, by_index)
-  if not self.trouble then return self.report end
-  self.trouble.report = self.report
-  return nil, self.trouble
+  local problem = self.trouble or (not self:is_complete() and self.cut_short)
+  if not problem then return self.report end
+  problem.report = self.report
+  return nil, problem
 end
 
 local function check_use(client, source, fn, options)
