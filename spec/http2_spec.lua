@@ -44,6 +44,21 @@ describe("over HTTP/2", function()
     assert.equal(1 + #SPENDING, server:connections())
   end)
 
+  -- libcurl 7.88 would send it there, and take the one's answer for the other's.
+  it("no vote joins the HTTP/1.1 connection of a call that is under way", function()
+    local client <close> = new(server, { timeout = clock.SHORT * 4 })
+    assert(calls.vote(client))
+    server:script { "hang" }
+    local task = client:spawn(calls.make, client, SPENDING[1], nil, { max_attempts = 1 })
+    while server:deliveries() < 2 do client:step(0.05) end
+    server:kill_idle "fin"  -- there is no other connection
+    for _ = 1, 3 do assert.is_true(assert(calls.vote(client)).success) end
+    local _, err = task:wait()
+    assert.same({ "timeout", "unknown" }, { err.kind, err.applied })
+    local _, over_http1 = table.concat(protocols(), " "):gsub("HTTP/1.1", "")
+    assert.equal(1, over_http1)
+  end)
+
   -- { what, entry, kind, applied, status; `final`: it is not sent again }
   for _, row in ipairs {
     { "a stream that is refused", "refused_stream", "network", "unknown" },

@@ -121,6 +121,8 @@ class Http2(Conversation):
         headers = list(headers)
         if "content-type" not in given:
             headers.append(["content-type", "application/json"])
+        if "content-length" not in given:
+            headers.append(["content-length", "%d" % len(body)])
         self.do_headers(stream, status, headers)
         self.do_data(stream, body)
         self.do_end(stream)

@@ -10,7 +10,13 @@ enum {
   MAX_REQUEST = 64 * 1024 * 1024
 };
 
-/* ---- what libcurl calls: nothing here may raise, or call libcurl -------------------- */
+/* ---- what libcurl calls: nothing here may raise ----------------------------------------- */
+
+/* It may be HTTP/1.1 among HTTP/2, which does no good: see lane.c. */
+static int refuse_resend(struct ck_transfer_slot *slot) {
+  slot->forbids_reuse = SET(slot->easy, CURLOPT_FORBID_REUSE, 1L);
+  return CURL_PREREQFUNC_ABORT;
+}
 
 /* Just before a request goes out. Sending it again is the retry engine's choice alone. */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
@@ -18,7 +24,7 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
   struct ck_attempt *attempt = &slot->transfer->answer.attempt;
   (void)ip, (void)local_ip, (void)port, (void)local_port;
   attempt->resend_refused = attempt->sendings > 0;
-  if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
+  if (attempt->resend_refused) return refuse_resend(slot);
   attempt->sendings++;
   return CURL_PREREQFUNC_OK;
 }
@@ -32,6 +38,7 @@ static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   if (status != 0) {
     answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
     answer->head.length = 0;
+    slot->framed = ck_head_is_framed(line);
     slot->head_complete = slot->delimited = false;
   }
   if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
@@ -76,9 +83,22 @@ static void unreport(struct ck_transfer_slot *slot) {
   ck_list_remove(&slot->line);
 }
 
+/*
+** libcurl 7.88 takes a stream whose connection has died for one that has ended, if the death was
+** noticed by another stream. Then only the body itself tells, and its length where that is known.
+*/
+static bool is_whole_stream(const struct ck_transfer_slot *slot) {
+  const struct ck_answer *answer = &slot->transfer->answer;
+  int status = answer->attempt.status;
+  return status == 204 || status == 304 ||
+         ck_head_is_closed_json(answer->body.data, answer->body.length) ||
+         ck_head_has_length(answer->head.data, answer->head.length, answer->body.length);
+}
+
 static bool is_whole(const struct ck_transfer_slot *slot) {
   const struct ck_answer *answer = &slot->transfer->answer;
   if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
+  if (slot->framed) return is_whole_stream(slot);
   return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
 }
 
@@ -96,7 +116,7 @@ static const char *reason(const struct ck_transfer_slot *slot) {
 
 void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   struct ck_answer *answer = &slot->transfer->answer;
-  if (slot->active) (void)curl_multi_remove_handle(slot->transport->multi, slot->easy);
+  if (slot->active) (void)curl_multi_remove_handle(slot->lane->multi, slot->easy);
   slot->active = false;
   answer->attempt.code = (int)code;
   answer->attempt.whole = is_whole(slot);
@@ -216,6 +236,7 @@ static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_o
 
 static bool prepare(struct ck_transfer_slot *slot) {
   struct ck_request *request = &slot->transfer->request;
+  if (slot->forbids_reuse) slot->forbids_reuse = !SET(slot->easy, CURLOPT_FORBID_REUSE, 0L);
   return set_target(slot->easy, request) && set_headers(slot, request) &&
          set_options(slot, &request->options) && set_body(slot->easy, request);
 }
@@ -241,8 +262,10 @@ void ck_transfer_start(struct ck_transfer *transfer) {
     ck_slot_finish(slot, CURLE_OUT_OF_MEMORY);
     return;
   }
+  slot->lane =
+      &slot->transport->lanes[transfer->request.options.http1 ? CK_LANE_HTTP1 : CK_LANE_ANY];
   slot->active = true; /* before libcurl sees it, so that every way out takes it back */
-  if (curl_multi_add_handle(slot->transport->multi, slot->easy) != CURLM_OK)
+  if (curl_multi_add_handle(slot->lane->multi, slot->easy) != CURLM_OK)
     ck_slot_finish(slot, CURLE_FAILED_INIT);
   ck_transport_begin(slot->transport, slot);
 }
