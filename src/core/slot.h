@@ -43,6 +43,7 @@ struct ck_lane {
   struct ck_transport *transport;
   CURLM *multi;
   double timer; /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  int active;   /* slots whose attempt is under way here */
 };
 
 enum { CK_LANE_ANY, CK_LANE_HTTP1, CK_LANES }; /* see lane.c */

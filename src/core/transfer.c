@@ -114,10 +114,23 @@ static const char *reason(const struct ck_transfer_slot *slot) {
   return "the answer was cut off";
 }
 
+/* It counts as active before libcurl sees it, so that every way out takes it back. */
+static void enter_lane(struct ck_transfer_slot *slot, int number) {
+  slot->lane = &slot->transport->lanes[number];
+  slot->lane->active++;
+  slot->active = true;
+}
+
+static void leave_lane(struct ck_transfer_slot *slot) {
+  if (!slot->active) return;
+  (void)curl_multi_remove_handle(slot->lane->multi, slot->easy);
+  slot->lane->active--;
+  slot->active = false;
+}
+
 void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   struct ck_answer *answer = &slot->transfer->answer;
-  if (slot->active) (void)curl_multi_remove_handle(slot->lane->multi, slot->easy);
-  slot->active = false;
+  leave_lane(slot);
   answer->attempt.code = (int)code;
   answer->attempt.whole = is_whole(slot);
   answer->error = reason(slot);
@@ -262,9 +275,7 @@ void ck_transfer_start(struct ck_transfer *transfer) {
     ck_slot_finish(slot, CURLE_OUT_OF_MEMORY);
     return;
   }
-  slot->lane =
-      &slot->transport->lanes[transfer->request.options.http1 ? CK_LANE_HTTP1 : CK_LANE_ANY];
-  slot->active = true; /* before libcurl sees it, so that every way out takes it back */
+  enter_lane(slot, transfer->request.options.http1 ? CK_LANE_HTTP1 : CK_LANE_ANY);
   if (curl_multi_add_handle(slot->lane->multi, slot->easy) != CURLM_OK)
     ck_slot_finish(slot, CURLE_FAILED_INIT);
   ck_transport_begin(slot->transport, slot);

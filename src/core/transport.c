@@ -93,7 +93,7 @@ static void act_on_event(struct ck_transport *transport, const struct ck_poller_
 static void act_on_lanes(struct ck_transport *transport, double now) {
   for (int i = 0; i < CK_LANES; i++) {
     ck_lane_act_on_timer(&transport->lanes[i], now);
-    ck_lane_collect(&transport->lanes[i]);
+    if (transport->lanes[i].active > 0) ck_lane_collect(&transport->lanes[i]);
   }
 }
 
