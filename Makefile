@@ -40,7 +40,7 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c)
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c)
 
 .PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
         conformance rocks static embed generate install uninstall clean help
@@ -76,6 +76,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 # The core's pure decisions as a module that the specs can call.
 $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c))
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
+
+# What a script does that forks.
+$(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
 
 # Preloaded, it makes some names hang the resolver.
 $(BUILD)/slow_dns.so: spec/c/slow_dns.c
@@ -123,7 +127,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(BUILD)/decisions.so $(BUILD)/slow_dns.so
+	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 soak: export CALLS := 5000

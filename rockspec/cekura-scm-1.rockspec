@@ -30,6 +30,7 @@ build = {
         "src/core/gate.c",
         "src/core/head.c",
         "src/core/headers.c",
+        "src/core/lane.c",
         "src/core/nearest.c",
         "src/core/outcome.c",
         "src/core/pace.c",

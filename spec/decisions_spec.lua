@@ -36,7 +36,6 @@ describe("what became of an attempt", function()
     row({ code = GARBLED }, "response", "unknown", "idempotent"),
     row({ code = 0 }, "response", "unknown", "idempotent"),
     row({ code = ABORTED, cancelled = true }, "cancelled", "unknown", "never"),
-    row({ code = ABORTED, not_processed = true }, "network", "no", "always"),
     -- a 2xx: the server did it
     row({ status = 200, whole = true }, "ok", "yes", "never"),
     row({ status = 204, whole = true }, "ok", "yes", "never"),
@@ -157,5 +156,192 @@ describe("Retry-After", function()
 
   it("is nothing where there is no such header", function()
     assert.equal(-1, decisions.retry_after("HTTP/1.1 200 OK\r\nX-Retry-After: 5\r\n\r\n", now))
+  end)
+end)
+
+describe("the pace", function()
+  local MANY = 16
+  local pace
+
+  before_each(function() pace = decisions.pace() end)
+
+  -- { round, crowd } of so many attempts that begin now; nil where they may not
+  local function begin(count, now)
+    local turns = {}
+    for i = 1, count do
+      if not decisions.allows(pace, now) then return nil end
+      turns[i] = { decisions.begins(pace) }
+    end
+    return turns
+  end
+
+  local function refuse(turn, now, seconds)
+    decisions.ends(pace)
+    decisions.limit(pace, turn[1], turn[2], now, seconds)
+  end
+
+  local function answer(turn)
+    decisions.ends(pace)
+    decisions.content(pace, turn[1], turn[2])
+  end
+
+  local function answer_all(turns)
+    for _, turn in ipairs(turns) do answer(turn) end
+  end
+
+  -- How many may begin now; they have ended again.
+  local function room(now)
+    local count = 0
+    while count < 1000 and decisions.allows(pace, now) do
+      decisions.begins(pace)
+      count = count + 1
+    end
+    for _ = 1, count do decisions.ends(pace) end
+    return count
+  end
+
+  -- Answers as many as may begin, again and again: how many those were.
+  local function rounds(count, now)
+    local sizes = {}
+    for i = 1, count do
+      sizes[i] = room(now)
+      answer_all(begin(sizes[i], now))
+    end
+    return sizes
+  end
+
+  it("is any until there is a 429", function()
+    assert.equal(1000, room(0))
+    answer_all(begin(MANY, 0))
+    assert.same({ 1000, 0 }, { room(0), (decisions.window(pace)) })
+    assert.is_false(decisions.is_trial(pace))
+  end)
+
+  it("is none in a pause, then one, then quickly as many as were not refused", function()
+    local turns = begin(MANY, 0)
+    refuse(turns[1], 10, 5)
+    for i = 2, MANY do answer(turns[i]) end
+    assert.same({ 0, 0, 1 }, { room(10), room(14.999), room(15) })
+    assert.is_true(decisions.is_trial(pace))
+    assert.same({ 1, 2, 4, 7, 11, 15 }, rounds(6, 15))
+    assert.is_false(decisions.is_trial(pace))
+  end)
+
+  it("grows slowly beyond that", function()
+    refuse(begin(4, 0)[4], 0, 0)
+    for _ = 1, 3 do decisions.ends(pace) end
+    assert.same({ 1, 2, 3, 3, 4, 5, 5, 6 }, rounds(8, 0))
+  end)
+
+  it("is prolonged by the rest of a burst, and never shortened", function()
+    local turns = begin(4, 0)
+    refuse(turns[1], 0, 5)
+    refuse(turns[2], 1, 1)
+    refuse(turns[3], 4, 0)
+    answer(turns[4])
+    assert.same({ 0, 1 }, { room(4.999), room(5) })
+  end)
+
+  -- { how many of 16 are refused, how many the server is taken to bear }
+  for _, burst in ipairs { { 1, 15 }, { 4, 12 }, { 8, 8 }, { 12, 8 }, { 16, 8 } } do
+    for _, seconds in ipairs { 0, 1 } do
+      it(("goes back to %d after %d of 16, and a pause of %d"):format(burst[2], burst[1], seconds),
+        function()
+          local turns = begin(MANY, 0)
+          for i = MANY, 1, -1 do
+            if i > MANY - burst[1] then refuse(turns[i], (MANY - i) / 1000, seconds)
+            else answer(turns[i]) end
+          end
+          assert.equal(1, room(2))
+          assert.equal(burst[2], select(2, decisions.window(pace)))
+        end)
+    end
+  end
+
+  it("takes no answer from before the 429 for one from after it", function()
+    local turns = begin(MANY, 0)
+    refuse(turns[1], 0, 1)
+    local late = begin(1, 1)
+    assert.is_nil(late)  -- fifteen are still under way
+    for i = 2, MANY do answer(turns[i]) end
+    assert.is_true(decisions.is_trial(pace))
+    assert.equal(1, room(1))
+  end)
+
+  it("does not grow where there is nobody to fill it", function()
+    local turns = begin(MANY, 0)
+    refuse(turns[1], 0, 0)
+    for i = 2, MANY do answer(turns[i]) end
+    for _ = 1, 1000 do answer_all(begin(1, 0)) end
+    assert.equal(3, (decisions.window(pace)))  -- one fills half of two, and not of three
+  end)
+
+  it("is one however often that is refused, and never stuck", function()
+    for now = 1, 1000 do
+      local turns = assert(begin(1, now))
+      if decisions.window(pace) > 0 then assert.is_nil(begin(1, now)) end
+      refuse(turns[1], now, 1)
+    end
+    assert.same({ 0, 1 }, { room(1000.5), room(1001) })
+  end)
+
+  it("tries for more ever more rarely where that is refused every time", function()
+    local LIMIT, now = 4, 0
+    local refused = {}  -- after how many answers
+    local answers = 0
+    while answers < 4000 do
+      now = now + 1
+      local turns = begin(math.min(room(now), MANY), now)
+      for i, turn in ipairs(turns) do
+        if i > LIMIT then refuse(turn, now, 0) refused[#refused + 1] = answers
+        else answer(turn) answers = answers + 1 end
+      end
+    end
+    local late = 0
+    for _, at in ipairs(refused) do late = late + (at > 1000 and 1 or 0) end
+    assert.is_true(late > 0 and late <= 0.01 * 3000)
+    for _ = 1, 40 do rounds(16, now) end  -- now there is room
+    assert.is_true(room(now) > 3 * LIMIT)
+  end)
+end)
+
+describe("the budget for retries", function()
+  local budget
+
+  before_each(function() budget = decisions.budget() end)
+
+  local function spend(count, now)
+    local spent = 0
+    for _ = 1, count do spent = spent + (decisions.spend(budget, now or 1) and 1 or 0) end
+    return spent
+  end
+
+  it("is an allowance, and one for ten calls", function()
+    assert.equal(50, spend(100))
+    for _ = 1, 100 do decisions.earn(budget) end
+    local more = spend(100)
+    assert.is_true(more == 10 or more == 9)  -- tenths do not add up to the last bit
+  end)
+
+  it("does not grow beyond the allowance", function()
+    for _ = 1, 1000 do decisions.earn(budget) end
+    decisions.refund(budget, 100)
+    assert.equal(50, spend(100))
+  end)
+
+  it("gets back what led to an answer", function()
+    assert.equal(50, spend(50))
+    decisions.refund(budget, 3)
+    assert.equal(3, spend(100))
+    for _ = 1, 1000 do
+      decisions.refund(budget, 1)
+      assert.equal(1, spend(1))
+    end
+  end)
+
+  it("is whole again when nothing has asked for a minute, and not before", function()
+    assert.equal(50, spend(100, 1))
+    for now = 2, 600, 59 do assert.equal(0, spend(1, now)) end
+    assert.equal(50, spend(100, 700))
   end)
 end)

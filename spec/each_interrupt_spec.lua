@@ -4,6 +4,7 @@ local faults = require "support.faults"
 local retries = require "support.retries"
 local sandbox = require "cekura.sandbox"
 local scratch = require "support.scratch"
+local script = require "support.script"
 local system = require "system"
 local terminal = require "support.terminal"
 local votes = require "support.votes"
@@ -167,6 +168,17 @@ describe("Ctrl-C in each", function()
       assert.same({ "done 10", "started 10" }, events())
     end)
 
+  it("is an error of an inner each that has read its last item, and not begun it", function()
+    server:script { faults.status(429, { ["Retry-After"] = 70000 }) }
+    local output, code = interrupt(start([[
+      client:each({ 10 }, function(outer)
+        return client:each({ outer + 1, outer + 2 }, vote, { concurrency = 1 })
+      end, { journal = PATH, work = "w" })
+      print "went on"]], 1))
+    ends_interrupted(output, code)
+    assert.same({ "failed 10", "started 10" }, events())
+  end)
+
   it("gives up an inner each, and a source that is being read, after two seconds", function()
     server:script(retries.times(6, { { "hang" } }))
     local output, code, seconds = interrupt(start([[
@@ -227,6 +239,25 @@ describe("Ctrl-C in each", function()
     end
   end)
 
+  it("gives up an each of a coroutine in an item, too", function()
+    server:script(retries.times(3, { { "hang" } }))
+    local output, code, seconds = interrupt(start([[
+      client:each({ 10, 20 }, function(outer)
+        if outer == 20 then return vote(outer) end
+        coroutine.wrap(function()
+          local report, problem = client:each({ 1, 2 }, function(inner)
+            return vote(outer + inner)
+          end)
+          print("inner", (report or problem.report).unknown)
+        end)()
+      end)
+      print "went on"]], 3))
+    ends_interrupted(output, code)
+    assert.matches("^inner\t2\n", output)
+    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + LATE, seconds)
+    assert.equal(0, server:open())
+  end)
+
   it("clears the progress line", function()
     server:script(retries.times(4, { { "hang" } }))
     local ran = terminal.run(80, votes.START:format(server.url, "k") .. [[
@@ -246,6 +277,128 @@ describe("Ctrl-C in each", function()
     assert.matches("^%[.*%] 0/10 +0%%", ran.screen.looks["then"][2])
     assert.same({ "before", "after" }, ran.screen.rows)
   end)
+end)
+
+-- Ctrl-C sets a hook on the main thread, which raises the error: here the script itself does so, to
+-- the instruction. After each time all must be as if it had come at any other.
+describe("Ctrl-C in each, wherever it comes,", function()
+  local START = votes.START .. [[
+    local votes = require "support.votes"
+    local main, path = coroutine.running(), %q
+
+    local function interrupt_after(count, also)
+      debug.sethook(main, function()
+        debug.sethook(main)
+        if also then also() end
+        error "interrupted!"
+      end, "", count)
+    end
+
+    -- Nothing is left of it, and the next run completes what it has begun.
+    local function check(what, go)
+      debug.sethook(main)
+      assert(not client:step(), what .. ": a task is left")
+      collectgarbage()
+      local report, problem = go()
+      assert(report, what .. ": " .. tostring(problem))
+      assert(report.ok + report.skipped == 3, what .. ": not all done")
+      os.remove(path)
+    end
+  ]]
+
+  local server, path
+
+  setup(function() server = sandbox.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() path = scratch.path() end)
+  after_each(function() os.remove(path) end)
+
+  local function run(text)
+    local output, code =
+      script.run(START:format(server.url, server.api_key, path) .. text)
+    assert.equal(0, code, output)
+    return output
+  end
+
+  for what, path_or_nil in pairs { ["with a journal"] = "path", ["without one"] = "nil" } do
+    it("at any instruction of the main thread, leaves nothing behind, " .. what, function()
+      local count = run(([[
+        local instructions, came = 0, nil
+        repeat
+          instructions, came = instructions + 1, false
+          local begun, ended = 0, 0
+          local function go()
+            return client:each({ 1, 2, 3 }, function(item)
+              begun = begun + 1
+              assert(vote(item))
+              ended = ended + 1
+            end, { journal = %s, work = "w", concurrency = 2, progress = function() end })
+          end
+          local ok, raised = pcall(function()
+            interrupt_after(instructions, function() came = true end)
+            go()
+            debug.sethook(main)
+          end)
+          assert(ok ~= came, "swallowed")
+          assert(ok or raised:find "interrupted!$", raised)
+          assert(begun == ended, "left in flight")
+          check(instructions, go)
+        until not came
+        print(instructions)]]):format(path_or_nil))
+      assert.is_true(math.tointeger(count) > 200)
+    end)
+  end
+
+  for what, call in pairs { ["each"] = "inner(item)",
+      ["each in a coroutine"] = "coroutine.wrap(inner)(item)" } do
+    it("at any call of a function of the caller's, within " .. what, function()
+      local count = run(([[
+        local calls = 0
+        repeat
+          calls = calls + 1
+          local done, seen = {}, 0
+          local function notice()
+            seen = seen + 1
+            if seen == calls then interrupt_after(1) end
+          end
+          local function inner(item)
+            local left = 3
+            local report, problem = client:each(function()
+              notice()
+              left = left - 1
+              return left > 0 and left or nil
+            end, function(number)
+              notice()
+              local value = vote(item * 10 + number)
+              if value then done[item] = (done[item] or 0) + 1 end
+              notice()
+              return value
+            end)
+            notice()
+            return report, problem
+          end
+          local function go()
+            return client:each({ 1, 2, 3 }, function(item) return %s end, {
+              journal = path, work = "w", concurrency = 2, redo_unknown = true,
+              progress = notice, key = function(item)
+                notice()
+                return item
+              end,
+            })
+          end
+          pcall(go)
+          local came = seen >= calls
+          seen = calls  -- once is enough
+          for item in io.open(path):read "a":gmatch "Z done (%%d)" do
+            assert(done[math.tointeger(item)] == 2, calls .. ": done is not done")
+          end
+          check(calls, go)
+          for item = 1, 3 do assert(done[item] >= 2, calls .. ": not all done") end
+        until not came
+        print(calls)]]):format(call))
+      assert.is_true(math.tointeger(count) > 20)
+    end)
+  end
 end)
 
 describe("each with progress = true", function()

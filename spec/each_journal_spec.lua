@@ -13,11 +13,9 @@ local LINE = "%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ ([^\n]*)\n"
 
 -- That it says so and counts nothing else.
 local function counts(expected, report)
-  local seen = {}
   for _, name in ipairs { "ok", "failed", "skipped", "unknown" } do
-    if report[name] ~= 0 then seen[name] = report[name] end
+    assert.equal(expected[name] or 0, report[name], name)
   end
-  assert.same(expected, seen)
   assert.equal(report.failed + report.unknown, #report.errors)
 end
 
@@ -82,6 +80,16 @@ describe("each with a journal", function()
     assert.equal("started 3", lines[5])
     assert.matches("^unknown 3 .*: after the vote$", lines[6])
     assert.equal(6, #lines)
+  end)
+
+  it("gets along with an error that cannot be shown", function()
+    local hostile = setmetatable({}, {
+      __tostring = function() error "never" end, __index = function() error "never" end,
+    })
+    local report = each({ 1, 2 }, function() error(hostile) end, { concurrency = 1 })
+    counts({ failed = 2 }, report)
+    assert.equal(hostile, report.errors[2].error)
+    assert.same({ "started 1", "failed 1 (table)", "started 2", "failed 2 (table)" }, events())
   end)
 
   describe("in the next run", function()

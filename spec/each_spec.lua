@@ -182,6 +182,17 @@ describe("each", function()
     end)
   end)
 
+  it("reports as unknown what a call of another client says", function()
+    local other <close> = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+    server:faults { { status = 500 } }
+    local report = client:each({ 1 }, function()
+      return other.results:evaluate_metrics {
+        result_id = 373, run_ids = { 5544 }, metric_ids = { 55 } }
+    end)
+    counts({ unknown = 1 }, report)
+    assert.equal("server", report.errors[1].error.kind)
+  end)
+
   describe("has at once", function()
     -- How many requests the server had in hand when each of them came, at least: none is answered
     -- before the time is over.
@@ -403,7 +414,10 @@ describe("each", function()
   end)
 
   it("reads a source that makes calls itself item by item, while the others go on", function()
-    server:faults { { path = "/runs/5540/", times = math.huge, delay = clock.SHORT } }
+    server:faults {
+      { path = "/runs/5540/", times = math.huge, delay = clock.SHORT },
+      { times = math.huge, delay = clock.SHORT / 3 },
+    }
     local given, reading, ended_meanwhile = 0, false, 0
     local function source()
       assert(not reading, "entered twice")
@@ -447,6 +461,8 @@ describe("each", function()
           return given
         end)
         assert.equal(4, given)
+        assert.same({ 0, 1, 2, 3 }, votes.sorted(arrived()))
+        server:clear()
       end
     end)
 
@@ -477,6 +493,20 @@ describe("each", function()
       is_sound()
     end)
 
+    it("of the first that raises", function()
+      raises("source", function() error("source", 0) end, vote, { progress = function(numbers)
+        if numbers.elapsed > 0 then error "progress" end
+      end })
+      local given = 0
+      raises("source", function()
+        given = given + 1
+        return given < 2 and given or error("source", 0)
+      end, function(item)
+        client:sleep(0.15)  -- longer than progress waits
+        return vote(item)
+      end, { progress = function() if given == 2 then error "progress" end end })
+    end)
+
     it("of a source, out of a coroutine and out of an item", function()
       local report = client:each({ 1, 2 }, function(item)
         return client:each(function() error("no " .. item, 0) end, vote)
@@ -488,16 +518,6 @@ describe("each", function()
       end))
       assert.same({ false, "no" }, { ok, raised })
     end)
-  end)
-
-  it("gets along with an error that cannot be shown", function()
-    local hostile = setmetatable({}, {
-      __tostring = function() error "never" end, __index = function() return nil end,
-    })
-    local report = client:each(votes.items(3), function() error(hostile) end,
-      { concurrency = 1 })
-    counts({ failed = 3 }, report)
-    assert.equal(hostile, report.errors[3].error)
   end)
 
   describe("reads ahead", function()
@@ -570,12 +590,21 @@ describe("each", function()
       assert.is_true(#seen >= 2)
     end)
 
+    it("that nothing is left, when a list has become longer", function()
+      local list, last = { 1, 2 }, nil
+      counts({ ok = 6 }, client:each(list, function(item)
+        if item <= 4 then list[item + 2] = item + 2 end
+        client:sleep(0.01)
+      end, { concurrency = 1, progress = function(numbers) last = numbers end }))
+      assert.same({ 6, 2, 0 }, { last.done, last.total, last.left })
+    end)
+
     it("no total of an iterator", function()
       local left, calls = 3, 0
       client:each(function()
         left = left - 1
         return left > 0 or nil
-      end, print and function() end, { progress = function(numbers)
+      end, function() end, { progress = function(numbers)
         calls = calls + 1
         assert.is_nil(numbers.total)
         assert.is_nil(numbers.left)

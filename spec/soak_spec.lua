@@ -7,6 +7,7 @@ local system = require "system"
 
 local CALLS = math.tointeger(os.getenv "CALLS") or 300
 local SEED = math.tointeger(os.getenv "SEED") or 20260701
+local CONCURRENCY = 16  -- of the half of the calls that is made at once
 local SLICE = 50  -- calls between two looks at the ledger
 local OVERRUN = (os.getenv "CEKURA_RUN" or "") == "" and 0.2 or 5  -- seconds beyond a deadline
 local MAX_BYTES = 1 << 20  -- of an answer
@@ -165,7 +166,9 @@ local function problem_of(call)
     ["the deadline has passed"] = call.elapsed > call.options.deadline + OVERRUN,
     ["an unknown kind"] = not call.ok and not KINDS[call.kind],
   }
-  for problem, is in pairs(is_wrong) do if is then return problem end end
+  for problem, is in pairs(is_wrong) do
+    if is then return problem end
+  end
 end
 
 local function description_of(call, problem)
@@ -200,42 +203,69 @@ end
 describe("a soak", function()
   local first, started = 1, system.monotime()
 
-  -- Notes for each call what the server did with its deliveries. `turns` has the number of all
-  -- deliveries after each call, so that those that have no number find theirs. A request that comes
-  -- over HTTP/1 and meets steps of HTTP/2 gets the default: a good answer.
-  local function read_ledger(server, slice, turns)
-    local turn = 1
-    for n, row in ipairs(server:ledger()) do
-      while turn < #slice and n > turns[turn] do turn = turn + 1 end
-      local number = number_of(row)
-      local call = number and slice[number - slice[1].number + 1] or slice[turn]
-      table.insert(call.deliveries, row.note == "default" and "ok" or row.note or "doubt")
+  -- Makes calls, one after the other, numbered from `first` on. The second result has the number of
+  -- all deliveries after each call, so that those that have no number find theirs.
+  local function make_slice(server, client, kind, size)
+    local slice, turns = {}, {}
+    for i = 1, size do
+      if chance(0.05) then server:kill_idle(one_of(kind.deaths)) end
+      slice[i] = make(client, first + i - 1)
+      turns[i] = server:deliveries()
     end
+    return slice, turns
+  end
+
+  -- The same with many at once. Nobody knows then whose a delivery without a number is.
+  local function make_slice_at_once(server, client, kind, size)
+    local slice, list = {}, {}
+    for i = 1, size do list[i] = i end
+    assert(client:each(list, function(i)
+      if chance(0.05) then server:kill_idle(one_of(kind.deaths)) end
+      slice[i] = make(client, first + i - 1)
+      return true
+    end, { concurrency = CONCURRENCY }))
+    return slice, nil
+  end
+
+  -- Notes for each call what the server did with its deliveries; the number of those of nobody. A
+  -- request that comes over HTTP/1 and meets steps of HTTP/2 gets the default: a good answer.
+  local function read_ledger(server, slice, turns)
+    local turn, strays = 1, 0
+    for n, row in ipairs(server:ledger()) do
+      while turns and turn < #slice and n > turns[turn] do turn = turn + 1 end
+      local number = number_of(row)
+      local call = number and slice[number - slice[1].number + 1] or turns and slice[turn]
+      local note = row.note == "default" and "ok" or row.note or "doubt"
+      if call then table.insert(call.deliveries, note) else strays = strays + 1 end
+    end
+    return strays
+  end
+
+  -- A list of what is wrong with them.
+  local function problems_of(slice, strays)
+    local problems, spare = {}, -strays
+    for _, call in ipairs(slice) do
+      local problem = problem_of(call)
+      if problem then problems[#problems + 1] = description_of(call, problem) end
+      spare = spare + call.attempts - #call.deliveries
+      add(call)
+    end
+    if spare < 0 then problems[#problems + 1] = "more deliveries than attempts, of them all" end
+    return problems
   end
 
   -- Some calls of one client against one script; returns a list of what is wrong with them.
-  local function run_slice(server, kind, size)
+  local function run_slice(server, kind, size, make_them)
     local client <close> = assert(cekura.new {
       api_url = server.url, api_key = "k", ca_file = server.ca_file, proxy = "", timeout = 0.2,
       connect_timeout = 0.2, backoff = { base = 0.004, cap = 0.02 }, max_response_bytes = MAX_BYTES,
     })
-    local slice, turns, problems = {}, {}, {}
     server:clear()
     server:script(script(kind))
-    for i = 1, size do
-      if chance(0.05) then server:kill_idle(one_of(kind.deaths)) end
-      slice[i] = make(client, first)
-      turns[i] = server:deliveries()
-      first = first + 1
-    end
+    local slice, turns = make_them(server, client, kind, size)
+    first = first + size
     client:close()
-    read_ledger(server, slice, turns)
-    for _, call in ipairs(slice) do
-      local problem = problem_of(call)
-      if problem then problems[#problems + 1] = description_of(call, problem) end
-      add(call)
-    end
-    return problems
+    return problems_of(slice, read_ledger(server, slice, turns))
   end
 
   local DEATHS = { "fin", "reset", "close_next", "reset_next" }
@@ -251,15 +281,21 @@ describe("a soak", function()
   } do
     local what, share, options = table.unpack(kind)
 
-    it(what .. " agrees with the ledger", function()
+    local function run(make_them)
       if options.h2 and not faults.has_h2() then return pending "needs Python's h2 library" end
       local server <close> = faults.start(options)
       local left = math.ceil(CALLS * share)
       while left > 0 do
         local size = math.min(left, SLICE)
-        assert.same({}, run_slice(server, kind, size))
+        assert.same({}, run_slice(server, kind, size, make_them))
         left = left - size
       end
+    end
+
+    it(what .. " agrees with the ledger", function() run(make_slice) end)
+
+    it(what .. ", of many calls at once, agrees with the ledger", function()
+      run(make_slice_at_once)
     end)
   end
 

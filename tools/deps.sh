@@ -25,6 +25,7 @@ test|openssl (certificates for the TLS specs)|have openssl|openssl|openssl|opens
 test|python3 with h2 (servers that misbehave)|python3_h2|python3 python3-h2|python3 python3-h2|
 test|sources of locales (to make one with decimal commas)|locale_sources|locales|glibc-locale-source|
 test|curl (a second client)|have curl|curl|curl|curl
+test|luv for Lua 5.4 (an event loop)|lua_module luv|lua-luv|luarocks:luv|luarocks:luv
 valgrind|valgrind|have valgrind|valgrind|valgrind|valgrind
 lint|luacheck|have luacheck|lua-check|luarocks:luacheck|luacheck
 lint|cppcheck|have cppcheck|cppcheck|cppcheck|cppcheck

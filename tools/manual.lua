@@ -533,7 +533,6 @@ A call is sent again only where that cannot do harm.
 | --- | --- | --- |
 | never sent: no address, refused, not connected in time, TLS handshake cut off | again | again |
 | 429 | again | again |
-| refused by HTTP/2 before it was acted on (REFUSED_STREAM, HTTP_1_1_REQUIRED) | again | again |
 | 408, 500, 502, 503, 504; a reset, a timeout or no answer after sending began | again | not again: `applied = "unknown"`, unless `retry_unknown` |
 | a 2xx whose body was cut off | again | not again: `applied = "yes"` |
 | a 2xx that is whole but unreadable | not again: `applied = "yes"` | the same |
@@ -543,6 +542,9 @@ Before another attempt the client waits as long as the answer's `Retry-After` sa
 a date, else for the backoff. A wait that would pass the deadline is not begun: the call returns at
 once, with `retry_after` set where the server named it. A 429 with a `Retry-After` holds up every
 call of the client until it has passed. `applied` is what all attempts together may have done.
+
+What must not be sent twice goes over a fresh HTTP/1.1 connection that nothing else uses meanwhile;
+everything else over HTTP/2 where the server speaks it, many requests over one connection.
 ]]
 
 manual.events = [[

@@ -84,6 +84,8 @@ local function new_batch(client, source, fn, options)
     log = false,         -- the journal
     seen = {},           -- with a journal: { key = index }
     slots = {},
+    serving = 0,         -- slots that have not ended
+    over = false,        -- none is left: nothing is to be shown any more
     index = 0,           -- of the item that was read last
     reader = false,      -- the slot that reads the source, while it does
     waiting = false,     -- whether others wait for it
@@ -93,6 +95,7 @@ local function new_batch(client, source, fn, options)
     stopped = false,     -- no item begins any more
     interrupted = false, -- by Ctrl-C
     trouble = false,     -- why each fails as a whole: an error of ours
+    cut_short = false,   -- why it fails if an item has been left out: an error of ours
     raised = false,      -- { what the caller's source, key or progress raised }
   }, Batch)
 end
@@ -134,7 +137,7 @@ function Batch:numbers()
     done = done, total = self.total, ok = report.ok, failed = report.failed,
     skipped = report.skipped, unknown = report.unknown, running = self:running(),
     elapsed = elapsed, rate = rate,
-    left = self.total and rate > 0 and (self.total - done) / rate or nil,
+    left = self.total and rate > 0 and math.max(self.total - done, 0) / rate or nil,
   }
 end
 
@@ -192,9 +195,16 @@ function Batch:count_error(slot, outcome, problem)
     { index = slot.index, item = slot.value, key = slot.key, error = problem }
 end
 
+--- Of an error that may be anything: it is the caller's.
+local function field_of(problem, name)
+  local ok, value = pcall(function() return problem[name] end)
+  return ok and value or nil
+end
+
 --- A pause that no single call could wait for holds up the items that have not begun.
 function Batch:hold(problem)
-  local pause = problem.kind == "rate_limited" and tonumber(problem.retry_after)
+  local pause = field_of(problem, "kind") == "rate_limited"
+    and tonumber(field_of(problem, "retry_after"))
   if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
 end
 
@@ -203,7 +213,7 @@ local function fail(batch, slot, outcome, problem)
   batch:log_end(slot, outcome, problem)
   batch:count_error(slot, outcome, problem)
   if batch.options.stop_on_error then batch:stop() end
-  if type(problem) == "table" then batch:hold(problem) end
+  batch:hold(problem)
 end
 
 local function succeed(batch, slot, result)
@@ -214,11 +224,16 @@ local function succeed(batch, slot, result)
   if batch.results then batch.results[slot.index] = result end
 end
 
+--- The task knows of all calls of its client; one of another client has but its error to tell.
+local function is_unapplied(slot, problem)
+  return slot.watch() == "no" and (field_of(problem, "applied") or "no") == "no"
+end
+
 --- Takes what pcall returned of the item's function.
 local function settle(batch, slot, returned, result, problem)
   if returned and (result or problem == nil) then return succeed(batch, slot, result) end
   if not returned then problem = result == nil and "an error without a message" or result end
-  fail(batch, slot, slot.watch() == "no" and "failed" or "unknown", problem)
+  fail(batch, slot, is_unapplied(slot, problem) and "failed" or "unknown", problem)
 end
 
 -- ---- whether an item is to be done -----------------------------------------------------------
@@ -356,8 +371,16 @@ local function serve(batch, slot)
   batch:raise(raised)
 end
 
---- The slot was cancelled in the middle of an item.
+--- The last one ends the ticker: here, where no Ctrl-C can come in between.
+function Batch:leave()
+  self.serving = self.serving - 1
+  self.over = self.serving == 0
+  if self.over and self.ticker then self.ticker:cancel() end
+end
+
+--- The slot has nothing more to do, or was cancelled in the middle of an item.
 function Slot:__close()
+  self.batch:leave()
   if not self.busy then return end
   fail(self.batch, self, "unknown", internal.error("cancelled",
     "the item was given up before it had ended", (self.watch())))
@@ -370,6 +393,7 @@ function Batch:open_slot()
   if not task then return problem end
   slot.task, slot.watch = task, internal.watch(task)
   self.slots[#self.slots + 1] = slot
+  self.serving = #self.slots
 end
 
 function Batch:open_slots()
@@ -382,14 +406,22 @@ end
 -- ---- showing how far it is -------------------------------------------------------------------
 
 local function tick(batch)
-  repeat
+  while not batch.over do
     local ok, raised = pcall(batch.meter.show, batch.meter, batch:numbers())
     if not ok then return batch:raise(raised) end
-  until not batch.client:sleep(batch.meter.interval)
+    if not batch.client:sleep(batch.meter.interval) then return end
+  end
 end
 
 function Batch:open_meter()
-  if self.meter.interval < math.huge then self.ticker = self.client:spawn(tick, self) end
+  if self.meter.interval == math.huge or #self.slots == 0 then return end
+  self.ticker = self.client:spawn(tick, self)
+end
+
+--- A progress function may raise here, too, but what was raised first counts.
+function Batch:show_last()
+  local ok, raised = pcall(self.meter.finish, self.meter, self:numbers())
+  if not ok then self:raise(raised) end
 end
 
 -- ---- the end ---------------------------------------------------------------------------------
@@ -403,8 +435,8 @@ end
 
 --- Nothing begins any more. If all has, it may end as if nothing had happened.
 function Batch:interrupt()
-  local all = self.exhausted or self.index == self.total
-  self:stop(not all and interruption() or nil)
+  self.cut_short = self.cut_short or interruption()
+  self:stop()
 end
 
 --- Whatever still runs is ended, at once.
@@ -449,6 +481,7 @@ end
 function Batch:__close(raised)
   if raised ~= nil or self.interrupted then self:wind_up() end
   self:give_up()
+  self.over = true  -- for a ticker that Ctrl-C came too early to know of
   if self.ticker then self.ticker:cancel() end
   open[self] = nil
 end
@@ -469,20 +502,27 @@ local function finally(fn) return setmetatable({}, { __close = fn }) end
 --- screen clear.
 function Batch:go()
   if not self:open_log() then return end
-  local _ <close> = finally(function() self.meter:finish(self:numbers()) end)
+  local _ <close> = finally(function() self:show_last() end)
   local _ <close> = finally(function() self:close_log() end)
   self:run()
 end
 
 local function by_index(one, other) return one.index < other.index end
 
+--- Each item that there is has been counted. One may have been read, and left out then.
+function Batch:is_complete()
+  local all = self.exhausted or self.index == self.total
+  return all and self:numbers().done == self.index
+end
+
 --- What each returns or raises.
 function Batch:conclude()
   if self.raised then error(self.raised[1], 0) end
   table.sort(self.report.errors, by_index)
-  if not self.trouble then return self.report end
-  self.trouble.report = self.report
-  return nil, self.trouble
+  local problem = self.trouble or (not self:is_complete() and self.cut_short)
+  if not problem then return self.report end
+  problem.report = self.report
+  return nil, problem
 end
 
 local function check_use(client, source, fn, options)

@@ -110,6 +110,17 @@ class Conversation:
     def do_note(self, request, text):
         request.note = text
 
+    def do_limited(self, request, most, seconds, headers):
+        """Takes its time; beyond so many at once: 429."""
+        if not self.ledger.come_in(most):
+            self.do_note(request, "refused")
+            self.do_answer(request, 429, headers, '{"detail": "too many"}')
+            return
+        self.do_note(request, "taken")
+        self.wire.sleep(seconds)
+        self.ledger.go_out()
+        self.do_answer(request, 200, [], '{"success": true}')
+
     def do_sleep(self, _request, seconds):
         self.wire.sleep(seconds)
 

@@ -31,6 +31,7 @@ class Http2(Conversation):
         self.streams = {}  # those that have no whole answer yet
         self.ready = []  # those whose steps can begin
         self.last = 0  # the newest stream's number
+        self.most = 0  # how many there were at once
 
     def talk(self):
         try:
@@ -97,6 +98,7 @@ class Http2(Conversation):
         stream = Stream(event.stream_id, delivery, self.next_entry())
         self.streams[stream.number] = stream
         self.last = stream.number
+        self.most = max(self.most, len(self.streams))
         if stream.steps[0] != ["read"]:
             self.ready.append(stream)
 
@@ -104,6 +106,9 @@ class Http2(Conversation):
 
     def do_read(self, stream):
         self.receive_until(lambda: stream.delivery.complete or stream.reset)
+
+    def do_gather(self, _stream, count):
+        self.receive_until(lambda: self.most >= count)
 
     def do_read_head(self, _stream):
         pass  # HEADERS are where a stream begins
@@ -116,6 +121,8 @@ class Http2(Conversation):
         headers = list(headers)
         if "content-type" not in given:
             headers.append(["content-type", "application/json"])
+        if "content-length" not in given:
+            headers.append(["content-length", "%d" % len(body)])
         self.do_headers(stream, status, headers)
         self.do_data(stream, body)
         self.do_end(stream)

@@ -78,12 +78,27 @@ class Ledger:
         self.started = time.monotonic()
         self.deliveries = []
         self.script = []
+        self.usual = None  # the entry of a request that finds the script empty
+        self.crowd = 0  # how many are in a step "limited"
         self.wires = []  # accepted since the last clear
 
     def clear(self):
         with self.lock:
             self.deliveries, self.script = [], []
+            self.usual = None
             self.wires = []
+
+    def come_in(self, most):
+        """Whether there is room for one more; it then has to go out again."""
+        with self.lock:
+            if self.crowd >= most:
+                return False
+            self.crowd += 1
+            return True
+
+    def go_out(self):
+        with self.lock:
+            self.crowd -= 1
 
     def begin(self, wire):
         delivery = Delivery(wire.number, time.monotonic() - self.started)
@@ -98,7 +113,7 @@ class Ledger:
             for index, entry in enumerate(self.script):
                 if is_wanted(entry):
                     return self.script.pop(index)
-        return None
+            return self.usual if self.usual and is_wanted(self.usual) else None
 
     def rows(self):
         with self.lock:

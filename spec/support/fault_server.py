@@ -124,14 +124,22 @@ class Server:
 
     # ---- commands
 
-    def do_script(self, command):
-        entries = [list(entry or []) for entry in command["entries"] or []]
+    def check(self, entries):
         for entry in entries:
             for step in entry:
                 if step[0] not in self.verbs:
                     raise ValueError("no such step: %s" % step[0])
+        return entries
+
+    def do_script(self, command):
+        entries = self.check([list(entry or []) for entry in command["entries"] or []])
         with self.ledger.lock:
             self.ledger.script = entries
+
+    def do_usual(self, command):
+        self.check([command["entry"]])
+        with self.ledger.lock:
+            self.ledger.usual = command["entry"]
 
     def do_ledger(self, _command):
         self.settle()

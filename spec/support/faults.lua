@@ -9,7 +9,8 @@
 --
 -- A script is a list of entries, one for each request that arrives, in order over all
 -- connections; when it has run out, every answer is 200 {"success": true} with the note "default"
--- (also to a request that comes over HTTP/1 and meets steps of HTTP/2). An entry is a list of
+-- (also to a request that comes over HTTP/1 and meets steps of HTTP/2), or what server:usually
+-- says. An entry is a list of
 -- steps, or the name of a behaviour (faults.behaviours, or faults.h2 for a server with h2 = true)
 -- that takes no argument. After its steps a connection is kept alive.
 --
@@ -25,6 +26,8 @@
 --   { "flood", bytes }             again and again, until the peer goes away
 --   { "gzip_bomb", size }          HTTP/1 only: an answer that unpacks to `size` spaces
 --   { "sleep", seconds }
+--   { "limited", n, seconds, headers }    takes its time and answers 200; 429 with those headers
+--                                  where n others are in such a step. The note says which.
 --   { "note", text }               sends nothing: the ledger's row gets it as its `note`
 --   { "tunnel" }                   HTTP/1 only: what a proxy does with CONNECT; the row's body is
 --                                  what the client sent through it
@@ -36,6 +39,7 @@
 --   { "next", "close"|"reset" }    what the next request on this connection gets: it is read, or
 --                                  only begins to be, and the connection ends without an answer.
 --                                  Such a request is in the ledger and takes no entry.
+--   { "gather", n }                HTTP/2 only; until n streams were open at once
 --   { "headers", status, headers }, { "data", bytes }, { "end" }         HTTP/2 only
 --   { "rst_stream", code }         HTTP/2 only; a name such as "REFUSED_STREAM"
 --   { "goaway", "below"|"covering", code }    HTTP/2 only; whether last_stream_id leaves this
@@ -88,6 +92,10 @@ end
 function common.html(code)
   local body = "<html>\r\n<head><title>Bad Gateway</title></head>\r\n<body></body>\r\n</html>\r\n"
   return { answer(code or 502, { ["Content-Type"] = "text/html" }, body) }
+end
+
+function common.limited(most, seconds, headers)
+  return { { "limited", most, seconds, list_of_headers(headers) } }
 end
 
 function common.not_json() return common.ok "It worked." end
@@ -313,18 +321,21 @@ function faults.start(options)
   return self
 end
 
+local function entry_of(self, name_or_entry)
+  if type(name_or_entry) ~= "string" then return name_or_entry end
+  local behaviour = self.behaviours[name_or_entry]
+  return assert(behaviour, "no such behaviour: " .. name_or_entry)()
+end
+
 -- Replaces what is left of the script.
 function server:script(list)
   local entries = {}
-  for index, entry in ipairs(list) do
-    if type(entry) == "string" then
-      local behaviour = self.behaviours[entry]
-      entry = assert(behaviour, "no such behaviour: " .. entry)()
-    end
-    entries[index] = entry
-  end
+  for index, entry in ipairs(list) do entries[index] = entry_of(self, entry) end
   ask(self, { ["do"] = "script", entries = entries })
 end
+
+-- What every request gets that finds the script empty, until the next clear.
+function server:usually(entry) ask(self, { ["do"] = "usual", entry = entry_of(self, entry) }) end
 
 -- What has arrived until now, in order: a list of { n, connection (its number), at (seconds since
 -- the start), request_line, method, path, headers (names in lower case), body (as far as it was

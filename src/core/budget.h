@@ -9,16 +9,17 @@
 
 #include <stdbool.h>
 
-/* Zeroed, nothing has been spent. */
+/* Zeroed, nothing has been spent. Moments are those of ck_clock_now. */
 struct ck_budget {
   double spent; /* retries */
+  double asked; /* when one was asked for last */
 };
 
 /* A call begins, and earns its share. */
 void ck_budget_earn(struct ck_budget *budget);
 
 /* Takes one retry. False: there is none left. */
-bool ck_budget_spend(struct ck_budget *budget);
+bool ck_budget_spend(struct ck_budget *budget, double now);
 
 /* The call succeeded with that many retries. */
 void ck_budget_refund(struct ck_budget *budget, int retries);

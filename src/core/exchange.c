@@ -27,11 +27,10 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
   exchange->attempts = 0;
   exchange->started = ck_clock_now();
   exchange->deadline += exchange->started;
-  exchange->wait = 0;
+  exchange->wait = exchange->random = 0;
   exchange->retry_after = -1;
   exchange->retries = 0;
   exchange->over_budget = false;
-  exchange->transfer.request.options.http1 = false;
   exchange->transfer.answer.attempt = (struct ck_attempt){ 0 };
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_NO;
@@ -52,9 +51,11 @@ static void sleep_for(struct ck_exchange *exchange, double seconds) {
   ck_transfer_sleep(&exchange->transfer, seconds);
 }
 
-/* Its own time will be over before the pause that another call was told of, or its turn. */
-static enum ck_step end_paused(struct ck_exchange *exchange, double pause) {
-  exchange->retry_after = pause;
+/* Its own time is over, or will be before the pause that another call was told of, or its turn. */
+static enum ck_step end_paused(struct ck_exchange *exchange) {
+  double pause = ck_transport_pause_left(exchange->transfer.slot);
+  ck_transfer_pass(&exchange->transfer);
+  if (pause > 0) exchange->retry_after = pause;
   if (exchange->attempts > 0) return end(exchange, exchange->outcome.kind);
   exchange->transfer.answer.error =
       "the server's rate limit would keep the call waiting beyond its deadline";
@@ -67,9 +68,8 @@ static bool is_given_up(const struct ck_exchange *exchange) {
 
 static enum ck_step send(struct ck_exchange *exchange) {
   if (is_given_up(exchange)) return end(exchange, CK_CANCELLED);
-  if (!exchange->transfer.admitted)
-    return end_paused(exchange, ck_transport_pause_left(exchange->transfer.slot));
   double left = time_left(exchange);
+  if (!exchange->transfer.admitted || left <= 0) return end_paused(exchange);
   exchange->transfer.request.timeout = left < exchange->timeout ? left : exchange->timeout;
   exchange->attempts++;
   exchange->state = CK_SENDING;
@@ -81,42 +81,62 @@ static enum ck_step send(struct ck_exchange *exchange) {
 static enum ck_step start(struct ck_exchange *exchange) {
   if (is_given_up(exchange)) return end(exchange, CK_CANCELLED);
   exchange->state = CK_QUEUED;
-  ck_transfer_queue(&exchange->transfer, time_left(exchange));
+  ck_transfer_queue(&exchange->transfer, time_left(exchange), exchange->attempts);
   return exchange->transfer.done ? send(exchange) : CK_STEP_NONE;
 }
 
-static enum ck_step judge(struct ck_exchange *exchange) {
-  const struct ck_answer *answer = &exchange->transfer.answer;
-  exchange->outcome = ck_outcome_judge(&answer->attempt);
-  if (exchange->outcome.kind != CK_OK)
-    exchange->retry_after = ck_retry_after(answer->head.data, answer->head.length, time(NULL));
-  if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
-  exchange->state = CK_JUDGED;
-  return CK_STEP_RESPONSE;
+static struct ck_situation situation_of(const struct ck_exchange *exchange) {
+  return (struct ck_situation){ .outcome = exchange->outcome,
+                                .attempt = exchange->attempts,
+                                .time_left = time_left(exchange),
+                                .retry_after = exchange->retry_after,
+                                .random = exchange->random };
 }
 
 /* A 429 is for the client, not just for the call that met it; so is a content server. */
-static void tell_others(struct ck_exchange *exchange, const struct ck_decision *decision) {
+static void tell_others(struct ck_exchange *exchange) {
+  struct ck_transfer_slot *slot = exchange->transfer.slot;
   int status = exchange->transfer.answer.attempt.status;
-  double pause = exchange->retry_after >= 0 ? exchange->retry_after : decision->wait;
-  if (is_closed(exchange)) return;
-  if (exchange->outcome.kind == CK_RATE_LIMITED) ck_transport_limit(exchange->transfer.slot, pause);
-  else if (status != 0 && status < 500) ck_transport_content(exchange->transfer.slot);
+  struct ck_situation situation = situation_of(exchange);
+  if (exchange->outcome.kind == CK_RATE_LIMITED)
+    ck_transport_limit(slot, ck_retry_wait(&exchange->policy, &situation));
+  else if (status != 0 && status < 500) ck_transport_content(slot);
+}
+
+static void note_failure(struct ck_exchange *exchange) {
+  const struct ck_buffer *head = &exchange->transfer.answer.head;
+  exchange->retry_after = ck_retry_after(head->data, head->length, time(NULL));
+  exchange->random = draw();
+}
+
+static enum ck_step judge(struct ck_exchange *exchange) {
+  exchange->outcome = ck_outcome_judge(&exchange->transfer.answer.attempt);
+  if (exchange->outcome.kind != CK_OK) note_failure(exchange);
+  if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
+  exchange->state = CK_JUDGED;
+  if (!is_closed(exchange)) tell_others(exchange);
+  return CK_STEP_RESPONSE;
 }
 
 /* A 429 is no sign of a server in need, and is paced already. */
 static bool can_afford(struct ck_exchange *exchange) {
+  struct ck_budget *budget = ck_transport_budget(exchange->transfer.slot);
   if (exchange->outcome.kind == CK_RATE_LIMITED) return true;
-  exchange->over_budget = !ck_budget_spend(ck_transport_budget(exchange->transfer.slot));
+  exchange->over_budget = !ck_budget_spend(budget, ck_clock_now());
   if (!exchange->over_budget) exchange->retries++;
   return !exchange->over_budget;
 }
 
-/* The next attempt takes no connection that may be dead, nor the HTTP/2 that was refused. */
+/*
+** The next attempt takes no connection that may be dead, nor the HTTP/2 that was refused. One
+** that has brought a 429 is alive.
+*/
 static void prepare_retry(struct ck_exchange *exchange) {
   struct ck_request_options *options = &exchange->transfer.request.options;
-  options->fresh_connection = true;
-  options->http1 = options->http1 || exchange->transfer.answer.attempt.resend_refused;
+  const struct ck_attempt *attempt = &exchange->transfer.answer.attempt;
+  if (!attempt->whole || exchange->outcome.kind != CK_RATE_LIMITED)
+    options->fresh_connection = true;
+  options->http1 = options->http1 || attempt->resend_refused;
 }
 
 static enum ck_step succeed(struct ck_exchange *exchange) {
@@ -125,26 +145,22 @@ static enum ck_step succeed(struct ck_exchange *exchange) {
   return end(exchange, CK_OK);
 }
 
-static struct ck_decision ask_policy(const struct ck_exchange *exchange) {
-  if (exchange->outcome.kind == CK_OK) return (struct ck_decision){ false, 0 };
-  struct ck_situation situation = { .outcome = exchange->outcome,
-                                    .attempt = exchange->attempts,
-                                    .time_left = time_left(exchange),
-                                    .retry_after = exchange->retry_after,
-                                    .random = draw() };
-  return ck_retry_decide(&exchange->policy, &situation);
+/* Nobody begins before the pause after a 429 has passed: who met it waits in the same line. */
+static enum ck_step try_again(struct ck_exchange *exchange, double wait) {
+  exchange->wait = wait;
+  prepare_retry(exchange);
+  if (exchange->outcome.kind == CK_RATE_LIMITED) exchange->state = CK_READY;
+  else sleep_for(exchange, wait);
+  return CK_STEP_RETRY;
 }
 
 static enum ck_step decide(struct ck_exchange *exchange) {
-  struct ck_decision decision = ask_policy(exchange);
-  tell_others(exchange, &decision);
   if (exchange->outcome.kind == CK_OK) return succeed(exchange);
+  struct ck_situation situation = situation_of(exchange);
+  struct ck_decision decision = ck_retry_decide(&exchange->policy, &situation);
   if (!decision.again || is_closed(exchange) || !can_afford(exchange))
     return end(exchange, exchange->outcome.kind);
-  exchange->wait = decision.wait;
-  prepare_retry(exchange);
-  sleep_for(exchange, decision.wait);
-  return CK_STEP_RETRY;
+  return try_again(exchange, decision.wait);
 }
 
 enum ck_step ck_exchange_advance(struct ck_exchange *exchange) {

@@ -32,6 +32,7 @@ struct ck_exchange {
   double started;
   double elapsed;     /* seconds, once it has ended */
   double wait;        /* of the last CK_STEP_RETRY */
+  double random;      /* of the waits after the last attempt, from 0 to 1 */
   double retry_after; /* seconds that the server asked for last, negative = none */
   int retries;        /* taken from the client's budget */
   bool over_budget;   /* there would have been another attempt, but for that budget */

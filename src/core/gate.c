@@ -1,11 +1,51 @@
 /* Who may begin an attempt: the pace says how many, the line says who is next. */
+#include <math.h>
+
 #include "clock.h"
 #include "slot.h"
 
-/* Each has begun to wait for its turn; the first in line is served first. */
 static void let_in(struct ck_transfer_slot *slot) {
-  ck_pace_begin(&slot->transport->pace);
+  slot->turn = ck_pace_begin(&slot->transport->pace);
   slot->transfer->admitted = true;
+}
+
+static struct ck_transfer_slot *first_in_line(const struct ck_transport *transport) {
+  return (struct ck_transfer_slot *)ck_list_first(&transport->waiting);
+}
+
+static bool is_blocking(const struct ck_transfer_slot *slot) {
+  return slot->transfer->waiter == NULL;
+}
+
+/*
+** Of several calls that block, each was made by an event of the one before, which cannot go on
+** before it has ended: only the newest may have a turn. 0: none blocks.
+*/
+static unsigned long newest_blocking(const struct ck_transport *transport) {
+  const struct ck_link *head = &transport->waiting;
+  unsigned long newest = 0;
+  for (const struct ck_link *link = head->next; link != head; link = link->next) {
+    const struct ck_transfer_slot *slot = (const struct ck_transfer_slot *)link;
+    if (is_blocking(slot) && slot->number > newest) newest = slot->number;
+  }
+  return newest;
+}
+
+/*
+** The line is ordered by tries. Who was refused goes first, and yet leaves it to those who can
+** better afford it to find out whether the pause is over. NULL: nobody can make use of a turn.
+*/
+static struct ck_transfer_slot *next_in_line(const struct ck_transport *transport) {
+  const struct ck_link *head = &transport->waiting;
+  unsigned long newest = newest_blocking(transport);
+  struct ck_transfer_slot *next = NULL;
+  for (struct ck_link *link = head->next; link != head; link = link->next) {
+    struct ck_transfer_slot *slot = (struct ck_transfer_slot *)link;
+    if (is_blocking(slot) && slot->number != newest) continue;
+    if (next == NULL || slot->tries < next->tries) next = slot;
+    if (!ck_pace_is_trial(&transport->pace)) break;
+  }
+  return next;
 }
 
 /* Those whose own time is over before the pause is need not wait for it. */
@@ -18,55 +58,67 @@ static void send_away(struct ck_transport *transport) {
   }
 }
 
-void ck_gate_open(struct ck_transport *transport, double now) {
-  struct ck_link *first;
-  if (transport->pace.paused_until > now) {
-    send_away(transport);
-    if (ck_list_first(&transport->waiting) != NULL)
-      ck_transport_wake_at(transport, transport->pace.paused_until);
-    return;
+double ck_gate_time_left(const struct ck_transport *transport, double now) {
+  const struct ck_pace *pace = &transport->pace;
+  if (first_in_line(transport) == NULL) return HUGE_VAL; /* nearly always */
+  if (pace->paused_until > now) return pace->paused_until - now;
+  return ck_pace_allows(pace, now) && next_in_line(transport) != NULL ? 0 : HUGE_VAL;
+}
+
+bool ck_gate_open(struct ck_transport *transport) {
+  struct ck_transfer_slot *next;
+  bool opened = false;
+  if (first_in_line(transport) == NULL) return false; /* nearly always */
+  double now = ck_clock_now();
+  while (ck_pace_allows(&transport->pace, now) && (next = next_in_line(transport)) != NULL) {
+    let_in(next);
+    ck_slot_wake(next);
+    opened = true;
   }
-  while ((first = ck_list_first(&transport->waiting)) != NULL &&
-         ck_pace_allows(&transport->pace, now)) {
-    let_in((struct ck_transfer_slot *)first);
-    ck_slot_wake((struct ck_transfer_slot *)first);
-  }
+  return opened;
 }
 
 void ck_gate_leave(struct ck_transfer_slot *slot) {
-  struct ck_transport *transport = slot->transport;
-  if (!slot->transfer->admitted) return;
+  if (slot->transfer->admitted) ck_pace_end(&slot->transport->pace);
   slot->transfer->admitted = false;
-  ck_pace_end(&transport->pace);
-  if (ck_list_first(&transport->waiting) != NULL) ck_gate_open(transport, ck_clock_now());
 }
+
+void ck_transfer_pass(struct ck_transfer *transfer) { ck_gate_leave(transfer->slot); }
 
 static bool is_open(const struct ck_transport *transport) {
   if (transport->pace.window == 0) return true; /* nearly always */
-  return ck_list_first(&transport->waiting) == NULL &&
-         ck_pace_allows(&transport->pace, ck_clock_now());
+  return first_in_line(transport) == NULL && ck_pace_allows(&transport->pace, ck_clock_now());
 }
 
-void ck_transfer_queue(struct ck_transfer *transfer, double seconds) {
+/* Behind all that have been tried as often. */
+static void stand_in_line(struct ck_transfer_slot *slot) {
+  struct ck_link *head = &slot->transport->waiting, *before = head;
+  while (before->previous != head &&
+         ((struct ck_transfer_slot *)before->previous)->tries < slot->tries)
+    before = before->previous;
+  ck_list_insert(before, &slot->line);
+}
+
+void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries) {
   struct ck_transfer_slot *slot = transfer->slot;
-  struct ck_transport *transport = slot->transport;
-  if (is_open(transport)) {
+  if (is_open(slot->transport)) {
     let_in(slot);
     return;
   }
   ck_transfer_sleep(transfer, seconds);
-  ck_list_insert(&transport->waiting, &slot->line);
-  ck_gate_open(transport, ck_clock_now());
+  slot->tries = tries;
+  slot->number = ++slot->transport->queued;
+  stand_in_line(slot);
+  send_away(slot->transport);
 }
 
 void ck_transport_limit(struct ck_transfer_slot *slot, double seconds) {
-  double now = ck_clock_now();
-  ck_pace_limit(&slot->transport->pace, now, seconds);
-  ck_gate_open(slot->transport, now);
+  ck_pace_limit(&slot->transport->pace, slot->turn, ck_clock_now(), seconds);
+  send_away(slot->transport);
 }
 
 void ck_transport_content(struct ck_transfer_slot *slot) {
-  ck_pace_content(&slot->transport->pace);
+  ck_pace_content(&slot->transport->pace, slot->turn);
 }
 
 double ck_transport_pause_left(const struct ck_transfer_slot *slot) {

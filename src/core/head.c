@@ -1,5 +1,6 @@
 #include "head.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -49,13 +50,24 @@ static bool begins_with(const char *line, size_t length, const char *name) {
   return length > name_length && strncasecmp(line, name, name_length) == 0;
 }
 
+bool ck_head_is_framed(const char *line) { return line[5] != '1'; }
+
 bool ck_head_delimits(const char *line, size_t length) {
   if (length == 0) return false;
   int status = ck_head_status(line, length);
-  if (status != 0) return line[5] != '1' || status == 204 || status == 304;
+  if (status != 0) return status == 204 || status == 304;
   if (strchr("cCtT", line[0]) == NULL) return false; /* most lines, and this is asked of all */
   return begins_with(line, length, "content-length:") ||
          begins_with(line, length, "transfer-encoding:");
+}
+
+bool ck_head_has_length(const char *head, size_t length, size_t body_length) {
+  struct ck_header header;
+  char number[32];
+  int digits = snprintf(number, sizeof(number), "%zu", body_length);
+  if (ck_head_find(head, length, "content-encoding", &header)) return false;
+  return ck_head_find(head, length, "content-length", &header) &&
+         header.value_length == (size_t)digits && memcmp(header.value, number, (size_t)digits) == 0;
 }
 
 /* The byte after the string that begins at `at`, NULL if it does not end. */

@@ -86,7 +86,7 @@ static enum ck_applied applied_of_status(int status) {
 }
 
 static enum ck_applied applied_of(const struct ck_attempt *attempt) {
-  if (attempt->sendings == 0 || attempt->not_processed) return CK_NO;
+  if (attempt->sendings == 0) return CK_NO;
   if (is_success(attempt->status)) return CK_YES;
   return attempt->status == 0 ? CK_UNKNOWN : applied_of_status(attempt->status);
 }
@@ -116,7 +116,7 @@ static enum ck_retriable retry_of(const struct ck_attempt *attempt) {
   if (attempt->cancelled) return CK_RETRY_NEVER;
   if (attempt->status >= 300) return retry_of_status(attempt->status);
   if (is_success(attempt->status)) return retry_of_success(attempt);
-  if (attempt->sendings > 0 && !attempt->not_processed) return CK_RETRY_IDEMPOTENT;
+  if (attempt->sendings > 0) return CK_RETRY_IDEMPOTENT;
   return is_passing(attempt->code) ? CK_RETRY_ALWAYS : CK_RETRY_NEVER;
 }
 

@@ -42,7 +42,6 @@ struct ck_attempt {
   int status;          /* of the last status line that arrived whole; 0 = none */
   bool whole;          /* the whole answer arrived, as far as HTTP can tell */
   bool resend_refused; /* libcurl wanted to send it once more on its own, and was not let */
-  bool not_processed;  /* the server said that it did not act on it (HTTP/2) */
   bool too_large;      /* it was cut off here, at max_response_bytes */
   bool cancelled;      /* it was given up here, on the caller's word */
 };

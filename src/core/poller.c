@@ -3,16 +3,23 @@
 /* ---- Linux ------------------------------------------------------------------------------- */
 #if defined(__linux__)
 
+#include <stdint.h>
 #include <sys/epoll.h>
 
 enum { AT_ONCE = 32 };
 
 int ck_poller_open(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int ck_poller_watch(int poller, int socket, bool read, bool write, bool known) {
-  struct epoll_event event = { .data.fd = socket };
-  event.events = (read ? (unsigned)EPOLLIN : 0u) | (write ? (unsigned)EPOLLOUT : 0u);
-  return epoll_ctl(poller, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event);
+/* Both fit into what the kernel keeps with a socket. */
+static uint64_t pack(const struct ck_poller_watch *watch) {
+  return (uint64_t)watch->tag << 32 | (uint32_t)watch->socket;
+}
+
+int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known) {
+  struct epoll_event event = { .data.u64 = pack(watch) };
+  event.events =
+      (watch->readable ? (unsigned)EPOLLIN : 0u) | (watch->writable ? (unsigned)EPOLLOUT : 0u);
+  return epoll_ctl(poller, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->socket, &event);
 }
 
 /* libcurl may have closed the socket already, and then the set has forgotten it. */
@@ -27,7 +34,8 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
   for (int i = 0; i < count; i++) {
     unsigned flags = ready[i].events;
     events[i] = (struct ck_poller_event){
-      .socket = ready[i].data.fd,
+      .socket = (int)(uint32_t)ready[i].data.u64,
+      .tag = (int)(ready[i].data.u64 >> 32),
       .readable = (flags & EPOLLIN) != 0,
       .writable = (flags & EPOLLOUT) != 0,
       .broken = (flags & (EPOLLERR | EPOLLHUP)) != 0,
@@ -42,6 +50,7 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/event.h>
 #include <sys/time.h>
 #include <sys/types.h>
@@ -56,23 +65,25 @@ int ck_poller_open(void) {
 }
 
 /* A filter that is not there is as good as deleted. */
-static int set_filter(int poller, int socket, short filter, bool on) {
+static int set_filter(int poller, const struct ck_poller_watch *watch, short filter, bool on) {
   struct kevent change;
-  EV_SET(&change, socket, filter, on ? EV_ADD : EV_DELETE, 0, 0, NULL);
+  void *tag = (void *)(intptr_t)watch->tag;
+  EV_SET(&change, (uintptr_t)watch->socket, filter, on ? EV_ADD : EV_DELETE, 0, 0, tag);
   int code = kevent(poller, &change, 1, NULL, 0, NULL);
   return code == 0 || (!on && (errno == ENOENT || errno == EBADF)) ? 0 : -1;
 }
 
-int ck_poller_watch(int poller, int socket, bool read, bool write, bool known) {
+int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known) {
   (void)known;
-  int reading = set_filter(poller, socket, EVFILT_READ, read);
-  int writing = set_filter(poller, socket, EVFILT_WRITE, write);
+  int reading = set_filter(poller, watch, EVFILT_READ, watch->readable);
+  int writing = set_filter(poller, watch, EVFILT_WRITE, watch->writable);
   return reading == 0 && writing == 0 ? 0 : -1;
 }
 
 void ck_poller_forget(int poller, int socket) {
-  (void)set_filter(poller, socket, EVFILT_READ, false);
-  (void)set_filter(poller, socket, EVFILT_WRITE, false);
+  const struct ck_poller_watch watch = { .socket = socket };
+  (void)set_filter(poller, &watch, EVFILT_READ, false);
+  (void)set_filter(poller, &watch, EVFILT_WRITE, false);
 }
 
 int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {
@@ -82,6 +93,7 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
   for (int i = 0; i < count; i++) {
     events[i] = (struct ck_poller_event){
       .socket = (int)ready[i].ident,
+      .tag = (int)(intptr_t)ready[i].udata,
       .readable = ready[i].filter == EVFILT_READ,
       .writable = ready[i].filter == EVFILT_WRITE,
       .broken = (ready[i].flags & EV_ERROR) != 0,

@@ -6,12 +6,19 @@
 
 struct ck_poller_event {
   int socket;
+  int tag; /* that it was watched with */
   bool readable, writable, broken;
+};
+
+struct ck_poller_watch {
+  int socket;
+  int tag;                 /* from 0; comes back with each event */
+  bool readable, writable; /* what to wait for */
 };
 
 /* Both return the descriptor or 0, and -1 with errno set when the system refuses. */
 int ck_poller_open(void);
-int ck_poller_watch(int poller, int socket, bool read, bool write, bool known);
+int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known);
 
 void ck_poller_forget(int poller, int socket);
 

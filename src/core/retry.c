@@ -15,13 +15,17 @@ static bool is_harmless(const struct ck_policy *policy, const struct ck_outcome 
   }
 }
 
+double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *situation) {
+  if (situation->retry_after >= 0) return situation->retry_after;
+  return ck_retry_backoff(policy, situation->attempt, situation->random);
+}
+
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation) {
   const struct ck_decision stop = { false, 0 };
-  double wait = situation->retry_after;
+  double wait = ck_retry_wait(policy, situation);
   if (!is_harmless(policy, &situation->outcome)) return stop;
   if (situation->attempt >= policy->max_attempts) return stop;
-  if (wait < 0) wait = ck_retry_backoff(policy, situation->attempt, situation->random);
   if (wait >= situation->time_left) return stop;
   return (struct ck_decision){ true, wait };
 }

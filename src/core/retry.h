@@ -37,6 +37,9 @@ struct ck_decision {
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation);
 
+/* Seconds before another attempt: what the server asked for, else the backoff. */
+double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *situation);
+
 /* Exponential backoff with full jitter: from 0 to the cap of this attempt. */
 double ck_retry_backoff(const struct ck_policy *policy, int attempt, double random);
 

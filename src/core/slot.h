@@ -22,30 +22,46 @@ struct ck_transfer_slot {
   struct ck_transfer *transfer;
   struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
   CURL *easy;
+  struct ck_lane *lane;          /* of the attempt that began last */
   double deadline;               /* on ck_clock_now's clock */
+  struct ck_turn turn;           /* of the attempt that began last */
+  int tries;                     /* while it waits for a turn: how many it has had */
+  unsigned long number;          /* … and how many have waited before, with this one */
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
   const void *set_headers;
   bool active;        /* in the multi handle */
   bool asleep;        /* until the deadline */
   bool head_complete; /* the blank line has come */
   bool delimited;     /* the head tells where the body ends */
+  bool framed;        /* HTTP/2 or later */
   bool failed_memory;
+  bool forbids_reuse; /* libcurl has been told not to keep the connection */
   char error[CURL_ERROR_SIZE];
 };
 
-struct ck_transport {
+struct ck_lane {
+  struct ck_transport *transport;
   CURLM *multi;
+  double timer; /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  int active;   /* slots whose attempt is under way here */
+};
+
+enum { CK_LANE_ANY, CK_LANE_HTTP1, CK_LANES }; /* see lane.c */
+
+struct ck_transport {
+  struct ck_lane lanes[CK_LANES];
   CURL *template; /* every transfer's easy handle is a duplicate of it */
   CURLU *url;     /* parsed once; what a request asks for is set as CURLOPT_REQUEST_TARGET */
   char *path;     /* of the URL, without a slash at the end */
   struct ck_headers headers;
   struct ck_transfer_slot *slots;
-  double timer;           /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
   double deadline;        /* no transfer's deadline is before this; 0 = none has one */
   struct ck_link waiting; /* slots whose turn to begin an attempt has not come */
   struct ck_link done;    /* slots whose owner has not been told yet */
+  unsigned long queued;   /* how many times a slot has begun to wait for its turn */
   struct ck_pace pace;
   struct ck_budget budget;
+  int busy; /* transfers that are not done */
   int poller;
   pid_t owner;
 };
@@ -61,14 +77,27 @@ void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code);
 /* Ends the sleep, or the wait for a turn. */
 void ck_slot_wake(struct ck_transfer_slot *slot);
 
-/* Lets those begin whose turn has come. */
-void ck_gate_open(struct ck_transport *transport, double now);
+/*
+** Lets those begin whose turn has come; whether there were any. Not before what has ended has
+** been judged: it may have been told to pause.
+*/
+bool ck_gate_open(struct ck_transport *transport);
+
+/* Seconds until there may be one, as far as time alone decides that; else HUGE_VAL. */
+double ck_gate_time_left(const struct ck_transport *transport, double now);
 
 /* The slot's attempt, if it had begun one, is over: there is room for another. */
 void ck_gate_leave(struct ck_transfer_slot *slot);
 
 /* Ends what is going on and gives all back; libcurl's part stays with a parent process. */
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited);
+
+bool ck_lane_open(struct ck_lane *lane, struct ck_transport *transport);
+
+/* Lets libcurl look at a socket; do what its timer is due for; and hands out what has ended. */
+void ck_lane_act(struct ck_lane *lane, curl_socket_t socket, int flags);
+void ck_lane_act_on_timer(struct ck_lane *lane, double now);
+void ck_lane_collect(struct ck_lane *lane);
 
 /* Lets libcurl begin with the slot's handle, which has just been added. */
 void ck_transport_begin(struct ck_transport *transport, const struct ck_transfer_slot *slot);

@@ -10,7 +10,13 @@ enum {
   MAX_REQUEST = 64 * 1024 * 1024
 };
 
-/* ---- what libcurl calls: nothing here may raise, or call libcurl -------------------- */
+/* ---- what libcurl calls: nothing here may raise ----------------------------------------- */
+
+/* It may be HTTP/1.1 among HTTP/2, which does no good: see lane.c. */
+static int refuse_resend(struct ck_transfer_slot *slot) {
+  slot->forbids_reuse = SET(slot->easy, CURLOPT_FORBID_REUSE, 1L);
+  return CURL_PREREQFUNC_ABORT;
+}
 
 /* Just before a request goes out. Sending it again is the retry engine's choice alone. */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
@@ -18,7 +24,7 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
   struct ck_attempt *attempt = &slot->transfer->answer.attempt;
   (void)ip, (void)local_ip, (void)port, (void)local_port;
   attempt->resend_refused = attempt->sendings > 0;
-  if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
+  if (attempt->resend_refused) return refuse_resend(slot);
   attempt->sendings++;
   return CURL_PREREQFUNC_OK;
 }
@@ -32,6 +38,7 @@ static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   if (status != 0) {
     answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
     answer->head.length = 0;
+    slot->framed = ck_head_is_framed(line);
     slot->head_complete = slot->delimited = false;
   }
   if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
@@ -59,6 +66,7 @@ bool ck_slot_set_template(CURL *easy) {
 
 /* The answer stands: whoever waits for it stands in line to be told. */
 static void report(struct ck_transfer_slot *slot) {
+  if (!slot->transfer->done && --slot->transport->busy == 0) slot->transport->deadline = 0;
   slot->transfer->done = true;
   if (slot->transfer->waiter != NULL) ck_list_insert(&slot->transport->done, &slot->line);
 }
@@ -70,25 +78,28 @@ void ck_transfer_tell(struct ck_transfer *transfer, void *waiter) {
 
 /* It is no longer done: something new begins. */
 static void unreport(struct ck_transfer_slot *slot) {
+  if (slot->transfer->done) slot->transport->busy++;
   slot->transfer->done = false;
   ck_list_remove(&slot->line);
+}
+
+/*
+** libcurl 7.88 takes a stream whose connection has died for one that has ended, if the death was
+** noticed by another stream. Then only the body itself tells, and its length where that is known.
+*/
+static bool is_whole_stream(const struct ck_transfer_slot *slot) {
+  const struct ck_answer *answer = &slot->transfer->answer;
+  int status = answer->attempt.status;
+  return status == 204 || status == 304 ||
+         ck_head_is_closed_json(answer->body.data, answer->body.length) ||
+         ck_head_has_length(answer->head.data, answer->head.length, answer->body.length);
 }
 
 static bool is_whole(const struct ck_transfer_slot *slot) {
   const struct ck_answer *answer = &slot->transfer->answer;
   if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
+  if (slot->framed) return is_whole_stream(slot);
   return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
-}
-
-/*
-** On a fresh connection libcurl sends again only what an HTTP/2 server said it did not act
-** on: a stream refused, or wanted over HTTP/1.1 (RFC 9113, 8.7 and 7).
-*/
-static bool is_not_processed(const struct ck_transfer_slot *slot) {
-  const struct ck_transfer *transfer = slot->transfer;
-  const struct ck_attempt *attempt = &transfer->answer.attempt;
-  return attempt->resend_refused && attempt->status == 0 &&
-         transfer->request.options.fresh_connection;
 }
 
 static const char *reason(const struct ck_transfer_slot *slot) {
@@ -97,20 +108,31 @@ static const char *reason(const struct ck_transfer_slot *slot) {
   if (attempt->too_large) return "the answer is larger than max_response_bytes";
   if (slot->failed_memory) return "out of memory";
   if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
-  if (attempt->not_processed) return "the server refused the request before acting on it";
   if (attempt->resend_refused) return "the connection was closed before an answer came";
   if (slot->error[0] != '\0') return slot->error;
   if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
   return "the answer was cut off";
 }
 
+/* It counts as active before libcurl sees it, so that every way out takes it back. */
+static void enter_lane(struct ck_transfer_slot *slot, int number) {
+  slot->lane = &slot->transport->lanes[number];
+  slot->lane->active++;
+  slot->active = true;
+}
+
+static void leave_lane(struct ck_transfer_slot *slot) {
+  if (!slot->active) return;
+  (void)curl_multi_remove_handle(slot->lane->multi, slot->easy);
+  slot->lane->active--;
+  slot->active = false;
+}
+
 void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   struct ck_answer *answer = &slot->transfer->answer;
-  if (slot->active) (void)curl_multi_remove_handle(slot->transport->multi, slot->easy);
-  slot->active = false;
+  leave_lane(slot);
   answer->attempt.code = (int)code;
   answer->attempt.whole = is_whole(slot);
-  answer->attempt.not_processed = is_not_processed(slot);
   answer->error = reason(slot);
   report(slot);
   ck_gate_leave(slot);
@@ -228,6 +250,7 @@ static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_o
 
 static bool prepare(struct ck_transfer_slot *slot) {
   struct ck_request *request = &slot->transfer->request;
+  if (slot->forbids_reuse) slot->forbids_reuse = !SET(slot->easy, CURLOPT_FORBID_REUSE, 0L);
   return set_target(slot->easy, request) && set_headers(slot, request) &&
          set_options(slot, &request->options) && set_body(slot->easy, request);
 }
@@ -253,8 +276,8 @@ void ck_transfer_start(struct ck_transfer *transfer) {
     ck_slot_finish(slot, CURLE_OUT_OF_MEMORY);
     return;
   }
-  slot->active = true; /* before libcurl sees it, so that every way out takes it back */
-  if (curl_multi_add_handle(slot->transport->multi, slot->easy) != CURLM_OK)
+  enter_lane(slot, transfer->request.options.http1 ? CK_LANE_HTTP1 : CK_LANE_ANY);
+  if (curl_multi_add_handle(slot->lane->multi, slot->easy) != CURLM_OK)
     ck_slot_finish(slot, CURLE_FAILED_INIT);
   ck_transport_begin(slot->transport, slot);
 }

@@ -29,58 +29,19 @@ static bool ensure_global(void) {
 
 const char *ck_transport_version(void) { return "libcurl/" LIBCURL_VERSION; }
 
-/* ---- what libcurl calls, to say what it waits for ----------------------------------- */
-
-static int on_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *known) {
-  struct ck_transport *transport = user;
-  (void)easy;
-  if (what == CURL_POLL_REMOVE) {
-    ck_poller_forget(transport->poller, socket);
-    return 0;
-  }
-  bool read = (what & CURL_POLL_IN) != 0, write = (what & CURL_POLL_OUT) != 0;
-  if (ck_poller_watch(transport->poller, socket, read, write, known != NULL) != 0) return -1;
-  return known != NULL || curl_multi_assign(transport->multi, socket, transport) == CURLM_OK ? 0
-                                                                                             : -1;
-}
-
-static int on_timer(CURLM *multi, long ms, void *user) {
-  struct ck_transport *transport = user;
-  (void)multi;
-  transport->timer = ms < 0 ? 0 : ck_clock_now() + (double)ms / 1000;
-  return 0;
-}
-
-static void finish_all(struct ck_transport *transport) {
-  for (struct ck_transfer_slot *slot = transport->slots; slot != NULL; slot = slot->next)
-    if (slot->active) ck_slot_finish(slot, CURLE_ABORTED_BY_CALLBACK);
-}
-
-/* libcurl has something to do, or thinks so. A multi handle that fails fails all. */
-static void act(struct ck_transport *transport, curl_socket_t socket, int flags) {
-  int running;
-  if (curl_multi_socket_action(transport->multi, socket, flags, &running) != CURLM_OK)
-    finish_all(transport);
-}
-
-static void collect(struct ck_transport *transport) {
-  int left;
-  for (CURLMsg *message; (message = curl_multi_info_read(transport->multi, &left)) != NULL;) {
-    char *slot = NULL;
-    CURLcode code = message->data.result;
-    if (curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot) == CURLE_OK)
-      ck_slot_finish((struct ck_transfer_slot *)(void *)slot, code);
-  }
-}
-
 /* ---- the transport ------------------------------------------------------------------- */
 
-/* How long to wait for a socket: until the first of `wait`, libcurl's timer, a deadline. */
+static void wait_less(double *wait, double time, double now) {
+  if (time != 0 && time - now < *wait) *wait = time - now;
+}
+
+/* How long to wait for a socket: until the first of `wait`, libcurl's timers, a deadline, a turn. */
 static double time_to_wait(const struct ck_transport *transport, double wait) {
-  double now = ck_clock_now(), timer = transport->timer, deadline = transport->deadline;
+  double now = ck_clock_now(), turn = ck_gate_time_left(transport, now);
   if (ck_list_first(&transport->done) != NULL) return 0;
-  if (timer != 0 && timer - now < wait) wait = timer - now;
-  if (deadline != 0 && deadline - now < wait) wait = deadline - now;
+  for (int i = 0; i < CK_LANES; i++) wait_less(&wait, transport->lanes[i].timer, now);
+  wait_less(&wait, transport->deadline, now);
+  if (turn < wait) wait = turn;
   return wait > 0 ? wait : 0;
 }
 
@@ -93,12 +54,6 @@ double ck_transport_timeout(const struct ck_transport *transport) {
 
 /* By how much a timer may be ahead of the clock and still be due. */
 static const double MOMENT = 0.001;
-
-static void act_on_timer(struct ck_transport *transport, double now) {
-  if (transport->timer == 0 || transport->timer > now) return;
-  transport->timer = 0; /* libcurl sets it anew while it acts */
-  act(transport, CURL_SOCKET_TIMEOUT, 0);
-}
 
 void ck_transport_wake_at(struct ck_transport *transport, double time) {
   if (transport->deadline == 0 || time < transport->deadline) transport->deadline = time;
@@ -125,26 +80,32 @@ static void act_on_deadlines(struct ck_transport *transport, double now) {
 */
 void ck_transport_begin(struct ck_transport *transport, const struct ck_transfer_slot *slot) {
   ck_transport_wake_at(transport, slot->deadline);
-  act_on_timer(transport, ck_clock_now() + MOMENT);
-  collect(transport);
+  ck_lane_act_on_timer(slot->lane, ck_clock_now() + MOMENT);
+  ck_lane_collect(slot->lane);
 }
 
 static void act_on_event(struct ck_transport *transport, const struct ck_poller_event *event) {
   int flags = (event->readable ? CURL_CSELECT_IN : 0) | (event->writable ? CURL_CSELECT_OUT : 0) |
               (event->broken ? CURL_CSELECT_ERR : 0);
-  act(transport, event->socket, flags);
+  ck_lane_act(&transport->lanes[event->tag], event->socket, flags);
+}
+
+static void act_on_lanes(struct ck_transport *transport, double now) {
+  for (int i = 0; i < CK_LANES; i++) {
+    ck_lane_act_on_timer(&transport->lanes[i], now);
+    if (transport->lanes[i].active > 0) ck_lane_collect(&transport->lanes[i]);
+  }
 }
 
 void ck_transport_step(struct ck_transport *transport, double wait) {
   struct ck_poller_event events[EVENTS_AT_ONCE];
+  if (ck_gate_open(transport)) wait = 0; /* whoever was let in may be waiting for this step */
   int ms = ck_clock_ms(time_to_wait(transport, wait));
   int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ms);
   for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
   double now = ck_clock_now();
-  act_on_timer(transport, now);
-  collect(transport);
+  act_on_lanes(transport, now);
   act_on_deadlines(transport, now);
-  ck_gate_open(transport, now);
 }
 
 void *ck_transport_next_done(struct ck_transport *transport) {
@@ -211,18 +172,6 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
          let_resolver_linger(easy);
 }
 
-/* By itself libcurl keeps four for each transfer under way, and forgets them in every lull. */
-#define MAX_KEPT 1024L
-
-static bool set_multi(struct ck_transport *transport) {
-  CURLM *multi = transport->multi;
-  return curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, MAX_KEPT) == CURLM_OK &&
-         curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
-         curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, transport) == CURLM_OK &&
-         curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
-         curl_multi_setopt(multi, CURLMOPT_TIMERDATA, transport) == CURLM_OK;
-}
-
 /* The path that every request's own path is appended to. */
 static bool set_url(struct ck_transport *transport, const char *url) {
   char *path = NULL;
@@ -235,6 +184,12 @@ static bool set_url(struct ck_transport *transport, const char *url) {
   return transport->path != NULL;
 }
 
+static bool open_lanes(struct ck_transport *transport) {
+  bool ok = true;
+  for (int i = 0; i < CK_LANES; i++) ok = ck_lane_open(&transport->lanes[i], transport) && ok;
+  return ok;
+}
+
 static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   transport->owner = getpid();
@@ -242,11 +197,9 @@ static const char *fill(struct ck_transport *transport,
   ck_list_init(&transport->done);
   transport->poller = ck_poller_open();
   if (transport->poller < 0) return "no descriptor is left for the client";
-  transport->multi = curl_multi_init();
   transport->template = curl_easy_init();
   transport->url = curl_url();
-  if (transport->multi == NULL || transport->template == NULL || transport->url == NULL ||
-      !set_multi(transport))
+  if (!open_lanes(transport) || transport->template == NULL || transport->url == NULL)
     return "out of memory";
   if (!set_url(transport, options->url)) return "libcurl refuses api_url";
   return set_template(transport->template, options) ? NULL : "libcurl refuses one of the options";
@@ -278,7 +231,7 @@ void ck_transport_close(struct ck_transport *transport) {
   }
   if (!inherited) {
     /* A clean-up would say goodbye on the parent's connections: a child lets them be. */
-    (void)curl_multi_cleanup(transport->multi);
+    for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
     curl_easy_cleanup(transport->template);
   }
   if (transport->poller >= 0) (void)close(transport->poller);

@@ -125,9 +125,14 @@ void ck_transfer_sleep(struct ck_transfer *transfer, double seconds);
 /*
 ** Waits for its turn to begin an attempt, for at most that long. Nearly always it has come on
 ** return. It is done then, and `admitted` says whether the turn has come; it lasts until the
-** attempt has ended.
+** attempt has ended. Whoever has had more tries is ahead of those who have had less, so that
+** none runs out of them because others take the room; but not the first after a pause, which
+** may well be refused.
 */
-void ck_transfer_queue(struct ck_transfer *transfer, double seconds);
+void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries);
+
+/* Makes no use of its turn. */
+void ck_transfer_pass(struct ck_transfer *transfer);
 
 /* What an attempt was told: a 429, which keeps every other one from beginning for that long… */
 void ck_transport_limit(struct ck_transfer_slot *slot, double seconds);

@@ -133,11 +133,21 @@ static int fail_closed(lua_State *L, struct call *call) {
   return fail(L, call);
 }
 
+/* A task that stands for the call counts as running meanwhile, unless the call is taken from it. */
+static bool emit(lua_State *L, struct call *call, enum ck_step step) {
+  struct ck_task *task = call->task;
+  bool stands = task != NULL && task->awaits == call;
+  if (stands) ck_task_begin_event(task);
+  bool ok = ck_event_emit(L, call->endpoint, &call->exchange, step);
+  if (stands && task->awaits == call) ck_task_end_event(task);
+  return ok;
+}
+
 /* on_event is told; what it lets through ends the call before it is raised. */
 static void report(lua_State *L, int client, struct call *call, enum ck_step step) {
   if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
   lua_getiuservalue(L, client, CK_CLIENT_ON_EVENT);
-  if (ck_event_emit(L, call->endpoint, &call->exchange, step)) return;
+  if (emit(L, call, step)) return;
   ck_exchange_cancel(&call->exchange);
   while (!ck_exchange_has_ended(&call->exchange)) (void)ck_exchange_advance(&call->exchange);
   if (call->task != NULL && call->task->awaits == call) ck_task_make_ready(call->task);
@@ -206,12 +216,21 @@ static void write_headers(lua_State *L, struct call *call) {
   lua_settop(L, client - 1);
 }
 
+/*
+** What must not be sent twice has a connection of its own: a fresh one, since a server may have
+** closed an idle one, and HTTP/1.1, since over HTTP/2 others would join it, and libcurl cannot
+** tell then what was refused from what was lost.
+*/
+static void write_connection(struct call *call) {
+  struct ck_request_options *options = &call->exchange.transfer.request.options;
+  options->fresh_connection = options->http1 = !call->endpoint->idempotent;
+}
+
 static void write_limits(struct call *call) {
   struct ck_request *request = &call->exchange.transfer.request;
   const struct ck_settings *settings = &call->settings;
   request->max_response_bytes = (size_t)settings->max_response_bytes;
   request->options.connect_timeout = settings->connect_timeout;
-  request->options.fresh_connection = call->endpoint->spends_credits;
   request->options.compressed = call->endpoint->large_answer;
 }
 
@@ -242,6 +261,7 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
     luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
   write_headers(L, call);
   write_limits(call);
+  write_connection(call);
   write_policy(call);
   return true;
 }
@@ -268,15 +288,30 @@ static int refuse_budget(lua_State *L, struct call *call) {
 
 /* ---- send ---------------------------------------------------------------------------------------- */
 
+/* on_event may do anything: the task that stands, and through it the call, are held meanwhile. */
+static void hold(lua_State *L, int client, const struct call *call) {
+  const struct ck_task *task = call->task;
+  if (call->settings.on_event && task != NULL && task->awaits == call)
+    ck_task_hold(L, client, task);
+}
+
 /* As many steps as can be taken without waiting; the task is told when there are more. */
 static void advance(lua_State *L, int client, struct call *call) {
+  int top = lua_gettop(L);
   enum ck_step step;
+  hold(L, client, call);
   ck_transfer_tell(&call->exchange.transfer, NULL);
   do {
     step = ck_exchange_advance(&call->exchange);
     report(L, client, call, step);
   } while (step != CK_STEP_NONE && !ck_exchange_has_ended(&call->exchange));
   ck_transfer_tell(&call->exchange.transfer, call->task);
+  lua_settop(L, top);
+}
+
+/* Unless somebody else has made it go on already. */
+static void make_ready(struct ck_task *task, const struct call *call) {
+  if (task->awaits == call) ck_task_make_ready(task);
 }
 
 void ck_call_advance_all(lua_State *L, int index) {
@@ -285,16 +320,16 @@ void ck_call_advance_all(lua_State *L, int index) {
   while (client->transport != NULL && (task = ck_transport_next_done(client->transport)) != NULL) {
     struct call *call = task->awaits;
     advance(L, index, call);
-    if (ck_exchange_has_ended(&call->exchange)) ck_task_make_ready(task);
+    if (ck_exchange_has_ended(&call->exchange)) make_ready(task, call);
   }
 }
 
 void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
   struct call *call = task->awaits;
-  call->task = NULL; /* nobody is to be told of its end */
   ck_exchange_cancel(&call->exchange);
   advance(L, index, call);
   ck_task_note(task, call->exchange.applied);
+  make_ready(task, call);
 }
 
 /* A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. */
@@ -303,8 +338,8 @@ static void block(lua_State *L, struct call *call) {
   while (!ck_exchange_has_ended(&call->exchange)) {
     if (ck_interrupt_is_pending(call->client->main, hook)) ck_exchange_cancel(&call->exchange);
     else ck_transport_step(call->client->transport, LOOK_UP);
+    advance(L, CLIENT, call); /* before others, whose events may make calls that it keeps waiting */
     ck_call_advance_all(L, CLIENT);
-    advance(L, CLIENT, call);
   }
 }
 
@@ -353,13 +388,17 @@ static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
   lua_settop(L, OPTIONS);
 }
 
-/* The task goes on here. One that somebody else has resumed meanwhile stands again. */
+/*
+** The task goes on here. One that somebody else has resumed meanwhile stands again, or, if the
+** call has ended, waits for it no longer.
+*/
 static int resume(lua_State *L, int status, lua_KContext context) {
   struct call *call = (struct call *)context;
   (void)status;
   lua_settop(L, TOP);
   if (!ck_exchange_has_ended(&call->exchange)) advance(L, CLIENT, call);
   if (!ck_exchange_has_ended(&call->exchange)) return lua_yieldk(L, 0, context, resume);
+  make_ready(call->task, call);
   return read(L, call);
 }
 
@@ -367,7 +406,7 @@ static int resume(lua_State *L, int status, lua_KContext context) {
 static int send(lua_State *L, struct call *call) {
   begin(L, call);
   if (call->task != NULL && !ck_exchange_has_ended(&call->exchange)) {
-    ck_task_await(call->task, call);
+    ck_task_await(L, CLIENT, call->task, CALL);
     return lua_yieldk(L, 0, (lua_KContext)call, resume);
   }
   block(L, call);

@@ -41,10 +41,17 @@ static int fail(lua_State *L, enum ck_kind kind, const char *message) {
 
 /* ---- for a host's own loop: cqueues' protocol -------------------------------------------------- */
 
+/* The tasks of a closed client go on until they have learnt of it. */
+static struct ck_client *check_drivable(lua_State *L) {
+  struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  if (client->transport == NULL && client->loop.unfinished > 0) return client;
+  return ck_client_check(L);
+}
+
 /* client:step(seconds): waits for at most that long, 0 unless said; whether a task is left */
 static int client_step(lua_State *L) {
   double wait = luaL_optnumber(L, 2, 0);
-  struct ck_client *client = ck_client_check(L);
+  struct ck_client *client = check_drivable(L);
   if (client == NULL) return 2;
   step(L, 1, wait > 0 ? wait : 0);
   lua_pushboolean(L, client->loop.unfinished > 0);
@@ -68,10 +75,10 @@ static int client_events(lua_State *L) {
 
 /* client:timeout(): seconds until client:step() is due at the latest; nil = no limit */
 static int client_timeout(lua_State *L) {
-  struct ck_client *client = ck_client_check(L);
+  struct ck_client *client = check_drivable(L);
   if (client == NULL) return 2;
   double tasks = time_to_wait(&client->loop);
-  double sockets = ck_transport_timeout(client->transport);
+  double sockets = client->transport != NULL ? ck_transport_timeout(client->transport) : -1;
   double least = sockets >= 0 && sockets < tasks ? sockets : tasks;
   if (least < HUGE_VAL) lua_pushnumber(L, least);
   else lua_pushnil(L);
@@ -94,43 +101,46 @@ static int resume_wait(lua_State *L, int status, lua_KContext context) {
   struct ck_task *task = (struct ck_task *)context;
   (void)status;
   if (task->state != CK_TASK_ENDED) return lua_yieldk(L, 0, context, resume_wait);
-  return ck_task_push_results(L, task);
+  return ck_task_push_results(L, 1);
 }
 
-/* Nothing that is under way can end, or make ready, what is waited for. */
-static bool is_deadlocked(const struct ck_loop *loop) {
-  return ck_list_first(&loop->ready) == NULL && ck_list_first(&loop->asleep) == NULL &&
-         loop->awaiting == 0;
+/* It stands below us on the C stack; or nothing that is under way can end it, or make it ready. */
+static bool is_deadlocked(const struct ck_task *task) {
+  const struct ck_loop *loop = task->loop;
+  return task->state == CK_TASK_RUNNING ||
+         (ck_list_first(&loop->ready) == NULL && ck_list_first(&loop->asleep) == NULL &&
+          loop->awaiting == 0);
 }
 
-/* Pushes the client of the task at stack index 1. NULL: its connections are those of a parent. */
-static struct ck_client *push_own_client(lua_State *L) {
-  ck_task_push_client(L, 1);
-  struct ck_client *client = lua_touserdata(L, -1);
-  bool closed = client->transport == NULL;
-  return closed || !ck_transport_is_inherited(client->transport) ? client : NULL;
+static bool is_parents(const struct ck_client *client) {
+  return client->transport != NULL && ck_transport_is_inherited(client->transport);
 }
 
+static int fail_parents(lua_State *L) {
+  return fail(L, CK_CONFIG, "the task was begun before fork: it is the parent's");
+}
+
+/* Asks again before each step: a task may have forked, and this be the child. */
 static int block_until_end(lua_State *L, struct ck_task *task) {
-  struct ck_client *client = push_own_client(L);
-  if (client == NULL)
-    return fail(L, CK_CONFIG, "the task was begun before fork: it is the parent's");
+  ck_task_push_client(L, 1);
   int index = lua_gettop(L);
+  struct ck_client *client = lua_touserdata(L, index);
   lua_Hook hook = lua_gethook(client->main);
   while (task->state != CK_TASK_ENDED) {
-    if (is_deadlocked(&client->loop))
+    if (is_parents(client)) return fail_parents(L);
+    if (is_deadlocked(task))
       return luaL_error(L, "deadlock: the task waits for one that waits for it");
     step(L, index, LOOK_UP);
     if (ck_interrupt_is_pending(client->main, hook) && task->state != CK_TASK_ENDED)
       return fail(L, CK_CANCELLED, "interrupted while waiting for a task, which goes on");
   }
-  return ck_task_push_results(L, task);
+  return ck_task_push_results(L, 1);
 }
 
 /* task:wait(): the results of its function; nil and an error if it raised one or was cancelled */
 static int task_wait(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1), *current = ck_task_current(L, task->loop);
-  if (task->state == CK_TASK_ENDED) return ck_task_push_results(L, task);
+  if (task->state == CK_TASK_ENDED) return ck_task_push_results(L, 1);
   if (current == NULL) return block_until_end(L, task);
   if (current == task) return luaL_error(L, "a task cannot wait for its own end");
   ck_task_join(current, task);
@@ -141,9 +151,11 @@ static int task_wait(lua_State *L) {
 static int task_cancel(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1);
   bool stands = task->state != CK_TASK_ENDED && task->state != CK_TASK_RUNNING;
-  if (stands && push_own_client(L) != NULL) {
+  ck_task_push_client(L, 1);
+  if (stands && is_parents(lua_touserdata(L, -1))) return fail_parents(L);
+  if (stands) {
     if (task->state == CK_TASK_AWAITING) ck_call_abandon(L, lua_gettop(L), task);
-    ck_task_kill(L, 1);
+    if (task->state != CK_TASK_ENDED) ck_task_kill(L, 1);
   }
   lua_pushboolean(L, stands);
   return 1;

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "../core/clock.h"
 #include "client.h"
 #include "error.h"
 #include "interrupt.h"
@@ -10,7 +11,18 @@
 static const char metatable_key;
 
 /* The user values of a task. */
-enum { TASK_CLIENT = 1, TASK_COROUTINE, TASK_PARENT, TASK_VALUES = TASK_PARENT };
+enum {
+  TASK_CLIENT = 1,
+  TASK_CONTENT, /* its coroutine; a list of its results once it has ended, nil = none */
+  TASK_PARENT,
+  TASK_CALL, /* that it awaits, or has awaited */
+  TASK_VALUES = TASK_CALL
+};
+
+/* So many tasks may be ended within each other. Lua counts resumptions, but not these. */
+enum { MAX_CLOSING = 100 };
+
+static const double SLICE = 0.01; /* seconds, after which the rest of a turn is put off */
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
@@ -72,7 +84,7 @@ static void set_client(lua_State *L, int client) {
 static void set_coroutine(lua_State *L, struct ck_task *task, int count) {
   int first = lua_gettop(L) - count - 1;
   task->co = lua_newthread(L);
-  lua_setiuservalue(L, -2, TASK_COROUTINE);
+  lua_setiuservalue(L, -2, TASK_CONTENT);
   task->arguments = count;
   luaL_checkstack(L, count + 1, "too many arguments");
   if (!lua_checkstack(task->co, count + 1)) luaL_error(L, "too many arguments");
@@ -112,16 +124,24 @@ struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop) {
   return task != NULL && task->co == L && lua_isyieldable(L) ? task : NULL;
 }
 
-void ck_task_await(struct ck_task *task, void *call) {
+static void set_awaiting(struct ck_task *task) {
   task->state = CK_TASK_AWAITING;
-  task->awaits = call;
   task->loop->awaiting++;
 }
 
+void ck_task_await(lua_State *L, int index, struct ck_task *task, int call) {
+  push_kept(L, index, task);
+  lua_pushvalue(L, call);
+  lua_setiuservalue(L, -2, TASK_CALL);
+  lua_pop(L, 1);
+  task->awaits = lua_touserdata(L, call);
+  set_awaiting(task);
+}
+
 void ck_task_sleep(struct ck_task *task, double wake_at) {
-  struct ck_link *head = &task->loop->asleep, *before = head->next;
-  while (before != head && ((struct ck_task *)before)->wake_at <= wake_at) before = before->next;
-  ck_list_insert(before, &task->line);
+  struct ck_link *head = &task->loop->asleep, *after = head->previous; /* it is seldom early */
+  while (after != head && ((struct ck_task *)after)->wake_at > wake_at) after = after->previous;
+  ck_list_insert(after->next, &task->line);
   task->state = CK_TASK_ASLEEP;
   task->wake_at = wake_at;
 }
@@ -131,12 +151,25 @@ void ck_task_join(struct ck_task *task, struct ck_task *other) {
   ck_list_insert(&other->joiners, &task->line);
 }
 
+static void set_running(struct ck_task *task) {
+  if (task->state == CK_TASK_AWAITING) task->loop->awaiting--;
+  task->state = CK_TASK_RUNNING;
+}
+
 /* It waits no longer for whatever it waited for. */
 static void leave(struct ck_task *task) {
-  if (task->state == CK_TASK_AWAITING) task->loop->awaiting--;
+  set_running(task);
   task->awaits = NULL;
   ck_list_remove(&task->line);
 }
+
+void ck_task_hold(lua_State *L, int index, const struct ck_task *task) {
+  push_kept(L, index, task);
+  lua_getiuservalue(L, -1, TASK_CALL);
+}
+
+void ck_task_begin_event(struct ck_task *task) { set_running(task); }
+void ck_task_end_event(struct ck_task *task) { set_awaiting(task); }
 
 void ck_task_make_ready(struct ck_task *task) {
   leave(task);
@@ -165,6 +198,8 @@ static void let_go(lua_State *L, int index) {
   task->parent = NULL;
   lua_pushnil(L);
   lua_setiuservalue(L, index, TASK_PARENT);
+  lua_pushnil(L);
+  lua_setiuservalue(L, index, TASK_CALL);
   ck_task_push_client(L, index);
   lua_getiuservalue(L, -1, CK_CLIENT_TASKS);
   lua_pushnil(L);
@@ -172,10 +207,23 @@ static void let_go(lua_State *L, int index) {
   lua_pop(L, 2);
 }
 
-/* Its results are on its coroutine's stack, and nothing else. */
-static void end(lua_State *L, int index) {
+/* results → ; the coroutine is given back */
+static void keep_results(lua_State *L, int index, int count) {
+  struct ck_task *task = lua_touserdata(L, index);
+  if (count > 0) lua_createtable(L, count, 0);
+  else lua_pushnil(L);
+  lua_insert(L, -1 - count);
+  for (int i = count; i > 0; i--) lua_rawseti(L, -1 - i, i); /* list, the first i results */
+  lua_setiuservalue(L, index, TASK_CONTENT);
+  task->results = count;
+  task->co = NULL;
+}
+
+/* results → ; whoever waits for it goes on */
+static void end(lua_State *L, int index, int count) {
   struct ck_task *task = lua_touserdata(L, index);
   struct ck_link *joiner;
+  keep_results(L, index, count);
   leave(task);
   task->state = CK_TASK_ENDED;
   task->loop->unfinished--;
@@ -184,40 +232,72 @@ static void end(lua_State *L, int index) {
     ck_task_make_ready((struct ck_task *)joiner);
 }
 
-static void push_cancelled(lua_State *L, enum ck_applied applied) {
-  lua_pushliteral(L, "the task was cancelled");
-  ck_error_new(L, CK_CANCELLED, applied);
-}
-
-/* Its variables are closed; an error that it ended with stays its second result. */
-static void end_early(lua_State *L, int index) {
-  struct ck_task *task = lua_touserdata(L, index);
-  bool failed = lua_resetthread(task->co) != LUA_OK;
-  if (failed) lua_xmove(task->co, L, 1);
-  else push_cancelled(L, task->applied);
-  lua_settop(task->co, 0);
+/* error → */
+static void fail(lua_State *L, int index) {
   lua_pushnil(L);
   lua_insert(L, -2);
-  lua_xmove(L, task->co, 2);
-  end(L, index);
+  end(L, index, 2);
 }
 
-int ck_task_push_results(lua_State *L, struct ck_task *task) {
+static void succeed(lua_State *L, int index) {
+  struct ck_task *task = lua_touserdata(L, index);
   int count = lua_gettop(task->co);
-  luaL_checkstack(L, count, "too many results");
-  if (!lua_checkstack(task->co, count)) luaL_error(L, "too many results");
-  for (int i = 1; i <= count; i++) lua_pushvalue(task->co, i);
+  if (!lua_checkstack(L, count + LUA_MINSTACK)) {
+    lua_pushliteral(L, "too many results");
+    fail(L, index);
+    return;
+  }
   lua_xmove(task->co, L, count);
+  end(L, index, count);
+}
+
+static void fail_cancelled(lua_State *L, int index, const char *message) {
+  const struct ck_task *task = lua_touserdata(L, index);
+  lua_pushstring(L, message);
+  ck_error_new(L, CK_CANCELLED, task->applied);
+  fail(L, index);
+}
+
+/* Its variables are closed. Returns whether that pushed an error, which may be an earlier one. */
+static bool close_coroutine(lua_State *L, struct ck_task *task) {
+  struct ck_loop *loop = task->loop;
+  struct ck_task *outer = loop->running;
+  loop->running = task;
+  loop->closing++;
+  bool failed = lua_resetthread(task->co) != LUA_OK;
+  loop->closing--;
+  loop->running = outer;
+  if (failed) lua_xmove(task->co, L, 1);
+  return failed;
+}
+
+int ck_task_push_results(lua_State *L, int index) {
+  const struct ck_task *task = lua_touserdata(L, index);
+  int count = task->results;
+  luaL_checkstack(L, count + 1, "too many results");
+  lua_getiuservalue(L, index, TASK_CONTENT);
+  int list = lua_gettop(L);
+  for (int i = 1; i <= count; i++) lua_rawgeti(L, list, i);
   return count;
 }
 
 /* ---- resuming --------------------------------------------------------------------------------------- */
 
-/* Its coroutine is no secret, and somebody else may have resumed or closed it. */
 static bool is_resumable(lua_State *co) {
   lua_Debug unused;
   if (lua_status(co) == LUA_YIELD) return true;
   return lua_status(co) == LUA_OK && lua_gettop(co) > 0 && !lua_getstack(co, 0, &unused);
+}
+
+static const char TAKEN[] = "the task's coroutine was resumed or closed by somebody else";
+
+void ck_task_kill(lua_State *L, int index) {
+  struct ck_task *task = lua_touserdata(L, index);
+  if (task->loop->closing >= MAX_CLOSING) luaL_error(L, "too many tasks cancelled within others");
+  leave(task);
+  if (!is_resumable(task->co)) fail_cancelled(L, index, TAKEN);
+  else if (close_coroutine(L, task)) fail(L, index);
+  else fail_cancelled(L, index, "the task was cancelled");
 }
 
 static int resume(lua_State *L, struct ck_task *task) {
@@ -234,53 +314,45 @@ static int resume(lua_State *L, struct ck_task *task) {
   return status;
 }
 
-static void end_elsewhere(lua_State *L, int index) {
-  struct ck_task *task = lua_touserdata(L, index);
-  task->co = lua_newthread(L); /* the other one is no longer ours to look into */
-  lua_setiuservalue(L, index, TASK_COROUTINE);
-  lua_pushnil(L);
-  lua_pushliteral(L, "the task's coroutine was resumed or closed by somebody else");
-  ck_error_new(L, CK_CANCELLED, task->applied);
-  lua_xmove(L, task->co, 2);
-  end(L, index);
+/* Where the C stack has no room left, the coroutine was not resumed, and has not failed itself. */
+static bool was_refused(lua_State *co) {
+  return lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD;
 }
 
-void ck_task_kill(lua_State *L, int index) {
+/* The error is Ctrl-C's, and is not the task's alone. */
+static void fail_raised(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
-  if (is_resumable(task->co)) end_early(L, index);
-  else end_elsewhere(L, index);
-}
-
-static void raise_interrupt(lua_State *L, struct ck_task *task) {
-  lua_pushvalue(task->co, -1);
-  lua_xmove(task->co, L, 1);
+  if (was_refused(task->co)) lua_xmove(task->co, L, 1);
+  (void)close_coroutine(L, task); /* the error is on the top now */
+  lua_pushvalue(L, -1);
+  fail(L, index);
   if (ck_interrupt_is_error(L)) (void)lua_error(L);
-  lua_pop(L, 1);
 }
 
 /* A function that yields by itself lets the others go on, and is resumed after them. */
 static void step(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   if (!is_resumable(task->co)) {
-    end_elsewhere(L, index);
+    fail_cancelled(L, index, TAKEN);
     return;
   }
   int status = resume(L, task);
-  if (status == LUA_OK) end(L, index);
-  if (status == LUA_YIELD && task->state == CK_TASK_RUNNING) ck_task_make_ready(task);
-  if (status == LUA_OK || status == LUA_YIELD) return;
-  end_early(L, index);
-  raise_interrupt(L, task);
+  if (status == LUA_OK) succeed(L, index);
+  else if (status != LUA_YIELD) fail_raised(L, index);
+  else if (task->state == CK_TASK_RUNNING) ck_task_make_ready(task);
 }
 
 void ck_task_run(lua_State *L, int index) {
   struct ck_client *client = lua_touserdata(L, index);
   unsigned long turn = ++client->loop.turn;
+  double till = ck_clock_now() + SLICE;
   struct ck_link *first;
   while ((first = ck_list_first(&client->loop.ready)) != NULL &&
          ((struct ck_task *)first)->turn < turn) {
+    int top = lua_gettop(L);
     push_kept(L, index, (struct ck_task *)first);
-    step(L, lua_gettop(L));
-    lua_pop(L, 1);
+    step(L, top + 1);
+    lua_settop(L, top);
+    if (ck_clock_now() > till) return;
   }
 }

@@ -3,8 +3,8 @@
 ** for goes on. Here is how they are begun, resumed and ended; what they wait for is known to
 ** whoever lets them stand.
 **
-** An unfinished task is kept alive by its client. Of a task that has ended, the results stay
-** on the stack of its coroutine.
+** An unfinished task is kept alive by its client. Its coroutine is no secret to its function,
+** so that anybody may resume or close it: nothing of ours is kept alive by its stack alone.
 */
 #ifndef CK_TASK_H
 #define CK_TASK_H
@@ -18,7 +18,7 @@
 
 enum ck_task_state {
   CK_TASK_READY,    /* in line to be resumed */
-  CK_TASK_RUNNING,  /* on the C stack */
+  CK_TASK_RUNNING,  /* on the C stack, or its call's on_event is, or a variable's __close */
   CK_TASK_AWAITING, /* stands until its call has ended */
   CK_TASK_ASLEEP,   /* until `wake_at` */
   CK_TASK_JOINING,  /* until another task has ended */
@@ -29,10 +29,11 @@ struct ck_task {
   struct ck_link line; /* stands in `ready` or `asleep` of the loop, or in `joiners` of a task */
   struct ck_loop *loop;
   struct ck_task *parent; /* in whose function it was begun; NULL = in none, or that has ended */
-  lua_State *co;
+  lua_State *co;          /* NULL once it has ended */
   enum ck_task_state state;
   unsigned long turn;      /* of the loop, when it was made ready */
   int arguments;           /* for its first resumption */
+  int results;             /* once it has ended */
   void *awaits;            /* the call, while it is AWAITING */
   double wake_at;          /* while it is ASLEEP */
   struct ck_link joiners;  /* tasks that wait for its end */
@@ -46,6 +47,7 @@ struct ck_loop {
   struct ck_link asleep; /* the first to wake is the first in line */
   struct ck_task *running;
   unsigned long turn;       /* a task that becomes ready in a turn is resumed in the next */
+  int closing;              /* how many tasks' variables are being closed, within each other */
   int unfinished, awaiting; /* how many there are, and how many of them await a call */
 };
 
@@ -67,10 +69,23 @@ void ck_task_push_client(lua_State *L, int index);
 /* The task whose function calls us and may be let stand; NULL: whoever calls must be blocked. */
 struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop);
 
-/* The current task will stand from its next yield on. */
-void ck_task_await(struct ck_task *task, void *call);
+/*
+** The current task will stand from its next yield on. Its client is at `index`, the call that
+** it awaits at `call`; a standing task keeps it alive.
+*/
+void ck_task_await(lua_State *L, int index, struct ck_task *task, int call);
 void ck_task_sleep(struct ck_task *task, double wake_at);
 void ck_task_join(struct ck_task *task, struct ck_task *other);
+
+/* Pushes the task and the call that it awaits, so that they last for as long as they stand there. */
+void ck_task_hold(lua_State *L, int index, const struct ck_task *task);
+
+/*
+** While on_event is told of the call that a task awaits, the task counts as running: it cannot
+** be ended, and whoever waits for it then waits in vain.
+*/
+void ck_task_begin_event(struct ck_task *task);
+void ck_task_end_event(struct ck_task *task);
 
 /* It will be resumed, whatever it waits for. */
 void ck_task_make_ready(struct ck_task *task);
@@ -78,17 +93,20 @@ void ck_task_make_ready(struct ck_task *task);
 /* Wakes those whose time has come. */
 void ck_task_wake(struct ck_loop *loop, double now);
 
-/* Resumes each task that is ready now, once. Only Ctrl-C, raised in one of them, is raised on. */
+/*
+** Resumes each task that is ready now, once, or as many as there is time for: a host's loop has
+** other things to do. Only Ctrl-C, raised in one of them, is raised on.
+*/
 void ck_task_run(lua_State *L, int index);
 
 /*
-** Ends a task that is not running, and awaits no call any more: its variables are closed, its results are nil and an
-** error of kind `cancelled`.
+** Ends a task that is not running, and whose call has ended: its variables are closed, its
+** results are nil and an error of kind `cancelled`.
 */
 void ck_task_kill(lua_State *L, int index);
 
-/* Pushes the results of a task that has ended, and returns how many. */
-int ck_task_push_results(lua_State *L, struct ck_task *task);
+/* Pushes the results of the task at `index`, which has ended, and returns how many. */
+int ck_task_push_results(lua_State *L, int index);
 
 /* A call made in the task, if it is one, may have done that. */
 void ck_task_note(struct ck_task *task, enum ck_applied applied);

@@ -1,0 +1,93 @@
+-- Votes from luv's own event loop, while a timer of the host's goes on ticking.
+--
+--   lua5.4 examples/with_luv.lua
+--
+-- votes in a sandbox in this process, which is slow and misbehaves. `drive` is what to copy: it
+-- needs luv (Debian's lua-luv, LuaRocks' luv) and no more.
+
+package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
+
+local cekura = require "cekura"
+local command = require "support.command"
+local sandbox = require "cekura.sandbox"
+local uv = require "luv"
+
+local NAME, TICK = "with_luv", 10  -- milliseconds
+
+local parser = command.parser(NAME,
+  "Votes in a sandbox from luv's own event loop, while a timer ticks every 10 ms.")
+parser:option("--votes", "How many votes (default: 200).", 200, command.count):argname "N"
+parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
+
+-- ---- a client in luv's loop ----
+
+--- Lets luv's loop drive a client's tasks. One descriptor stands for all of its connections, one
+--- timer for its waits; neither keeps the loop alive when no task is left. Call what it returns
+--- after client:spawn: a task begins with the client's next step. Close the client after the loop.
+local function drive(client)
+  local poll, timer = uv.new_poll(client:pollfd()), uv.new_timer()
+
+  local function step()
+    local is_task_left = client:step()
+    local seconds = is_task_left and client:timeout()
+    if is_task_left then poll:start("r", step) else poll:stop() end
+    if seconds then timer:start(math.ceil(seconds * 1000), 0, step) else timer:stop() end
+  end
+
+  return function() timer:start(0, 0, step) end
+end
+
+-- ---- the host: a clock that must not be late ----
+
+local clock = { ticks = 0, latest = 0 }
+
+--- Ticks until the task has ended.
+function clock.tick_until_end(task)
+  local timer, due = uv.new_timer(), uv.hrtime() / 1e6 + TICK
+  timer:start(TICK, TICK, function()
+    local now = uv.hrtime() / 1e6
+    clock.ticks, clock.latest, due = clock.ticks + 1, math.max(clock.latest, now - due), now + TICK
+    if task:ended() then timer:close() end
+  end)
+end
+
+-- ---- the work: what would block elsewhere lets the loop go on in a task ----
+
+local function vote_all(client, options)
+  local left = options.votes
+  return client:each(function()
+    left = left - 1
+    return left >= 0 and 5544 or nil
+  end, function(run_id)
+    return client.runs:mark_metric_vote {
+      run_id = run_id, metric_id = 55, thumbs_up = false, expected_value = 2,
+    }
+  end, { concurrency = options.concurrency })
+end
+
+-- Every answer takes 20 ms; two are a 503, and one a 429 that asks for a second's pause.
+local MISBEHAVIOUR = {
+  { status = 503, skip = 10, times = 2 },
+  { status = 429, skip = 40, headers = { ["Retry-After"] = "1" } },
+  { delay = 0.02, times = math.huge },
+}
+
+command.run(NAME, "nothing is left to do", function()
+  local options = parser:parse()
+  local server <close> = sandbox.start { faults = MISBEHAVIOUR }
+  local client <close> = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+
+  local task = client:spawn(vote_all, client, options)
+  local wake = drive(client)
+  wake()
+  clock.tick_until_end(task)
+  local started = uv.hrtime()
+  uv.run()
+
+  local report, err = task:wait()  -- it has ended
+  if not report then command.fail(command.code_of(err), "%s", err) end
+  print(("%d votes, %d failed, %d requests in %.1f seconds"):format(
+    report.ok, report.failed, #server:requests(), (uv.hrtime() - started) / 1e9))
+  print(("%d ticks, the latest %.1f ms late"):format(clock.ticks, clock.latest))
+  return report.failed == 0 and "ok" or "failed"
+end)

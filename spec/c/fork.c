@@ -1,0 +1,64 @@
+/*
+** Child processes, for the specs.
+**
+**   fork.run(fn)   what fn returns in a child, as a string; nil if it died
+**   fork.go_on()   true in a child that goes on with the script; false here, when it has ended
+*/
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+__attribute__((visibility("default"))) int luaopen_fork(lua_State *L);
+
+enum { CHUNK = 1024 };
+
+/* The child says what there is to say, and ends without finalizers: they are the parent's. */
+static void be_child(lua_State *L, int out) {
+  size_t length;
+  (void)lua_pcall(L, 0, 1, 0);
+  const char *text = luaL_tolstring(L, -1, &length);
+  _exit(write(out, text, length) == (ssize_t)length ? 0 : 1);
+}
+
+static void push_all(lua_State *L, int in) {
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (ssize_t count; (count = read(in, luaL_prepbuffsize(&text, CHUNK), CHUNK)) > 0;)
+    luaL_addsize(&text, (size_t)count);
+  luaL_pushresult(&text);
+}
+
+static bool await(pid_t child) {
+  int status;
+  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 0;
+}
+
+static int run(lua_State *L) {
+  int ends[2];
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  if (pipe(ends) != 0) return luaL_error(L, "no pipe");
+  pid_t child = fork();
+  if (child == 0) be_child(L, ends[1]);
+  (void)close(ends[1]);
+  push_all(L, ends[0]);
+  (void)close(ends[0]);
+  if (!await(child)) lua_pushnil(L);
+  return 1;
+}
+
+static int go_on(lua_State *L) {
+  pid_t child = fork();
+  if (child != 0) (void)await(child);
+  lua_pushboolean(L, child == 0);
+  return 1;
+}
+
+int luaopen_fork(lua_State *L) {
+  static const luaL_Reg functions[] = { { "run", run }, { "go_on", go_on }, { NULL, NULL } };
+  luaL_newlib(L, functions);
+  return 1;
+}

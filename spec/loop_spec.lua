@@ -1,0 +1,125 @@
+-- A host's own event loop drives a client's tasks: it waits for the descriptor, no longer than it
+-- is told to, and steps.
+local calls = require "support.calls"
+local clock = require "support.clock"
+local faults = require "support.faults"
+local retries = require "support.retries"
+
+local times = retries.times
+
+describe("a host's own loop", function()
+  local server, client
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function()
+    server:clear()
+    client = retries.client(server, { timeout = 60, deadline = 60 })
+  end)
+  after_each(function() client:close() end)
+
+  it("is told of a descriptor, and what to wait for", function()
+    assert.equal("integer", math.type(client:pollfd()))
+    assert.equal("r", client:events())
+    assert.equal(client:pollfd(), client:pollfd())
+    local other <close> = retries.client(server)
+    assert.not_equal(client:pollfd(), other:pollfd())
+  end)
+
+  it("has nothing to do for a client that has nothing to do", function()
+    for _ = 1, 3 do
+      assert.is_nil((client:timeout()))
+      assert.is_false(client:step())
+      assert.is_true(client:spawn(calls.vote, client):wait().success)
+      assert.is_true(calls.vote(client).success)
+    end
+    assert.is_nil((client:timeout()))
+  end)
+
+  it("is due at once when a task can go on", function()
+    client:spawn(coroutine.yield)
+    for _ = 1, 2 do
+      assert.equal(0, client:timeout())
+      client:step()
+    end
+    assert.is_nil((client:timeout()))
+  end)
+
+  it("is due when a sleep ends, or a call's time", function()
+    local task = client:spawn(function() client:sleep(50) end)
+    client:step()
+    assert.is_true(client:timeout() > 40 and client:timeout() <= 50)
+    task:cancel()
+    assert.is_nil((client:timeout()))
+    server:script { "hang" }
+    task = client:spawn(calls.vote, client, nil, { timeout = 30 })
+    repeat client:step(0.01) until server:deliveries() == 1
+    assert.is_true(client:timeout() <= 30)
+    task:cancel()
+    assert.is_nil((client:timeout()))
+  end)
+
+  it("gets all done with no more than it is told", function()
+    server:script { faults.status(503), "close_before_answer", faults.status(429) }
+    local one = retries.client(server)
+    local done = 0
+    for _ = 1, 20 do
+      one:spawn(function() if calls.vote(one).success then done = done + 1 end end)
+    end
+    while one:step(one:timeout() or error "it would wait for ever") do end
+    assert.equal(20, done)
+    assert.is_nil((one:timeout()))
+    one:close()
+  end)
+
+  it("waits no longer than it says", function()
+    server:script { "hang" }
+    client:spawn(calls.vote, client)
+    client:spawn(function() client:sleep(1000) end)
+    for _ = 1, 3 do
+      clock.within(clock.AT_ONCE, function() assert.is_true(client:step(0)) end)
+      clock.within(clock.AT_ONCE + 0.05, function() assert.is_true(client:step(0.05)) end)
+    end
+    clock.within(clock.AT_ONCE, function()
+      for _, seconds in ipairs { -1, 0 / 0, -math.huge } do client:step(seconds) end
+    end)
+  end)
+
+  it("is held up by no great number of tasks that are ready", function()
+    local spent = 0
+    for _ = 1, 20 do
+      client:spawn(function()
+        local till = os.clock() + 0.01
+        while os.clock() < till do end
+        spent = spent + 1
+      end)
+    end
+    clock.within(0.1, function() assert.is_true(client:step()) end)
+    assert.is_true(spent > 0 and spent < 20)
+    while client:step() do end
+    assert.equal(20, spent)
+  end)
+
+  it("lets the tasks of a client learn that it was closed", function()
+    server:script(times(2, "hang"))
+    local learnt = {}
+    local function run(name, stand, ...)
+      learnt[name] = select(2, stand(...)).kind
+    end
+    client:spawn(run, "in flight", calls.vote, client)
+    client:spawn(run, "asleep", client.sleep, client, 1000)
+    local closes = client:spawn(function()
+      client:sleep(0)
+      client:close()
+    end)
+    client:spawn(run, "waiting", closes.wait, client:spawn(calls.vote, client))
+    repeat client:step(0.01) until closes:ended()
+    assert.equal(0, client:timeout())
+    while client:step(client:timeout()) do end
+    assert.same({ ["in flight"] = "cancelled", asleep = "config", waiting = "cancelled" }, learnt)
+    assert.same({ nil, "config" }, { (client:step()), select(2, client:step()).kind })
+    for _, name in ipairs { "pollfd", "events", "timeout" } do
+      assert.equal("config", select(2, client[name](client)).kind)
+    end
+  end)
+end)

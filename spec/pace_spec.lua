@@ -1,0 +1,509 @@
+-- Many calls of one client against a server that has enough: what a 429 holds up, how many come
+-- back after it, what an outage is asked to bear, and over how many connections all that goes.
+local calls = require "support.calls"
+local clock = require "support.clock"
+local faults = require "support.faults"
+local retries = require "support.retries"
+local sandbox = require "cekura.sandbox"
+
+local times = retries.times
+local CONCURRENCY = 16
+local SPENDING = "results.bulk_evaluate_metrics"
+
+local function new(server, options)
+  local all = { deadline = 60 }
+  for name, value in pairs(options or {}) do all[name] = value end
+  return retries.client(server, all)
+end
+
+local function vote(client, number, options)
+  return calls.vote(client, { run_id = number }, options)
+end
+
+-- A vote for each number up to `count`, or always for the same run; the report, whose results are
+-- the numbers of attempts.
+local function vote_all(client, count, options, run)
+  local list = {}
+  for i = 1, count do list[i] = i end
+  return assert(client:each(list, function(i)
+    local value, more = vote(client, run or i, options)
+    return value and more.attempts, more
+  end, { concurrency = CONCURRENCY, collect = true }))
+end
+
+local function sum(list)
+  local total = 0
+  for _, value in ipairs(list) do total = total + value end
+  return total
+end
+
+local function attempts_of(report)
+  local total = sum(report.results)
+  for _, each in ipairs(report.errors) do total = total + each.error.attempts end
+  return total
+end
+
+local function number_of(row) return math.tointeger(row.path:match "/(%d+)/") end
+
+-- { number of a vote = how often it was delivered }
+local function deliveries_of(ledger)
+  local found = {}
+  for _, row in ipairs(ledger) do
+    local number = number_of(row)
+    found[number] = (found[number] or 0) + 1
+  end
+  return found
+end
+
+local function limit(retry_after)
+  return faults.status(429, { ["Retry-After"] = retry_after })
+end
+
+local function after(seconds, entry)
+  return { { "sleep", seconds }, table.unpack(entry) }
+end
+
+local function all_are_ok(report, count)
+  local first = report.errors[1]
+  assert.is_nil(first and tostring(first.error))
+  assert.equal(count, report.ok)
+end
+
+-- The first call of a client is told to pause.
+local function pause(server, client, retry_after)
+  server:script { limit(retry_after) }
+  assert.equal("rate_limited", select(2, vote(client, 1000, { max_attempts = 1 })).kind)
+end
+
+-- Tasks that vote, one for each number, which have begun to wait for their turn.
+local function spawn_votes(client, numbers, options)
+  local tasks = {}
+  for i, number in ipairs(numbers) do
+    tasks[i] = client:spawn(function() return vote(client, number, options) end)
+  end
+  client:step(0)
+  return tasks
+end
+
+describe("after a 429", function()
+  local server
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  local function numbers_delivered()
+    local numbers = {}
+    for i, row in ipairs(server:ledger()) do numbers[i] = number_of(row) end
+    return numbers
+  end
+
+  it("to one of sixteen nothing begins until the pause is over, then one, then more", function()
+    local client <close> = new(server)
+    local SLOW, STEP = 0.15, 0.06
+    server:script { after(SLOW / 3, limit(1)), table.unpack(times(15, after(SLOW, faults.ok()))) }
+    server:usually(after(STEP, faults.ok()))
+    all_are_ok(vote_all(client, 60), 60)
+
+    local ledger = server:ledger()
+    assert.equal(61, #ledger)
+    local again, number = ledger[17], number_of(ledger[1])
+    assert.is_true(again.at >= ledger[1].at + SLOW / 3 + 1)
+    assert.is_true(number == number_of(ledger[18]) or number == number_of(ledger[19]))
+    assert.is_true(ledger[18].at >= again.at + STEP)
+    assert.is_true(ledger[20].at >= ledger[18].at + STEP)  -- after one, two
+    local most = 0
+    for i = 17, 61 do
+      local crowd = 1
+      for j = 17, i - 1 do crowd = crowd + (ledger[j].at > ledger[i].at - STEP and 1 or 0) end
+      most = math.max(most, crowd)
+    end
+    assert.is_true(most >= 8 and most <= CONCURRENCY)
+    for each, count in pairs(deliveries_of(ledger)) do
+      assert.equal(each == number and 2 or 1, count)
+    end
+  end)
+
+  for _, most in ipairs { 1, 4, 8 } do
+    it(("the calls settle at the %d that a server takes at once"):format(most), function()
+      local client <close> = new(server, { backoff = { base = 0.02, cap = 0.2 } })
+      local COUNT = most == 1 and 60 or 240
+      server:usually(faults.limited(most, 0.01))
+      local report = vote_all(client, COUNT)
+      all_are_ok(report, COUNT)
+
+      local refused, ledger = { 0, 0 }, server:ledger()  -- in each half
+      for i, row in ipairs(ledger) do
+        local half = i <= #ledger / 2 and 1 or 2
+        refused[half] = refused[half] + (row.note == "refused" and 1 or 0)
+      end
+      assert.equal(attempts_of(report), #ledger)
+      assert.is_true(refused[1] <= CONCURRENCY + 0.1 * #ledger)
+      assert.is_true(refused[2] <= 0.05 * #ledger)
+    end)
+  end
+
+  it("the calls keep to what a server takes in a second", function()
+    local up <close> = sandbox.start { api_key = "the-key", rate_limit = { per_second = 100 } }
+    local client <close> = new { url = up.url }
+    local report = vote_all(client, 250, nil, 5544)
+    all_are_ok(report, 250)
+    assert.is_true(attempts_of(report) - 250 <= 2 * CONCURRENCY)
+  end)
+
+  it("nobody fares worse for being told not to wait", function()
+    local client <close> = new(server)
+    server:script(times(8, limit(0)))
+    all_are_ok(vote_all(client, 100), 100)
+    assert.equal(108, server:deliveries())
+  end)
+
+  it("that names no time all wait for the backoff of one", function()
+    local client <close> = new(server, { max_attempts = 1, backoff = { base = 0.4, cap = 0.4 } })
+    local waited = 0
+    for _ = 1, 5 do
+      pause(server, client)
+      local seconds = clock.time(function() assert(vote(client, 1)) end)
+      assert.is_true(seconds < 0.4 + clock.AT_ONCE)
+      waited = waited + seconds
+    end
+    assert.is_true(waited > 0.1)
+  end)
+
+  it("to every call each has the attempts that it may have, and no more", function()
+    for _, most in ipairs { 1, 3 } do
+      local client <close> = new(server, { max_attempts = most })
+      server:clear()
+      server:usually(faults.status(429))
+      local report = vote_all(client, 80)
+      assert.same({ 0, 80 }, { report.ok, report.failed })
+      for _, each in ipairs(report.errors) do
+        assert.same({ "rate_limited", "no", most },
+          { each.error.kind, each.error.applied, each.error.attempts })
+      end
+      assert.equal(80 * most, server:deliveries())
+    end
+  end)
+
+  -- ---- who waits for a turn
+
+  it("a call whose deadline comes before its turn says so at once", function()
+    local client <close> = new(server)
+    pause(server, client, 50)
+    local seconds = clock.time(function()
+      for _, task in ipairs(spawn_votes(client, { 1, 2, 3, 4 }, { deadline = 10 })) do
+        local _, err = task:wait()
+        assert.same({ "rate_limited", "no", 0 }, { err.kind, err.applied, err.attempts })
+        assert.is_true(err.retry_after > 10 and err.retry_after <= 50)
+      end
+    end)
+    assert.is_true(seconds < clock.AT_ONCE)
+    assert.equal(1, server:deliveries())
+  end)
+
+  it("those in flight end, and those that wait are told when the pause grows too long", function()
+    local client <close> = new(server, { deadline = 5 })
+    server:script { after(0.05, limit(1)), after(0.1, limit(50)), after(0.15, faults.ok()) }
+    local seconds = clock.time(function()
+      local tasks = spawn_votes(client, { 1, 2, 3 })
+      while server:deliveries() < 3 do client:step(0.01) end
+      client:sleep(0.07)  -- the first 429 has come, the other has not
+      table.move(spawn_votes(client, { 4, 5 }), 1, 2, 4, tasks)
+      local ok = 0
+      for _, task in ipairs(tasks) do
+        local value, err = task:wait()
+        if value then
+          ok = ok + 1
+        else
+          assert.equal("rate_limited", err.kind)
+          assert.is_true(err.retry_after > 5 and err.retry_after <= 50)
+        end
+      end
+      assert.equal(1, ok)
+    end)
+    assert.is_true(seconds < 0.2 + clock.AT_ONCE)
+    assert.equal(3, server:deliveries())
+  end)
+
+  it("a call whose turn does not come in time ends with its deadline", function()
+    local client <close> = new(server)
+    local SLOW = 0.5
+    pause(server, client, 0)
+    server:usually(after(SLOW, faults.ok()))
+    local tasks = spawn_votes(client, { 1, 2, 3 }, { deadline = 0.2, timeout = 0.2 })
+    local seconds, _, err = clock.time(tasks[3].wait, tasks[3])
+    assert.same({ "rate_limited", "no", 0 }, { err.kind, err.applied, err.attempts })
+    assert.is_true(seconds >= 0.15 and seconds <= 0.2 + clock.OVERRUN)
+  end)
+
+  it("the wait for a turn is none of the attempt's own time", function()
+    local client <close> = new(server)
+    pause(server, client, 1)
+    for _, task in ipairs(spawn_votes(client, { 1, 2 }, { timeout = 0.3 })) do
+      local value, response = task:wait()
+      assert.same({ { success = true }, 1 }, { value, response.attempts })
+    end
+  end)
+
+  it("a call that is given up while it waits is not sent, and holds nobody up", function()
+    local client <close> = new(server)
+    pause(server, client, "0.3")
+    local tasks = spawn_votes(client, { 1, 2, 3 })
+    assert.is_true(tasks[1]:cancel())
+    assert.equal("cancelled", select(2, tasks[1]:wait()).kind)
+    for i = 2, 3 do assert(tasks[i]:wait()) end
+    assert.same({ 1000, 2, 3 }, numbers_delivered())
+  end)
+
+  it("so does one that is given up in its turn", function()
+    local client <close> = new(server)
+    pause(server, client, 0)
+    server:script { "hang" }
+    local tasks = spawn_votes(client, { 1, 2, 3 })
+    while server:deliveries() < 2 do client:step(0.01) end
+    assert.is_true(tasks[1]:cancel())
+    for i = 2, 3 do assert(tasks[i]:wait()) end
+    assert.same({ 1000, 1, 2, 3 }, numbers_delivered())
+  end)
+
+  it("closing the client ends all that wait", function()
+    local client = new(server)
+    pause(server, client, 50)
+    local tasks = spawn_votes(client, { 1, 2, 3 })
+    client:close()
+    for _, task in ipairs(tasks) do
+      local seconds, value, err = clock.time(task.wait, task)
+      assert.same({ nil, "cancelled", "no" }, { value, err.kind, err.applied })
+      assert.is_true(seconds < clock.AT_ONCE)
+    end
+    assert.equal(1, server:deliveries())
+  end)
+
+  it("a call that blocks stands in the same line", function()
+    local client <close> = new(server)
+    pause(server, client, "0.3")
+    server:usually(after(0.03, faults.ok()))
+    local tasks = spawn_votes(client, { 1, 2, 3 })
+    assert(vote(client, 4))
+    for _, task in ipairs(tasks) do assert(task:wait()) end
+    local numbers = numbers_delivered()
+    assert.same({ 5, 1, 4 }, { #numbers, numbers[2], numbers[5] })  -- 2 and 3 go together
+  end)
+
+  it("on_event may make a call of its own, whatever the outer one waits for", function()
+    for _, kind in ipairs { "response", "retry", "request" } do
+      for _, retry_after in ipairs { "0", "0.2" } do
+        local client, inner
+        client = new(server, { deadline = 5, on_event = function(event)
+          if event.type ~= kind or inner ~= nil then return end
+          inner = false
+          inner = vote(client, 2) and true
+        end })
+        server:clear()
+        server:script { limit(retry_after) }
+        assert(vote(client, 1))
+        assert.is_true(inner)
+        client:close()
+      end
+    end
+  end)
+
+  it("a call of on_event goes ahead of the one that waits for on_event to end", function()
+    local client, inner
+    local is_armed = false
+    client = new(server, { deadline = 3, on_event = function(event)
+      if event.type ~= "request" or not is_armed then return end
+      is_armed = false
+      inner = vote(client, 9) and true
+    end })
+    pause(server, client, "0.1")
+    is_armed = true
+    server:script { faults.status(503) }  -- there is room for one, and no more
+    spawn_votes(client, { 1 }, { max_attempts = 1 })
+    assert(vote(client, 2))
+    assert.is_true(inner)
+    assert.same({ 1000, 1, 9, 2 }, numbers_delivered())
+    client:close()
+  end)
+
+  it("who was refused goes before those who were not, but not first of all", function()
+    local client <close> = new(server)
+    server:script { after(0.05, limit("0.4")), after(0.2, limit("0.4")) }
+    server:usually(after(0.03, faults.ok()))
+    local tasks = spawn_votes(client, { 1, 2 })
+    while server:deliveries() < 2 do client:step(0.01) end
+    client:sleep(0.1)  -- one of the two is in the pause by now, and the other is not
+    table.move(spawn_votes(client, { 3, 4, 5, 6 }), 1, 4, 3, tasks)
+    for _, task in ipairs(tasks) do assert(task:wait()) end
+    local numbers = table.concat(numbers_delivered(), "", 3)
+    assert.truthy(numbers:find "^3[12][12][456]+$")  -- 3 finds out that the pause is over
+  end)
+end)
+
+describe("while a server is down", function()
+  local server
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  local COUNT = 400
+  local MOST = math.floor(1.10 * COUNT + 50)
+  local WHY = "not tried again: too many calls of this client fail"
+
+  local function last_says_why(report)
+    assert.truthy(tostring(report.errors[#report.errors].error):find(WHY, 1, true))
+  end
+
+  for what, entry in pairs {
+    ["answers 503"] = faults.status(503), ["resets connections"] = faults.reset_before_answer(),
+    ["hangs"] = faults.hang(),
+  } do
+    it(("and %s, many calls are hardly more requests"):format(what), function()
+      local timeout = what == "hangs" and 0.03 or nil
+      local client <close> = new(server, { timeout = timeout })
+      server:usually(entry)
+      local report = vote_all(client, COUNT)
+      assert.equal(0, report.ok)
+      local requests = attempts_of(report)
+      assert.is_true(requests <= MOST and requests > COUNT)
+      assert.is_true(server:deliveries() <= requests)
+      last_says_why(report)
+
+      server:clear()
+      report = vote_all(client, CONCURRENCY, { timeout = clock.LIMIT })
+      all_are_ok(report, CONCURRENCY)
+      assert.same({ CONCURRENCY, CONCURRENCY }, { attempts_of(report), server:deliveries() })
+    end)
+  end
+
+  it("and refuses connections, many calls are hardly more requests", function()
+    local gone = faults.start()
+    gone:stop()
+    local client <close> = new(gone)
+    local report = vote_all(client, COUNT)
+    assert.same({ 0, COUNT }, { report.ok, report.failed })
+    assert.is_true(attempts_of(report) <= MOST)
+    last_says_why(report)
+  end)
+
+  it("a call alone has its attempts, and does not blame others", function()
+    local client <close> = new(server)
+    for _ = 1, 10 do
+      server:script(times(4, faults.status(503)))
+      local _, err = vote(client, 1)
+      assert.equal(4, err.attempts)
+      assert.is_nil(tostring(err):find(WHY, 1, true))
+    end
+  end)
+
+  it("what spends credits is sent once each, and nothing is said of other calls", function()
+    local client <close> = new(server)
+    server:usually(faults.status(503))
+    local report = assert(client:each(times(80, true), function()
+      return calls.make(client, SPENDING)
+    end, { concurrency = CONCURRENCY }))
+    assert.equal(80, report.unknown)
+    assert.equal(80, server:deliveries())
+    for _, each in ipairs(report.errors) do
+      assert.is_nil(tostring(each.error):find(WHY, 1, true))
+    end
+  end)
+
+  it("every second time, all votes arrive all the same", function()
+    local client <close> = new(server, { max_attempts = 20 })
+    local entries = {}
+    for i = 1, 2000 do entries[i] = i % 2 == 1 and faults.status(503) or faults.ok() end
+    server:script(entries)
+    local report = vote_all(client, COUNT)
+    all_are_ok(report, COUNT)
+    local attempts = attempts_of(report)
+    assert.equal(attempts, server:deliveries())
+    assert.is_true(attempts > MOST)
+  end)
+end)
+
+describe("the connections of many calls", function()
+  it("are no more than the calls at once, over HTTP/1.1", function()
+    local up <close> = sandbox.start { api_key = "the-key" }
+    local client <close> = new { url = up.url }
+    for _ = 1, 2 do all_are_ok(vote_all(client, 200, nil, 5544), 200) end
+    assert.is_true(up:state "connections" <= CONCURRENCY)
+  end)
+
+  it("are no more after a 429", function()
+    local server <close> = faults.start()
+    local client <close> = new(server)
+    server:script(times(20, limit(0)))
+    all_are_ok(vote_all(client, 100), 100)
+    assert.is_true(server:connections() <= CONCURRENCY)
+  end)
+
+  describe("over HTTP/2", function()
+    if not faults.has_h2() then return pending "needs Python's h2 library" end
+
+    local server
+
+    setup(function() server = faults.start { h2 = true } end)
+    teardown(function() server:stop() end)
+    before_each(function() server:clear() end)
+
+    local function gathered(entry)
+      return { { "read" }, { "gather", CONCURRENCY }, table.unpack(entry) }
+    end
+
+    it("are one, with as many streams as there are calls at once", function()
+      local client <close> = new(server)
+      server:usually(gathered { { "answer", 200, {}, '{"success": true}' } })
+      all_are_ok(vote_all(client, 100), 100)
+      assert.same({ 1, 100 }, { server:connections(), server:deliveries() })
+    end)
+
+    -- { what, entry; `count` of the streams that get it, 1 unless said otherwise }
+    for _, row in ipairs {
+      { "a reset", { { "reset" } } },
+      { "the end of the connection", { { "close" } } },
+      { "a farewell that leaves one out", { { "goaway", "below", "NO_ERROR" }, { "close" } } },
+      { "a farewell that covers all", { { "goaway", "covering", "NO_ERROR" }, { "close" } } },
+      { "an angry farewell", { { "goaway", "below", "ENHANCE_YOUR_CALM" }, { "close" } } },
+      { "refused streams", { { "rst_stream", "REFUSED_STREAM" } }, count = CONCURRENCY },
+      { "streams wanted over HTTP/1.1", { { "rst_stream", "HTTP_1_1_REQUIRED" } },
+        count = CONCURRENCY },
+    } do
+      local what, entry = table.unpack(row)
+
+      local function script()
+        server:clear()
+        server:script(times(row.count or 1, gathered(entry)))
+      end
+
+      local function check(report, ledger)
+        local delivered = deliveries_of(ledger)
+        for number, attempts in pairs(report.results) do
+          assert.is_true((delivered[number] or 0) <= attempts)
+        end
+        for _, each in ipairs(report.errors) do
+          local count = delivered[each.item] or 0
+          assert.is_true(count <= each.error.attempts)
+          assert.is_true(count == 0 or row.count ~= nil or each.error.applied == "unknown")
+        end
+      end
+
+      it("meet " .. what .. " with many streams in flight, and all votes arrive", function()
+        local client <close> = new(server)
+        script()
+        local report = vote_all(client, 48)
+        all_are_ok(report, 48)
+        check(report, server:ledger())
+      end)
+
+      it("meet " .. what .. " with many streams in flight, and no vote is sent again", function()
+        local client <close> = new(server, { max_attempts = 1 })
+        script()
+        local report = vote_all(client, 48)
+        assert.equal(48, report.ok + report.failed + report.unknown)
+        check(report, server:ledger())
+      end)
+    end
+  end)
+end)
