@@ -64,26 +64,29 @@ static int internal_nearest(lua_State *L) {
   return 1;
 }
 
-/* The function that watch returns: upvalues are the task, and the three words. */
+/* The function that watch returns: upvalues are the task, its client, and the three words. */
 static int watch_look(lua_State *L) {
   struct ck_task *task = lua_touserdata(L, lua_upvalueindex(1));
-  lua_pushvalue(L, lua_upvalueindex(2 + (int)task->applied));
+  const struct ck_client *client = lua_touserdata(L, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(3 + (int)task->applied));
   lua_pushboolean(L, task->stood);
+  lua_pushboolean(L, client->transport != NULL);
   task->applied = CK_NO;
   task->stood = false;
-  return 2;
+  return 3;
 }
 
 /*
 ** watch(task): a function that tells the most that calls made in the task may have done since
-** it was asked last, and whether the task has stood still meanwhile
+** it was asked last, whether the task has stood still meanwhile, and whether its client is open
 */
 static int internal_watch(lua_State *L) {
   (void)ck_task_check(L, 1);
   lua_settop(L, 1);
+  ck_task_push_client(L, 1);
   for (int applied = CK_NO; applied <= CK_YES; applied++)
     lua_pushstring(L, ck_applied_name((enum ck_applied)applied));
-  lua_pushcclosure(L, watch_look, 4);
+  lua_pushcclosure(L, watch_look, 5);
   return 1;
 }
 
