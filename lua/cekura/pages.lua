@@ -151,7 +151,8 @@ local function pages_of(name)
     if not client then error(problem, 0) end
     local pages = setmetatable({
       name = name, client = client, resource = resource,
-      arguments = copy(arguments), options = options, read = {}, items = {}, index = 0, is_begun = false,
+      arguments = copy(arguments), options = options,
+      read = {}, items = {}, index = 0, is_begun = false,
     }, Pages)
     return function() return pages:item() end
   end

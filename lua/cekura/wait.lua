@@ -283,7 +283,9 @@ local function to_id(value)
   return id and id > 0 and id or nil
 end
 
-local function is_list(value) return type(value) == "table" and (next(value) == nil or #value > 0) end
+local function is_list(value)
+  return type(value) == "table" and (next(value) == nil or #value > 0)
+end
 
 local check_fields = check.new({
   { "call_logs", is_list, "the list that calls:evaluate_metrics returned" },
