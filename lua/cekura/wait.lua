@@ -136,9 +136,10 @@ end
 
 -- ---- the end ---------------------------------------------------------------------------------
 
---- nil, and the error with what was known last.
+--- nil, and the error with what was known last: of several things, also where a poll came through
+--- for some of them only.
 function Wait:fail(problem)
-  problem.last = self.last
+  problem.last = self.subject.values or self.last
   return nil, problem
 end
 
