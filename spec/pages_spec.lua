@@ -205,9 +205,11 @@ describe("pages", function()
 
     -- { `next`, what is said of it }
     for _, row in ipairs {
-      { "page=0", "names no page" }, { "page=-1", "names no page" }, { "page=two", "names no page" },
-      { "", "names no page" }, { "page=1", "leads back to page 1, which has been read" },
-      { "cursor=", "names no page" }, { "page=99999999999999999999", "names no page" },
+      { "page=0", "names no page" }, { "page=-1", "names no page" },
+      { "page=two", "names no page" },
+      { "", "names no page" }, { "cursor=", "names no page" },
+      { "page=1", "leads back to page 1, which has been read" },
+      { "page=99999999999999999999", "names no page" },
     } do
       it(("raises for `next` = ?%s"):format(row[1]), function()
         server:script { page({ 1 }, following(row[1])) }

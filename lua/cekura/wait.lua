@@ -168,9 +168,9 @@ function Wait:judge(value)
   return nil, problem
 end
 
---- An error that another poll cannot mend; nil for one that it may.
+--- An error that another poll cannot mend; nil for one that it may. A 408 is no refusal.
 local function final(problem)
-  return not PASSING[problem.kind] and problem or nil
+  return not PASSING[problem.kind] and problem.status ~= 408 and problem or nil
 end
 
 function Wait:run()
