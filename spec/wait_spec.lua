@@ -8,6 +8,7 @@ local json = require "cjson".new()
 local retries = require "support.retries"
 local sandbox = require "cekura.sandbox"
 local system = require "system"
+local terminal = require "support.terminal"
 
 local QUICK = { interval = 0.005, timeout = clock.LIMIT }
 
@@ -434,6 +435,25 @@ describe("wait", function()
       assert.same({ 1, 2, true }, { seen[1].done, seen[1].total, seen[1].waiting })
       assert.same({ 1, 1 }, { seen[#seen].done, seen[#seen].total })
     end)
+
+    for where, columns in pairs { ["a terminal"] = 80, ["a file"] = "pipe" } do
+      it("shows in " .. where .. " how far it is, and how long it has taken", function()
+        server:script(answers({ status = "running", runs = { a = OVER, b = RUNNING } }, OVER))
+        local ran = terminal.run(columns, ([[
+          local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
+          local polls = 0
+          print(assert(client.results:wait({ result_id = 1 }, { interval = 0.5, progress = true,
+            on_poll = function() polls = polls + 1 if polls == 2 then look "late" end end })).status)
+        ]]):format(server.url))
+        assert.same({ 0, "completed\n" }, { ran.code, ran.stdout })
+        if columns == "pipe" then
+          assert.matches("1 of 1 done, took 0:0%d\n$", ran.stderr)
+        else
+          assert.matches("^%[=+> *%] 1/2  50%%  0:0%d waited$", ran.screen.looks.late[1])
+          assert.same({}, ran.screen.rows)
+        end
+      end)
+    end
 
     describe("for call logs:", function()
       local EARLY, LATE = "2026-01-01T10:00:00.100000Z", "2026-01-01T10:00:05Z"
