@@ -519,6 +519,22 @@ describe("wait", function()
         assert.is_true(system.monotime() - began >= 0.4)
       end)
 
+      it("one that fails in passing is read again, those that are done are not", function()
+        client:close()
+        client = retries.client(server, { max_attempts = 1 })
+        local snapshots, kinds = {}, {}
+        for i = 1, 20 do snapshots[i] = { id = i, updated_at = EARLY, metrics = {} } end
+        local entries = retries.times(20, encoded(log(LATE, { 5 })))
+        entries[3], entries[20] = faults.status(503), "close_before_answer"
+        entries[21], entries[22] = encoded(log(LATE, { 5 })), encoded(log(LATE, { 5 }))
+        server:script(entries)
+        assert(client.calls:wait({ call_logs = snapshots, metrics = { 1 } }, with {
+          on_poll = function(value, n, err) kinds[n] = value and #value or err.kind end }))
+        assert.equal(2, #kinds)
+        assert.equal(20, kinds[2])
+        assert.equal(22, server:deliveries())
+      end)
+
       it("times out where there is no telling", function()
         local _, err = wait_for(log(EARLY, { 5 }), { 1 }, { log(EARLY, { 5 }) }, { timeout = 0.1 })
         assert.equal("timeout", err.kind)
