@@ -443,7 +443,10 @@ describe("wait", function()
           local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
           local polls = 0
           print(assert(client.results:wait({ result_id = 1 }, { interval = 0.5, progress = true,
-            on_poll = function() polls = polls + 1 if polls == 2 then look "late" end end })).status)
+            on_poll = function()
+              polls = polls + 1
+              if polls == 2 then look "late" end
+            end })).status)
         ]]):format(server.url))
         assert.same({ 0, "completed\n" }, { ran.code, ran.stdout })
         if columns == "pipe" then
