@@ -1,0 +1,74 @@
+--- Checks a table of options against rows { name, test, what it must be }, as the C side does its
+--- own: all that is wrong is said at once, and of an unknown name which one was probably meant.
+
+require "cekura.core"  -- brings the next one
+local internal = require "cekura.internal"
+
+local check = {}
+
+function check.is_boolean(value) return type(value) == "boolean" end
+function check.is_function(value) return type(value) == "function" end
+function check.is_text(value) return type(value) == "string" and value ~= "" end
+function check.is_count(value) return math.type(value) == "integer" and value > 0 end
+function check.is_meter(value) return check.is_boolean(value) or check.is_function(value) end
+
+local DAY = 86400
+
+function check.is_seconds(value)
+  return type(value) == "number" and value >= 0.001 and value <= DAY  -- false for NaN
+end
+
+check.SECONDS = "a number of seconds from 0.001 to 86400"
+
+local function index_of(rows)
+  local names, row_of = {}, {}
+  for i, row in ipairs(rows) do names[i], row_of[row[1]] = row[1], row end
+  return names, row_of
+end
+
+local function unknown(what, name, names)
+  local near = internal.nearest(tostring(name), names)
+  return ("unknown %s%s"):format(what, near and (', did you mean "%s"?'):format(near) or "")
+end
+
+--- A function that takes a table and returns a list of problems { path, message }, empty where
+--- nothing is wrong. A row without a test is checked by somebody else.
+---@param rows table[]
+---@param what string "option" or "field"
+---@param prefix string before each name
+function check.new(rows, what, prefix)
+  local names, row_of = index_of(rows)
+  local function message_of(name, value)
+    local row = row_of[name]
+    if not row then return unknown(what, name, names) end
+    return row[2] and not row[2](value) and "must be " .. row[3] or nil
+  end
+  return function(given)
+    local problems = {}
+    for name, value in pairs(given) do
+      local message = message_of(name, value)
+      if message then problems[#problems + 1] = { prefix .. tostring(name), message } end
+    end
+    table.sort(problems, function(one, other) return one[1] < other[1] end)
+    return problems
+  end
+end
+
+--- One error of all problems, like those that the C side finds.
+---@param endpoint string what was called: "results.wait"
+---@param problems table[]
+---@param first cekura.Error? what the C side has found already, of the same call
+function check.error(endpoint, problems, first)
+  local lines, fields = { first and first.message or nil }, first and first.fields or {}
+  for _, problem in ipairs(problems) do
+    local path, message = problem[1], problem[2]
+    lines[#lines + 1] = path .. ": " .. message
+    fields[path] = fields[path] or {}
+    table.insert(fields[path], message)
+  end
+  local new = internal.error("validation", table.concat(lines, "; "))
+  new.endpoint, new.fields = endpoint, fields
+  return new
+end
+
+return check
