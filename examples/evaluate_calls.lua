@@ -1,8 +1,8 @@
 -- Runs a new metric over production calls that have none of its values yet, and shows how these
 -- are distributed.
 --
---   lua5.4 examples/evaluate_calls.lua --agent 231 --metric 57 --success no    the plan and its cost
---   lua5.4 examples/evaluate_calls.lua --agent 231 --metric 57 --limit 20 --apply  SPENDS CREDITS
+--   lua5.4 examples/evaluate_calls.lua --agent 231 --metric 57 --success no   the plan, its cost
+--   lua5.4 examples/evaluate_calls.lua --agent 231 --metric 57 --limit 20 --apply   SPENDS CREDITS
 --
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere.
 
@@ -18,8 +18,8 @@ local metrics = require "support.metrics"
 local waiting = require "support.waiting"
 
 local NAME = "evaluate_calls"
-local LOOK = "what was started goes on: without --apply this command shows the values that are there"
-local AT_ONCE = 100  -- calls with each request: the API names no limit; of results it takes as many
+local LOOK = "what was started goes on: without --apply this command shows what values there are"
+local AT_ONCE = 100  -- calls with each request: as many as the API takes of results
 
 -- ---- the command line ----
 
@@ -113,8 +113,10 @@ local function call_of(options, list)
 end
 
 local function print_plan(client, list, values, options)
-  print(("%s to evaluate. %s the values already%s."):format(cost.count(#list, "call"),
-    #values == 1 and "1 has" or #values .. " have", options.again and "" or ": left out"))
+  print(cost.count(#list, "call") .. " to evaluate.")
+  if #values > 0 then
+    print(("Have all values already: %d%s."):format(#values, options.again and "" or ", left out"))
+  end
   if #list == 0 then return end
   local plan = assert(client.calls:evaluate_metrics(call_of(options, list), { dry_run = true }))
   cost.print(client, plan.evaluations, cost.count(#list, "call") .. " × "
@@ -132,8 +134,8 @@ end
 
 local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 
-local UNKNOWN = "The calls from %d to %d may have been started. They are not sent again. Look without "
-  .. "--apply until they would be done: sent before, they may be paid twice"
+local UNKNOWN = "The calls from %d to %d may have been started. They are not sent again. Look "
+  .. "without --apply, until they would be done: sent before, they may be paid twice"
 
 local function tell(err, chunk)
   say("%s", err)
@@ -173,7 +175,7 @@ local function print_values(known, values)
   for _, metric in ipairs(known) do
     local list = {}
     for _, own in ipairs(values) do list[#list + 1] = own[metric.id] end
-    distribution.print(metric, list)
+    io.write("\n", distribution.text(metric, list))
   end
   print()
 end

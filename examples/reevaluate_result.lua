@@ -102,8 +102,8 @@ end
 
 local ENDED = { completed = true, failed = true, timeout = true, cancelled = true }
 
-local UNKNOWN = "%s. The result is %s, changed last at %s: nothing shows that it was started. It is "
-  .. "not sent again: look once more in a minute, without --apply"
+local UNKNOWN = "%s. The result is %s, changed last at %s: nothing shows that it was started. It "
+  .. "is not sent again: look once more in a minute, without --apply"
 
 --- What nobody knows can be seen: an evaluation that was started makes the result run.
 local function look(client, plan, err)

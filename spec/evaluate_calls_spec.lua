@@ -6,7 +6,7 @@ local NO_ERRORS = ""
 local PATH = "POST /observability/v1/call-logs/evaluate_metrics/"
 
 local PLAN = [[
-20 calls to evaluate. 0 have the values already: left out.
+20 calls to evaluate.
 Cost: 40 metric evaluations (20 calls × 2 metrics).
 Balance: 10000 credits (the last half hour may be missing).
 ]]
@@ -90,12 +90,12 @@ describe("evaluate_calls", function()
     example.server:clear()
     local output, errors, code = run("--agent", "231", "--metric", "57", "--apply")
     assert.equal(NO_ERRORS, errors)
-    assert.matches("^0 calls to evaluate%. %d+ have the values already: left out%.\n\nFollow%-up "
+    assert.matches("^0 calls to evaluate%.\nHave all values already: %d+, left out%.\n\nFollow%-up "
       .. "Offered %(binary%): %d+ values%.\n", output)
     assert.equal(0, code)
     assert.same({}, example:sent())
     output = run("--agent", "231", "--metric", "57", "--again")
-    assert.matches("^%d%d+ calls to evaluate%. %d+ have the values already%.\n", output)
+    assert.matches("^%d%d+ calls to evaluate%.\nHave all values already: %d+%.\n", output)
   end)
 
   it("takes a hundred at once, of a project, too", function()
@@ -150,7 +150,8 @@ describe("evaluate_calls", function()
     local HELP = "; --help shows how it is used"
 
     for what, row in pairs {
-      ["nobody's calls"] = { { "--metric", "57" }, "whose calls? Say --agent or --project" .. HELP },
+      ["nobody's calls"] = { { "--metric", "57" },
+        "whose calls? Say --agent or --project" .. HELP },
       ["an agent and a project"] = { { "--agent", "1", "--project", "2", "--metric", "57" },
         "option '--project' can not be used together with option '--agent'" .. HELP },
       ["no metric"] = { { "--agent", "231" }, "missing option '--metric'" .. HELP },
@@ -214,7 +215,7 @@ describe("evaluate_calls", function()
   end)
 
   describe("in the middle of the wait", function()
-    local LOOK = "what was started goes on: without %-%-apply this command shows the values"
+    local LOOK = "what was started goes on: without %-%-apply this command shows what values"
 
     before_each(function() start { evaluation_time = 60 } end)
 
@@ -224,7 +225,7 @@ describe("evaluate_calls", function()
     end
 
     it("says that the network is lost", function()
-      local process = start_process("--timeout", "2")
+      local process = start_process("--timeout", Example.LOST)
       example:await_polls(4)
       example.server:stop()
       local output, code = process:finish()
@@ -233,7 +234,7 @@ describe("evaluate_calls", function()
     end)
 
     it("says that it is not done in time", function()
-      local output, errors, code = run_twenty("--apply", "--timeout", "0.3")
+      local output, errors, code = run_twenty("--apply", "--timeout", Example.SHORT)
       assert.equal(PLAN, output)
       assert.matches("20 of 20 call logs have no new values yet[^\n]*" .. LOOK, errors)
       assert.equal(5, code)

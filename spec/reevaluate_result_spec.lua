@@ -156,7 +156,8 @@ describe("reevaluate_result", function()
 
   describe("where nobody knows whether it was started", function()
     it("looks, and goes on where the result runs", function()
-      start { evaluation_time = 0.5, faults = { { method = "POST", status = 502, applied = true } } }
+      local fault = { method = "POST", status = 502, applied = true }
+      start { evaluation_time = Example.RUNNING, faults = { fault } }
       local output, errors, code = run "--apply"
       assert.equal(PLAN .. CHANGES, output)
       assert.matches("502[^\n]*But the result is running: it was started, and is not sent again\n$",
@@ -191,7 +192,7 @@ describe("reevaluate_result", function()
     it("says that the network is lost", function()
       start { evaluation_time = 60 }
       local process = example:start("373", "--metrics", "55", "--no-progress", "--interval", "0.05",
-        "--timeout", "2", "--apply")
+        "--timeout", Example.LOST, "--apply")
       example:await_polls(2)
       example.server:stop()
       local output, code = process:finish()
@@ -202,9 +203,9 @@ describe("reevaluate_result", function()
 
     it("says that it is not done in time", function()
       start { evaluation_time = 60 }
-      local output, errors, code = run("--apply", "--timeout", "0.3")
+      local output, errors, code = run("--apply", "--timeout", Example.SHORT)
       assert.equal(PLAN, output)
-      assert.matches('not done after 0 s: the result\'s status is "running"[^\n]*%. ' .. PATTERN,
+      assert.matches('not done after %d+ s: the result\'s status is "running"[^\n]*%. ' .. PATTERN,
         errors)
       assert.equal(5, code)
     end)

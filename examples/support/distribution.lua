@@ -53,16 +53,16 @@ local function counted(values)
   return rows
 end
 
---- Prints it, below the metric's name.
+--- What is printed, with the metric's name above it.
 ---@param metric table as metrics:get returns it
 ---@param values any[]
-function distribution.print(metric, values)
-  print(("\n%s (%s): %s."):format(texttable.show(metric.name), texttable.show(metric.eval_type),
-    cost.count(#values, "value")))
-  if #values == 0 then return end
+function distribution.text(metric, values)
+  local head = ("%s (%s): %s.\n"):format(texttable.show(metric.name),
+    texttable.show(metric.eval_type), cost.count(#values, "value"))
+  if #values == 0 then return head end
   local numbers = numbers_of(values)
   local is_measured = MEASURED[metric.eval_type] and #numbers == #values
-  io.write(texttable.text(is_measured and measured(numbers) or counted(values)))
+  return head .. texttable.text(is_measured and measured(numbers) or counted(values))
 end
 
 return distribution

@@ -29,7 +29,8 @@ end
 function metrics.values(call)
   local values = {}
   for _, entry in ipairs(call.evaluation and call.evaluation.metrics or call.metrics or {}) do
-    values[math.tointeger(tonumber(entry.id))] = value_of(entry)
+    local id = math.tointeger(tonumber(entry.id))
+    if id then values[id] = value_of(entry) end
   end
   return values
 end

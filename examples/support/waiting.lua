@@ -13,8 +13,8 @@ end
 --- Adds the options of a command that waits.
 ---@param default number seconds
 function waiting.add_options(parser, default)
-  parser:option("--timeout", ("Wait no longer than this, in seconds (default: %d)."):format(default),
-    default, seconds):argname "SECONDS"
+  local text = ("Wait no longer than this, in seconds (default: %d)."):format(default)
+  parser:option("--timeout", text, default, seconds):argname "SECONDS"
   parser:option("--interval", "Look this often, in seconds (default: the client's).", nil, seconds)
     :argname "SECONDS"
 end

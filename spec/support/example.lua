@@ -10,7 +10,13 @@ local Example = {}
 Example.__index = Example
 
 local TOOL = (os.getenv "CEKURA_RUN" or "") ~= ""  -- a tool under which everything takes longer
-local NOW = 1763726400                             -- so that dates are always the same ones
+
+-- Seconds: of a timeout that is to pass after a poll or two, of one in which a server is lost, and
+-- of an evaluation that still runs when the command looks at it.
+Example.SHORT, Example.LOST = TOOL and "8" or "0.3", TOOL and "20" or "2"
+Example.RUNNING = TOOL and 20 or 0.5
+
+local NOW = 1763726400  -- so that dates are always the same ones
 
 -- With options of the sandbox.
 function Example.new(name, options)
