@@ -161,20 +161,25 @@ local function chunks_of(list)
   return chunks
 end
 
-local function print_plan(client, list, options)
+local function names_of(client, options)
   local names = {}
   for i, metric in ipairs(metrics.get(client, options.metrics)) do names[i] = metric.name end
-  local runs = count_runs(list)
-  local evaluations = runs * #names
-  print(("Metrics: %s."):format(texttable.show(table.concat(names, ", "))))
+  return table.concat(names, ", ")
+end
+
+local function print_plan(client, list, options)
+  local runs, count = count_runs(list), #options.metrics
+  print(("Metrics: %s."):format(texttable.show(names_of(client, options))))
   print(("%s, from %d to %d, in %s."):format(cost.count(#list, "result"), list[1].id,
     list[#list].id, cost.count(#chunks_of(list), "call")))
-  cost.print(client, evaluations, ("at most: %s × %s"):format(cost.count(runs, "run"),
-    cost.count(#names, "metric")))
-  if options.apply and evaluations > (options.max_evaluations or math.huge) then
-    fail("usage", "these are more than --max-evaluations %d: nothing was started",
-      options.max_evaluations)
-  end
+  cost.print(client, runs * count, ("at most: %s × %s"):format(cost.count(runs, "run"),
+    cost.count(count, "metric")))
+end
+
+local function check_budget(list, options)
+  local most = options.max_evaluations or math.huge
+  if count_runs(list) * #options.metrics <= most then return end
+  fail("usage", "these are more than --max-evaluations %d: nothing was started", most)
 end
 
 -- ---- sending ----
@@ -263,15 +268,19 @@ local function print_results(before, done)
   if #rows > 1 then texttable.print(rows) end
 end
 
+local function print_skipped(chunks, report, options)
+  if report.skipped == 0 then return end
+  print(("Of %s, %s has %d as sent before: not again."):format(cost.count(#chunks, "call"),
+    options.journal, report.skipped))
+end
+
 local function apply(client, list, options)
+  check_budget(list, options)
   if options.agent then need(ids.write(path_of_ids(options), ids_of(list))) end
   local chunks = chunks_of(list)
   local report = assert(send_all(client, chunks, options))
   local code = tell_errors(chunks, report)
-  if report.skipped > 0 then
-    print(("Of %s, %s has %d as sent before: not again."):format(cost.count(#chunks, "call"),
-      options.journal, report.skipped))
-  end
+  print_skipped(chunks, report, options)
   local done, err = wait_for(client, started(chunks, report), options)
   print_results(list, done)
   if not err then return code end

@@ -254,7 +254,8 @@ describe("bulk_reevaluate", function()
     before_each(function() start { evaluation_time = 60 } end)
 
     it("says that the network is lost", function()
-      local process = example:start(words("--results", "371,373", "--timeout", Example.LOST, "--apply"))
+      local process = example:start(words("--results", "371,373", "--timeout", Example.LOST,
+        "--apply"))
       example:await_polls(3)
       example.server:stop()
       local output, code = process:finish()

@@ -63,6 +63,14 @@ describe("reevaluate_result", function()
     assert.is_truthy(output:find(("(%d runs × 1 metric)"):format(completed), 1, true), output)
   end)
 
+  it("does without a balance that the key may not see", function()
+    example.server:faults { { path = "/billing/", status = 403 } }
+    local output, errors, code = run()
+    assert.equal(NO_ERRORS, errors)
+    assert.matches("\nBalance: unknown: billing%.info: status 403: [^\n]*\n", output)
+    assert.equal(0, code)
+  end)
+
   it("shows with --apply what has changed", function()
     local output, errors, code = run "--apply"
     assert.equal(NO_ERRORS, errors)
@@ -162,6 +170,15 @@ describe("reevaluate_result", function()
       assert.equal(PLAN .. CHANGES, output)
       assert.matches("502[^\n]*But the result is running: it was started, and is not sent again\n$",
         errors)
+      assert.equal(0, code)
+      assert.same({ "POST " .. PATH, BODY }, example:sent())
+    end)
+
+    it("goes on where it was, and only the answer was lost", function()
+      start { faults = { { method = "POST", truncate = 20 } } }
+      local output, errors, code = run "--apply"
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(PLAN .. CHANGES, output)
       assert.equal(0, code)
       assert.same({ "POST " .. PATH, BODY }, example:sent())
     end)
