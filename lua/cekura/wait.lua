@@ -24,13 +24,15 @@ local PASSING = { network = true, timeout = true, rate_limited = true, server = 
 
 -- ---- options ---------------------------------------------------------------------------------
 
---- Those without a test go to each poll, and are checked where those of all calls are.
+--- The last three go to each poll, and are checked where those of all calls are.
 local check_options = check.new({
   { "interval", check.is_seconds, check.SECONDS },
   { "timeout", check.is_seconds, check.SECONDS },
   { "progress", check.is_meter, "true, false or a function" },
   { "on_poll", check.is_function, "a function" },
-  { "headers" }, { "deadline" }, { "max_attempts" },
+  { "headers", check.elsewhere },
+  { "deadline", check.elsewhere },
+  { "max_attempts", check.elsewhere },
 }, "option", "options.")
 
 local function call_options(options)
