@@ -71,7 +71,9 @@ build = {
     },
     ["cekura"] = "lua/cekura/init.lua",
     ["cekura.batch"] = "lua/cekura/batch.lua",
+    ["cekura.check"] = "lua/cekura/check.lua",
     ["cekura.journal"] = "lua/cekura/journal.lua",
+    ["cekura.pages"] = "lua/cekura/pages.lua",
     ["cekura.progress"] = "lua/cekura/progress.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },

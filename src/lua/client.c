@@ -328,6 +328,31 @@ static void open_client_metatable(lua_State *L) {
 
 void ck_client_push_methods(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key); }
 
+void ck_client_push_resource_methods(lua_State *L) {
+  push_metatables(L);
+  int metatables = lua_gettop(L);
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, metatables); lua_pop(L, 1)) { /* methods, name, metatable */
+    lua_pushvalue(L, -2);
+    lua_getfield(L, -2, "__index");
+    lua_rawset(L, -5);
+  }
+  lua_remove(L, metatables);
+}
+
+void ck_client_check_resource(lua_State *L, const char *resource, const char *method) {
+  push_metatables(L);
+  lua_getfield(L, -1, resource);
+  if (lua_getmetatable(L, 1) && lua_rawequal(L, -1, -2)) {
+    lua_pop(L, 3);
+    return;
+  }
+  luaL_where(L, 2); /* the caller of the method, which is written in Lua */
+  lua_pushfstring(L, "call it with a colon: %s:%s{ … }", resource, method);
+  lua_concat(L, 2);
+  (void)lua_error(L);
+}
+
 void ck_client_open(lua_State *L) {
   open_client_metatable(L);
   lua_newtable(L);

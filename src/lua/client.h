@@ -41,6 +41,12 @@ void ck_client_push_default_resources(lua_State *L);
 /* Pushes the table of methods that all clients have. */
 void ck_client_push_methods(lua_State *L);
 
+/* Pushes a new table of the tables of methods that resources have, by the resource's name. */
+void ck_client_push_resource_methods(lua_State *L);
+
+/* Raises unless the value at stack index 1 is that resource; `method` is what was called on it. */
+void ck_client_check_resource(lua_State *L, const char *resource, const char *method);
+
 /*
 ** The client at stack index 1; anything else raises. NULL, with nil and an error pushed: it
 ** is closed, or it belongs to another process.

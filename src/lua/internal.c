@@ -12,6 +12,22 @@
 /* default_client(): the client, or nil and an error */
 static int internal_default_client(lua_State *L) { return ck_client_push_default(L) ? 1 : 2; }
 
+/*
+** client_of(resource, name, method): the client that the resource belongs to, or nil and an
+** error. Anything but the resource of that name raises: a method was called with a dot.
+*/
+static int internal_client_of(lua_State *L) {
+  ck_client_check_resource(L, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
+  return ck_client_of_resource(L) != NULL ? 1 : 2;
+}
+
+/* deadline_of(client): seconds that a call of it may take, unless its own options say otherwise */
+static int internal_deadline_of(lua_State *L) {
+  const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  lua_pushnumber(L, client->settings.deadline);
+  return 1;
+}
+
 static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
   for (int kind = CK_OK; kind <= CK_CANCELLED; kind++)
@@ -82,6 +98,8 @@ static int load(lua_State *L) {
 
 static void push_module(lua_State *L) {
   static const luaL_Reg functions[] = { { "default_client", internal_default_client },
+                                        { "client_of", internal_client_of },
+                                        { "deadline_of", internal_deadline_of },
                                         { "error", internal_error },
                                         { "nearest", internal_nearest },
                                         { "watch", internal_watch },
@@ -91,6 +109,8 @@ static void push_module(lua_State *L) {
   ck_system_add(L);
   ck_client_push_methods(L); /* for what is written in Lua to be added */
   lua_setfield(L, -2, "client_methods");
+  ck_client_push_resource_methods(L);
+  lua_setfield(L, -2, "resource_methods");
 }
 
 void ck_internal_open(lua_State *L) {
