@@ -72,9 +72,12 @@ build = {
     ["cekura"] = "lua/cekura/init.lua",
     ["cekura.batch"] = "lua/cekura/batch.lua",
     ["cekura.check"] = "lua/cekura/check.lua",
+    ["cekura.job"] = "lua/cekura/job.lua",
     ["cekura.journal"] = "lua/cekura/journal.lua",
+    ["cekura.newer"] = "lua/cekura/newer.lua",
     ["cekura.pages"] = "lua/cekura/pages.lua",
     ["cekura.progress"] = "lua/cekura/progress.lua",
+    ["cekura.wait"] = "lua/cekura/wait.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },
 }

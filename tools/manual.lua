@@ -66,6 +66,8 @@ manual.kinds = {
   { "tls", "no secure connection, or the certificate is not valid" },
   { "response", "the answer is unreadable, cut off, too large, or a redirect" },
   { "cancelled", "the call was given up on the caller's word" },
+  { "failed", "the job that was waited for has failed: `err.last` is what it said last" },
+  { "needs_person", "the job that was waited for asks a person something: see `err.questions`" },
 }
 
 manual.applied = {

@@ -31,27 +31,44 @@ local function unknown(what, name, names)
   return ("unknown %s%s"):format(what, near and (', did you mean "%s"?'):format(near) or "")
 end
 
---- A function that takes a table and returns a list of problems, each a line with its path: empty
---- where nothing is wrong. A row without a test is checked by somebody else.
+--- A function that takes a table and returns a list of problems { path, message }, empty where
+--- nothing is wrong. A row without a test is checked by somebody else.
 ---@param rows table[]
 ---@param what string "option" or "field"
 ---@param prefix string before each name
 function check.new(rows, what, prefix)
   local names, row_of = index_of(rows)
-  local function problem_of(name, value)
+  local function message_of(name, value)
     local row = row_of[name]
     if not row then return unknown(what, name, names) end
-    if row[2] and not row[2](value) then return "must be " .. row[3] end
+    return row[2] and not row[2](value) and "must be " .. row[3] or nil
   end
   return function(given)
     local problems = {}
     for name, value in pairs(given) do
-      local problem = problem_of(name, value)
-      if problem then problems[#problems + 1] = ("%s%s: %s"):format(prefix, name, problem) end
+      local message = message_of(name, value)
+      if message then problems[#problems + 1] = { prefix .. tostring(name), message } end
     end
-    table.sort(problems)
+    table.sort(problems, function(one, other) return one[1] < other[1] end)
     return problems
   end
+end
+
+--- One error of all problems, like those that the C side finds.
+---@param endpoint string what was called: "results.wait"
+---@param problems table[]
+---@param first cekura.Error? what the C side has found already, of the same call
+function check.error(endpoint, problems, first)
+  local lines, fields = { first and first.message or nil }, first and first.fields or {}
+  for _, problem in ipairs(problems) do
+    local path, message = problem[1], problem[2]
+    lines[#lines + 1] = path .. ": " .. message
+    fields[path] = fields[path] or {}
+    table.insert(fields[path], message)
+  end
+  local new = internal.error("validation", table.concat(lines, "; "))
+  new.endpoint, new.fields = endpoint, fields
+  return new
 end
 
 return check

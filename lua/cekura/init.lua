@@ -4,12 +4,15 @@
 local cekura = require "cekura.core"
 local internal = require "cekura.internal"
 local pages_of = require "cekura.pages"
+local wait = require "cekura.wait"
 
 internal.client_methods.each = require "cekura.batch"
 
 for _, name in ipairs { "results", "calls" } do
   internal.resource_methods[name].pages = pages_of(name)
 end
+
+for name, method in pairs(wait) do internal.resource_methods[name].wait = method end
 
 --- The methods of the default client, which is made when the first of them is called:
 --- `cekura:each(…)`.

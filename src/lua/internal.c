@@ -30,7 +30,7 @@ static int internal_deadline_of(lua_State *L) {
 
 static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
-  for (int kind = CK_OK; kind <= CK_CANCELLED; kind++)
+  for (int kind = CK_OK; kind <= CK_NEEDS_PERSON; kind++)
     if (strcmp(name, ck_kind_name((enum ck_kind)kind)) == 0) return (enum ck_kind)kind;
   return (enum ck_kind)luaL_argerror(L, index, "no kind of error");
 }
