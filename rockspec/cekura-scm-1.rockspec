@@ -46,6 +46,7 @@ build = {
         "src/lua/call.c",
         "src/lua/check.c",
         "src/lua/client.c",
+        "src/lua/custom.c",
         "src/lua/decode.c",
         "src/lua/endpoints.c",
         "src/lua/error.c",

@@ -5,6 +5,7 @@
 --- takes the next. A slot that is cancelled settles its item on the way out.
 
 require "cekura.core"  -- brings the next one
+local check = require "cekura.check"
 local internal = require "cekura.internal"
 local journal = require "cekura.journal"
 local progress = require "cekura.progress"
@@ -14,46 +15,22 @@ local GRACE = 2  -- seconds that items in flight are given to end after Ctrl-C
 
 -- ---- options ---------------------------------------------------------------------------------
 
-local function is_count(value)
-  return type(value) == "number" and value > 0 and math.tointeger(value) ~= nil
-end
-
-local function is_boolean(value) return type(value) == "boolean" end
-local function is_function(value) return type(value) == "function" end
-local function is_text(value) return type(value) == "string" and value ~= "" end
-local function is_meter(value) return is_boolean(value) or is_function(value) end
-
-local rows = {
-  { "concurrency", is_count, "a whole number from 1" },
-  { "progress", is_meter, "true, false or a function" },
-  { "journal", is_text, "the path of a file" },
-  { "key", is_function, "a function that names an item" },
-  { "work", is_text, "a text that says what the journal is of" },
-  { "redo_unknown", is_boolean, "true or false" },
-  { "stop_on_error", is_boolean, "true or false" },
-  { "collect", is_boolean, "true or false" },
-}
-
-local names, row_of = {}, {}
-for i, row in ipairs(rows) do names[i], row_of[row[1]] = row[1], row end
-
-local function problem_of(name, value)
-  local row = row_of[name]
-  if row then
-    return not row[2](value) and ("options.%s: must be %s"):format(name, row[3]) or nil
-  end
-  local near = internal.nearest(tostring(name), names)
-  local advice = near and (', did you mean "%s"?'):format(near) or ""
-  return ("options.%s: unknown option%s"):format(tostring(name), advice)
-end
+local problems_of = check.new({
+  { "concurrency", check.is_count, "a whole number from 1" },
+  { "progress", check.is_meter, "true, false or a function" },
+  { "journal", check.is_text, "the path of a file" },
+  { "key", check.is_function, "a function that names an item" },
+  { "work", check.is_text, "a text that says what the journal is of" },
+  { "redo_unknown", check.is_boolean, "true or false" },
+  { "stop_on_error", check.is_boolean, "true or false" },
+  { "collect", check.is_boolean, "true or false" },
+}, "option", "options.")
 
 --- nil, or an error that names all that is wrong.
-local function check(options)
-  local problems = {}
-  for name, value in pairs(options) do problems[#problems + 1] = problem_of(name, value) end
+local function problem_of(options)
+  local problems = problems_of(options)
   if #problems == 0 then return nil end
-  table.sort(problems)
-  return internal.error("validation", "each: " .. table.concat(problems, "; "))
+  return internal.error("validation", "each: " .. check.line(problems))
 end
 
 -- ---- the batch -------------------------------------------------------------------------------
@@ -496,7 +473,7 @@ end
 
 local function each(client, source, fn, options)
   check_use(client, source, fn, options)
-  local problem = check(options or {})
+  local problem = problem_of(options or {})
   if problem then return nil, problem end
   local batch = new_batch(client, source, fn, options or {})
   batch:go()

@@ -9,7 +9,11 @@ local check = {}
 function check.is_boolean(value) return type(value) == "boolean" end
 function check.is_function(value) return type(value) == "function" end
 function check.is_text(value) return type(value) == "string" and value ~= "" end
-function check.is_count(value) return math.type(value) == "integer" and value > 0 end
+
+function check.is_count(value)
+  return type(value) == "number" and value > 0 and math.tointeger(value) ~= nil
+end
+
 function check.is_meter(value) return check.is_boolean(value) or check.is_function(value) end
 
 local DAY = 86400
@@ -54,17 +58,23 @@ function check.new(rows, what, prefix)
   end
 end
 
+--- All of them as one line.
+function check.line(problems)
+  local lines = {}
+  for i, problem in ipairs(problems) do lines[i] = problem[1] .. ": " .. problem[2] end
+  return table.concat(lines, "; ")
+end
+
 --- One error of all problems, like those that the C side finds.
 ---@param endpoint string what was called: "results.wait"
 ---@param problems table[]
 ---@param first cekura.Error? what the C side has found already, of the same call
 function check.error(endpoint, problems, first)
-  local lines, fields = { first and first.message or nil }, first and first.fields or {}
+  local lines, fields = { first and first.message }, first and first.fields or {}
+  if #problems > 0 then lines[#lines + 1] = check.line(problems) end
   for _, problem in ipairs(problems) do
-    local path, message = problem[1], problem[2]
-    lines[#lines + 1] = path .. ": " .. message
-    fields[path] = fields[path] or {}
-    table.insert(fields[path], message)
+    fields[problem[1]] = fields[problem[1]] or {}
+    table.insert(fields[problem[1]], problem[2])
   end
   local new = internal.error("validation", table.concat(lines, "; "))
   new.endpoint, new.fields = endpoint, fields

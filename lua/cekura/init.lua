@@ -16,7 +16,11 @@ for name, method in pairs(wait) do internal.resource_methods[name].wait = method
 
 --- The methods of the default client, which is made when the first of them is called:
 --- `cekura:each(…)`.
-for _, name in ipairs { "each", "spawn", "sleep", "step", "pollfd", "events", "timeout" } do
+local OF_CLIENTS = {
+  "each", "request", "spawn", "sleep", "step", "pollfd", "events", "timeout",
+}
+
+for _, name in ipairs(OF_CLIENTS) do
   cekura[name] = function(self, ...)
     assert(self == cekura, ("call it with a colon: cekura:%s(…)"):format(name))
     local client, problem = internal.default_client()
