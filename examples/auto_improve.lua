@@ -9,9 +9,11 @@
 
 package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
 
+local cekura = require "cekura"
 local command = require "support.command"
+local cost = require "support.cost"
+local ids = require "support.ids"
 local jobs = require "support.jobs"
-local new_client = require "support.client"
 local proposal = require "support.proposal"
 local state = require "support.state"
 local text = require "support.text"
@@ -40,24 +42,14 @@ Exit codes: 0 done; 1 a job failed, or something was refused; 2 wrong usage or k
 asks a person; 4 no connection, or it is unknown whether a job was started; 5 not done in time;
 130 Ctrl-C. Of several metrics' codes it is the highest.]]
 
-local function ids(list)
-  local found, seen = {}, {}
-  for word in (list .. ","):gmatch "([^,]*)," do
-    local id = word:match "^%s*0*([1-9]%d*)%s*$"
-    if not id then return nil, ("'%s' is not a list of ids, such as 55,57"):format(list) end
-    if not seen[id] then found[#found + 1] = id end
-    seen[id] = true
-  end
-  return found
-end
-
-parser:option("--metrics", "Their ids, with commas between.", nil, ids):argname "IDS":count "1"
+parser:option("--metrics", "Their ids: 55,57.", nil, ids.list):argname "IDS":count "1"
 parser:option("--state", "Where it is noted what has been started.", "auto_improve.state")
   :argname "FILE"
 parser:flag("--start", "Start the optimiser; spends credits.")
 parser:flag("--apply", "Start it where needed, and save what it proposes.")
 parser:flag("--restart", "With these: forget the metrics' jobs, and start others. Pays again.")
 waiting.add_options(parser, 1800)
+waiting.add_progress(parser)
 
 local function read_options()
   local options = parser:parse()
@@ -70,11 +62,7 @@ end
 
 -- ---- the metrics ----
 
-local function get_metric(client, id)
-  local metric, err = client.metrics:get { metric_id = id }
-  if not metric then fail(command.code_of(err), "%s", err) end
-  return metric
-end
+local function get_metric(client, id) return assert(client.metrics:get { metric_id = id }) end
 
 --- All of them first: an id that is wrong ends it before anything is started.
 local function get_metrics(client, list)
@@ -89,17 +77,17 @@ local FEW = "  That is little to go by: the optimiser wants %d disagreements or 
 
 local function print_plan(client, id, metric)
   local reviews, wrong = jobs.reviews(metric)
-  if #reviews == 0 then fail("failed", "metric %s: nobody has reviewed it yet: vote first", id) end
+  if #reviews == 0 then fail("failed", "metric %d: nobody has reviewed it yet: vote first", id) end
   text.print("  reviewed calls: %d; the reviewer disagreed with the metric on %d", #reviews, wrong)
   if wrong < ENOUGH then text.print(FEW, ENOUGH) end
-  jobs.print_cost(client, #reviews)
+  cost.print(client, #reviews, "at least: one for each reviewed call")
 end
 
 --- The metric's job; nil where there is none, and none may be started.
 local function job_of(client, known, id, metric, options)
   if options.restart then jobs.forget(known, id) end
   local job = jobs.find(known, id)
-  text.print("metric %s, %s", id, metric.name)
+  text.print("metric %d, %s", id, metric.name)
   if job then
     text.print("  the optimiser was started before: %s", job.progress_id)
     return job
@@ -116,8 +104,8 @@ end
 --- Shows what would change, and saves it where that is asked for. Returns the name of a code.
 local function conclude(client, known, id, answer, options)
   local metric = get_metric(client, id)  -- anew: it may have changed while the job went on
-  text.print("metric %s, %s: the proposal", id, metric.name)
-  if known.data.jobs[id].saved then
+  text.print("metric %d, %s: the proposal", id, metric.name)
+  if jobs.find(known, id).saved then
     print "  was saved before; --restart starts another job"
     return "ok"
   elseif not next(proposal.changes(metric, answer)) then
@@ -161,6 +149,6 @@ io.stdout:setvbuf "line"
 command.run(NAME, ADVICE, function()
   local options = read_options()
   local known = state.open(options.state, NAME)
-  local client <close> = new_client()
+  local client <close> = assert(cekura.new())
   return improve_all(client, known, options)
 end)

@@ -6,10 +6,13 @@
 
 package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
 
+local cekura = require "cekura"
 local cjson = require "cjson"
 local command = require "support.command"
-local new_client = require "support.client"
-local text = require "support.text"
+local cost = require "support.cost"
+local ids = require "support.ids"
+local metrics = require "support.metrics"
+local texttable = require "support.table"
 local waiting = require "support.waiting"
 
 local NAME = "ci_gate"
@@ -54,24 +57,17 @@ local function threshold(given)
     value = value ~= "" and value or nil }
 end
 
-local function ids(list)
-  local found = {}
-  for word in list:gmatch "[^,]+" do found[#found + 1] = word:match "^%s*(%d+)%s*$" end
-  local _, commas = list:gsub(",", "")
-  if #found == commas + 1 then return found end
-  return nil, ("'%s' is not a list of ids, such as 55,57"):format(list)
-end
-
-parser:option("--result", "Its id.", nil, command.count):argname "ID":count "1"
+parser:option("--result", "Its id.", nil, ids.one):argname "ID":count "1"
 parser:option("--min-success-rate", "The least share of runs that pass.", nil, share)
   :argname "SHARE"
 parser:option("--metric", "A threshold for a metric; may be given again and again."):count "*"
   :convert(threshold):argname "THRESHOLD"
-parser:option("--evaluate", "Run these metrics again first, over all runs that finished.", nil, ids)
+parser:option("--evaluate", "Run these metrics again first, over all runs that finished.", nil, ids.list)
   :argname "IDS"
 parser:flag("--apply", "Do so, and spend the credits.")
 parser:flag("--json", "The verdict as one line of JSON on stdout.")
 waiting.add_options(parser, 900)
+waiting.add_progress(parser)
 
 local function read_options()
   local options = parser:parse()
@@ -87,21 +83,19 @@ end
 
 local function say(...) command.say(NAME, ": ", ...) end
 
---- The code for what a call has returned. A wrong id is the pipeline's mistake, not the agent's.
+local MISTAKES = { config = true, authentication = true, permission = true, not_found = true,
+  bad_request = true, validation = true }
+
+--- Ends it for what a call has returned: never with 1, for that is said of a result alone.
 local function stop(err)
-  local code = waiting.code_of(err)
-  local is_mistake = err.kind == "not_found" or err.kind == "permission"
-    or err.kind == "bad_request" or err.kind == "validation"
-  fail(is_mistake and "usage" or code == "failed" and "person" or code, "%s", err)
+  local code = MISTAKES[err.kind] and "usage" or waiting.code_of(err)
+  fail(code == "failed" and "network" or code, "%s", err)
 end
+
+--- The value of a call.
+local function need(value, err) return value or stop(err) end
 
 -- ---- evaluating again ----
-
-local function get_result(client, id)
-  local result, err = client.results:get { result_id = id }
-  if not result then stop(err) end
-  return result
-end
 
 local function finished_runs(result)
   local list = {}
@@ -112,34 +106,23 @@ local function finished_runs(result)
   return list
 end
 
-local PLAN = "to evaluate: %s x %s = %s, at least as many credits; balance: %s"
+local PLAN = "to evaluate: %s × %s = at least %s; balance: %s credits"
 
-local function say_plan(client, runs, metrics)
-  local balance = client.billing:info {}
-  say(PLAN:format(text.count(#runs, "run"), text.count(#metrics, "metric"),
-    text.count(#runs * #metrics, "evaluation"),
-    balance and text.value(balance.credits_remaining) or "unknown"))
+local function say_plan(client, runs, metric_ids)
+  local balance = client.billing:info {} or {}
+  say(PLAN:format(cost.count(#runs, "run"), cost.count(#metric_ids, "metric"),
+    cost.count(#runs * #metric_ids, "metric evaluation"),
+    texttable.show(balance.credits_remaining)))
 end
 
 local function evaluate(client, options)
-  local runs = finished_runs(get_result(client, options.result))
+  local runs = finished_runs(need(client.results:get { result_id = options.result }))
   if #runs == 0 then fail("person", "result %d has no finished run", options.result) end
   say_plan(client, runs, options.evaluate)
   if not options.apply then return say "nothing is evaluated without --apply" end
-  local started, err = client.results:evaluate_metrics {
+  need(client.results:evaluate_metrics {
     result_id = options.result, run_ids = runs, metric_ids = options.evaluate,
-  }
-  if not started then stop(err) end
-end
-
-local LATE = "result %d is not finished after %s seconds"
-
-local function wait_for(client, options)
-  local result, err = client.results:wait({ result_id = options.result }, waiting.options(options))
-  if result then return result end
-  if err.kind == "failed" and type(err.last) == "table" then return err.last end
-  if waiting.code_of(err) == "timeout" then fail("timeout", LATE, options.result, options.timeout) end
-  stop(err)
+  })
 end
 
 -- ---- checks: { name, wanted, found, runs, verdict } ----
@@ -149,39 +132,28 @@ local COMPARE = {
   [">"] = function(a, b) return a > b end, ["<"] = function(a, b) return a < b end,
 }
 
+--- `found` is nil where no run says anything: that no threshold can be held against.
 local function judge(check, compare, bound)
-  check.verdict = check.found == nil and "person" or COMPARE[compare](check.found, bound) and "ok"
-    or "failed"
+  check.wanted = compare .. texttable.show(bound)
+  check.verdict = "person"
+  if check.found then check.verdict = COMPARE[compare](check.found, bound) and "ok" or "failed" end
   return check
 end
 
+--- Of the runs themselves: the API's success_rate is a share here and a percentage there.
 local function check_success(result, least)
   local passed, all = 0, 0
   for _, run in pairs(result.runs) do
     all = all + 1
     if run.success == true then passed = passed + 1 end
   end
-  return judge({ name = "success rate", wanted = ">=" .. text.value(least), runs = all,
-    found = all > 0 and passed / all or nil }, ">=", least)
-end
-
---- What a metric says of the runs, and its name.
-local function values_of(result, id)
-  local values, name = {}, nil
-  for _, run in pairs(result.runs) do
-    for _, metric in ipairs(run.evaluation and run.evaluation.metrics or {}) do
-      local value = metric.score
-      if value == nil then value = metric.value end
-      if metric.id == id then name = metric.name end
-      if metric.id == id and value ~= nil then values[#values + 1] = value end
-    end
-  end
-  return values, name
+  return judge({ name = "success rate", runs = all, found = all > 0 and passed / all or nil },
+    ">=", least)
 end
 
 --- A number for each value: itself, or whether it is the one that is wanted.
 local function number_of(value, wanted)
-  if wanted then return text.value(value) == wanted and 1 or 0 end
+  if wanted then return texttable.show(value) == wanted and 1 or 0 end
   if type(value) == "boolean" then return value and 1 or 0 end
   return tonumber(value)
 end
@@ -189,21 +161,17 @@ end
 local NO_NUMBER = 'metric %d says "%s", which has no mean: ask for a share, such as %d=%s>=0.8'
 
 local function check_metric(result, wanted)
-  local values, name = values_of(result, wanted.id)
-  local sum = 0
-  for _, value in ipairs(values) do
-    local number = number_of(value, wanted.value)
+  local sum, count = 0, 0
+  for _, run in pairs(result.runs) do
+    local value = metrics.values(run)[wanted.id]
+    local number = value == nil and 0 or number_of(value, wanted.value)
     if not number then fail("usage", NO_NUMBER, wanted.id, value, wanted.id, value) end
-    sum = sum + number
+    sum, count = sum + number, count + (value == nil and 0 or 1)
   end
   local what = wanted.value and ('share of "%s"'):format(wanted.value) or "mean"
-  return judge({ name = ("%d %s, %s"):format(wanted.id, name or "(no value)", what),
-    metric_id = wanted.id, wanted = wanted.compare .. text.value(wanted.bound), runs = #values,
-    found = #values > 0 and sum / #values or nil }, wanted.compare, wanted.bound)
+  return judge({ name = ("metric %d, %s"):format(wanted.id, what), metric_id = wanted.id,
+    runs = count, found = count > 0 and sum / count or nil }, wanted.compare, wanted.bound)
 end
-
---- What the line did, and not the agent: no threshold says anything about it.
-local BROKEN = { failed = true, cancelled = true, timeout = true }
 
 local function check_all(result, options)
   local checks = {}
@@ -218,7 +186,8 @@ end
 
 -- ---- the verdict ----
 
-local WORDS = { ok = "pass", failed = "FAIL", person = "NO VALUE" }
+--- What the line did, and not the agent: no threshold says anything about it.
+local BROKEN = { failed = true, cancelled = true, timeout = true }
 
 local function code_of(result, checks)
   local code = BROKEN[result.status] and "person" or "ok"
@@ -228,25 +197,24 @@ local function code_of(result, checks)
   return code
 end
 
+local WORDS = { ok = "pass", failed = "FAIL", person = "no value" }
 local VERDICTS = { ok = "pass", failed = "below the threshold", person = "needs a person" }
 
 local function print_table(checks)
-  local width = #"check"
-  for _, check in ipairs(checks) do width = math.max(width, utf8.len(check.name) or #check.name) end
-  local format = "%-" .. math.min(width, 60) .. "s  %8s  %8s  %4s  %s"
-  text.print(format, "check", "wanted", "found", "runs", "verdict")
-  for _, check in ipairs(checks) do
-    text.print(format, check.name, check.wanted, text.value(check.found), check.runs,
-      WORDS[check.verdict])
+  local rows = { { "check", "wanted", "found", "runs", "verdict" } }
+  for i, check in ipairs(checks) do
+    rows[i + 1] = { check.name, check.wanted, check.found and ("%.4g"):format(check.found),
+      check.runs, WORDS[check.verdict] }
   end
+  texttable.print(rows)
 end
 
 --- One line that a person finds in a log, and a program in another.
-local function summary(result, code, checks)
+local function summary_of(result, code, checks)
   local good = 0
   for _, check in ipairs(checks) do good = good + (check.verdict == "ok" and 1 or 0) end
-  return ("%s: result %s is %s: %s (%d of %s)"):format(NAME, text.value(result.id), result.status,
-    VERDICTS[code], good, text.count(#checks, "check"))
+  return ("result %d (%s): %s, %d of %s"):format(result.id, texttable.show(result.status),
+    VERDICTS[code], good, cost.count(#checks, "check"))
 end
 
 local function print_json(value) print(cjson.encode(value)) end
@@ -256,29 +224,34 @@ local function entry_of(check)
     found = check.found, runs = check.runs, verdict = WORDS[check.verdict]:lower() }
 end
 
-local function report(result, code, checks, options)
-  if options.json then
-    local entries = {}
-    for i, check in ipairs(checks) do entries[i] = entry_of(check) end
-    print_json { verdict = VERDICTS[code], exit_code = command.codes[code], result_id = result.id,
-      status = result.status, checks = entries }
-    return command.say(summary(result, code, checks))
-  end
-  print_table(checks)
-  text.print("%s", summary(result, code, checks))
+local function report_in_json(result, code, checks)
+  local entries = {}
+  for i, check in ipairs(checks) do entries[i] = entry_of(check) end
+  print_json { verdict = VERDICTS[code], exit_code = command.codes[code], result_id = result.id,
+    status = result.status, checks = entries }
+  say(summary_of(result, code, checks))
 end
 
+local function report(result, code, checks)
+  print_table(checks)
+  print(NAME .. ": " .. summary_of(result, code, checks))
+end
+
+-- ---- all of it ----
+
 local function gate(options)
-  local client <close> = new_client()
+  local client <close> = need(cekura.new())
   if options.evaluate then evaluate(client, options) end
-  local result = wait_for(client, options)
+  local result = need(client.results:wait({ result_id = options.result },
+    waiting.options(options)))
   local checks = check_all(result, options)
   local code = code_of(result, checks)
-  report(result, code, checks, options)
+  local tell = options.json and report_in_json or report
+  tell(result, code, checks)
   return code
 end
 
---- With --json, what ends it early is on stdout, too.
+--- What ends it early is on stdout, too.
 local function gate_in_json(options)
   local done, result = pcall(gate, options)
   if done then return result end

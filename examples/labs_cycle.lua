@@ -10,13 +10,17 @@
 local FOLDER = arg[0]:match "^.*/" or "./"
 package.path = FOLDER .. "?.lua;" .. package.path  -- for what is in support/
 
+local cekura = require "cekura"
 local command = require "support.command"
+local cost = require "support.cost"
 local csv = require "support.csv"
+local ids = require "support.ids"
 local jobs = require "support.jobs"
-local new_client = require "support.client"
+local metrics = require "support.metrics"
 local proposal = require "support.proposal"
 local state = require "support.state"
 local text = require "support.text"
+local texttable = require "support.table"
 local waiting = require "support.waiting"
 
 local NAME = "labs_cycle"
@@ -40,8 +44,8 @@ Exit codes: 0 done; 1 something was refused, or agreement fell; 2 wrong usage or
 needed: for votes, or by the optimiser; 4 no connection, or it is unknown whether something was
 started; 5 not done in time; 130 Ctrl-C.]]
 
-parser:option("--metric", "The metric's id.", nil, command.count):argname "ID":count "1"
-parser:option("--agent", "The agent whose results are looked at.", nil, command.count)
+parser:option("--metric", "The metric's id.", nil, ids.one):argname "ID":count "1"
+parser:option("--agent", "The agent whose results are looked at.", nil, ids.one)
   :argname "ID":count "1"
 parser:option("--last", "How many of its newest results.", 8, command.count):argname "N"
 parser:option("--sheet", "The votes, as vote_from_csv reads them."):argname "FILE"
@@ -51,6 +55,7 @@ parser:option("--state", "What has been done (default: labs_cycle-METRIC.state).
 parser:flag("--apply", "Do it: vote, spend credits, and save the improvement.")
 parser:flag("--restart", "Start again what failed, or may have been started. May pay twice.")
 waiting.add_options(parser, 1800)
+waiting.add_progress(parser)
 
 -- ---- the story: { client, options, known, data, metric, runs } ----
 
@@ -58,12 +63,6 @@ local STEPS = 7
 
 local function begin(number, name, question)
   text.print("\nStep %d of %d, %s: %s", number, STEPS, name, question)
-end
-
---- A call's value; what went wrong ends the command.
-local function need(value, err)
-  if value == nil then fail(waiting.code_of(err), "%s", err) end
-  return value
 end
 
 -- ---- 1: where do reviewers and the metric disagree? ----
@@ -74,31 +73,26 @@ local function entry_of(run, metric_id)
   end
 end
 
-local function value_of(entry)
-  if entry.score ~= nil then return entry.score end
-  return entry.value
-end
-
 --- The results that this is about: once the story has begun, always the same.
 local function result_ids(story)
   if story.data.results then return story.data.results end
-  local list = need(story.client.results:list {
+  local list = assert(story.client.results:list {
     agent_id = story.options.agent, page_size = math.min(story.options.last, 100),
   })
-  local ids = {}
+  local found = {}
   for _, result in ipairs(list.results) do
-    if result.status == "completed" then ids[#ids + 1] = tostring(result.id) end
+    if result.status == "completed" then found[#found + 1] = tostring(result.id) end
   end
-  if #ids == 0 then fail("failed", "agent %d has no finished result", story.options.agent) end
-  return ids
+  if #found == 0 then fail("failed", "agent %d has no finished result", story.options.agent) end
+  return found
 end
 
 local function add_runs(runs, result, metric_id)
   for _, run in pairs(result.runs) do
-    local entry = entry_of(run, metric_id)
-    if entry and value_of(entry) ~= nil then
+    local entry, value = entry_of(run, metric_id), metrics.values(run)[metric_id]
+    if value ~= nil then
       runs[#runs + 1] = { id = tostring(run.id), result = tostring(result.id), run = run,
-        entry = entry, value = value_of(entry), expected = entry.expected_value,
+        entry = entry, value = value, expected = entry.expected_value,
         is_reviewed = entry.expected_value ~= nil }
     end
   end
@@ -108,7 +102,7 @@ end
 local function read_runs(story)
   local runs = {}
   for _, id in ipairs(story.results) do
-    local result = need(story.client.results:get { result_id = id })
+    local result = assert(story.client.results:get { result_id = id })
     add_runs(runs, result, story.options.metric)
   end
   table.sort(runs, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
@@ -129,7 +123,7 @@ end
 
 local function share_text(part, whole)
   if whole == 0 then return "nobody has reviewed anything" end
-  return ("%s (%d of %s)"):format(text.percent(part / whole), part, text.count(whole, "run"))
+  return ("%s (%d of %s)"):format(text.percent(part / whole), part, cost.count(whole, "run"))
 end
 
 local function look(story)
@@ -139,7 +133,7 @@ local function look(story)
   local reviewed, agreed = agreement_of(story, story.runs)
   text.print("  results: %s", table.concat(story.results, ", "))
   text.print("  The metric has judged %s in them; reviewers have gone over %d.",
-    text.count(#story.runs, "run"), reviewed)
+    cost.count(#story.runs, "run"), reviewed)
   text.print("  agreement: %s", share_text(agreed, reviewed))
   return reviewed - agreed
 end
@@ -181,7 +175,7 @@ end
 local function print_run(run)
   local why = type(run.entry.explanation) == "table" and run.entry.explanation[1] or ""
   text.print("\n  run %s, %s. The metric says %s: %s", run.id, run.run.scenario_name or "",
-    text.value(run.value), why)
+    texttable.show(run.value), why)
   print(text.indent(run.run.transcript or "", "    "))
 end
 
@@ -290,7 +284,7 @@ local function optimise(story)
   end
   local reviews, test_sets = reviews_of(story), {}
   for i, review in ipairs(reviews) do test_sets[i] = review.test_set.id end
-  jobs.print_cost(story.client, #reviews)
+  cost.print(story.client, #reviews, "at least: one for each reviewed run")
   if not story.options.apply then return nil end
   if #reviews == 0 then fail("person", "the metric's Lab has none of these runs: add them there") end
   job = jobs.start(story.client, story.known, story.metric,
@@ -307,7 +301,7 @@ local function show_difference(story, job)
   local answer, code, message =
     jobs.wait(story.client, tostring(story.options.metric), job, story.options)
   if not answer then fail(code, "%s", message) end
-  story.metric = need(story.client.metrics:get { metric_id = story.options.metric })
+  story.metric = assert(story.client.metrics:get { metric_id = story.options.metric })
   if job.saved then
     print "  Nothing any more: it was saved."
   elseif not next(proposal.changes(story.metric, answer)) then
@@ -357,7 +351,13 @@ local function evaluate_result(story, id, run_ids)
   }
   evaluated[id] = started and "started" or err.applied ~= "no" and "starting" or nil
   story.known:keep()
-  need(started, err)
+  assert(started, err)
+end
+
+local function wait_for_result(story, id)
+  local done, err = story.client.results:wait({ result_id = id },
+    { timeout = story.options.timeout, interval = story.options.interval })
+  if not done then fail(waiting.code_of(err), "%s. %s", err, ADVICE) end
 end
 
 local function evaluate(story)
@@ -365,15 +365,14 @@ local function evaluate(story)
   local lists, order = by_result(story)
   local count = #(story.data.before or {})
   if not story.data.before then count = agreement_of(story, story.runs) end
-  text.print("  cost: at least %s, one for each reviewed run", text.count(count, "evaluation"))
+  cost.print(story.client, count, "at least: one for each reviewed run")
   if not story.options.apply and not story.data.evaluated then return end
   story.data.evaluated = story.data.evaluated or {}
   for _, id in ipairs(order) do
     if story.options.apply then evaluate_result(story, id, lists[id]) end
   end
   for _, id in ipairs(order) do
-    need(story.client.results:wait({ result_id = id }, { timeout = story.options.timeout,
-      interval = story.options.interval }))
+    wait_for_result(story, id)
   end
   print "  Done."
 end
@@ -387,23 +386,21 @@ local function change_text(story, run, after)
   return is, was and "NOW WRONG" or "still wrong"
 end
 
-local ROW = "  %-8s  %-12s  %-12s  %-12s  %s"
-
 local function compare(story)
   begin(7, "compare", "does the metric agree with the reviewers now?")
   if not story.data.evaluated then print "  Known after the evaluation." return "ok" end
   local after, before, now = {}, 0, 0
   for _, run in ipairs(read_runs(story)) do after[run.id] = run.value end
-  text.print(ROW, "run", "reviewer", "before", "after", "")
+  local rows = { { "run", "reviewer", "before", "after", "" } }
   for _, run in ipairs(story.data.before) do
     local is, words = change_text(story, run, after[run.id])
     if jobs.agrees(story.metric, run.value, run.expected) then before = before + 1 end
     if is then now = now + 1 end
-    text.print(ROW, run.id, text.value(run.expected), text.value(run.value),
-      text.value(after[run.id]), words)
+    rows[#rows + 1] = { run.id, run.expected, run.value, after[run.id], words }
   end
   local all = #story.data.before
-  text.print("\n  agreement: %s before, %s now", share_text(before, all), share_text(now, all))
+  texttable.print(rows)
+  text.print("  agreement: %s before, %s now", share_text(before, all), share_text(now, all))
   return now >= before and "ok" or "failed"
 end
 
@@ -425,7 +422,7 @@ local function gather(story)
   local is_enough = vote(story, wrong)
   if is_enough and story.options.apply then
     remember(story)
-    story.metric = need(story.client.metrics:get { metric_id = story.options.metric })
+    story.metric = assert(story.client.metrics:get { metric_id = story.options.metric })
   end
   return is_enough
 end
@@ -452,9 +449,9 @@ command.run(NAME, ADVICE, function()
   local options = parser:parse()
   local path = options.state or ("%s-%d.state"):format(NAME, options.metric)
   local known = state.open(path, ("%s of metric %d"):format(NAME, options.metric))
-  local client <close> = new_client()
+  local client <close> = assert(cekura.new())
   local story = { client = client, options = options, known = known, data = known.data }
-  story.metric = need(client.metrics:get { metric_id = options.metric })
+  story.metric = assert(client.metrics:get { metric_id = options.metric })
   if options.restart and options.apply then restart(story) end
   text.print("The review loop of metric %d, %s", options.metric, story.metric.name)
   return tell(story)

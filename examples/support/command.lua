@@ -75,9 +75,17 @@ local function is_interrupt(problem)
   return type(problem) == "string" and problem:find "interrupted!$" ~= nil
 end
 
+--- An error that a call has returned, and that nobody could do anything about: assert raises it.
+local function is_error(problem) return type(problem) == "table" and problem.kind ~= nil end
+
+--- Of such an error: what the command was told is wrong, where it names what there is not.
+local WRONG = { validation = true, budget = true, not_found = true }
+
 --- Keeps where a mistake of the program's own happened.
 local function with_traceback(problem)
-  if getmetatable(problem) == Failure or is_interrupt(problem) then return problem end
+  if getmetatable(problem) == Failure or is_error(problem) or is_interrupt(problem) then
+    return problem
+  end
   return debug.traceback(tostring(problem), 2)
 end
 
@@ -86,6 +94,9 @@ local function explain(name, advice, problem)
   if getmetatable(problem) == Failure then
     command.say(name, ": ", problem.message)
     return problem.code
+  elseif is_error(problem) then
+    command.say(name, ": ", tostring(problem))
+    return command.codes[WRONG[problem.kind] and "usage" or command.code_of(problem)]
   elseif is_interrupt(problem) then
     command.say(name, ": interrupted: ", advice)
     return command.codes.interrupted

@@ -2,6 +2,7 @@
 ---
 ---     for _, row in ipairs(diff.rows("a\nb", "a\nc")) do print(row.mark, row.line) end
 
+local cost = require "support.cost"
 local text = require "support.text"
 
 local diff = {}
@@ -82,7 +83,7 @@ function diff.print(name, old, new)
   local rows, left_out = diff.rows(old, new), 0
   for i, row in ipairs(rows) do
     local near = is_near_change(rows, i)
-    if near and left_out > 0 then text.print("      (%s as before)", text.count(left_out, "line")) end
+    if near and left_out > 0 then text.print("      (%s as before)", cost.count(left_out, "line")) end
     left_out = near and 0 or left_out + 1
     if near then print_row(row) end
   end

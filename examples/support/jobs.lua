@@ -23,6 +23,7 @@ end
 --- What is known of the metric's job: { progress_id, description, saved }, or nil where none was started. Ends
 --- the command where a start was begun and nobody knows what became of it.
 function jobs.find(state, metric_id)
+  metric_id = tostring(metric_id)
   local job = jobs_of(state)[metric_id]
   if job and not job.progress_id then
     command.fail("network", UNKNOWN, metric_id, job.starting)
@@ -32,14 +33,14 @@ end
 
 --- Forgets the metric's job.
 function jobs.forget(state, metric_id)
-  jobs_of(state)[metric_id] = nil
+  jobs_of(state)[tostring(metric_id)] = nil
   state:keep()
 end
 
 --- A call that certainly was not acted on leaves nothing behind.
 local function refuse(state, metric_id, err)
   if err.applied == "no" then jobs.forget(state, metric_id) end
-  command.fail(command.code_of(err), "%s", err)
+  error(err, 0)
 end
 
 --- Starts the optimiser, which spends credits.
@@ -59,7 +60,7 @@ function jobs.start(client, state, metric, arguments)
   return jobs_of(state)[metric_id]
 end
 
--- ---- what it costs ----
+-- ---- what reviewers said ----
 
 --- The reviews that the optimiser works on, and how many of them say that the metric was wrong.
 ---@param metric table as metrics:get returns it
@@ -83,13 +84,6 @@ function jobs.agrees(metric, value, expected)
     return math.abs(value - expected) <= 0.5
   end
   return value == expected or tonumber(value) ~= nil and tonumber(value) == tonumber(expected)
-end
-
---- Says what it would cost, before it does.
-function jobs.print_cost(client, evaluations)
-  text.print("  cost: at least %s, one for each of the calls", text.count(evaluations, "evaluation"))
-  local balance = client.billing:info {}
-  if balance then text.print("  balance: %s credits", text.value(balance.credits_remaining)) end
 end
 
 -- ---- waiting ----
@@ -152,8 +146,7 @@ function jobs.save(client, state, metric, answer)
     return is_edited and "person" or "failed"
   end
   changes.metric_id = metric_id
-  local saved, err = client.metrics:update(changes)
-  if not saved then command.fail(command.code_of(err), "metric %s: %s", metric_id, err) end
+  assert(client.metrics:update(changes))
   job.saved = true
   state:keep()
   text.print("  saved to metric %s", metric_id)

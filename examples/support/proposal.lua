@@ -1,7 +1,9 @@
 --- What the optimiser proposes for a metric: what of it would change the metric, and how it looks.
 
+local cost = require "support.cost"
 local diff = require "support.diff"
 local text = require "support.text"
+local texttable = require "support.table"
 
 local proposal = {}
 
@@ -67,9 +69,9 @@ end
 local function score_text(score)
   local share = share_of(score)
   if not share then return "not tried" end
-  if type(score) ~= "table" or not score.num_total then return text.value(share) end
-  return ("%s (%s of %s right)"):format(text.percent(share), text.value(score.num_correct),
-    text.value(score.num_total))
+  if type(score) ~= "table" or not score.num_total then return texttable.show(share) end
+  return ("%s (%s of %s right)"):format(text.percent(share), texttable.show(score.num_correct),
+    texttable.show(score.num_total))
 end
 
 --- Whether the optimiser itself has found that its proposal is worse than what there is.
@@ -92,7 +94,7 @@ function proposal.print(metric, answer)
   end
   text.print("  score: %s → %s", score_text(body.old_score), score_text(body.new_score))
   local unresolved = type(body.unresolved_samples) == "table" and #body.unresolved_samples or 0
-  if unresolved > 0 then text.print("  unresolved: %s", text.count(unresolved, "sample")) end
+  if unresolved > 0 then text.print("  unresolved: %s", cost.count(unresolved, "sample")) end
   if (body.optimization_summary or "") ~= "" then text.print("  %s", body.optimization_summary) end
   if body.metric_description_program then print(CANNOT) end
 end

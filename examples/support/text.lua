@@ -13,20 +13,9 @@ function text.print(format, ...)
   print(text.clean(format:format(...)))
 end
 
---- "1 run", "2 runs"
-function text.count(number, singular, plural)
-  return ("%d %s"):format(number, number == 1 and singular or plural or singular .. "s")
-end
-
 --- 0.875 → "88%"
 function text.percent(share)
   return ("%d%%"):format(math.floor(share * 100 + 0.5))
-end
-
---- A number as JSON has it, without a ".0"; anything else as it is.
-function text.value(value)
-  if value == nil then return "none" end
-  return text.clean(math.type(value) == "float" and ("%.4g"):format(value) or value)
 end
 
 --- Each line of a text, with something before it.

@@ -17,26 +17,26 @@ function waiting.add_options(parser, default)
     default, seconds):argname "SECONDS"
   parser:option("--interval", "Look this often, in seconds (default: the client's).", nil, seconds)
     :argname "SECONDS"
-  parser:flag("--no-progress", "Show no progress on stderr."):target "progress"
-    :action "store_false"
+end
+
+--- Adds those of one that shows how far it is.
+function waiting.add_progress(parser)
+  parser:flag("--progress", "Show progress on stderr (the default).", true)
+  parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
 end
 
 --- The second argument of a wait.
 function waiting.options(options)
-  return { timeout = options.timeout, interval = options.interval,
-    progress = options.progress ~= false }
+  return { timeout = options.timeout, interval = options.interval, progress = options.progress }
 end
 
---- Whether it is the whole wait that was too long, and not an attempt or a lost network.
-local function is_late(err)
-  return err.kind == "timeout" and not err.cause and (err.endpoint or ""):find "%.wait$" ~= nil
-end
-
---- The name of the exit code for what a call or a wait has returned.
+--- The name of the exit code for an error of a wait. Only that of the whole wait is a timeout, and
+--- not where nobody answered in the end: an attempt that takes too long is the network's.
 function waiting.code_of(err)
   if err.kind == "needs_person" then return "person" end
   if err.kind == "failed" then return "failed" end
-  return is_late(err) and "timeout" or command.code_of(err)
+  if err.kind ~= "timeout" or err.last == nil then return command.code_of(err) end
+  return err.cause and command.code_of(err.cause) or "timeout"
 end
 
 return waiting
