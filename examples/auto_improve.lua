@@ -27,7 +27,7 @@ local fail = command.fail
 -- ---- the command line ----
 
 local parser = command.parser(NAME,
-  "Lets the optimiser improve metrics from what reviewers said of them, and shows what would change.")
+  "Lets the optimiser improve metrics from what reviewers said, and shows what would change.")
 
 parser:epilog [[
 Without --start or --apply nothing is started and nothing is changed: the plan is shown with its
@@ -126,21 +126,24 @@ end
 local NOT_STARTED = "\nNothing was started: --start does it, and shows what the optimiser proposes."
 local NOT_SAVED = "\nNo metric was changed: --apply saves what is proposed."
 
+--- What goes wrong with one metric is told, and the others go on.
+local function await(client, known, id, job, options)
+  local answer, code, message = jobs.wait(client, id, job, options)
+  if answer then return conclude(client, known, id, answer, options) end
+  command.say(NAME, ": ", message)
+  return code
+end
+
 local function improve_all(client, known, options)
-  local metrics, found, code = get_metrics(client, options.metrics), {}, "ok"
+  local metrics, started, code = get_metrics(client, options.metrics), {}, "ok"
   for i, id in ipairs(options.metrics) do
-    found[i] = job_of(client, known, id, metrics[i], options) or false
+    local job = job_of(client, known, id, metrics[i], options)
+    if job then started[#started + 1] = { id = id, job = job } end
   end
-  for i, id in ipairs(options.metrics) do
-    local answer, problem, message
-    if found[i] then answer, problem, message = jobs.wait(client, id, found[i], options) end
-    if answer then problem = conclude(client, known, id, answer, options) end
-    if message then command.say(NAME, ": ", message) end
-    code = worse(code, problem or "ok")
-    options.shown = options.shown or answer ~= nil
+  for _, each in ipairs(started) do
+    code = worse(code, await(client, known, each.id, each.job, options))
   end
-  if not options.start and not options.shown then print(NOT_STARTED) end
-  if options.shown and not options.apply then print(NOT_SAVED) end
+  if #started == 0 then print(NOT_STARTED) elseif not options.apply then print(NOT_SAVED) end
   return code
 end
 

@@ -349,9 +349,10 @@ local function evaluate_result(story, id, run_ids)
   local started, err = story.client.results:evaluate_metrics {
     result_id = id, run_ids = run_ids, metric_ids = { story.options.metric },
   }
-  evaluated[id] = started and "started" or err.applied ~= "no" and "starting" or nil
+  local applied = started and "yes" or err.applied
+  evaluated[id] = applied == "yes" and "started" or applied == "unknown" and "starting" or nil
   story.known:keep()
-  assert(started, err)
+  if applied ~= "yes" then error(err, 0) end
 end
 
 local function wait_for_result(story, id)

@@ -77,13 +77,15 @@ local function print_row(row)
   print(colourful and COLOURS[row.mark] and COLOURS[row.mark]:format(line) or line)
 end
 
+local LEFT_OUT = "      (%s as before)"
+
 --- Prints a change below the name of what has changed; lines far from any change are left out.
 function diff.print(name, old, new)
   text.print("  %s:", name)
   local rows, left_out = diff.rows(old, new), 0
   for i, row in ipairs(rows) do
     local near = is_near_change(rows, i)
-    if near and left_out > 0 then text.print("      (%s as before)", cost.count(left_out, "line")) end
+    if near and left_out > 0 then text.print(LEFT_OUT, cost.count(left_out, "line")) end
     left_out = near and 0 or left_out + 1
     if near then print_row(row) end
   end

@@ -15,8 +15,9 @@ local FIELDS = {
 
 --- The answer itself, or what in it holds the proposal: its documents do not say.
 local function body_of(answer)
-  for _, level in ipairs { answer, answer.data or {}, answer.result or {}, answer.progress or {} } do
-    if type(level) == "table" and level.improved_metric_description then return level end
+  for _, name in ipairs { "data", "result", "progress" } do
+    local inner = answer[name]
+    if type(inner) == "table" and inner.improved_metric_description then return inner end
   end
   return answer
 end

@@ -1,0 +1,100 @@
+-- An example, run as a person would run it, with a sandbox and a folder of its own.
+--
+--   local ci_gate = rehearsal.new("ci_gate", { evaluation_time = 0.1 })
+--   local output, errors, code = ci_gate:run("--result", "373", …)
+--   ci_gate:close()
+
+local child = require "support.child"
+local sandbox = require "cekura.sandbox"
+local scratch = require "support.scratch"
+local system = require "system"
+
+local rehearsal = {}
+
+local Rehearsal = {}
+Rehearsal.__index = Rehearsal
+
+-- A tool under which everything takes longer.
+rehearsal.slow = (os.getenv "CEKURA_RUN" or "") ~= ""
+
+function rehearsal.new(name, options)
+  local server, folder = sandbox.start(options), scratch.path()
+  assert(os.execute("exec env -u LD_PRELOAD mkdir " .. folder))
+  return setmetatable({
+    server = server, folder = folder, always = {},
+    words = { child.lua, "examples/" .. name .. ".lua" },
+    environment = {
+      CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
+      TERM = false,
+    },
+  }, Rehearsal)
+end
+
+function Rehearsal:close()
+  self.server:stop()
+  os.execute("exec env -u LD_PRELOAD rm -r " .. self.folder)
+end
+
+function Rehearsal:path(name) return self.folder .. "/" .. name end
+
+function Rehearsal:command(...)
+  local words = { table.unpack(self.words) }
+  table.move(self.always, 1, #self.always, #words + 1, words)
+  return table.move({ ... }, 1, select("#", ...), #words + 1, words)
+end
+
+-- What it wrote to stdout, to stderr, and its exit code.
+function Rehearsal:run(...)
+  return child.run_checked_apart(self:command(...), self.environment)
+end
+
+-- Without waiting for its end: see child.start_checked.
+function Rehearsal:start(...)
+  return child.start_checked(self:command(...), self.environment)
+end
+
+-- The requests that may change something, in order: "POST /…/". `pattern` chooses some of them.
+function Rehearsal:changes(pattern)
+  local list = {}
+  for _, request in ipairs(self.server:requests()) do
+    local line = request.method .. " " .. request.path
+    if request.method ~= "GET" and line:find(pattern or "") then
+      list[#list + 1] = line
+    end
+  end
+  return list
+end
+
+-- The body of the last request whose method and path match.
+function Rehearsal:body(pattern)
+  local requests = self.server:requests()
+  for i = #requests, 1, -1 do
+    local request = requests[i]
+    if (request.method .. " " .. request.path):find(pattern) then return request.body end
+  end
+end
+
+-- Waits until test() is true; not for ever.
+function rehearsal.await(test)
+  local give_up = system.monotime() + (rehearsal.slow and 60 or 10)
+  while not test() do
+    assert(system.monotime() < give_up, "it does not happen")
+    system.sleep(0.005)
+  end
+end
+
+-- Waits until a file has a text that matches.
+function Rehearsal:await_file(name, pattern)
+  rehearsal.await(function() return (scratch.read(self:path(name)) or ""):find(pattern) end)
+end
+
+-- Waits until a request has arrived whose method and path match.
+function Rehearsal:await_request(pattern)
+  rehearsal.await(function()
+    for _, request in ipairs(self.server:requests()) do
+      if (request.method .. " " .. request.path):find(pattern) then return true end
+    end
+  end)
+end
+
+return rehearsal
