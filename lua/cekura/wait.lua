@@ -175,14 +175,14 @@ end
 function Wait:run()
   while true do
     local value, response = self:poll()
-    local done, problem = false, nil
+    local done, problem
     if value ~= nil then done, problem = self:judge(value) else problem = final(response) end
     if problem then return self:fail(problem) end
     if done then return value, response end
     local pause = self:pause(self:asked_for(value ~= nil and response))
     if not pause then return self:time_out() end
-    done, problem = self:sleep(pause)
-    if not done then return self:fail(problem) end
+    local slept, broken = self:sleep(pause)
+    if not slept then return self:fail(broken) end
   end
 end
 
@@ -194,7 +194,7 @@ local function run(client, subject, options)
   return wait:run()
 end
 
--- ---- one thing that is asked for with one call -------------------------------------------------
+-- ---- one thing that is asked for with one call -----------------------------------------------
 
 local Subject = {}
 
@@ -247,7 +247,7 @@ function Result.describe(_, result)
   return ('the result\'s status is "%s"'):format(status_of(result) or "?")
 end
 
--- ---- the optimiser's jobs ------------------------------------------------------------------------
+-- ---- the optimiser's jobs --------------------------------------------------------------------
 
 local Job = kind_of_subject(Subject)
 Job.name = "metric_reviews.wait"
@@ -283,7 +283,9 @@ local function to_id(value)
   return id and id > 0 and id or nil
 end
 
-local function is_list(value) return type(value) == "table" and (next(value) == nil or #value > 0) end
+local function is_list(value)
+  return type(value) == "table" and (next(value) == nil or #value > 0)
+end
 
 local check_fields = check.new({
   { "call_logs", is_list, "the list that calls:evaluate_metrics returned" },
