@@ -26,17 +26,18 @@ local parser = command.parser(NAME,
 
 parser:epilog [[
 Without --evaluate it only reads. --evaluate runs metrics again over the result's runs, which SPENDS
-CREDITS: its cost is shown, and it happens only together with --apply. Without --apply the verdict is
-on the values that are there.
+CREDITS: its cost is shown, and it happens only together with --apply. Without --apply the verdict
+is on the values that are there.
 
 Thresholds, at least one of them:
   --min-success-rate 0.9     that share of all runs has passed
   --metric "55>=2.5"         the mean value of metric 55 over the runs; also <=, > and <
   --metric "52=confirmed>=0.8"   metric 52 says "confirmed" of that share of the runs
 
-Exit codes: 0 pass; 1 below a threshold; 2 wrong usage, id or key; 3 a person is needed: the runs did
-not get through, or a metric has no value; 4 no connection, or it is unknown whether the evaluation
-was started; 5 not finished in time; 130 Ctrl-C. With --json a line on stdout says the same.]]
+Exit codes: 0 pass; 1 below a threshold; 2 wrong usage, id or key; 3 a person is needed: the runs
+did not get through, or a metric has no value; 4 no connection, or it is unknown whether the
+evaluation was started; 5 not finished in time; 130 Ctrl-C. With --json a line on stdout says the
+same.]]
 
 local function share(given)
   local number = tonumber(given)
@@ -62,8 +63,7 @@ parser:option("--min-success-rate", "The least share of runs that pass.", nil, s
   :argname "SHARE"
 parser:option("--metric", "A threshold for a metric; may be given again and again."):count "*"
   :convert(threshold):argname "THRESHOLD"
-parser:option("--evaluate", "Run these metrics again first, over all runs that finished.", nil, ids.list)
-  :argname "IDS"
+parser:option("--evaluate", "Run these metrics again first: 55,57.", nil, ids.list):argname "IDS"
 parser:flag("--apply", "Do so, and spend the credits.")
 parser:flag("--json", "The verdict as one line of JSON on stdout.")
 waiting.add_options(parser, 900)

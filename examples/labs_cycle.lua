@@ -1,8 +1,8 @@
 -- The whole loop by which a metric gets better, step by step: find where reviewers and the metric
 -- disagree, vote, optimise, look at the difference, save it, evaluate again, and compare.
 --
---   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231                       the plan, with costs
---   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet v.csv --apply does it
+--   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv          the plan
+--   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv --apply  does it
 --
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. Each step that is done
 -- stands in a state file: the same command goes on where it ended, however it ended.
@@ -37,8 +37,9 @@ Without --apply it only reads, and shows the plan with the cost of each step. Wi
 through the steps. Votes cost nothing; the optimiser and the evaluation SPEND CREDITS, and each says
 how many before it does.
 
-The votes are yours: --sheet names a sheet for vote_from_csv. If there is no such file, it is written
-with the runs that are worth a look, for you to fill in. To begin anew, remove the state file.
+The votes are yours: --sheet names a sheet for vote_from_csv. If there is no such file, it is
+written with the runs that are worth a look, for you to fill in. To begin anew, remove the state
+file.
 
 Exit codes: 0 done; 1 something was refused, or agreement fell; 2 wrong usage or key; 3 a person is
 needed: for votes, or by the optimiser; 4 no connection, or it is unknown whether something was
@@ -126,10 +127,13 @@ local function share_text(part, whole)
   return ("%s (%d of %s)"):format(text.percent(part / whole), part, cost.count(whole, "run"))
 end
 
+local NEVER_RUN = "metric %d has judged none of these runs: evaluate it first"
+
 local function look(story)
   begin(1, "look", "where do reviewers and the metric disagree?")
   story.results = result_ids(story)
   story.runs = read_runs(story)
+  if #story.runs == 0 then fail("failed", NEVER_RUN, story.options.metric) end
   local reviewed, agreed = agreement_of(story, story.runs)
   text.print("  results: %s", table.concat(story.results, ", "))
   text.print("  The metric has judged %s in them; reviewers have gone over %d.",
@@ -180,8 +184,9 @@ local function print_run(run)
 end
 
 local HEADER = { "run_id", "metric_id", "thumbs_up", "expected_value", "feedback" }
-local FILL_IN = "\n  %s has a row for each of these runs. Fill in thumbs_up (yes or no: was the metric "
-  .. "right?),\n  expected_value and feedback, remove the rows that you leave out, and run this again."
+local FILL_IN = "\n  %s has a row for each of these runs. Fill in thumbs_up (yes or no: was the"
+  .. "\n  metric right?), expected_value and feedback, remove the rows that you leave out, and run"
+  .. "\n  this again."
 
 --- Does not touch a sheet that is there.
 local function write_sheet(path, metric_id, runs)
@@ -274,6 +279,8 @@ local function reviews_of(story)
   end))
 end
 
+local NOT_IN_LAB = "the metric's Lab has none of these runs: add them there"
+
 local function optimise(story)
   begin(3, "optimise", "let the optimiser read what reviewers said. It SPENDS CREDITS.")
   local id = tostring(story.options.metric)
@@ -286,7 +293,7 @@ local function optimise(story)
   for i, review in ipairs(reviews) do test_sets[i] = review.test_set.id end
   cost.print(story.client, #reviews, "at least: one for each reviewed run")
   if not story.options.apply then return nil end
-  if #reviews == 0 then fail("person", "the metric's Lab has none of these runs: add them there") end
+  if #reviews == 0 then fail("person", NOT_IN_LAB) end
   job = jobs.start(story.client, story.known, story.metric,
     { metric_id = story.options.metric, test_set_ids = test_sets })
   text.print("  started: %s", job.progress_id)

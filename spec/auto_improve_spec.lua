@@ -158,7 +158,7 @@ describe("auto_improve", function()
     it("a start of which nobody knows is not made again, but with --restart", function()
       improve.server:faults { { path = "/process_feedbacks/", delay = 60, applied = true } }
       local process = improve:start("--metrics", "55", "--start")
-      improve:await_request(START)
+      improve:await_requests(START)
       process:signal "KILL"
       process:finish()
       for _ = 1, 2 do
@@ -236,7 +236,7 @@ describe("auto_improve", function()
       begin { evaluation_time = 60 }
       local process = improve:start("--metrics", "55", "--start", "--timeout",
         rehearsal.slow and "10" or "1.5")
-      improve:await_request(PROGRESS)
+      improve:await_requests(PROGRESS)
       improve.server:stop()
       local output, code = process:finish()
       assert.equal(4, code)
@@ -256,7 +256,7 @@ describe("auto_improve", function()
     it("at a Ctrl-C, and goes on afterwards", function()
       begin { evaluation_time = rehearsal.slow and 5 or 1 }
       local process = improve:start("--metrics", "55", "--start")
-      improve:await_request(PROGRESS)
+      improve:await_requests(PROGRESS)
       process:signal "INT"
       local output, code, _ = process:finish()
       assert.equal(130, code)

@@ -20,8 +20,8 @@ local function jobs_of(state)
   return state.data.jobs
 end
 
---- What is known of the metric's job: { progress_id, description, saved }, or nil where none was started. Ends
---- the command where a start was begun and nobody knows what became of it.
+--- What is known of the metric's job: { progress_id, description, saved }, or nil where none was
+--- started. Ends the command where a start was begun and nobody knows what became of it.
 function jobs.find(state, metric_id)
   metric_id = tostring(metric_id)
   local job = jobs_of(state)[metric_id]

@@ -88,12 +88,14 @@ function Rehearsal:await_file(name, pattern)
   rehearsal.await(function() return (scratch.read(self:path(name)) or ""):find(pattern) end)
 end
 
--- Waits until a request has arrived whose method and path match.
-function Rehearsal:await_request(pattern)
+-- Waits until so many requests have arrived whose method and path match: one, if nobody says.
+function Rehearsal:await_requests(pattern, count)
   rehearsal.await(function()
+    local found = 0
     for _, request in ipairs(self.server:requests()) do
-      if (request.method .. " " .. request.path):find(pattern) then return true end
+      if (request.method .. " " .. request.path):find(pattern) then found = found + 1 end
     end
+    return found >= (count or 1)
   end)
 end
 
