@@ -100,8 +100,10 @@ end
 local function prove_manual()
   prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, CK_FOR'),
     map(manual.options, function(option) return option.name end))
-  prove("option of each", names_in("lua/cekura/batch.lua", '\n  { "([%w_]+)", is_'),
+  prove("option of each", names_in("lua/cekura/batch.lua", '\n  { "([%w_]+)", check%.'),
     map(manual.each_options, function(option) return option.name end))
+  prove("option of wait", names_in("lua/cekura/wait.lua", '\n  { "([%w_]+)", check%.'),
+    map(manual.wait_options, function(option) return option.name end))
   local kinds = names_in("src/core/outcome.c", '%[CK_[A-Z_]+%] = "([%w_]+)"')
   kinds.ok = nil
   prove("kind", kinds, map(manual.kinds, function(kind) return kind[1] end))
@@ -179,8 +181,9 @@ local function option_fields(chosen)
   return fields
 end
 
-local function each_option_fields()
-  return map(manual.each_options, function(option)
+--- Those of `each` and of the waits.
+local function plain_option_fields(options)
+  return map(options, function(option)
     return { name = option.name .. "?", type = option.type,
       text = ("%s (%s)"):format(option.text, default_of(option)) }
   end)
@@ -210,9 +213,13 @@ local function add_common_types(text)
     "Options of a call that is not sent.")
   text:line "---@field dry_run true sends nothing, and returns what would be sent"
   add_class(text, "cekura.DryRun", manual.dry_run, "What a call would send.")
-  add_class(text, "cekura.EachOptions", each_option_fields(), "Options of `client:each`.")
+  add_class(text, "cekura.EachOptions", plain_option_fields(manual.each_options),
+    "Options of `client:each`.")
+  add_class(text, "cekura.WaitOptions", plain_option_fields(manual.wait_options),
+    "Options of the waits.")
+  add_class(text, "cekura.Request", manual.request, "Arguments of `client:request`.")
   add_class(text, "cekura.Report", manual.report, "What became of the items of `client:each`.")
-  add_class(text, "cekura.Progress", manual.progress, "How far `client:each` has come.")
+  add_class(text, "cekura.Progress", manual.progress, "How far `client:each` or a wait has come.")
   for _, class in ipairs(manual.classes) do
     add_class(text, class.name, class.fields, class.text)
   end
@@ -266,14 +273,6 @@ local function add_method(text, endpoint)
   text:line("function %s:%s(arguments, options) end", endpoint.resource, endpoint.call)
 end
 
-local function add_resource(text, resource)
-  for _, endpoint in ipairs(resource.endpoints) do add_arguments(text, endpoint) end
-  text:line()
-  text:line("---@class cekura.%s", resource.name)
-  text:line("local %s = {}", resource.name)
-  for _, endpoint in ipairs(resource.endpoints) do add_method(text, endpoint) end
-end
-
 local function add_callable(text, f, name)
   text:line()
   text:line("--- %s", f.text)
@@ -293,6 +292,15 @@ local function add_methods(text, class)
       add_callable(text, method, ("%s:%s"):format(class, method.name))
     end
   end
+end
+
+local function add_resource(text, resource)
+  for _, endpoint in ipairs(resource.endpoints) do add_arguments(text, endpoint) end
+  text:line()
+  text:line("---@class cekura.%s", resource.name)
+  text:line("local %s = {}", resource.name)
+  for _, endpoint in ipairs(resource.endpoints) do add_method(text, endpoint) end
+  add_methods(text, resource.name)
 end
 
 --- The module has the client's methods, for the default client.
@@ -572,15 +580,55 @@ local function add_functions(text)
   text:block(manual.module)
 end
 
+local PREFIXES = { Client = "client:", Task = "task:" }
+
+--- The methods that belong into this section; nil: those that name none.
+local function add_section_methods(text, section)
+  local list = {}
+  for _, method in ipairs(manual.methods) do
+    if method.section == section then list[#list + 1] = method end
+  end
+  add_callables(text, list, function(f)
+    return PREFIXES[f.class] or ("client.%s:"):format(f.class)
+  end)
+end
+
+local function add_option_table(text, options)
+  add_table(text, { "option", "type", "default", "meaning" }, map(options, function(option)
+    return { code(option.name), code(option.type), option.default, option.text }
+  end))
+end
+
+local function add_around(text)
+  text:line "## Pages"
+  text:line()
+  text:block(manual.pages)
+  text:line()
+  add_section_methods(text, "pages")
+  text:line()
+  text:line "## Waiting"
+  text:line()
+  text:block(manual.wait)
+  text:line()
+  add_section_methods(text, "wait")
+  text:line()
+  add_option_table(text, manual.wait_options)
+  text:line()
+  text:line "## Other endpoints"
+  text:line()
+  text:block(manual.requests)
+  text:line()
+  add_section_methods(text, "request")
+  text:line()
+  add_member_table(text, manual.request)
+end
+
 local function add_many(text)
   text:line "## Many calls at once"
   text:line()
   text:block(manual.many)
   text:line()
-  add_table(text, { "option", "type", "default", "meaning" },
-    map(manual.each_options, function(option)
-      return { code(option.name), code(option.type), option.default, option.text }
-    end))
+  add_option_table(text, manual.each_options)
   text:line()
   text:line "`report`:"
   text:line()
@@ -590,7 +638,7 @@ local function add_many(text)
   text:line()
   text:block(manual.tasks)
   text:line()
-  add_callables(text, manual.methods, function(f) return f.class:lower() .. ":" end)
+  add_section_methods(text, nil)
   text:line()
   text:line "Each method of a client is there for the default client, too: `cekura:each(…)`."
 end
@@ -629,6 +677,8 @@ local function reference()
   text:line()
   add_section(text, "Events", manual.events)
   add_member_table(text, manual.event)
+  text:line()
+  add_around(text)
   text:line()
   add_many(text)
   text:line()

@@ -92,6 +92,10 @@ manual.error = {
   { name = "method?", type = "string", text = "of the call" },
   { name = "url?", type = "string", text = "of the call" },
   { name = "attempts?", type = "integer", text = "how often it was sent" },
+  { name = "last?", type = "any", text = "of a wait: what was known last" },
+  { name = "cause?", type = "cekura.Error", text = "of a wait that timed out: why its last poll failed" },
+  { name = "questions?", type = "any", text = "of `needs_person`: what is asked, if the job says so" },
+  { name = "report?", type = "cekura.Report", text = "of `client:each`" },
 }
 
 manual.response = {
@@ -180,11 +184,77 @@ manual.progress = {
   { name = "elapsed", type = "number", text = "seconds" },
   { name = "rate", type = "number", text = "items a second, without those that were skipped" },
   { name = "left?", type = "number", text = "seconds, as far as can be told" },
+  { name = "waiting?", type = "boolean", text = "of a wait, where a rate says nothing" },
 }
 
---- Methods that are no endpoint. All but `close` are functions of the module, too: with a colon,
---- for the default client.
+--- Of the waits; the order of lua/cekura/wait.lua.
+manual.wait_options = {
+  { name = "interval", type = "number", default = "from 1, growing to 15",
+    text = "seconds between two polls, a tenth more or less" },
+  { name = "timeout", type = "number", default = "1800",
+    text = "seconds for all of it" },
+  { name = "progress", type = "boolean|fun(numbers: cekura.Progress)", default = "`false`",
+    text = "as of `client:each`: how much of what was asked for is done" },
+  { name = "on_poll", type = "fun(value: any, n: integer, err: cekura.Error?)", default = "none",
+    text = "is told of each poll: its value, or nil and the error that it failed with" },
+  { name = "headers", type = "table<string, string>", default = "`{}`",
+    text = "headers to add to each poll" },
+  { name = "deadline", type = "number", default = "the client's",
+    text = "seconds for one poll: its attempts and the waits between them" },
+  { name = "max_attempts", type = "integer", default = "the client's",
+    text = "how often one poll is tried at most; after that there are further polls" },
+}
+
+--- Of `client:request`; the order of src/lua/custom.c.
+manual.request = {
+  { name = "method", type = '"GET"|"POST"|"PUT"|"PATCH"|"DELETE"', text = "" },
+  { name = "path", type = "string",
+    text = "begins with `/` and goes behind api_url; already percent-encoded, without a query" },
+  { name = "query?", type = "table<string, string|number|boolean|(string|number|boolean)[]>",
+    text = "percent-encoded here; sent in the order of the names, a list joined by commas" },
+  { name = "body?", type = "any", text = "any JSON value; without one there is no body" },
+  { name = "spends_credits?", type = "boolean",
+    text = "true for all but a GET, unless `idempotent` is true" },
+  { name = "idempotent?", type = "boolean",
+    text = "whether it may be sent again when in doubt: true for a GET, else false" },
+}
+
+--- Methods that are no endpoint. All of clients but `close` are functions of the module, too: with
+--- a colon, for the default client. `section` is where the reference shows them.
+local VALUE_OR_ERROR = {
+  { "value", "any", "" }, { "response_or_err", "cekura.Response|cekura.Error", "" },
+}
 manual.methods = {
+  { class = "results", name = "pages", section = "pages",
+    text = "All results, read a page at a time: `for result in client.results:pages{…}`.",
+    params = { { "arguments", "cekura.results.list.Arguments", "as of `list`" },
+      { "options?", "cekura.CallOptions", "of each call" } },
+    returns = { { "next", "fun(): cekura.Result?", "raises where a page fails" } } },
+  { class = "calls", name = "pages", section = "pages",
+    text = "All call logs, likewise.",
+    params = { { "arguments", "cekura.calls.list.Arguments", "as of `list`" },
+      { "options?", "cekura.CallOptions", "of each call" } },
+    returns = { { "next", "fun(): cekura.CallLog?", "raises where a page fails" } } },
+  { class = "results", name = "wait", section = "wait",
+    text = "Waits until a result's status is one that nothing follows.",
+    params = { { "arguments", "cekura.results.get.Arguments", "`{ result_id }`" },
+      { "options?", "cekura.WaitOptions", "" } },
+    returns = { { "result", "cekura.Result?", "" }, VALUE_OR_ERROR[2] } },
+  { class = "metric_reviews", name = "wait", section = "wait",
+    text = "Waits until the optimiser has a proposal.",
+    params = { { "arguments", "cekura.metric_reviews.process_feedbacks_progress.Arguments",
+      "`{ progress_id, agent_id?, project_id? }`" }, { "options?", "cekura.WaitOptions", "" } },
+    returns = { { "improvement", "cekura.Improvement?", "" }, VALUE_OR_ERROR[2] } },
+  { class = "calls", name = "wait", section = "wait",
+    text = "Waits until each metric has a new value on each call log.",
+    params = { { "arguments", "{ call_logs: cekura.CallLog[], metrics: cekura.Id[] }",
+      "what `evaluate_metrics` returned, and the metrics that it was given" },
+      { "options?", "cekura.WaitOptions", "" } },
+    returns = { { "call_logs", "cekura.CallLog[]?", "" }, VALUE_OR_ERROR[2] } },
+  { class = "Client", name = "request", section = "request",
+    text = "Calls an endpoint that this library does not know.",
+    params = { { "arguments", "cekura.Request", "" }, { "options?", "cekura.CallOptions", "" } },
+    returns = VALUE_OR_ERROR },
   { class = "Client", name = "close",
     text = "Closes the connections and wipes the key. Twice does no harm.",
     params = {}, returns = {} },
@@ -236,7 +306,7 @@ manual.methods = {
 manual.results = {
   ["results.evaluate_metrics"] = "cekura.Result",
   ["calls.evaluate_metrics"] = "cekura.CallLog[]",
-  ["metric_reviews.process_feedbacks_progress"] = "cekura.Progress",
+  ["metric_reviews.process_feedbacks_progress"] = "cekura.Improvement",
   ["metrics.get"] = "cekura.Metric",
   ["metrics.update"] = "cekura.Metric",
   ["results.get"] = "cekura.Result",
@@ -352,7 +422,7 @@ manual.classes = {
     { name = "configuration?", type = "any", text = "" },
     { name = "reviews?", type = "table[]", text = "of `metrics.get`: what reviewers said of it" },
   } },
-  { name = "cekura.Progress", text = "How far the optimiser is, and what it proposes.", fields = {
+  { name = "cekura.Improvement", text = "How far the optimiser is, and what it proposes.", fields = {
     { name = "status?", type = "string", text = "not documented, and yet there while it works" },
     { name = "improved_metric_description?", type = "string", text = "there once it is done" },
     { name = "improved_evaluation_trigger?", type = "string",
@@ -508,6 +578,67 @@ coroutine of your own, inside `table.sort` or a metamethod, and on a client othe
 are on disk before the next item begins. A run that finds it skips what was done, does again what
 had failed without doing anything, and counts the rest as `unknown`, unless `redo_unknown` is set.
 It keeps some hundred bytes of memory for each key; without a journal, memory does not grow.
+]]
+
+manual.pages = [[
+```lua
+for result in client.results:pages { agent_id = 231 } do print(result.id, result.status) end
+```
+
+The arguments are those of `list`. A page is read when its first item is asked for, and no earlier;
+inside `each` and tasks the others go on meanwhile, and an iterator can be the source of `each`.
+There is a next page where the answer's `next` says so, whatever `count` says. Only which page that
+is is taken from it; a `next` that leads to another address than the list's own, or back to a page
+that has been read, is an error of kind `response`.
+
+A page that fails **raises** its error, an error table as any call returns it: a loop that just ended
+would look complete. Whoever asks the iterator again gets the same page.
+]]
+
+manual.wait = [[
+```lua
+local started = assert(client.calls:evaluate_metrics {
+  agent_id = 231, call_logs = { 70023, 70072 }, metrics = { 55 },
+})
+local logs = assert(client.calls:wait({ call_logs = started, metrics = { 55 } },
+  { interval = 0.1, timeout = 600, progress = true }))
+for _, log in ipairs(logs) do print(log.id, log.success) end
+```
+
+A wait asks again and again, which costs nothing, and returns the final value and the response of
+the last poll. It never starts anything. Inside `each` and tasks the others go on meanwhile.
+
+- **A result** is done when its status is `completed`, `failed`, `timeout` or `cancelled`. Each of
+  these is a value: `failed` is said of the calls' connections, not of the evaluation.
+- **A job of the optimiser** has no documented state. It is done with an `improved_metric_description`,
+  or when its `status` or `state` says `success` or `completed`, in any case of letters, at the top
+  or in `data`, `result`, `progress`, `job` or `task`. With `error`, `failed` or `cancelled` it is an
+  error of kind `failed`.
+- **A job that asks a person something** (it has questions, or a state such as
+  `awaiting_user_input`) is an error of kind `needs_person`, with `err.questions` if it says what
+  it asks: answer it in the dashboard, then wait again.
+- **Call logs** are done when each metric has a value that is newer than in the snapshot that
+  `evaluate_metrics` returned: one where there was none, another one, or the same in a log whose
+  `updated_at` is later. Where several metrics were asked for, one of them that says what it said
+  before counts once `updated_at` stands still: for one and a half times as long as it took to move.
+
+A poll that fails in passing (`network`, `timeout`, `server`, `rate_limited`, `response`) is followed
+by others; any other error ends the wait. When `timeout` has passed, or a `Retry-After` would pass
+it, the error is of kind `timeout`: `err.last` is the last value, `err.cause` why the last poll
+failed, if it did. Wait again, it costs nothing.
+]]
+
+manual.requests = [[
+```lua
+local page = assert(client:request {
+  method = "GET", path = "/test_framework/v1/results/", query = { agent_id = 231, page_size = 5 },
+})
+print(#page.results)
+```
+
+It has the key, the retries, the errors and the decoding of every other call, and takes the same
+options. What is no GET is taken to spend credits unless you say otherwise, and is then not sent
+again when in doubt. How many evaluations it starts is not known: `max_evaluations` is no limit here.
 ]]
 
 manual.tasks = [[

@@ -6,6 +6,7 @@ local internal = require "cekura.internal"
 
 local check = {}
 
+function check.elsewhere() return true end
 function check.is_boolean(value) return type(value) == "boolean" end
 function check.is_function(value) return type(value) == "function" end
 function check.is_text(value) return type(value) == "string" and value ~= "" end
@@ -36,7 +37,7 @@ local function unknown(what, name, names)
 end
 
 --- A function that takes a table and returns a list of problems { path, message }, empty where
---- nothing is wrong. A row without a test is checked by somebody else.
+--- nothing is wrong.
 ---@param rows table[]
 ---@param what string "option" or "field"
 ---@param prefix string before each name
@@ -45,7 +46,7 @@ function check.new(rows, what, prefix)
   local function message_of(name, value)
     local row = row_of[name]
     if not row then return unknown(what, name, names) end
-    return row[2] and not row[2](value) and "must be " .. row[3] or nil
+    return not row[2](value) and "must be " .. row[3] or nil
   end
   return function(given)
     local problems = {}

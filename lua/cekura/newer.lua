@@ -9,10 +9,10 @@
 --- 2. A value that is as it was counts once the log's `updated_at` is later than the snapshot's,
 ---    for then it was written again. Both times are the server's: no clock of ours is compared.
 --- 3. But where several metrics were asked for, one of them may have moved it, while the others
----    are still at work with their old values in place. So it must stand still for as long again as
----    it took to move: the metrics of one evaluation begin together, and one that takes twice as
----    long as another moves it again within that time. That is a length of time and not a moment,
----    so that it may be measured here.
+---    are still at work with their old values in place. So it must stand still for a time: one and
+---    a half times what it took to move. Metrics that run side by side, and one after the other,
+---    move it again within that time, unless one takes much longer than those before it. That is
+---    a length of time and not a moment, so that it may be measured here.
 ---
 --- A vote on the same log moves `updated_at` too. That one is taken for an evaluation where a
 --- person votes in the very moments of waiting, and the metric then says what it said before.
@@ -23,6 +23,8 @@ local internal = require "cekura.internal"
 local null = require "cjson".null
 
 local newer = {}
+
+local STILL = 1.5  -- of the time that it took to move
 
 -- ---- the server's times ----------------------------------------------------------------------
 
@@ -149,7 +151,7 @@ function Watch:is_settled(log)
     self.seen, self.moved_at = log.updated_at, now
     return #self.metrics == 1
   end
-  return #self.metrics == 1 or now - self.moved_at >= self.moved_at - self.began
+  return #self.metrics == 1 or now - self.moved_at >= STILL * (self.moved_at - self.began)
 end
 
 --- Whether each metric that was asked for has a new value. To be asked after every look.

@@ -48,6 +48,10 @@
 ---@field method? string of the call
 ---@field url? string of the call
 ---@field attempts? integer how often it was sent
+---@field last? any of a wait: what was known last
+---@field cause? cekura.Error of a wait that timed out: why its last poll failed
+---@field questions? any of `needs_person`: what is asked, if the job says so
+---@field report? cekura.Report of `client:each`
 
 --- The second result of a successful call.
 ---@class cekura.Response
@@ -126,6 +130,25 @@
 ---@field stop_on_error? boolean begins nothing more once an item has failed (default: `false`)
 ---@field collect? boolean keeps the results, in `report.results` (default: `false`)
 
+--- Options of the waits.
+---@class cekura.WaitOptions
+---@field interval? number seconds between two polls, a tenth more or less (default: from 1, growing to 15)
+---@field timeout? number seconds for all of it (default: 1800)
+---@field progress? boolean|fun(numbers: cekura.Progress) as of `client:each`: how much of what was asked for is done (default: `false`)
+---@field on_poll? fun(value: any, n: integer, err: cekura.Error?) is told of each poll: its value, or nil and the error that it failed with (default: none)
+---@field headers? table<string, string> headers to add to each poll (default: `{}`)
+---@field deadline? number seconds for one poll: its attempts and the waits between them (default: the client's)
+---@field max_attempts? integer how often one poll is tried at most; after that there are further polls (default: the client's)
+
+--- Arguments of `client:request`.
+---@class cekura.Request
+---@field method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
+---@field path string begins with `/` and goes behind api_url; already percent-encoded, without a query
+---@field query? table<string, string|number|boolean|(string|number|boolean)[]> percent-encoded here; sent in the order of the names, a list joined by commas
+---@field body? any any JSON value; without one there is no body
+---@field spends_credits? boolean true for all but a GET, unless `idempotent` is true
+---@field idempotent? boolean whether it may be sent again when in doubt: true for a GET, else false
+
 --- What became of the items of `client:each`.
 ---@class cekura.Report
 ---@field ok integer items that were done
@@ -135,7 +158,7 @@
 ---@field errors { index: integer, item: any, key: string?, error: any }[] of the failed and unknown ones, by index
 ---@field results? any[] with `collect`: the first results, by index
 
---- How far `client:each` has come.
+--- How far `client:each` or a wait has come.
 ---@class cekura.Progress
 ---@field done integer ok, failed, skipped and unknown together
 ---@field total? integer where the source is a list
@@ -147,6 +170,7 @@
 ---@field elapsed number seconds
 ---@field rate number items a second, without those that were skipped
 ---@field left? number seconds, as far as can be told
+---@field waiting? boolean of a wait, where a rate says nothing
 
 --- A result: a test run of an agent, with its runs.
 ---@class cekura.Result
@@ -241,7 +265,7 @@
 ---@field reviews? table[] of `metrics.get`: what reviewers said of it
 
 --- How far the optimiser is, and what it proposes.
----@class cekura.Progress
+---@class cekura.Improvement
 ---@field status? string not documented, and yet there while it works
 ---@field improved_metric_description? string there once it is done
 ---@field improved_evaluation_trigger? string a prompt, code, or "always": see improved_trigger_kind
@@ -387,6 +411,19 @@ function results:get(arguments, options) end
 ---@overload fun(self: cekura.results, arguments: cekura.results.list.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function results:list(arguments, options) end
 
+--- All results, read a page at a time: `for result in client.results:pages{…}`.
+---@param arguments cekura.results.list.Arguments as of `list`
+---@param options? cekura.CallOptions of each call
+---@return fun(): cekura.Result? next raises where a page fails
+function results:pages(arguments, options) end
+
+--- Waits until a result's status is one that nothing follows.
+---@param arguments cekura.results.get.Arguments `{ result_id }`
+---@param options? cekura.WaitOptions
+---@return cekura.Result? result
+---@return cekura.Response|cekura.Error response_or_err
+function results:wait(arguments, options) end
+
 ---@class (exact) cekura.calls.evaluate_metrics.Arguments
 ---@field agent_id? cekura.Id the agent whose call logs and metrics these are (exactly one of agent_id, project_id)
 ---@field project_id? cekura.Id the project whose call logs and metrics these are (exactly one of agent_id, project_id)
@@ -457,6 +494,19 @@ function calls:list(arguments, options) end
 ---@overload fun(self: cekura.calls, arguments: cekura.calls.mark_metric_vote.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function calls:mark_metric_vote(arguments, options) end
 
+--- All call logs, likewise.
+---@param arguments cekura.calls.list.Arguments as of `list`
+---@param options? cekura.CallOptions of each call
+---@return fun(): cekura.CallLog? next raises where a page fails
+function calls:pages(arguments, options) end
+
+--- Waits until each metric has a new value on each call log.
+---@param arguments { call_logs: cekura.CallLog[], metrics: cekura.Id[] } what `evaluate_metrics` returned, and the metrics that it was given
+---@param options? cekura.WaitOptions
+---@return cekura.CallLog[]? call_logs
+---@return cekura.Response|cekura.Error response_or_err
+function calls:wait(arguments, options) end
+
 ---@alias cekura.metric_reviews.process_feedbacks.metric_type
 ---| "basic"
 ---| "custom_prompt"
@@ -493,10 +543,17 @@ function metric_reviews:process_feedbacks(arguments, options) end
 --- `GET /test_framework/metric-reviews/process_feedbacks_progress/`
 ---@param arguments cekura.metric_reviews.process_feedbacks_progress.Arguments
 ---@param options? cekura.CallOptions
----@return cekura.Progress? value
+---@return cekura.Improvement? value
 ---@return cekura.Response|cekura.Error response_or_err
 ---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks_progress.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metric_reviews:process_feedbacks_progress(arguments, options) end
+
+--- Waits until the optimiser has a proposal.
+---@param arguments cekura.metric_reviews.process_feedbacks_progress.Arguments `{ progress_id, agent_id?, project_id? }`
+---@param options? cekura.WaitOptions
+---@return cekura.Improvement? improvement
+---@return cekura.Response|cekura.Error response_or_err
+function metric_reviews:wait(arguments, options) end
 
 ---@class (exact) cekura.metrics.get.Arguments
 ---@field metric_id cekura.Id the metric, by its id or its slug
@@ -595,6 +652,13 @@ function billing:info(arguments, options) end
 ---@field billing cekura.billing
 ---@field api_url string where its calls go
 local Client = {}
+
+--- Calls an endpoint that this library does not know.
+---@param arguments cekura.Request
+---@param options? cekura.CallOptions
+---@return any value
+---@return cekura.Response|cekura.Error response_or_err
+function Client:request(arguments, options) end
 
 --- Closes the connections and wipes the key. Twice does no harm.
 function Client:close() end
@@ -725,6 +789,13 @@ function cekura.array(list) end
 ---@param size integer the most items of a slice, at least 1
 ---@return fun(): any[]? next a new table each time
 function cekura.chunks(list, size) end
+
+--- Calls an endpoint that this library does not know.
+---@param arguments cekura.Request
+---@param options? cekura.CallOptions
+---@return any value
+---@return cekura.Response|cekura.Error response_or_err
+function cekura:request(arguments, options) end
 
 --- Calls `fn(item, index)` for each item of the source, several at a time.
 ---@param source any[]|fun(): any a list, or an iterator function

@@ -24,13 +24,15 @@ local PASSING = { network = true, timeout = true, rate_limited = true, server = 
 
 -- ---- options ---------------------------------------------------------------------------------
 
---- Those without a test go to each poll, and are checked where those of all calls are.
+--- The last three go to each poll, and are checked where those of all calls are.
 local check_options = check.new({
   { "interval", check.is_seconds, check.SECONDS },
   { "timeout", check.is_seconds, check.SECONDS },
   { "progress", check.is_meter, "true, false or a function" },
   { "on_poll", check.is_function, "a function" },
-  { "headers" }, { "deadline" }, { "max_attempts" },
+  { "headers", check.elsewhere },
+  { "deadline", check.elsewhere },
+  { "max_attempts", check.elsewhere },
 }, "option", "options.")
 
 local function call_options(options)
@@ -136,9 +138,10 @@ end
 
 -- ---- the end ---------------------------------------------------------------------------------
 
---- nil, and the error with what was known last.
+--- nil, and the error with what was known last: of several things, also where a poll came through
+--- for some of them only.
 function Wait:fail(problem)
-  problem.last = self.last
+  problem.last = self.subject.values or self.last
   return nil, problem
 end
 
@@ -167,9 +170,9 @@ function Wait:judge(value)
   return nil, problem
 end
 
---- An error that another poll cannot mend; nil for one that it may.
+--- An error that another poll cannot mend; nil for one that it may. A 408 is no refusal.
 local function final(problem)
-  return not PASSING[problem.kind] and problem or nil
+  return not PASSING[problem.kind] and problem.status ~= 408 and problem or nil
 end
 
 function Wait:run()

@@ -31,9 +31,9 @@ static int push_field(struct reader *reader, const char *name) {
 
 static const char *find_method(lua_State *L) {
   static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
-  if (lua_type(L, -1) != LUA_TSTRING) return NULL;
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
   for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-    if (strcmp(lua_tostring(L, -1), methods[i]) == 0) return methods[i];
+    if (strcmp(text, methods[i]) == 0 && strlen(text) == lua_rawlen(L, -1)) return methods[i];
   return NULL;
 }
 

@@ -1,0 +1,278 @@
+-- client:request: endpoints that this library does not know, with all that its own calls have.
+local cekura = require "cekura"
+local faults = require "support.faults"
+local retries = require "support.retries"
+local sandbox = require "cekura.sandbox"
+
+local PATH = "/test_framework/v1/new/"
+
+describe("request", function()
+  describe("to the sandbox", function()
+    local server, client
+    setup(function()
+      server = sandbox.start()
+      client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+    end)
+    teardown(function()
+      client:close()
+      server:stop()
+    end)
+    before_each(function() server:clear() end)
+
+    it("returns what the endpoint's own function does", function()
+      local result, response = assert(client:request {
+        method = "GET", path = "/test_framework/v1/results/373/" })
+      assert.same(assert(client.results:get { result_id = 373 }), result)
+      assert.same({ 200, 1 }, { response.status, response.attempts })
+      assert.equal("integer", math.type(result.id))
+    end)
+
+    it("sends a body as JSON", function()
+      assert.same({ success = true }, client:request { method = "POST",
+        path = "/test_framework/v1/runs/5544/mark_metric_vote/",
+        body = { metric_id = 55, thumbs_up = false, expected_value = cekura.null } })
+      assert.equal("application/json", server:requests()[1].headers["content-type"])
+      assert.is_true(server:state("runs", 5544).is_reviewed)
+    end)
+
+    it("says what was refused as every call does", function()
+      local value, err = client:request { method = "GET", path = PATH }
+      assert.is_nil(value)
+      assert.same({ "not_found", "request", "GET", 404, "Not found.", "no" },
+        { err.kind, err.endpoint, err.method, err.status, err.detail, err.applied })
+      assert.equal(server.url .. PATH, err.url)
+    end)
+
+    it("with a method that wants a body, and none, has a length of 0 and no type", function()
+      for _, method in ipairs { "POST", "PUT", "PATCH" } do
+        server:clear()
+        client:request { method = method, path = PATH }
+        local request = server:requests()[1]
+        assert.equal(method, request.method)
+        assert.same({ "0" }, { request.headers["content-length"], request.headers["content-type"] })
+      end
+    end)
+
+    it("with DELETE has what body it is given", function()
+      client:request { method = "DELETE", path = PATH }
+      client:request { method = "DELETE", path = PATH, body = cekura.array {} }
+      local plain, full = table.unpack(server:requests())
+      assert.same({ "DELETE", "" }, { plain.method, plain.body })
+      assert.is_nil(plain.headers["content-type"])
+      assert.same({ "DELETE", "[]" }, { full.method, full.body })
+    end)
+
+    it("is followed by calls as they were", function()
+      assert(client:request { method = "GET", path = "/test_framework/v1/results/373/" })
+      assert(client.runs:mark_metric_vote {
+        run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = 3 })
+      client:request { method = "POST", path = PATH }
+      assert(client.runs:get { run_id = 5544 })
+      local last = server:requests()[4]
+      assert.is_nil(last.headers["content-length"])
+    end)
+
+    it("goes on beside others in each", function()
+      local report = assert(client:each({ 5543, 5544, 5545 }, function(id)
+        return client:request { method = "GET", path = ("/test_framework/v1/runs/%d/"):format(id) }
+      end))
+      assert.equal(3, report.ok)
+    end)
+  end)
+
+  describe("in a dry run", function()
+    local client <const> = assert(cekura.new {
+      api_key = "any-key", api_url = "https://a.example/x/", user_agent = "spec" })
+    teardown(function() client:close() end)
+
+    local function plan(arguments)
+      arguments.method = arguments.method or "GET"
+      arguments.path = arguments.path or "/y"
+      return assert(client:request(arguments, { dry_run = true }))
+    end
+
+    it("shows all that would be sent", function()
+      assert.same({ method = "GET", url = "https://a.example/x/y",
+        headers = { Accept = "application/json", ["User-Agent"] = "spec" } }, plan {})
+      local post = plan { method = "PATCH", path = "/a/", body = { a = { 1, 2.5 } } }
+      assert.same({ "PATCH", '{"a":[1,2.5]}', "application/json" },
+        { post.method, post.body, post.headers["Content-Type"] })
+    end)
+
+    -- { query, as it is sent }
+    for _, row in ipairs {
+      { { b = 1, a = "x", ["a-b"] = true, B = 2 }, "?B=2&a=x&a-b=true&b=1" },
+      { { q = "a b&c=d?ü/" }, "?q=a%20b%26c%3Dd%3F%C3%BC%2F" },
+      { { ["näme[]"] = "" }, "?n%C3%A4me%5B%5D=" },
+      { { ids = { 1, "2", 3.0 }, no = false }, "?ids=1,2,3&no=false" },
+      { { big = math.maxinteger, f = 1e300, less = -1.5 },
+        "?big=9223372036854775807&f=1e%2B300&less=-1.5" },
+      { { list = { "a,b", true } }, "?list=a%2Cb,true" },
+      { {}, "" },
+    } do
+      it("writes a query in the order of its names: " .. row[2], function()
+        assert.equal("https://a.example/x/y" .. row[2], plan({ query = row[1] }).url)
+      end)
+    end
+
+    for body, text in pairs {
+      ["text"] = '"text"', [5] = "5", [false] = "false", [cekura.null] = "null",
+      [cekura.array {}] = "[]",
+    } do
+      it("writes any JSON value as the body: " .. text, function()
+        assert.equal(text, plan({ method = "POST", body = body }).body)
+      end)
+    end
+
+    for _, path in ipairs { "/", "/a..b/", "/a/...", "/a%20b/", "/@:!$&'()*+,;=~_-." } do
+      it("takes the path " .. path, function()
+        assert.equal("https://a.example/x" .. path, plan({ path = path }).url)
+      end)
+    end
+
+    -- { field, value, what is said of it }
+    for _, row in ipairs {
+      { "path", "a", 'must begin with "/"' }, { "path", "", 'must begin with "/"' },
+      { "path", "https://b.example/", 'must begin with "/"' },
+      { "path", "//b.example/", "would name a host" },
+      { "path", "/a?b=1", "must not have a query" }, { "path", "/a#b", "percent%-encoded" },
+      { "path", "/a b", "percent%-encoded" }, { "path", "/ä", "percent%-encoded" },
+      { "path", "/a\r\nX: y", "percent%-encoded" }, { "path", "/a\0b", "percent%-encoded" },
+      { "path", "/a\\b", "percent%-encoded" },
+      { "path", "/{id}/", "{name} that should have been replaced" },
+      { "path", "/a%2", "two hexadecimal digits" }, { "path", "/a%", "two hexadecimal digits" },
+      { "path", "/a%zz", "two hexadecimal digits" }, { "path", "/../a", "as a segment" },
+      { "path", "/a/..", "as a segment" }, { "path", "/./a", "as a segment" },
+      { "path", "/%2E%2e/a", "as a segment" }, { "path", "/a/.%2e", "as a segment" },
+      { "path", 5, "must be a string, got 5" },
+      { "method", "get", 'must be one of "GET", "POST"' }, { "method", "HEAD", "must be one of" },
+      { "method", true, "must be one of" }, { "method", "GET\0", "must be one of" },
+      { "query", "a=1", "must be a table of name = value" },
+      { "query", { 1 }, "got a key of type number" },
+      { "query", { a = {} }, "must have at least 1 item" },
+      { "query", { a = { b = 1 } }, "must be a list" },
+      { "query", { a = { { 1 } } }, "must be a string, a number" },
+      { "query", { a = cekura.null }, "got null" }, { "query", { a = print }, "got function" },
+      { "query", { a = "\xff" }, "must be valid UTF%-8" }, { "query", { a = 0 / 0 }, "finite" },
+      { "query", { [""] = 1 }, "a name that is empty" },
+      { "query", { ["\xff"] = 1 }, "a name that is empty or not valid" },
+      { "body", {}, "a GET has none" }, { "spends_credits", 1, "must be true or false" },
+      { "idempotent", "yes", "must be true or false" },
+    } do
+      it(("refuses the %s %q"):format(row[1], tostring(row[2])), function()
+        local arguments = { method = "GET", path = "/y" }
+        arguments[row[1]] = row[2]
+        local value, err = client:request(arguments)
+        assert.is_nil(value)
+        assert.same({ "validation", "no", "request" }, { err.kind, err.applied, err.endpoint })
+        assert.matches("^" .. row[1] .. "[^:]*: .*" .. row[3], err.message)
+      end)
+    end
+
+    it("refuses a body that JSON cannot say, with the path to it", function()
+      local _, err = client:request { method = "POST", path = "/y", body = { a = { print } } }
+      assert.same({ "must be a JSON value, got a function" }, err.fields["body.a[1]"])
+    end)
+
+    it("says all that is wrong at once", function()
+      local _, err = client:request({ methd = "GET", path = "y", query = 5, idempotent = 1,
+        [1] = 2 }, { timeout = -1, retries = 5 })
+      for _, part in ipairs { 'methd: unknown field, did you mean "method"?',
+        "method: is required", "path: must begin", "query: must be a table",
+        "idempotent: must be true or false", "(list item): unknown field", "options.timeout: ",
+        "options.retries: unknown option" } do
+        assert.is_truthy(err.message:find(part, 1, true), part)
+      end
+    end)
+
+    it("refuses what would be paid for twice", function()
+      local _, err = client:request { method = "POST", path = "/y", idempotent = true,
+        spends_credits = true }
+      assert.matches("idempotent: excludes spends_credits", err.message)
+    end)
+
+    it("raises what the language itself was misused for", function()
+      assert.has_error(function() client:request() end,
+        "request takes a table of arguments, got nil")
+      assert.matches("takes a table of options",
+        select(2, pcall(client.request, client, {}, 5)))
+      assert.is_false(pcall(client.request, { method = "GET", path = "/y" }))
+      assert.matches("cekura:request", select(2, pcall(cekura.request, { method = "GET" })))
+    end)
+
+    it("of a closed client is an error", function()
+      local closed = assert(cekura.new { api_key = "k" })
+      closed:close()
+      assert.equal("config", select(2, closed:request { method = "GET", path = "/y" }).kind)
+    end)
+  end)
+
+  describe("is sent again", function()
+    local server, client
+    setup(function()
+      server = faults.start()
+      client = retries.client(server)
+    end)
+    teardown(function()
+      client:close()
+      server:stop()
+    end)
+    before_each(function() server:clear() end)
+
+    -- { arguments, how often after a 503, how often after a 429 }
+    for _, row in ipairs {
+      { { method = "GET" }, 2, 2 }, { { method = "POST" }, 1, 2 }, { { method = "PUT" }, 1, 2 },
+      { { method = "DELETE" }, 1, 2 }, { { method = "PATCH", body = { a = 1 } }, 1, 2 },
+      { { method = "POST", idempotent = true }, 2, 2 },
+      { { method = "POST", spends_credits = false }, 1, 2 },
+      { { method = "POST", spends_credits = false, idempotent = true }, 2, 2 },
+      { { method = "GET", spends_credits = true }, 1, 2 },
+      { { method = "GET", idempotent = false }, 1, 2 },
+    } do
+      local names = {}
+      for name, value in pairs(row[1]) do names[#names + 1] = name .. " = " .. tostring(value) end
+      table.sort(names)
+      local arguments = { path = PATH }
+      for name, value in pairs(row[1]) do arguments[name] = value end
+
+      it(("%d times for { %s }"):format(row[2] - 1, table.concat(names, ", ")), function()
+        for i, status in ipairs { 503, 429 } do
+          server:clear()
+          server:script { faults.status(status) }
+          local value, err = client:request(arguments)
+          assert.equal(row[i + 1], server:deliveries())
+          if row[i + 1] == 1 then
+            assert.same({ "server", "unknown" }, { err.kind, err.applied })
+          else
+            assert.same({ success = true }, value)
+          end
+        end
+      end)
+    end
+
+    it("where the caller takes the doubt on itself", function()
+      server:script { "close_before_answer" }
+      assert(client:request({ method = "POST", path = PATH }, { retry_unknown = true }))
+      assert.equal(2, server:deliveries())
+    end)
+
+    it("never where it was sent over a connection that had died", function()
+      for _ = 1, 5 do
+        server:clear()
+        server:script { faults.ok_then_dead "close" }
+        assert(client:request { method = "POST", path = PATH })
+        assert(client:request { method = "POST", path = PATH, body = {} })
+        assert.equal(2, server:deliveries())
+      end
+    end)
+
+    it("and tells on_event of it", function()
+      local types = {}
+      local watching <close> = retries.client(server, { on_event = function(event)
+        types[#types + 1] = event.endpoint .. " " .. event.type
+      end })
+      assert(watching:request { method = "GET", path = PATH })
+      assert.same({ "request request", "request response" }, types)
+    end)
+  end)
+end)
