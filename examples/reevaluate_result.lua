@@ -102,8 +102,8 @@ end
 
 local ENDED = { completed = true, failed = true, timeout = true, cancelled = true }
 
-local UNKNOWN = "%s. The result is %s, changed last at %s: nothing shows that it was started. It is "
-  .. "not sent again: look once more in a minute, without --apply"
+local UNKNOWN = "%s. The result is %s, changed last at %s: nothing shows that it was started. It "
+  .. "is not sent again: look once more in a minute, without --apply"
 
 --- What nobody knows can be seen: an evaluation that was started makes the result run.
 local function look(client, plan, err)
@@ -113,11 +113,11 @@ local function look(client, plan, err)
     ": it was started, and is not sent again")
 end
 
-local function start(client, plan)
+local function start(client, plan, most)
   if not ENDED[plan.result.status] then
     fail("failed", "the result is %s: start this once it has ended", plan.result.status)
   end
-  local started, err = client.results:evaluate_metrics(plan.call)
+  local started, err = client.results:evaluate_metrics(plan.call, { max_evaluations = most })
   if started or err.applied == "yes" then return end
   if err.applied == "no" then error(err, 0) end
   look(client, plan, err)
@@ -153,14 +153,14 @@ end
 
 command.run(NAME, LOOK, function()
   local options = parser:parse()
-  local client <close> = assert(cekura.new { max_evaluations = options.max_evaluations })
+  local client <close> = assert(cekura.new())
   local plan = make_plan(client, options)
   print_plan(client, plan)
   if not options.apply then
     print "Nothing was started: --apply does it."
     return "ok"
   end
-  start(client, plan)
+  start(client, plan, options.max_evaluations)
   print_changes(plan, wait(client, options))
   return "ok"
 end)

@@ -5,7 +5,9 @@ local texttable = require "support.table"
 local cost = {}
 
 --- "1 run", "2 runs"
-function cost.count(number, what) return ("%d %s%s"):format(number, what, number == 1 and "" or "s") end
+function cost.count(number, what)
+  return ("%d %s%s"):format(number, what, number == 1 and "" or "s")
+end
 
 --- What there is to spend. Not every key may see it, and then nothing is lost but a line.
 local function balance(client)

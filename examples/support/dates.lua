@@ -18,7 +18,7 @@ function dates.last(text) return moment(text, "T23:59:59Z") end
 
 --- Whether one of the server's times is between the two, of which either may be nil.
 function dates.is_between(time, first, last)
-  time = time:sub(1, 19):gsub(" ", "T")  -- as text, times in UTC are in order
+  time = tostring(time):sub(1, 19):gsub(" ", "T")  -- as text, times in UTC are in order
   return (not first or time >= first:sub(1, 19)) and (not last or time <= last:sub(1, 19))
 end
 

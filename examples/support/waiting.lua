@@ -13,8 +13,8 @@ end
 --- Adds the options of a command that waits.
 ---@param default number seconds
 function waiting.add_options(parser, default)
-  parser:option("--timeout", ("Wait no longer than this, in seconds (default: %d)."):format(default),
-    default, seconds):argname "SECONDS"
+  local text = ("Wait no longer than this, in seconds (default: %d)."):format(default)
+  parser:option("--timeout", text, default, seconds):argname "SECONDS"
   parser:option("--interval", "Look this often, in seconds (default: the client's).", nil, seconds)
     :argname "SECONDS"
 end
@@ -31,12 +31,12 @@ function waiting.options(options)
 end
 
 --- The name of the exit code for an error of a wait. Only that of the whole wait is a timeout, and
---- not where nobody answered in the end: an attempt that takes too long is the network's.
+--- not where nobody was there any more in the end.
 function waiting.code_of(err)
   if err.kind == "needs_person" then return "person" end
   if err.kind == "failed" then return "failed" end
   if err.kind ~= "timeout" or err.last == nil then return command.code_of(err) end
-  return err.cause and command.code_of(err.cause) or "timeout"
+  return err.cause and err.cause.kind == "network" and "network" or "timeout"
 end
 
 return waiting

@@ -4,30 +4,25 @@
 --   local output, errors, code = ci_gate:run("--result", "373", …)
 --   ci_gate:close()
 
-local child = require "support.child"
-local sandbox = require "cekura.sandbox"
+local Example = require "support.example"
 local scratch = require "support.scratch"
 local system = require "system"
 
 local rehearsal = {}
 
-local Rehearsal = {}
+-- Knows all that an Example knows.
+local Rehearsal = setmetatable({}, { __index = Example })
 Rehearsal.__index = Rehearsal
 
 -- A tool under which everything takes longer.
 rehearsal.slow = (os.getenv "CEKURA_RUN" or "") ~= ""
 
 function rehearsal.new(name, options)
-  local server, folder = sandbox.start(options), scratch.path()
-  assert(os.execute("exec env -u LD_PRELOAD mkdir " .. folder))
-  return setmetatable({
-    server = server, folder = folder, always = {},
-    words = { child.lua, "examples/" .. name .. ".lua" },
-    environment = {
-      CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
-      TERM = false,
-    },
-  }, Rehearsal)
+  local self = setmetatable(Example.new(name, options), Rehearsal)
+  self.folder, self.always = scratch.path(), {}
+  self.environment.TERM = false
+  assert(os.execute("exec env -u LD_PRELOAD mkdir " .. self.folder))
+  return self
 end
 
 function Rehearsal:close()
@@ -37,20 +32,11 @@ end
 
 function Rehearsal:path(name) return self.folder .. "/" .. name end
 
+-- With `always` before the words.
 function Rehearsal:command(...)
-  local words = { table.unpack(self.words) }
-  table.move(self.always, 1, #self.always, #words + 1, words)
-  return table.move({ ... }, 1, select("#", ...), #words + 1, words)
-end
-
--- What it wrote to stdout, to stderr, and its exit code.
-function Rehearsal:run(...)
-  return child.run_checked_apart(self:command(...), self.environment)
-end
-
--- Without waiting for its end: see child.start_checked.
-function Rehearsal:start(...)
-  return child.start_checked(self:command(...), self.environment)
+  local words = table.move(self.always, 1, #self.always, 1, {})
+  table.move({ ... }, 1, select("#", ...), #words + 1, words)
+  return Example.command(self, table.unpack(words))
 end
 
 -- The requests that may change something, in order: "POST /…/". `pattern` chooses some of them.

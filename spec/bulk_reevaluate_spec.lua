@@ -1,0 +1,287 @@
+-- examples/bulk_reevaluate.lua, run as a person would run it.
+
+local Example = require "support.example"
+local scratch = require "support.scratch"
+
+local NO_ERRORS = ""
+local PATH = "POST /test_framework/v1/results/bulk_evaluate_metrics/"
+local NOTHING = "Nothing was started: --apply does it.\n"
+
+local PLAN = [[
+Metrics: Steps Completed.
+3 results, from 371 to 374, in 1 call.
+Cost: 23 metric evaluations (at most: 23 runs × 1 metric).
+Balance: 10000 credits (the last half hour may be missing).
+]]
+
+local TABLE = [[
+
+  result  name                           runs  status     success     now
+     371  Harbor Scheduling, 21 October    10  completed  50%      →  50%
+     373  Harbor Scheduling, 22 October     6  completed  67%      →  50%  changed
+     374  Harbor Reminders, 22 October      7  completed  14%      →  0%   changed
+
+]]
+
+describe("bulk_reevaluate", function()
+  local example, journal
+
+  local function start(options)
+    if example then example.server:stop() end
+    example = Example.new("bulk_reevaluate", options)
+  end
+
+  before_each(function()
+    start()
+    journal = scratch.path()
+  end)
+
+  after_each(function()
+    example.server:stop()
+    os.remove(journal)
+    os.remove(journal .. ".231.ids")
+  end)
+
+  local function words(...)
+    return "--metrics", "55", "--journal", journal, "--interval", "0.02", "--no-progress", ...
+  end
+
+  local function run(...) return example:run(words(...)) end
+
+  local function run_three(...) return run("--results", "371,373,374", ...) end
+
+  -- How many results each call was about.
+  local function sizes()
+    local list, sent = {}, example:sent()
+    for i = 2, #sent, 2 do
+      local _, commas = sent[i]:match '"result_ids":%[([^]]*)%]':gsub(",", "")
+      list[i // 2] = commas + 1
+    end
+    return list
+  end
+
+  -- A file with the ids of that many results, all for agents that metric 55 is for.
+  local function many(count)
+    local ids = {}
+    for id, result in pairs(example.server:state "results") do
+      if result.agent_id ~= 224 then ids[#ids + 1] = id end
+    end
+    table.sort(ids)
+    local path = scratch.path()
+    scratch.write(path, "# results\n" .. table.concat(ids, "\n", 1, count) .. "\n")
+    finally(function() os.remove(path) end)
+    return path
+  end
+
+  describe("without --apply", function()
+    it("shows a plan with its cost, and only reads", function()
+      local output, errors, code = run_three()
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(PLAN .. NOTHING, output)
+      assert.equal(0, code)
+      assert.same({}, example:sent())
+      assert.is_nil(scratch.read(journal))
+    end)
+
+    it("finds the results of an agent, between two dates", function()
+      local output, errors, code = run("--agent", "231", "--since", "2025-11-10", "--until",
+        "2025-11-14")
+      assert.equal(NO_ERRORS, errors)
+      local found, least, most = 0, math.huge, 0
+      for id, result in pairs(example.server:state "results") do
+        local day = math.tointeger(tonumber(result.name:match "(%d+) November"))
+        if result.agent_id == 231 and day and day >= 10 and day <= 14 then
+          found, least, most = found + 1, math.min(least, id), math.max(most, id)
+        end
+      end
+      assert.is_true(found > 2)
+      assert.is_truthy(output:find(("%d results, from %d to %d, in 1 call.\n"):format(found, least,
+        most), 1, true), output)
+      assert.equal(0, code)
+      assert.same({}, example:sent())
+    end)
+
+    it("reads ids from a file", function()
+      local output = run("--from-file", many(112))
+      assert.matches("112 results, from 301 to %d+, in 2 calls%.", output)
+      assert.is_truthy(output:find(NOTHING, 1, true))
+    end)
+  end)
+
+  describe("with --apply", function()
+    it("starts them, waits for all, and shows what became of them", function()
+      local output, errors, code = run_three "--apply"
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(PLAN .. TABLE, output)
+      assert.equal(0, code)
+      assert.same({ PATH, '{"result_ids":[371,373,374],"metric_ids":[55]}' }, example:sent())
+    end)
+
+    it("starts nothing a second time", function()
+      run_three "--apply"
+      example.server:clear()
+      local output, errors, code = run_three "--apply"
+      assert.equal(NO_ERRORS, errors)
+      assert.is_truthy(output:find("Of 1 call, " .. journal .. " has 1 as sent before: not again.",
+        1, true), output)
+      assert.equal(0, code)
+      assert.same({}, example:sent())
+    end)
+
+    it("takes a hundred at once", function()
+      local _, errors, code = run("--from-file", many(112), "--apply")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.same({ 100, 12 }, sizes())
+    end)
+
+    it("writes down which results an agent has, and keeps to them", function()
+      local _, errors, code = run("--agent", "231", "--since", "2025-11-19", "--apply")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      local ids = scratch.read(journal .. ".231.ids")
+      assert.matches("^%d+\n%d+\n", ids)
+      example.server:clear()
+      local output
+      output, errors, code = run("--agent", "231", "--since", "2025-11-19", "--apply")
+      assert.equal(NO_ERRORS, errors)
+      assert.matches("^The results are those in [^\n]*%.231%.ids%.\n", output)
+      assert.equal(0, code)
+      assert.same({}, example:sent())
+      output, errors, code = run("--agent", "231", "--apply")
+      assert.matches("^The results are those in", output)
+      assert.matches("a journal of other work", errors)
+      assert.equal(2, code)
+      assert.same({}, example:sent())
+    end)
+  end)
+
+  describe("refuses", function()
+    local HELP = "; --help shows how it is used"
+
+    for what, row in pairs {
+      ["no results"] = { {}, "which results? Say --results, --from-file or --agent" .. HELP },
+      ["two kinds of them"] = { { "--results", "1", "--agent", "2" },
+        "option '--agent' can not be used together with option '--results'" .. HELP },
+      ["dates without an agent"] = { { "--results", "1", "--since", "2025-01-01" },
+        "--since and --until go with --agent" .. HELP },
+      ["what is no date"] = { { "--agent", "1", "--since", "May" },
+        "'May' is not a date like 2025-01-31 or 2025-01-31T12:00:00Z" .. HELP },
+      ["a file that there is not"] = { { "--from-file", "/none/ids" },
+        "/none/ids: No such file or directory" },
+      ["an empty file"] = { { "--from-file", "/dev/null" }, "/dev/null: there is no id" },
+      ["a result that there is not"] = { { "--results", "371,99999" },
+        "results.get: status 404: No Result matches the given query. (not_found)" },
+      ["an agent that there is not"] = { { "--agent", "99999" },
+        "no result fits: are the id and the dates right?" },
+    } do
+      it(what, function()
+        table.insert(row[1], "--apply")
+        local output, errors, code = run(table.unpack(row[1]))
+        assert.equal("", output)
+        assert.equal("bulk_reevaluate: " .. row[2] .. "\n", errors)
+        assert.equal(2, code)
+        assert.same({}, example:sent())
+      end)
+    end
+
+    it("a metric that there is not", function()
+      local _, errors, code = example:run("--metrics", "99", "--results", "371", "--apply")
+      assert.matches("^bulk_reevaluate: there is no metric 99: [^\n]*\n$", errors)
+      assert.equal(2, code)
+    end)
+
+    it("more than --max-evaluations", function()
+      local output, errors, code = run_three("--apply", "--max-evaluations", "22")
+      assert.equal(PLAN, output)
+      assert.equal("bulk_reevaluate: these are more than --max-evaluations 22: nothing was "
+        .. "started\n", errors)
+      assert.equal(2, code)
+      assert.same({}, example:sent())
+    end)
+  end)
+
+  it("--help says what it is, and costs nothing", function()
+    local output, errors, code = example:run "--help"
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(0, code)
+    for _, word in ipairs { "Exit codes", "--apply", "spends credits", "--redo-unknown" } do
+      assert.is_truthy(output:find(word, 1, true), word)
+    end
+    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
+  end)
+
+  it("stops where the server refuses, as without credits, and goes on from there", function()
+    start { balance = 1000 }  -- the first hundred is paid, the second is not
+    local path = many(112)
+    example.server:faults { { method = "POST", skip = 1, status = 400,
+      body = { detail = "Insufficient credits" } } }
+    local output, errors, code = run("--from-file", path, "--apply")
+    assert.matches("^bulk_reevaluate: 12 results from %d+ to %d+: [^\n]*Insufficient", errors)
+    assert.matches("\n     301  ", output)
+    assert.equal(1, code)
+    assert.same({ 100, 12 }, sizes())
+    output, errors, code = run("--from-file", path, "--apply")
+    assert.equal(NO_ERRORS, errors)
+    assert.matches("Of 2 calls, [^\n]* has 1 as sent before: not again%.", output)
+    assert.equal(0, code)
+    assert.same({ 100, 12, 12 }, sizes())
+  end)
+
+  it("names what is unknown, and sends it again only when it is told to", function()
+    start { faults = { { method = "POST", status = 502 } } }
+    local path = many(112)
+    local output, errors, code = run("--from-file", path, "--apply")
+    assert.matches("^bulk_reevaluate: 100 results from 301 to %d+: [^\n]*502[^\n]*They are not "
+      .. "sent again: look at one of them%. %-%-redo%-unknown sends them again, and may pay twice\n"
+      .. "bulk_reevaluate: 1 call not begun: ", errors)
+    assert.is_nil(output:find("\n     301  ", 1, true))
+    assert.equal(4, code)
+    assert.same({ 100 }, sizes())
+    output, errors, code = run("--from-file", path, "--apply")
+    assert.matches("^bulk_reevaluate: 100 results [^\n]*an earlier run began it[^\n]*\n$", errors)
+    assert.is_nil(output:find("\n     301  ", 1, true))
+    assert.equal(4, code)
+    assert.same({ 100, 12 }, sizes())
+    output, errors, code = run("--from-file", path, "--apply", "--redo-unknown")
+    assert.equal(NO_ERRORS, errors)
+    assert.matches("\n     301  ", output)
+    assert.equal(0, code)
+    assert.same({ 100, 12, 100 }, sizes())
+  end)
+
+  describe("in the middle of the wait", function()
+    before_each(function() start { evaluation_time = 60 } end)
+
+    it("says that the network is lost", function()
+      local process = example:start(words("--results", "371,373", "--timeout", Example.LOST,
+        "--apply"))
+      example:await_polls(3)
+      example.server:stop()
+      local output, code = process:finish()
+      assert.matches("the last poll failed: [^\n]*%(network%)[^\n]*run the same command again",
+        output)
+      assert.equal(4, code)
+    end)
+
+    it("says that it is not done in time", function()
+      local output, errors, code = run_three("--apply", "--timeout", Example.SHORT)
+      assert.equal(PLAN, output)
+      assert.matches("not done after[^\n]*%(timeout%): what was started goes on; run the same",
+        errors)
+      assert.equal(5, code)
+    end)
+
+    it("is interrupted, and goes on without paying again", function()
+      local process = example:start(words("--results", "371,373", "--apply"))
+      example:await_polls(3)
+      process:signal "INT"
+      local output, code = process:finish()
+      assert.matches("bulk_reevaluate: interrupted: what was started goes on; run the same "
+        .. "command again to go on, too\n$", output)
+      assert.equal(130, code)
+      run("--results", "371,373", "--apply", "--timeout", "0.1")
+      assert.same({ 2 }, sizes())
+    end)
+  end)
+end)
