@@ -303,7 +303,7 @@ end
 -- ---- 4 and 5: what would change, and saving it ----
 
 local function show_difference(story, job)
-  begin(4, "compare the texts", "what would change?")
+  begin(4, "diff", "what would change?")
   if not job then return print "  Known once the optimiser has run." end
   local answer, code, message =
     jobs.wait(story.client, tostring(story.options.metric), job, story.options)

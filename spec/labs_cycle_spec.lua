@@ -64,7 +64,7 @@ describe("labs_cycle", function()
     local output, errors, code = cycle:run()
     assert.equal(NO_ERRORS, errors)
     assert.equal(3, code)
-    assert.same({ "look", "vote", "optimise", "compare the texts", "save", "evaluate", "compare" },
+    assert.same({ "look", "vote", "optimise", "diff", "save", "evaluate", "compare" },
       steps(output))
     assert.matches("agreement: 82%% %(9 of 11 runs%)", output)
     assert.matches("disagreements: 2; the optimiser is to have 6", output)
@@ -192,7 +192,7 @@ describe("labs_cycle", function()
       local output, errors, code = cycle:run("--apply")
       assert.equal(3, code)
       assert.matches("metric 55: the optimiser asks a person: Does a new time", errors)
-      assert.equal("compare the texts", steps(output)[#steps(output)])
+      assert.equal("diff", steps(output)[#steps(output)])
       assert.is_nil(state().evaluated)
     end)
 

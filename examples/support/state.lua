@@ -5,7 +5,8 @@
 ---     assert(state:save())
 ---
 --- A save writes a new file and then renames it, so that a kill in between leaves the old one
---- whole. Lua has no fsync: this outlives the process, not a power failure in the same moment.
+--- whole. Lua has no fsync: this outlives the process, not a power failure in the same moment. It
+--- has no locks either: two commands at the same time need two files.
 
 local cjson = require "cjson"
 local command = require "support.command"
