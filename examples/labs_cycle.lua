@@ -188,7 +188,6 @@ local FILL_IN = "\n  %s has a row for each of these runs. Fill in thumbs_up (yes
   .. "\n  metric right?), expected_value and feedback, remove the rows that you leave out, and run"
   .. "\n  this again."
 
---- Does not touch a sheet that is there.
 local function write_sheet(path, metric_id, runs)
   local lines = { csv.line(HEADER) }
   for _, run in ipairs(runs) do
@@ -212,8 +211,9 @@ local function ask_for_votes(story, missing)
   text.print("  Worth a look, of the runs that nobody has reviewed:")
   for _, run in ipairs(runs) do print_run(run) end
   local path = story.options.sheet
-  if path then return write_sheet(path, story.options.metric, runs) end
-  print "\n  --sheet FILE writes a sheet for your votes, and sends it when it is filled in."
+  if path and not exists(path) then return write_sheet(path, story.options.metric, runs) end
+  text.print("\n  --sheet FILE writes %s sheet for your votes, and sends it when it is filled in.",
+    path and "another" or "a")
 end
 
 local function quoted(word) return "'" .. word:gsub("'", [['\'']]) .. "'" end

@@ -141,6 +141,17 @@ describe("labs_cycle", function()
     assert.matches("agreement: 82%% .* before", output)
   end)
 
+  it("asks for another sheet where one was not enough, and leaves the first as it is", function()
+    local few = VOTES:match "^[^\n]*\n[^\n]*\n"
+    scratch.write(cycle:path "votes.csv", few)
+    local output, _, code = cycle:run("--apply")
+    assert.equal(3, code)
+    assert.matches("disagreements now: 3;", output)
+    assert.matches("\n  %-%-sheet FILE writes another sheet", output)
+    assert.equal(few, scratch.read(cycle:path "votes.csv"))
+    assert.equal(1, #cycle:changes())
+  end)
+
   describe("goes on after a kill -9", function()
     local function kill_when(condition, ...)
       local process = cycle:start("--apply")
