@@ -443,7 +443,10 @@ describe("wait", function()
           local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
           local polls = 0
           print(assert(client.results:wait({ result_id = 1 }, { interval = 0.5, progress = true,
-            on_poll = function() polls = polls + 1 if polls == 2 then look "late" end end })).status)
+            on_poll = function()
+              polls = polls + 1
+              if polls == 2 then look "late" end
+            end })).status)
         ]]):format(server.url))
         assert.same({ 0, "completed\n" }, { ran.code, ran.stdout })
         if columns == "pipe" then
@@ -517,6 +520,22 @@ describe("wait", function()
           on_poll = function() polls = polls + 1 end }))
         assert.is_true(polls > 4)
         assert.is_true(system.monotime() - began >= 0.4)
+      end)
+
+      it("one that fails in passing is read again, those that are done are not", function()
+        client:close()
+        client = retries.client(server, { max_attempts = 1 })
+        local snapshots, kinds = {}, {}
+        for i = 1, 20 do snapshots[i] = { id = i, updated_at = EARLY, metrics = {} } end
+        local entries = retries.times(20, encoded(log(LATE, { 5 })))
+        entries[3], entries[20] = faults.status(503), "close_before_answer"
+        entries[21], entries[22] = encoded(log(LATE, { 5 })), encoded(log(LATE, { 5 }))
+        server:script(entries)
+        assert(client.calls:wait({ call_logs = snapshots, metrics = { 1 } }, with {
+          on_poll = function(value, n, err) kinds[n] = value and #value or err.kind end }))
+        assert.equal(2, #kinds)
+        assert.equal(20, kinds[2])
+        assert.equal(22, server:deliveries())
       end)
 
       it("times out where there is no telling", function()
