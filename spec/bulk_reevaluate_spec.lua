@@ -186,7 +186,8 @@ describe("bulk_reevaluate", function()
     end
 
     it("a metric that there is not", function()
-      local _, errors, code = example:run("--metrics", "99", "--results", "371", "--apply")
+      local _, errors, code = example:run("--metrics", "99", "--results", "371", "--no-progress",
+        "--apply")
       assert.matches("^bulk_reevaluate: there is no metric 99: [^\n]*\n$", errors)
       assert.equal(2, code)
     end)

@@ -80,6 +80,13 @@ describe("reevaluate_result", function()
     assert.equal(9996, example.server:state("balance").remaining)
   end)
 
+  it("shows progress, unless told otherwise", function()
+    local output, errors, code = example:run("373", "--metrics", "57", "--apply")
+    assert.matches("^6 of 6 done, took [%d:]+\n$", errors)
+    assert.matches("\n6 of 6 values changed%.\n$", output)
+    assert.equal(0, code)
+  end)
+
   it("--help says what it is, and costs nothing", function()
     local output, errors, code = example:run "--help"
     assert.equal(NO_ERRORS, errors)

@@ -21,8 +21,8 @@ end
 
 --- Adds those of one that shows how far it is.
 function waiting.add_progress(parser)
-  parser:flag("--progress", "Show progress on stderr (the default).", true)
-  parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
+  parser:flag("--progress", "Show progress on stderr (the default).")
+  parser:flag("--no-progress", "Show none."):target "progress":action "store_false":init(true)
 end
 
 --- The second argument of a wait.
