@@ -84,7 +84,9 @@ local function describe(start, lessons)
     .. table.concat(lessons, "\n- ")
 end
 
-local function custom_code_for(description)
+--- Code that takes the remarks into account; where there are none, it stays as it is.
+local function custom_code_for(metric, description, lessons)
+  if #lessons == 0 and metric.custom_code then return metric.custom_code end
   local comment = "# " .. description:gsub("\n", "\n# ")
   return comment .. "\n_result = judge(data)\n_explanation = None\n"
 end
@@ -128,7 +130,7 @@ function ENDS.improves(job, seed)
     improved_metric_description = description,
     improved_evaluation_trigger = "always", improved_trigger_kind = "always",
     trigger_type = "llm_judge", type = kind,
-    custom_code = kind == "custom_code" and custom_code_for(description) or "",
+    custom_code = kind == "custom_code" and custom_code_for(metric, description, lessons) or "",
     metric_description_program = json.null, metric_description_variables = json.array {},
     evaluation_trigger_program = json.null, evaluation_trigger_variables = json.array {},
     review_results = results, unresolved_samples = unresolved,

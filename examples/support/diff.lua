@@ -1,0 +1,94 @@
+--- What changed between two texts, line by line.
+---
+---     for _, row in ipairs(diff.rows("a\nb", "a\nc")) do print(row.mark, row.line) end
+
+local cost = require "support.cost"
+local text = require "support.text"
+
+local diff = {}
+
+local SHOWN = 2  -- unchanged lines around a change
+
+local function lines_of(value)
+  local lines = {}
+  if value ~= "" and value:sub(-1) ~= "\n" then value = value .. "\n" end
+  for line in value:gmatch "([^\n]*)\n" do lines[#lines + 1] = line end
+  return lines
+end
+
+--- By a line of each text: how many lines the rests from there have in common.
+local function common_lengths(old, new)
+  local lengths = {}
+  for i = #old + 1, 1, -1 do
+    lengths[i] = { [#new + 1] = 0 }
+    for j = #new, 1, -1 do
+      lengths[i][j] = i > #old and 0 or old[i] == new[j] and lengths[i + 1][j + 1] + 1
+        or math.max(lengths[i + 1][j], lengths[i][j + 1])
+    end
+  end
+  return lengths
+end
+
+--- All lines of both texts in order: mark is "-" for what is gone, "+" for what is new, else " ".
+---@param old string
+---@param new string
+---@return { mark: string, line: string }[]
+function diff.rows(old, new)
+  local a, b, rows = lines_of(old), lines_of(new), {}
+  local lengths, i, j = common_lengths(a, b), 1, 1
+  while i <= #a or j <= #b do
+    if i <= #a and j <= #b and a[i] == b[j] then
+      rows[#rows + 1] = { mark = " ", line = a[i] }
+      i, j = i + 1, j + 1
+    elseif j > #b or i <= #a and lengths[i + 1][j] >= lengths[i][j + 1] then
+      rows[#rows + 1] = { mark = "-", line = a[i] }
+      i = i + 1
+    else
+      rows[#rows + 1] = { mark = "+", line = b[j] }
+      j = j + 1
+    end
+  end
+  return rows
+end
+
+local function is_near_change(rows, at)
+  for i = math.max(at - SHOWN, 1), math.min(at + SHOWN, #rows) do
+    if rows[i].mark ~= " " then return true end
+  end
+  return false
+end
+
+-- ---- on a screen ----
+
+local COLOURS = { ["-"] = "\27[31m%s\27[0m", ["+"] = "\27[32m%s\27[0m" }
+
+--- Whether stdout is a terminal that shows colours. https://no-color.org
+local function is_colourful()
+  local term, no_colour = os.getenv "TERM", os.getenv "NO_COLOR"
+  if not term or term == "dumb" or no_colour and no_colour ~= "" then return false end
+  return os.execute "exec test -t 1" == true
+end
+
+local colourful
+
+local function print_row(row)
+  if colourful == nil then colourful = is_colourful() end
+  local line = text.clean(("    %s %s"):format(row.mark, row.line))
+  print(colourful and COLOURS[row.mark] and COLOURS[row.mark]:format(line) or line)
+end
+
+local LEFT_OUT = "      (%s as before)"
+
+--- Prints a change below the name of what has changed; lines far from any change are left out.
+function diff.print(name, old, new)
+  text.print("  %s:", name)
+  local rows, left_out = diff.rows(old, new), 0
+  for i, row in ipairs(rows) do
+    local near = is_near_change(rows, i)
+    if near and left_out > 0 then text.print(LEFT_OUT, cost.count(left_out, "line")) end
+    left_out = near and 0 or left_out + 1
+    if near then print_row(row) end
+  end
+end
+
+return diff

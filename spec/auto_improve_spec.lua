@@ -1,0 +1,322 @@
+-- examples/auto_improve.lua, run as a person would run it.
+
+local json = require "cjson".new()
+local rehearsal = require "support.rehearsal"
+local scratch = require "support.scratch"
+
+local START = "POST /test_framework/metric%-reviews/process_feedbacks/"
+local PROGRESS = "GET /test_framework/metric%-reviews/process_feedbacks_progress/"
+local PROGRESS_PATH = "/process_feedbacks_progress/"
+local NO_ERRORS = ""
+
+describe("auto_improve", function()
+  local improve
+
+  local function begin(options)
+    if improve then improve:close() end
+    improve = rehearsal.new("auto_improve", options or { evaluation_time = 0.05 })
+    improve.always = { "--state", improve:path "state", "--interval", "0.05", "--no-progress" }
+  end
+
+  before_each(function() begin() end)
+  after_each(function()
+    improve:close()
+    improve = nil
+  end)
+
+  -- What the optimiser answers, whatever was asked.
+  local function answer(body, fields)
+    body.status = body.status or "completed"
+    local fault = { path = PROGRESS_PATH, status = 200, body = body, times = math.huge }
+    for name, value in pairs(fields or {}) do fault[name] = value end
+    improve.server:faults { fault }
+  end
+
+  local function state() return json.decode(scratch.read(improve:path "state")) end
+
+  local function description(id) return improve.server:state("metrics", id).description end
+
+  it("shows the plan and its cost, and only reads", function()
+    local output, errors, code = improve:run("--metrics", "55,52")
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(0, code)
+    assert.matches("metric 55, Steps Completed\n  reviewed calls: 154; the reviewer disagreed with "
+      .. "the metric on 60\nCost: 154 metric evaluations", output)
+    assert.matches("metric 52, Call Outcome\n", output)
+    assert.matches("Balance: 10000 credits", output)
+    assert.matches("\nNothing was started: %-%-start does it", output)
+    assert.same({}, improve:changes())
+    assert.is_nil(scratch.read(improve:path "state"))
+  end)
+
+  it("--start shows the proposal and changes no metric; --apply saves just that", function()
+    local before = description(55)
+    local output, errors, code, _ = improve:run("--metrics", "55", "--start")
+    assert.equal(0, code)
+    assert.matches("^metric 55: waiting for the optimiser's job %S+\n$", errors)
+    assert.matches("\n      Count the steps .-\n    %+ \n    %+ What reviewers pointed out", output)
+    assert.matches("score: 61%% %(94 of 154 right%) → 95%%", output)
+    assert.matches("\nNo metric was changed: %-%-apply saves", output)
+    assert.is_nil(output:find "\27")
+    assert.equal(before, description(55))
+
+    local shown = output:match "(metric 55, Steps Completed: the proposal.-)\n\n?No metric"
+    output, _, code = improve:run("--metrics", "55")
+    assert.equal(0, code)
+    assert.is_truthy(output:find(shown, 1, true))
+    output, _, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(0, code)
+    assert.matches("\n  saved to metric 55\n$", output)
+    assert.is_truthy(output:find(shown:match "^[^\n]+", 1, true))
+    assert.matches("pointed out", description(55))
+    assert.equal(9846, improve.server:state("balance").remaining)
+
+    output, _, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(0, code)
+    assert.matches("was saved before", output)
+    assert.equal(1, #improve:changes(START))
+    assert.equal(2, #improve:changes())
+    assert.matches('^{"description":"[^"]*"}$', improve:body "PATCH")
+  end)
+
+  it("--apply does all of it for several metrics, and starts all before it waits", function()
+    local output, errors, code = improve:run("--metrics", "55,52", "--apply")
+    assert.equal(0, code, errors)
+    assert.matches("saved to metric 55\n.*saved to metric 52\n", output)
+    local changes = improve:changes()
+    assert.equal(4, #changes)
+    assert.matches(START, changes[2])
+    assert.matches("^PATCH .*/55/", changes[3])
+  end)
+
+  it("saves triggers, types and code in the fields that a metric has", function()
+    answer {
+      improved_metric_description = "Count.", improved_evaluation_trigger = "Was it a booking?",
+      improved_trigger_kind = "llm_judge", type = "llm_judge", custom_code = "_result = 1\n",
+    }
+    local output, _, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(0, code)
+    assert.matches("description:\n    %- Count the steps[^\n]*\n    %+ Count%.\n", output)
+    assert.matches("type:\n    %- llm_judge\n    %+ custom_code\n", output)
+    assert.matches("custom_code:\n    %+ _result = 1\n", output)
+    assert.same({ description = "Count.", evaluation_trigger = "custom", type = "custom_code",
+      evaluation_trigger_prompt = "Was it a booking?", custom_code = "_result = 1\n" },
+      json.decode(improve:body "PATCH"))
+  end)
+
+  it("shows nothing that a terminal would obey", function()
+    answer { improved_metric_description = "a\27[2J\194\155b",
+      improved_evaluation_trigger = "always" }
+    local output = improve:run("--metrics", "55", "--start")
+    assert.is_nil(output:find "\27")
+    assert.is_nil(output:find "\194\155")
+    assert.matches("%+ a %[2J b\n", output)
+  end)
+
+  it("says that there is nothing to improve", function()
+    local output, _, code = improve:run("--metrics", "56", "--apply")
+    assert.equal(0, code)
+    assert.matches("nothing to improve: the metric is as proposed", output)
+    assert.equal(1, #improve:changes())
+  end)
+
+  it("saves nothing that scores worse", function()
+    answer { improved_metric_description = "Worse.", improved_evaluation_trigger = "always",
+      old_score = { score = 0.8 }, new_score = { score = 0.7 } }
+    local _, errors, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(1, code)
+    assert.matches("metric 55: not saved: the proposal scores worse", errors)
+    assert.equal(1, #improve:changes())
+  end)
+
+  it("saves nothing over what somebody has written meanwhile", function()
+    improve:run("--metrics", "55", "--start")
+    local client <close> = assert(require "cekura".new {
+      api_url = improve.server.url, api_key = improve.server.api_key })
+    assert(client.metrics:update { metric_id = 55, description = "Mine." })
+    local _, errors, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(3, code)
+    assert.matches("somebody has changed its description", errors)
+    assert.equal("Mine.", description(55))
+  end)
+
+  describe("pays once:", function()
+    it("a job whose id was saved is gone on with after a kill -9", function()
+      begin { evaluation_time = rehearsal.slow and 5 or 1 }
+      local process = improve:start("--metrics", "55", "--apply")
+      improve:await_file("state", "progress_id")
+      process:signal "KILL"
+      process:finish()
+      local id = state().jobs["55"].progress_id
+      local output, errors, code = improve:run("--metrics", "55", "--apply")
+      assert.equal(0, code, errors)
+      assert.matches("the optimiser was started before: " .. id:gsub("%-", "%%-"), output)
+      assert.equal(1, #improve:changes(START))
+      assert.matches("pointed out", description(55))
+    end)
+
+    it("a start of which nobody knows is not made again, but with --restart", function()
+      improve.server:faults { { path = "/process_feedbacks/", delay = 60, applied = true } }
+      local process = improve:start("--metrics", "55", "--start")
+      improve:await_requests(START)
+      process:signal "KILL"
+      process:finish()
+      for _ = 1, 2 do
+        local _, errors, code = improve:run("--metrics", "55", "--start")
+        assert.equal(4, code)
+        assert.matches("unknown whether the optimiser was started at [^\n]*%-%-restart", errors)
+      end
+      assert.equal(1, #improve:changes(START))
+      local _, errors, code = improve:run("--metrics", "55", "--start", "--restart")
+      assert.equal(0, code, errors)
+      assert.equal(2, #improve:changes(START))
+    end)
+
+    it("an answer that is lost is such a start", function()
+      improve.server:faults { { path = "/process_feedbacks/", drop = true, applied = true } }
+      local _, errors, code = improve:run("--metrics", "55", "--start")
+      assert.equal(4, code)
+      assert.matches("^auto_improve: metric_reviews.process_feedbacks: ", errors)
+      _, _, code = improve:run("--metrics", "55", "--start")
+      assert.equal(4, code)
+      assert.equal(1, #improve:changes(START))
+    end)
+
+    it("a start that was refused is made again", function()
+      begin { evaluation_time = 0.05, balance = 10 }
+      local output, errors, code, _ = improve:run("--metrics", "55", "--start")
+      assert.equal(1, code)
+      assert.matches("Balance: 10 credits", output)
+      assert.matches("Insufficient credits", errors)
+      assert.is_nil(state().jobs["55"])
+      _, _, code = improve:run("--metrics", "55", "--start")
+      assert.equal(1, code)
+      assert.equal(2, #improve:changes(START))
+    end)
+
+    it("nothing is started where its id could not be saved", function()
+      local _, errors, code = improve:run("--metrics", "55", "--start", "--state",
+        improve:path "no/folder")
+      assert.equal(1, code)
+      assert.matches("the state cannot be saved: .*No such file", errors)
+      assert.same({}, improve:changes())
+    end)
+  end)
+
+  describe("ends a wait", function()
+    it("with a question for a person", function()
+      begin { evaluation_time = 0.05, optimiser = "asks" }
+      for _ = 1, 2 do
+        local output, errors, code = improve:run("--metrics", "55", "--apply")
+        assert.equal(3, code)
+        assert.matches("metric 55: the optimiser asks a person: Does a new time .- confirmed%?",
+          errors)
+        assert.is_nil(output:find "saved")
+      end
+      assert.equal(1, #improve:changes())
+    end)
+
+    it("of a job that has failed, and goes on with the others", function()
+      answer({ status = "failed", error = "no GPU" }, { times = 1 })
+      local output, errors, code = improve:run("--metrics", "55,52", "--apply")
+      assert.equal(1, code)
+      assert.matches("metric 55: the optimiser's job has failed: [^\n]*no GPU", errors)
+      assert.matches("saved to metric 52", output)
+    end)
+
+    it("when the time is up", function()
+      begin { evaluation_time = 60 }
+      local _, errors, code = improve:run("--metrics", "55", "--start", "--timeout", "0.3")
+      assert.equal(5, code)
+      assert.matches("not done after 0.3 seconds. It goes on: run the same command again", errors)
+      assert.is_truthy(state().jobs["55"].progress_id)
+    end)
+
+    it("when the network is lost, and stays so", function()
+      begin { evaluation_time = 60 }
+      local process = improve:start("--metrics", "55", "--start", "--timeout",
+        rehearsal.slow and "10" or "1.5")
+      improve:await_requests(PROGRESS)
+      improve.server:stop()
+      local output, code = process:finish()
+      assert.equal(4, code)
+      assert.matches("The job goes on: run the same command again", output)
+    end)
+
+    it("of a job that the server does not know", function()
+      improve:run("--metrics", "55", "--start")
+      local id = state().jobs["55"].progress_id
+      scratch.write(improve:path "state", (scratch.read(improve:path "state"):gsub(id:gsub("%-",
+        "%%-"), "no-such-job")))
+      local _, errors, code = improve:run("--metrics", "55")
+      assert.equal(1, code)
+      assert.matches("does not know the job no%-such%-job", errors)
+    end)
+
+    it("at a Ctrl-C, and goes on afterwards", function()
+      begin { evaluation_time = rehearsal.slow and 5 or 1 }
+      local process = improve:start("--metrics", "55", "--start")
+      improve:await_requests(PROGRESS)
+      process:signal "INT"
+      local output, code, _ = process:finish()
+      assert.equal(130, code)
+      assert.matches("auto_improve: interrupted: run the same command again to go on", output)
+      _, _, code = improve:run("--metrics", "55")
+      assert.equal(0, code)
+      assert.equal(1, #improve:changes(START))
+    end)
+  end)
+
+  describe("refuses", function()
+    local function assert_usage(pattern, ...)
+      local _, errors, code = improve:run(...)
+      assert.matches(pattern, errors)
+      assert.matches("^auto_improve: [^\n]*\n$", errors)
+      assert.equal(2, code)
+      assert.same({}, improve:changes())
+    end
+
+    it("arguments that are none", function()
+      assert_usage "missing option '%-%-metrics'"
+      assert_usage("'x' is not an id", "--metrics", "55,x")
+      assert_usage("spends credits: say %-%-start", "--metrics", "55", "--restart")
+      assert_usage("not a number of seconds", "--metrics", "55", "--timeout", "soon")
+    end)
+
+    it("an id that there is not, before it starts anything", function()
+      assert_usage("metrics.get: .*404", "--metrics", "55,999", "--apply")
+    end)
+
+    it("a metric that nobody has reviewed", function()
+      local _, errors, code = improve:run("--metrics", "57", "--apply")
+      assert.equal(1, code)
+      assert.matches("metric 57: nobody has reviewed it yet: vote first", errors)
+      assert.same({}, improve:changes())
+    end)
+
+    it("a file that is no state, or another server's", function()
+      scratch.write(improve:path "state", "not mine\n")
+      assert_usage("is no file of states", "--metrics", "55", "--start")
+      assert.equal("not mine\n", scratch.read(improve:path "state"))
+      scratch.write(improve:path "state", '{"work":"auto_improve","server":"https://elsewhere"}')
+      assert_usage("belongs to auto_improve on https://elsewhere", "--metrics", "55", "--start")
+    end)
+
+    it("a key that is wrong, or not there", function()
+      improve.environment.CEKURA_API_KEY = "another-key"
+      assert_usage("401", "--metrics", "55")
+      improve.environment.CEKURA_API_KEY = false
+      assert_usage("CEKURA_API_KEY", "--metrics", "55")
+    end)
+
+    it("and --help says what it costs", function()
+      local output, errors, code = improve:run "--help"
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      for _, word in ipairs { "SPENDS CREDITS", "--start", "--apply", "--state", "Exit codes" } do
+        assert.is_truthy(output:find(word, 1, true), word)
+      end
+      for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
+    end)
+  end)
+end)

@@ -1,0 +1,202 @@
+-- examples/ci_gate.lua, run as a pipeline would run it.
+
+local json = require "cjson".new()
+local rehearsal = require "support.rehearsal"
+
+local GOOD = "55>=2"
+local NO_ERRORS = ""
+
+describe("ci_gate", function()
+  local gate
+
+  local function begin(options)
+    if gate then gate:close() end
+    gate = rehearsal.new("ci_gate", options or { evaluation_time = 0.05 })
+    gate.always = { "--result", "373", "--interval", "0.05", "--no-progress" }
+  end
+
+  before_each(function() begin() end)
+  after_each(function()
+    gate:close()
+    gate = nil
+  end)
+
+  describe("without --evaluate only reads, and", function()
+    after_each(function() assert.same({}, gate:changes()) end)
+
+    it("passes what is good enough", function()
+      local output, errors, code = gate:run("--min-success-rate", "0.5", "--metric", GOOD,
+        "--metric", "52=confirmed>=0.3")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.matches("success rate +>=0.5 +0.6667 +6 +pass\n", output)
+      assert.matches('metric 52, share of "confirmed" +>=0.3 +0.3333 +6 +pass\n', output)
+      assert.matches("\nci_gate: result 373 %(completed%): pass, 3 of 3 checks\n$", output)
+    end)
+
+    it("fails what is below a threshold", function()
+      local output, errors, code = gate:run("--min-success-rate", "0.9", "--metric", GOOD)
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(1, code)
+      assert.matches("success rate +>=0.9 +0.6667 +6 +FAIL\n", output)
+      assert.matches("metric 55, mean +>=2 +2.833 +6 +pass\n", output)
+      assert.matches("below the threshold, 1 of 2 checks\n$", output)
+    end)
+
+    it("knows each comparison", function()
+      for threshold, expected in pairs { ["55<=2.9"] = 0, ["55<2"] = 1, ["55>2.8"] = 0,
+        ["55 >= 3"] = 1, ["51>=-1e3"] = 0 } do
+        local output, errors, code = gate:run("--metric", threshold)
+        assert.equal(expected, code, threshold .. output .. errors)
+      end
+    end)
+
+    it("says it in JSON, too", function()
+      local output, errors, code = gate:run("--json", "--metric", GOOD, "--metric", "55>=3")
+      assert.equal(1, code)
+      assert.matches("^ci_gate: result 373 [^\n]*: below the threshold, 1 of 2 checks\n$", errors)
+      local said = json.decode(output)
+      assert.equal("below the threshold", said.verdict)
+      assert.equal(1, said.exit_code)
+      assert.equal(373, said.result_id)
+      assert.equal("pass", said.checks[1].verdict)
+      assert.same({ "fail", 55, 6, ">=3" }, { said.checks[2].verdict, said.checks[2].metric_id,
+        said.checks[2].runs, said.checks[2].wanted })
+      assert.equal(1, select(2, output:gsub("\n", "")))
+    end)
+
+    it("needs a person where a metric has no value", function()
+      local output, _, code = gate:run("--metric", "57>=1", "--metric", "55>=3")
+      assert.equal(3, code)
+      assert.matches("metric 57, mean +>=1 +%- +0 +no value\n", output)
+    end)
+
+    it("needs a person where the runs did not get through", function()
+      for id, result in pairs(gate.server:state "results") do
+        if result.status == "failed" then gate.always[2] = tostring(id) end
+      end
+      assert.not_equal("373", gate.always[2])
+      local output, _, code = gate:run("--min-success-rate", "0")
+      assert.equal(3, code)
+      assert.matches("%(failed%): needs a person, 1 of 1 check\n$", output)
+    end)
+
+    it("needs no balance", function()
+      local _, errors, code = gate:run("--metric", GOOD, "--evaluate", "55,57")
+      assert.equal(0, code)
+      assert.matches("to evaluate: 6 runs × 2 metrics = at least 12 metric evaluations; "
+        .. "balance: 10000 credits\n.*nothing is evaluated without %-%-apply", errors)
+    end)
+
+    it("knows that it got no answer, whatever the reason", function()
+      gate.server:faults { { status = 500, times = math.huge } }
+      local output, _, code = gate:run("--json", "--metric", GOOD, "--timeout", "0.3")
+      assert.equal(4, code)
+      assert.same({ "none", 4 }, { json.decode(output).verdict, json.decode(output).exit_code })
+      gate.environment.CEKURA_API_URL = "http://127.0.0.1:1"
+      local errors
+      _, errors, code = gate:run("--metric", GOOD, "--timeout", "0.3")
+      assert.equal(4, code)
+      assert.matches("^ci_gate: [^\n]*\n$", errors)
+    end)
+  end)
+
+  describe("--evaluate --apply", function()
+    it("evaluates, waits, and judges what is new", function()
+      local output, errors, code = gate:run("--metric", "57>=0", "--evaluate", "57", "--apply")
+      assert.equal(0, code, errors)
+      assert.matches("at least 6 metric evaluations; balance: 10000 credits", errors)
+      assert.matches("metric 57, mean +>=0 +%S+ +6 +pass\n", output)
+      assert.same({ "POST /test_framework/v1/results/373/evaluate_metrics/" }, gate:changes())
+      assert.equal(9994, gate.server:state("balance").remaining)
+    end)
+
+    it("does not know whether it was started when the answer is lost", function()
+      gate.server:faults { { method = "POST", drop = true, applied = true } }
+      local output, errors, code =
+        gate:run("--json", "--metric", GOOD, "--evaluate", "55", "--apply")
+      assert.equal(4, code)
+      assert.matches("results.evaluate_metrics: ", errors)
+      assert.equal("none", json.decode(output).verdict)
+      assert.equal(1, #gate:changes())
+    end)
+
+    it("is refused for an agent that does not have the metric", function()
+      local _, errors, code = gate:run("--metric", GOOD, "--evaluate", "44", "--apply")
+      assert.equal(2, code)
+      assert.matches("Metric 44 does not belong to agent 231", errors)
+    end)
+
+    it("ends a wait when the time is up, and at a Ctrl-C", function()
+      begin { evaluation_time = 60 }
+      local output, errors, code = gate:run("--json", "--metric", GOOD, "--evaluate", "55",
+        "--apply", "--timeout", "0.3")
+      assert.equal(5, code)
+      assert.matches("not done after", errors)
+      assert.equal(5, json.decode(output).exit_code)
+      local process = gate:start("--metric", GOOD)  -- it is still running
+      gate:await_requests("GET .*/373/", #gate.server:requests() + 1)
+      process:signal "INT"
+      output, code = process:finish()
+      assert.equal(130, code)
+      assert.equal("ci_gate: interrupted: there is no verdict\n", output)
+      assert.equal(1, #gate:changes())
+    end)
+
+    it("ends a wait when the network is lost", function()
+      begin { evaluation_time = 60 }
+      local process = gate:start("--metric", GOOD, "--evaluate", "55", "--apply", "--timeout",
+        rehearsal.slow and "10" or "1.5")
+      gate:await_requests("GET .*/373/", 2)
+      gate.server:stop()
+      local output, code = process:finish()
+      assert.equal(4, code)
+      assert.matches("ci_gate: results.wait: ", output)
+    end)
+  end)
+
+  describe("refuses", function()
+    local function assert_usage(pattern, ...)
+      local output, errors, code = gate:run(...)
+      assert.matches(pattern, errors)
+      assert.equal("", output)
+      assert.equal(2, code)
+      assert.same({}, gate:changes())
+    end
+
+    it("what is no threshold", function()
+      for _, word in ipairs { "55", "x>=1", "55>=x", "55>>1", "55=>=1", "55=>1", "55 confirmed>=1",
+        ">=3" } do
+        assert_usage("is no threshold", "--metric", word)
+      end
+      assert_usage("is not a share", "--min-success-rate", "90")
+      assert_usage("name a threshold")
+    end)
+
+    it("a mean of words", function()
+      assert_usage("which has no mean: ask for a share, such as 52=", "--metric", "52>=1")
+    end)
+
+    it("--apply with nothing to apply", function()
+      assert_usage("%-%-apply is for %-%-evaluate", "--metric", GOOD, "--apply")
+    end)
+
+    it("a result that there is not, and a wrong key", function()
+      gate.always[2] = "999999"
+      assert_usage("404", "--metric", GOOD)
+      assert_usage("404", "--metric", GOOD, "--evaluate", "55", "--apply")
+      gate.environment.CEKURA_API_KEY = "another-key"
+      assert_usage("401", "--metric", GOOD)
+      gate.always = {}
+      assert_usage("missing option '%-%-result'", "--metric", GOOD)
+    end)
+  end)
+
+  it("--help says what the codes mean", function()
+    local output, errors, code = gate:run "--help"
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(0, code)
+    assert.matches("Exit codes: 0 pass; 1 below a threshold; 2 wrong usage", output)
+    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
+  end)
+end)

@@ -1,0 +1,296 @@
+-- examples/labs_cycle.lua, run as a person would run it.
+
+local csv = require "examples.support.csv"
+local json = require "cjson".new()
+local rehearsal = require "support.rehearsal"
+local scratch = require "support.scratch"
+
+local START = "POST /test_framework/metric%-reviews/process_feedbacks/"
+local EVALUATE = "POST .*/evaluate_metrics/"
+local NO_ERRORS = ""
+
+-- What a person makes of the transcripts that the first run shows.
+local VOTES = [[
+run_id,metric_id,thumbs_up,expected_value,feedback
+5945,55,no,3,"Identity, offer and confirmation: all three are there"
+5948,55,no,3,"Identity, offer and confirmation: all three are there"
+5968,55,yes,2,
+5971,55,no,3,"Identity, offer and confirmation: all three are there"
+5974,55,no,3,"Identity, offer and confirmation: all three are there"
+5975,55,no,2,Noting it is not confirming it
+5977,55,no,2,Only the identity is missing
+]]
+
+describe("labs_cycle", function()
+  local cycle
+
+  local function begin(options)
+    if cycle then cycle:close() end
+    cycle = rehearsal.new("labs_cycle", options or { evaluation_time = 0.05 })
+    cycle.always = { "--metric", "55", "--agent", "231", "--state", cycle:path "state",
+      "--sheet", cycle:path "votes.csv", "--interval", "0.05", "--no-progress" }
+  end
+
+  before_each(function() begin() end)
+  after_each(function()
+    cycle:close()
+    cycle = nil
+  end)
+
+  local function write_votes() scratch.write(cycle:path "votes.csv", VOTES) end
+
+  local function state() return json.decode(scratch.read(cycle:path "state")) end
+
+  -- Each step's name, in order.
+  local function steps(output)
+    local names = {}
+    for number, name in output:gmatch "\nStep (%d) of 7, ([^:]+):" do
+      names[math.tointeger(number)] = name
+    end
+    return names
+  end
+
+  -- How often each result was evaluated.
+  local function evaluations()
+    local counts = {}
+    for _, line in ipairs(cycle:changes(EVALUATE)) do
+      local id = line:match "/results/(%d+)/"
+      counts[id] = (counts[id] or 0) + 1
+    end
+    return counts
+  end
+
+  it("shows the plan with its costs, and writes a sheet for the votes", function()
+    local output, errors, code = cycle:run()
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(3, code)
+    assert.same({ "look", "vote", "optimise", "diff", "save", "evaluate", "compare" },
+      steps(output))
+    assert.matches("agreement: 82%% %(9 of 11 runs%)", output)
+    assert.matches("disagreements: 2; the optimiser is to have 6", output)
+    assert.matches("run 5975, Reschedule an appointment. The metric says 3", output)
+    assert.matches("\n    %[00:40%] Main Agent: All right, I have noted that.", output)
+    assert.equal(2, select(2, output:gsub("Cost: 11 metric evaluations", "")))
+    assert.matches("This was the plan: nothing was changed. %-%-apply does it.\n$", output)
+    assert.same({}, cycle:changes())
+    assert.is_nil(scratch.read(cycle:path "state"))
+    local sheet = assert(csv.sheet(scratch.read(cycle:path "votes.csv")))
+    assert.same({ run_id = "5945", metric_id = "55", thumbs_up = "", expected_value = "",
+      feedback = "" }, sheet:read().cells)
+  end)
+
+  it("does not send a sheet that nobody has filled in, nor write over it", function()
+    cycle:run()
+    local sheet = scratch.read(cycle:path "votes.csv")
+    local _, errors, code = cycle:run("--apply")
+    assert.equal(2, code)
+    assert.matches(":2: thumbs_up: is required", errors)
+    assert.matches("\nlabs_cycle: the votes are not all in: see above\n$", errors)
+    assert.equal(sheet, scratch.read(cycle:path "votes.csv"))
+    assert.same({}, cycle:changes())
+  end)
+
+  it("plans with the sheet, and sends nothing", function()
+    write_votes()
+    local output, errors, code = cycle:run()
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(0, code)
+    assert.matches("Votes to send: 7", output)
+    assert.same({}, cycle:changes())
+    assert.is_nil(scratch.read(cycle:path "votes.csv.journal"))
+  end)
+
+  it("--apply goes the whole way, and agreement grows", function()
+    write_votes()
+    local output, errors, code = cycle:run("--apply")
+    assert.equal(0, code, errors)
+    assert.matches("ok 7, failed 0", output)
+    assert.matches("disagreements now: 8; agreement: 56%% %(10 of 18 runs%)", output)
+    assert.equal(2, select(2, output:gsub("Cost: 18 metric evaluations", "")))
+    assert.matches("%+ %- Noting it is not confirming it\n", output)
+    assert.matches("saved to metric 55", output)
+    assert.matches("5975 +2 +3 +2 +NOW RIGHT\n", output)
+    assert.matches("agreement: 56%% %(10 of 18 runs%) before, 100%% %(18 of 18 runs%) now\n$",
+      output)
+
+    local changes = cycle:changes()
+    assert.equal(7 + 1 + 1 + 8, #changes)
+    assert.matches(START, changes[8])
+    assert.equal(18, #json.decode(cycle:body(START)).test_set_ids)
+    assert.matches("PATCH .*/metrics/55/", changes[9])
+    for _, count in pairs(evaluations()) do assert.equal(1, count) end
+    assert.equal(10000 - 36, cycle.server:state("balance").remaining)
+
+    local again
+    again, errors, code = cycle:run("--apply")
+    assert.equal(0, code, errors)
+    assert.matches("was saved.*agreement: 56%% .* before, 100%% .* now\n$", again)
+    assert.equal(#changes, #cycle:changes())
+  end)
+
+  it("needs a person where there are not enough disagreements", function()
+    local _, errors, code = cycle:run("--apply")
+    assert.equal(3, code)
+    assert.matches("the optimiser is to have 6 disagreements: vote first", errors)
+    assert.same({}, cycle:changes())
+    assert.is_truthy(scratch.read(cycle:path "votes.csv"))
+    os.remove(cycle:path "votes.csv")
+    local output
+    output, _, code = cycle:run("--apply", "--want", "2")
+    assert.equal(0, code)
+    assert.matches("agreement: 82%% .* before", output)
+  end)
+
+  it("asks for another sheet where one was not enough, and leaves the first as it is", function()
+    local few = VOTES:match "^[^\n]*\n[^\n]*\n"
+    scratch.write(cycle:path "votes.csv", few)
+    local output, _, code = cycle:run("--apply")
+    assert.equal(3, code)
+    assert.matches("disagreements now: 3;", output)
+    assert.matches("\n  %-%-sheet FILE writes another sheet", output)
+    assert.equal(few, scratch.read(cycle:path "votes.csv"))
+    assert.equal(1, #cycle:changes())
+  end)
+
+  describe("goes on after a kill -9", function()
+    local function kill_when(condition, ...)
+      local process = cycle:start("--apply")
+      condition(...)
+      process:signal "KILL"
+      process:finish()
+    end
+
+    it("in the middle of the optimiser's work", function()
+      begin { evaluation_time = rehearsal.slow and 5 or 1 }
+      write_votes()
+      kill_when(cycle.await_file, cycle, "state", "progress_id")
+      local output, errors, code = cycle:run("--apply")
+      assert.equal(0, code, errors)
+      assert.matches("started before: ", output)
+      assert.equal(1, #cycle:changes(START))
+      assert.equal(7, #cycle:changes "mark_metric_vote")
+    end)
+
+    it("in the middle of the evaluations", function()
+      begin { evaluation_time = rehearsal.slow and 5 or 1 }
+      write_votes()
+      kill_when(cycle.await_file, cycle, "state", '"evaluated":{' .. ('"%d+":"started",?'):rep(8))
+      local _, errors, code = cycle:run("--apply")
+      assert.equal(0, code, errors)
+      for _, count in pairs(evaluations()) do assert.equal(1, count) end
+      assert.equal(1, #cycle:changes(START))
+    end)
+
+    it("but does not start again what may have been started, unless told to", function()
+      write_votes()
+      cycle.server:faults { { path = "/evaluate_metrics/", skip = 2, delay = 60, applied = true } }
+      kill_when(cycle.await_requests, cycle, EVALUATE, 3)
+      local _, errors, code = cycle:run("--apply")
+      assert.equal(4, code)
+      assert.matches("unknown whether result %d+ is being evaluated: %-%-restart", errors)
+      assert.equal(3, #cycle:changes(EVALUATE))
+      _, errors, code = cycle:run("--apply", "--restart")
+      assert.equal(0, code, errors)
+      assert.equal(9, #cycle:changes(EVALUATE))
+      assert.equal(1, #cycle:changes(START))
+    end)
+  end)
+
+  describe("ends early", function()
+    it("where the optimiser asks a person", function()
+      begin { evaluation_time = 0.05, optimiser = "asks" }
+      write_votes()
+      local output, errors, code = cycle:run("--apply")
+      assert.equal(3, code)
+      assert.matches("metric 55: the optimiser asks a person: Does a new time", errors)
+      assert.equal("diff", steps(output)[#steps(output)])
+      assert.is_nil(state().evaluated)
+    end)
+
+    it("where its job fails; --restart starts another one", function()
+      begin { evaluation_time = 0.05, optimiser = "fails" }
+      write_votes()
+      local _, errors, code = cycle:run("--apply")
+      assert.equal(1, code)
+      assert.matches("has failed: .*%-%-restart starts another one", errors)
+      cycle:run("--apply")
+      assert.equal(1, #cycle:changes(START))
+      cycle:run("--apply", "--restart")
+      assert.equal(2, #cycle:changes(START))
+    end)
+
+    it("when the time is up, the network lost, or at a Ctrl-C", function()
+      begin { evaluation_time = 60 }
+      write_votes()
+      local _, errors, code = cycle:run("--apply", "--timeout", "0.3")
+      assert.equal(5, code)
+      assert.matches("It goes on: run the same command again", errors)
+      local progress = "GET .*/process_feedbacks_progress/"
+      local process = cycle:start("--apply")
+      cycle:await_requests(progress, 10)
+      process:signal "INT"
+      local output
+      output, code = process:finish()
+      assert.equal(130, code)
+      assert.matches("labs_cycle: interrupted: run the same command again", output)
+      process = cycle:start("--apply", "--timeout", rehearsal.slow and "10" or "1.5")
+      cycle:await_requests(progress, 15)
+      assert.equal(1, #cycle:changes(START))
+      cycle.server:stop()
+      _, code = process:finish()
+      assert.equal(4, code)
+    end)
+
+    it("without credits", function()
+      begin { evaluation_time = 0.05, balance = 20 }
+      write_votes()
+      local _, errors, code = cycle:run("--apply")
+      assert.equal(1, code)
+      assert.matches("results.evaluate_metrics: .*Insufficient credits", errors)
+      _, errors, code = cycle:run("--apply")
+      assert.equal(1, code)
+      assert.matches("Insufficient credits", errors)
+      assert.equal(1, #cycle:changes(START))
+    end)
+  end)
+
+  describe("refuses", function()
+    local function assert_usage(pattern, ...)
+      local _, errors, code = cycle:run(...)
+      assert.matches(pattern, errors)
+      assert.equal(2, code)
+      assert.same({}, cycle:changes())
+    end
+
+    it("ids that there are not, and wrong keys", function()
+      assert_usage("404", "--metric", "999")
+      assert_usage("'x' is not an id", "--metric", "x")
+      cycle.environment.CEKURA_API_KEY = "another-key"
+      assert_usage "401"
+      cycle.always = {}
+      assert_usage "missing option '%-%-metric'"
+    end)
+
+    it("a metric that has judged none of the runs", function()
+      local _, errors, code = cycle:run("--metric", "57", "--apply")
+      assert.equal(1, code)
+      assert.matches("metric 57 has judged none of these runs", errors)
+    end)
+
+    it("an agent without results", function()
+      local _, errors, code = cycle:run("--agent", "999", "--apply")
+      assert.equal(1, code)
+      assert.matches("agent 999 has no finished result", errors)
+    end)
+  end)
+
+  it("--help tells the story", function()
+    local output, errors, code = cycle:run "--help"
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(0, code)
+    for _, word in ipairs { "SPEND CREDITS", "--apply", "--sheet", "--restart", "Exit codes" } do
+      assert.is_truthy(output:find(word, 1, true), word)
+    end
+    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
+  end)
+end)
