@@ -62,6 +62,7 @@ local function new_batch(client, source, fn, options)
     seen = {},           -- with a journal: { key = index }
     slots = {},
     serving = 0,         -- slots that have not ended
+    passed_over = 0,     -- items that were counted without being done: they say nothing of the pace
     over = false,        -- none is left: nothing is to be shown any more
     index = 0,           -- of the item that was read last
     reader = false,      -- the slot that reads the source, while it does
@@ -107,9 +108,8 @@ end
 --- { done, total, ok, failed, skipped, unknown, running, elapsed, rate, left }
 function Batch:numbers()
   local report, elapsed = self.report, internal.monotime() - self.began
-  local really_done = report.ok + report.failed + report.unknown
-  local done = really_done + report.skipped
-  local rate = elapsed > 0 and really_done / elapsed or 0
+  local done = report.ok + report.failed + report.unknown + report.skipped
+  local rate = elapsed > 0 and (done - self.passed_over) / elapsed or 0
   return {
     done = done, total = self.total, ok = report.ok, failed = report.failed,
     skipped = report.skipped, unknown = report.unknown, running = self:running(),
@@ -238,6 +238,12 @@ function Batch:set_key(slot)
   return slot.key ~= nil
 end
 
+--- Takes what `admits` says of an item.
+function Batch:pass_over(is_to_do)
+  if not is_to_do then self.passed_over = self.passed_over + 1 end
+  return is_to_do
+end
+
 function Batch:is_first(slot)
   local first = self.seen[slot.key]
   self.seen[slot.key] = first or slot.index
@@ -266,7 +272,7 @@ end
 
 --- Whether the item in the slot is to be done; if not, it has been counted.
 function Batch:admits(slot)
-  return self:set_key(slot) and self:is_first(slot) and self:is_to_do(slot)
+  return self:set_key(slot) and self:pass_over(self:is_first(slot) and self:is_to_do(slot))
     and not self.stopped and self:log_start(slot)
 end
 
