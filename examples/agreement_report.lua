@@ -57,18 +57,18 @@ runs, and, unless --results is given, on production calls of the same agent or p
 --agent, --project and --results it is all that the key may see.
 
 Exit codes: 0 the page is written; 1 there is nothing to report, or it could not be read or written;
-2 wrong usage or key; 4 no connection; 130 Ctrl-C.]]
+2 wrong usage, ids or key; 4 no connection; 130 Ctrl-C.]]
 
 parser:mutex(
   parser:option("--agent", "Only calls of this agent."):argname "ID":convert(one_id),
   parser:option("--project", "Only calls of this project."):argname "ID":convert(one_id),
-  parser:option("--results", "Only runs of these results."):argname "ID,…":convert(ids))
-parser:option("--metric", "Only these metrics."):argname "ID,…":convert(ids)
+  parser:option("--results", "Only runs of these results: 372,373."):argname "IDS":convert(ids))
+parser:option("--metric", "Only these metrics."):argname "IDS":convert(ids)
 parser:option("--since", "Only calls from this day on (UTC)."):argname "DATE":convert(day)
 parser:option("--until", "Only calls up to the end of this day."):argname "DATE":convert(day)
 parser:option("--examples", "How many calls to show of each kind of mistake (default: 5).", 5,
   number_or_zero):argname "N"
-parser:option("--output", "The page (default: agreement.html).", "agreement.html"):argname "FILE"
+parser:option("--output", "The page.", "agreement.html"):argname "FILE"
 parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
 parser:flag("--progress", "Show progress on stderr (the default).")
 parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
@@ -92,23 +92,28 @@ end
 
 -- ---- reading ----
 
+-- What the command was told names what there is not, or what there cannot be.
+local WRONG = { validation = true, not_found = true }
+
 --- An error that a call has returned or raised ends the command; a mistake of ours goes on.
-local function give_up(what, err)
+local function give_up(err, what)
   if type(err) ~= "table" or not err.kind then error(err, 0) end
-  fail(command.code_of(err), "%s%s", what, err)
+  fail(WRONG[err.kind] and "usage" or command.code_of(err), "%s%s", what and what .. ": " or "",
+    err)
 end
 
---- Calls fn(item) for all items, several at once, and returns what it returned, in their order.
+--- Calls fn(id) for all ids, several at once, and returns what it returned, in their order.
+---@param what string one of them, such as "result"
 local function read_all(client, what, source, fn, options)
-  if options.progress ~= false then command.say(NAME, ": reading ", what) end
+  if options.progress ~= false then command.say(NAME, ": reading ", what, "s") end
   local done, report, err = pcall(client.each, client, source, fn, {
     concurrency = options.concurrency, progress = options.progress ~= false, collect = true,
     stop_on_error = true,
   })
-  if not done then give_up("", report) end
-  if not report then give_up("", err) end
+  if not done then give_up(report) end
+  if not report then give_up(err) end
   local first = report.errors[1]
-  if first then give_up(("%s: "):format(what), first.error) end
+  if first then give_up(first.error, what .. " " .. first.item) end
   return report.results
 end
 
@@ -139,7 +144,7 @@ end
 local function read_runs(client, options)
   local calls, count = {}, 0
   local source = options.results or result_ids(client, options)
-  read_all(client, "results", source, function(result_id)
+  read_all(client, "result", source, function(result_id)
     local result, err = client.results:get { result_id = result_id }
     if not result then return nil, err end
     for _, answer in pairs(result.runs) do
@@ -168,7 +173,7 @@ end
 --- asked for.
 local function read_metrics(client, calls, options)
   local list = {}
-  local answers = read_all(client, "metrics", options.metric or metrics_of(calls), function(id)
+  local answers = read_all(client, "metric", options.metric or metrics_of(calls), function(id)
     local metric, err = client.metrics:get { metric_id = id }
     if not metric and err.kind == "not_found" and not options.metric then return false end
     return metric, err
@@ -206,7 +211,7 @@ end
 local function read_call_logs(client, calls, metrics, options)
   local call_log_ids = reviewed_call_logs(metrics, options)
   if #call_log_ids == 0 then return end
-  read_all(client, "reviewed production calls", call_log_ids, function(id)
+  read_all(client, "reviewed production call", call_log_ids, function(id)
     local answer, err = client.calls:get { call_log_id = id }
     if not answer then return err.kind == "not_found" or nil, err end
     local call = reading.call_log(answer)
@@ -241,11 +246,17 @@ local function agents_of(reviews, calls)
   return list
 end
 
---- "Harbor Reminders and Harbor Scheduling, calls of 22 September to 20 November 2025".
+--- "22 September 2025 to 20 November 2025", or one day alone.
+local function days_of(report)
+  local first, last = times.date(report.first), times.date(report.last)
+  return first == last and first or first .. " to " .. last
+end
+
+--- "Harbor Reminders and Harbor Scheduling, calls of … to …; written on …"
 local function scope_of(report, reviews, calls)
   local agents = agents_of(reviews, calls)
-  return ("%scalls of %s to %s; written on %s"):format(#agents > 0 and words.list(agents) .. ", "
-    or "", times.date(report.first), times.date(report.last), times.date(os.time()))
+  return ("%scalls of %s; written on %s"):format(#agents > 0 and words.list(agents) .. ", " or "",
+    days_of(report), times.date(os.time()))
 end
 
 local function write(path, text)
@@ -256,18 +267,20 @@ local function write(path, text)
   if not done then fail("failed", "--output: %s: %s", path, problem) end
 end
 
+local function say(format, ...) print(command.printable(format:format(...))) end
+
 local function sum_up(report, path)
-  print(words.summary(report))
+  say("%s", words.summary(report))
   for _, each in ipairs(report.metrics) do
-    print(("%4s now  %s: %s"):format(words.percent(each.now), each.metric.name,
-      words.whole_trend(each, report.period)))
+    say("%4s now  %s: %s", words.percent(each.now), each.metric.name,
+      words.whole_trend(each, report.period))
   end
-  print(("written to %s"):format(path))
+  say("written to %s", path)
 end
 
 local function report_on(client, options)
   local calls, runs = read_runs(client, options)
-  if runs == 0 then fail("failed", "there is no run to report on: no result fits") end
+  if runs == 0 then fail("failed", "there is no run to report on: no result has one that fits") end
   local metrics = read_metrics(client, calls, options)
   if not options.results then read_call_logs(client, calls, metrics, options) end
   local reviews = reviews_of(metrics, calls)

@@ -5,9 +5,9 @@ local values = require "support.report.values"
 
 local agreement = {}
 
-local FEWEST = 10  -- reviews on either side of a change; fewer say nothing
-local CLEAR = 3    -- standard errors apart: chance alone makes a step of this size about once in 50
-                   -- charts, for every week is tried
+local FEWEST = 10  -- reviews of a metric, or on either side of a change; fewer say nothing
+local CLEAR = 3    -- standard errors apart: with each week tried, chance alone makes such a step in
+                   -- two or three of a hundred charts
 local FEW_VALUES = 6  -- as many columns still make a table that can be read
 
 -- ---- counting ----
@@ -215,8 +215,14 @@ local function assess(metric, reviews, period, first, last)
   }
 end
 
---- By what they are now: what was mended is not unreliable any more.
+--- Whether there are enough reviews to judge a metric by.
+function agreement.is_judged(assessment) return assessment.now.total >= FEWEST end
+
+--- By what they are now: what was mended is not unreliable any more. Those that hardly anybody has
+--- reviewed come last.
 local function least_reliable_first(a, b)
+  local judged = agreement.is_judged(a)
+  if judged ~= agreement.is_judged(b) then return judged end
   local of_a, of_b = agreement.share(a.now), agreement.share(b.now)
   if of_a ~= of_b then return of_a < of_b end
   return a.metric.name < b.metric.name

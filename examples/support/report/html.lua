@@ -29,11 +29,17 @@ local function valid(text)
   return table.concat(parts) .. text:sub(from)
 end
 
---- Without what HTML does not allow, escaped or not: control characters other than tab and line
---- break, and the last two characters of the first plane.
+--- What a page does not get, escaped or not.
+local UNWANTED = {
+  "[\0-\8\11\12\14-\31\127]", "\xC2[\x80-\x9F]",  -- control characters
+  "\xEF\xBF[\xBE\xBF]",                            -- U+FFFE and U+FFFF: HTML forbids them
+  "\xE2\x80[\xAA-\xAE]", "\xE2\x81[\xA6-\xA9]",   -- they turn the text around that follows
+}
+
 local function printable(text)
-  return (text:gsub("\r\n?", "\n"):gsub("[\0-\8\11\12\14-\31\127]", REPLACEMENT)
-    :gsub("\xC2[\x80-\x9F]", REPLACEMENT):gsub("\xEF\xBF[\xBE\xBF]", REPLACEMENT))
+  text = text:gsub("\r\n?", "\n")
+  for _, pattern in ipairs(UNWANTED) do text = text:gsub(pattern, REPLACEMENT) end
+  return text
 end
 
 --- Text that stands for itself, between tags and in a quoted attribute.

@@ -177,7 +177,8 @@ local function case_of(review, is_first)
   local explanation = table.concat(review.explanation, " ")
   return templates.case {
     open = is_first and templates.open,
-    feedback = feedback_of(review), said = values.show(review.said), expected = values.show(review.expected),
+    feedback = feedback_of(review),
+    said = values.show(review.said), expected = values.show(review.expected),
     title = review.title ~= "" and review.title or review.where, key = review.key,
     iso = times.iso(review.time), date = times.date(review.time),
     reason = explanation ~= "" and templates.reason { text = explanation },
@@ -225,9 +226,9 @@ end
 -- ---- all of it ----
 
 local NOTES = {
-  [[A review is a person’s vote on one value that a metric gave to one call, and names the value that
-  would have been right. They agree where the two are the same; ratings also where they are at most
-  half a point apart.]],
+  [[A review is a person’s vote on one value that a metric gave to one call, and names the value
+  that would have been right. They agree where the two are the same; ratings also where they are at
+  most half a point apart.]],
   [[Where a call was voted on twice, the last vote counts. A vote without an expected value is left
   out. Compared is what the metric says today: evaluating a call again changes the report.]],
   [[Every review stands at the day of its call (UTC). A change is only called one where chance alone

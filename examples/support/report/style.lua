@@ -55,7 +55,7 @@ tfoot th, tfoot td { border-top: 1px solid var(--line); }
 .share { width: 8rem; font-weight: 600; }
 .bar { display: block; height: 0.375rem; margin-top: 0.35rem; background: var(--line); }
 .bar span { display: block; height: 100%; background: var(--good); }
-.trend { color: var(--muted); }
+.trend { color: var(--muted); overflow-wrap: normal; }
 .trend.better { color: var(--good); }
 .trend.worse { color: var(--bad); }
 
@@ -93,7 +93,9 @@ article:first-of-type { margin-top: 1.5rem; }
 .cases > .mistake:first-child h4 { margin-top: 0; }
 .confusion .corner { color: var(--muted); }
 .confusion .said { text-align: center; }
-.confusion tbody th { font-weight: 500; }
+.confusion tbody th, .spread tbody th { font-weight: 500; }
+.confusion th { max-width: 18rem; overflow-wrap: break-word; }
+.spread { min-width: 20rem; }
 .confusion td, .spread td, .periods td { min-width: 3.5rem; }
 .agree { background: var(--good-soft); box-shadow: inset 0 0 0 2px var(--good); font-weight: 650; }
 .differ { background: var(--bad-soft); }
@@ -140,9 +142,14 @@ footer h2 { font-size: 1.125rem; margin-top: 2rem; color: var(--text); }
   .overview th, .overview td { padding: 0.7rem 0.4rem; }
   .overview td:last-child { padding-right: 0; }
   .share { width: 4.5rem; }
-  .confusion th, .confusion td { padding: 0.5rem 0.4rem; }
+  .confusion th, .confusion td { padding: 0.5rem 0.4rem; font-size: 0.9375rem; }
+  .confusion th:first-child { padding-left: 0; }
   .confusion td { min-width: 2.25rem; }
-  .upright thead .value span { writing-mode: vertical-rl; transform: rotate(180deg); }
+  .upright thead .value span {
+    writing-mode: vertical-rl; transform: rotate(180deg);
+    max-height: 10rem; overflow: hidden; text-overflow: ellipsis;
+  }
+  .confusion th:first-child { max-width: 45vw; }
   .confusion .said { text-align: left; }
 }
 @container (max-width: 36rem) {
@@ -155,14 +162,16 @@ footer h2 { font-size: 1.125rem; margin-top: 2rem; color: var(--text); }
     --page: #ffffff; --raised: #ffffff; --text: #000000; --muted: #444444; --line: #bbbbbb;
     --good: #1a5fb4; --good-soft: #e3eefb; --bad: #a8430a; --bad-soft: #fdeee2;
   }
-  html { color-scheme: light; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
+  html { color-scheme: light; font-size: 9.5pt; }
+  body { max-width: none; padding: 0; }
+  .tables { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
   .skip { display: none; }
   h2, h3, h4, caption { break-after: avoid; }
   tr, .mistake > h4, .case > summary { break-inside: avoid; }
   .multiples { grid-template-columns: 1fr 1fr; }
   .case { border: 1px solid var(--line); }
   .bar span, .agree, .differ { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  details::details-content { content-visibility: visible; height: auto; }
+  .numbers::details-content { content-visibility: visible; height: auto; }
+  .numbers > summary { display: none; }
 }
 ]]

@@ -40,8 +40,9 @@ templates.overview = html.template [[
 <h2 id="which-h">Which metric is unreliable?</h2>
 <div class="scroll" role="region" aria-labelledby="which-c" tabindex="0">
 <table class="overview">
-<caption id="which-c">How often reviewers agree with each metric now, the least reliable first.
-“Now” is since its last clear change, or the whole time where there is none.</caption>
+<caption id="which-c">How often reviewers agree with each metric now, the least reliable first,
+and last those with less than ten reviews. “Now” is since the last clear change, or the whole time
+where there is none.</caption>
 <thead><tr><th scope="col">Metric</th><th scope="col" class="number">Agree now</th>
 <th scope="col" class="number wide">Reviews</th><th scope="col" class="number wide">Mistakes</th>
 <th scope="col">Over time</th></tr></thead>
@@ -53,7 +54,8 @@ templates.overview = html.template [[
 ]]
 
 templates.overview_row = html.template [[
-<tr><th scope="row"><a href="#m-{id}">{name}</a><span class="type">{type}</span></th>
+<tr><th scope="row"><a class="name" href="#m-{id}">{name}</a>
+<span class="type">{type}</span></th>
 <td class="number share">{percent}
 <span class="bar" aria-hidden="true"><span style="width:{width}%"></span></span></td>
 <td class="number wide">{total}</td><td class="number wide">{mistakes}</td>
@@ -87,7 +89,7 @@ templates.details = html.template [[
 ]]
 
 templates.metric = html.template [[
-<article id="m-{id}" aria-labelledby="m-{id}-h">
+<article class="metric" id="m-{id}" aria-labelledby="m-{id}-h">
 <h3 id="m-{id}-h">{name} <span class="percent">{percent} now</span></h3>
 {description}<p class="sentence">{sentence}</p>
 <div class="evidence">
@@ -105,7 +107,7 @@ templates.description = html.template
 templates.confusion = html.template [[
 <div class="scroll" role="region" aria-labelledby="m-{id}-c" tabindex="0">
 <table class="confusion {class}">
-<caption id="m-{id}-c">What {name} said in all {total}, and what reviewers say is right.
+<caption id="m-{id}-c">What {name} said in {total}, and what reviewers say is right.
 Framed: they agree.</caption>
 <thead>
 <tr><th rowspan="2" scope="col" class="corner">Reviewers say</th>

@@ -6,9 +6,8 @@ local words = {}
 
 --- 1204 as "1,204".
 function words.number(number)
-  local digits, rest = ("%d"):format(number)
-  repeat digits, rest = digits:gsub("^(%d+)(%d%d%d)", "%1,%2") until rest == 0
-  return digits
+  local digits = ("%d"):format(number):reverse():gsub("%d%d%d", "%0,"):reverse()
+  return (digits:gsub("^,", ""))
 end
 
 --- "1 run", "2 runs".
@@ -73,8 +72,9 @@ function words.mistake(assessment)
   return ("Its most frequent mistake is “%s”: %d of %d."):format(first.what, #first.reviews, all)
 end
 
---- "Counted from 89 reviews, the share now is good to within 11 points."
+--- "Counted from 89 reviews, the share now is good to within 11 points."; nothing of too few.
 function words.precision(assessment)
+  if not agreement.is_judged(assessment) then return "" end
   local low, high = agreement.range(assessment.now)
   return ("Counted from %s, the share now is good to within %d points."):format(
     words.count(assessment.now.total, "review"), math.ceil((high - low) / 2 * 100))
@@ -105,7 +105,9 @@ end
 
 local function least_reliable(report)
   local first = report.metrics[1]
-  if report.agreed == report.total or #report.metrics == 1 then return "" end
+  if not agreement.is_judged(first) or agreement.share(first.now) == 1 or #report.metrics == 1 then
+    return ""
+  end
   return (" The least reliable now is %s, at %s."):format(first.metric.name,
     words.percent(first.now))
 end
