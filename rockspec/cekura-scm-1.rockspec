@@ -46,6 +46,7 @@ build = {
         "src/lua/call.c",
         "src/lua/check.c",
         "src/lua/client.c",
+        "src/lua/custom.c",
         "src/lua/decode.c",
         "src/lua/endpoints.c",
         "src/lua/error.c",
@@ -72,9 +73,12 @@ build = {
     ["cekura"] = "lua/cekura/init.lua",
     ["cekura.batch"] = "lua/cekura/batch.lua",
     ["cekura.check"] = "lua/cekura/check.lua",
+    ["cekura.job"] = "lua/cekura/job.lua",
     ["cekura.journal"] = "lua/cekura/journal.lua",
+    ["cekura.newer"] = "lua/cekura/newer.lua",
     ["cekura.pages"] = "lua/cekura/pages.lua",
     ["cekura.progress"] = "lua/cekura/progress.lua",
+    ["cekura.wait"] = "lua/cekura/wait.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },
 }

@@ -100,6 +100,8 @@ end
 local function prove_manual()
   prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, CK_FOR'),
     map(manual.options, function(option) return option.name end))
+  prove("option of each", names_in("lua/cekura/batch.lua", '\n  { "([%w_]+)", is_'),
+    map(manual.each_options, function(option) return option.name end))
   local kinds = names_in("src/core/outcome.c", '%[CK_[A-Z_]+%] = "([%w_]+)"')
   kinds.ok = nil
   prove("kind", kinds, map(manual.kinds, function(kind) return kind[1] end))
@@ -177,6 +179,13 @@ local function option_fields(chosen)
   return fields
 end
 
+local function each_option_fields()
+  return map(manual.each_options, function(option)
+    return { name = option.name .. "?", type = option.type,
+      text = ("%s (%s)"):format(option.text, default_of(option)) }
+  end)
+end
+
 local function is_for_client(option) return option.call ~= "only" end
 local function is_for_call(option) return option.call end
 local function is_inherited(option) return option.call and option.name ~= "dry_run" end
@@ -201,6 +210,9 @@ local function add_common_types(text)
     "Options of a call that is not sent.")
   text:line "---@field dry_run true sends nothing, and returns what would be sent"
   add_class(text, "cekura.DryRun", manual.dry_run, "What a call would send.")
+  add_class(text, "cekura.EachOptions", each_option_fields(), "Options of `client:each`.")
+  add_class(text, "cekura.Report", manual.report, "What became of the items of `client:each`.")
+  add_class(text, "cekura.Progress", manual.progress, "How far `client:each` has come.")
   for _, class in ipairs(manual.classes) do
     add_class(text, class.name, class.fields, class.text)
   end
@@ -262,16 +274,46 @@ local function add_resource(text, resource)
   for _, endpoint in ipairs(resource.endpoints) do add_method(text, endpoint) end
 end
 
+local function add_callable(text, f, name)
+  text:line()
+  text:line("--- %s", f.text)
+  for _, param in ipairs(f.params) do
+    text:line("%s", join(" ", "---@param", param[1], param[2], param[3]))
+  end
+  for _, result in ipairs(f.returns) do
+    text:line("%s", join(" ", "---@return", result[2], result[1], result[3]))
+  end
+  local names = map(f.params, function(param) return (param[1]:gsub("%?", "")) end)
+  text:line("function %s(%s) end", name, table.concat(names, ", "))
+end
+
+local function add_methods(text, class)
+  for _, method in ipairs(manual.methods) do
+    if method.class == class then
+      add_callable(text, method, ("%s:%s"):format(class, method.name))
+    end
+  end
+end
+
+--- The module has the client's methods, for the default client.
+local function add_default_methods(text)
+  for _, method in ipairs(manual.methods) do
+    if method.class == "Client" and method.name ~= "close" then
+      add_callable(text, method, "cekura:" .. method.name)
+    end
+  end
+end
+
+local TASK = [[
+
+--- A function that runs in a coroutine of its own, beside others.
+---@class cekura.Task
+local Task = {}]]
+
 local CLIENT = [[
 
 --- A client: settings, a key, and connections that are kept open.
 ---@class cekura.Client]]
-
-local CLOSE = [[
-local Client = {}
-
---- Closes the connections and wipes the key. Twice does no harm.
-function Client:close() end]]
 
 local CONTRACT = [[
 
@@ -318,19 +360,6 @@ local function add_resource_fields(text, list)
   end
 end
 
-local function add_function(text, f)
-  text:line()
-  text:line("--- %s", f.text)
-  for _, param in ipairs(f.params) do
-    text:line("%s", join(" ", "---@param", param[1], param[2], param[3]))
-  end
-  for _, result in ipairs(f.returns) do
-    text:line("%s", join(" ", "---@return", result[2], result[1], result[3]))
-  end
-  local names = map(f.params, function(param) return (param[1]:gsub("%?", "")) end)
-  text:line("function cekura.%s(%s) end", f.name, table.concat(names, ", "))
-end
-
 local function types()
   local text, list = new_text(), resources()
   text:line "---@meta cekura.core"
@@ -340,11 +369,16 @@ local function types()
   for _, resource in ipairs(list) do add_resource(text, resource) end
   text:block(CLIENT)
   add_resource_fields(text, list)
-  text:block(CLOSE)
+  text:line "---@field api_url string where its calls go"
+  text:line "local Client = {}"
+  add_methods(text, "Client")
+  text:block(TASK)
+  add_methods(text, "Task")
   text:block(CONTRACT)
   add_resource_fields(text, list)
   text:line "local cekura = {}"
-  for _, f in ipairs(manual.functions) do add_function(text, f) end
+  for _, f in ipairs(manual.functions) do add_callable(text, f, "cekura." .. f.name) end
+  add_default_methods(text)
   text:line()
   text:line "return cekura"
   return text
@@ -521,18 +555,44 @@ local function add_endpoint(text, endpoint)
   text:line "```"
 end
 
+local function add_callables(text, list, prefix_of)
+  add_table(text, { "function", "what it does", "returns" }, map(list, function(f)
+    local names = map(f.params, function(param) return param[1] end)
+    local results = map(f.returns, function(result) return code(result[1]) end)
+    return { code(("%s%s(%s)"):format(prefix_of(f), f.name, table.concat(names, ", "))), f.text,
+      table.concat(results, ", ") }
+  end))
+end
+
 local function add_functions(text)
   text:line "## The module"
   text:line()
-  local rows = map(manual.functions, function(f)
-    local names = map(f.params, function(param) return param[1] end)
-    local results = map(f.returns, function(result) return code(result[1]) end)
-    return { code(("cekura.%s(%s)"):format(f.name, table.concat(names, ", "))), f.text,
-      table.concat(results, ", ") }
-  end)
-  add_table(text, { "function", "what it does", "returns" }, rows)
+  add_callables(text, manual.functions, function() return "cekura." end)
   text:line()
   text:block(manual.module)
+end
+
+local function add_many(text)
+  text:line "## Many calls at once"
+  text:line()
+  text:block(manual.many)
+  text:line()
+  add_table(text, { "option", "type", "default", "meaning" },
+    map(manual.each_options, function(option)
+      return { code(option.name), code(option.type), option.default, option.text }
+    end))
+  text:line()
+  text:line "`report`:"
+  text:line()
+  add_member_table(text, manual.report)
+  text:line()
+  text:line "## Tasks, and a loop of your own"
+  text:line()
+  text:block(manual.tasks)
+  text:line()
+  add_callables(text, manual.methods, function(f) return f.class:lower() .. ":" end)
+  text:line()
+  text:line "Each method of a client is there for the default client, too: `cekura:each(…)`."
 end
 
 local function add_section(text, title, prose)
@@ -569,6 +629,8 @@ local function reference()
   text:line()
   add_section(text, "Events", manual.events)
   add_member_table(text, manual.event)
+  text:line()
+  add_many(text)
   text:line()
   add_functions(text)
   return text

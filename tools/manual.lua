@@ -66,6 +66,8 @@ manual.kinds = {
   { "tls", "no secure connection, or the certificate is not valid" },
   { "response", "the answer is unreadable, cut off, too large, or a redirect" },
   { "cancelled", "the call was given up on the caller's word" },
+  { "failed", "the job that was waited for has failed: `err.last` is what it said last" },
+  { "needs_person", "the job that was waited for asks a person something: see `err.questions`" },
 }
 
 manual.applied = {
@@ -134,6 +136,100 @@ manual.functions = {
     params = { { "list", "any[]", "a list without holes" },
       { "size", "integer", "the most items of a slice, at least 1" } },
     returns = { { "next", "fun(): any[]?", "a new table each time" } } },
+}
+
+--- Of `client:each`; the order of lua/cekura/batch.lua.
+manual.each_options = {
+  { name = "concurrency", type = "integer", default = "8", text = "how many items at once" },
+  { name = "progress", type = "boolean|fun(numbers: cekura.Progress)", default = "`false`",
+    text = "`true`: a line on stderr that is drawn again and again, or a plain line now and then "
+      .. "where that is no terminal; a function is called with the numbers instead" },
+  { name = "journal", type = "string", default = "none",
+    text = "a file that says what was begun and what has ended; a later run goes on from there" },
+  { name = "key", type = "fun(item: any): string|integer", default = "the item itself",
+    text = "names an item in the journal; two items need two keys" },
+  { name = "work", type = "string", default = "the script's name",
+    text = "what the journal is of; a journal of other work is refused" },
+  { name = "redo_unknown", type = "boolean", default = "`false`",
+    text = "does items again that an earlier run began without knowing their end" },
+  { name = "stop_on_error", type = "boolean", default = "`false`",
+    text = "begins nothing more once an item has failed" },
+  { name = "collect", type = "boolean", default = "`false`",
+    text = "keeps the results, in `report.results`" },
+}
+
+manual.report = {
+  { name = "ok", type = "integer", text = "items that were done" },
+  { name = "failed", type = "integer", text = "items that failed, and of which nothing was done" },
+  { name = "skipped", type = "integer", text = "items that an earlier run had done" },
+  { name = "unknown", type = "integer",
+    text = "items that failed or were given up, and may have been done, or in part" },
+  { name = "errors", type = "{ index: integer, item: any, key: string?, error: any }[]",
+    text = "of the failed and unknown ones, by index" },
+  { name = "results?", type = "any[]", text = "with `collect`: the first results, by index" },
+}
+
+manual.progress = {
+  { name = "done", type = "integer", text = "ok, failed, skipped and unknown together" },
+  { name = "total?", type = "integer", text = "where the source is a list" },
+  { name = "ok", type = "integer", text = "" },
+  { name = "failed", type = "integer", text = "" },
+  { name = "skipped", type = "integer", text = "" },
+  { name = "unknown", type = "integer", text = "" },
+  { name = "running", type = "integer", text = "items under way" },
+  { name = "elapsed", type = "number", text = "seconds" },
+  { name = "rate", type = "number", text = "items a second, without those that were skipped" },
+  { name = "left?", type = "number", text = "seconds, as far as can be told" },
+}
+
+--- Methods that are no endpoint. All but `close` are functions of the module, too: with a colon,
+--- for the default client.
+manual.methods = {
+  { class = "Client", name = "close",
+    text = "Closes the connections and wipes the key. Twice does no harm.",
+    params = {}, returns = {} },
+  { class = "Client", name = "each",
+    text = "Calls `fn(item, index)` for each item of the source, several at a time.",
+    params = { { "source", "any[]|fun(): any", "a list, or an iterator function" },
+      { "fn", "fun(item: any, index: integer): any, any",
+        "fails by `return nil, err` or by raising" },
+      { "options?", "cekura.EachOptions", "" } },
+    returns = { { "report", "cekura.Report?", "" }, { "err", "cekura.Error?", "" } } },
+  { class = "Client", name = "spawn",
+    text = "Makes a task of a function. It begins with the next step.",
+    params = { { "fn", "function", "" }, { "...", "any", "its arguments" } },
+    returns = { { "task", "cekura.Task?", "" }, { "err", "cekura.Error?", "" } } },
+  { class = "Client", name = "sleep",
+    text = "Waits; in a task the others go on meanwhile.",
+    params = { { "seconds", "number", "" } },
+    returns = { { "done", "boolean?", "" }, { "err", "cekura.Error?", "" } } },
+  { class = "Client", name = "step",
+    text = "Does what can be done now for the tasks.",
+    params = { { "seconds?", "number", "how long to wait for something to do; 0 if left out" } },
+    returns = { { "left", "boolean?", "whether there is a task that has not ended" },
+      { "err", "cekura.Error?", "" } } },
+  { class = "Client", name = "pollfd", text = "The one descriptor that a host's loop polls.",
+    params = {},
+    returns = { { "descriptor", "integer?", "" }, { "err", "cekura.Error?", "" } } },
+  { class = "Client", name = "events", text = "What to poll it for.", params = {},
+    returns = { { "events", "string?", '`"r"`' }, { "err", "cekura.Error?", "" } } },
+  { class = "Client", name = "timeout", text = "When the next step is due, at the latest.",
+    params = {},
+    returns = { { "seconds", "number?", "nil: when the descriptor is ready, not before" },
+      { "err", "cekura.Error?", "" } } },
+  { class = "Task", name = "wait",
+    text = "The results of its function, once it has ended; nil and the error if it raised one.",
+    params = {}, returns = { { "...", "any", "" } } },
+  { class = "Task", name = "cancel",
+    text = "Ends it where it stands; its `<close>` variables are closed, its call is given up.",
+    params = {}, returns = { { "ended", "boolean", "false: it is running, or has ended" } } },
+  { class = "Task", name = "wake", text = "Ends its `client:sleep`.", params = {},
+    returns = { { "woken", "boolean", "false: it was not asleep" } } },
+  { class = "Task", name = "ended", text = "Whether it has ended.", params = {},
+    returns = { { "ended", "boolean", "" } } },
+  { class = "Task", name = "applied",
+    text = "The most that the calls made in it may have done.", params = {},
+    returns = { { "applied", "cekura.Applied", "" } } },
 }
 
 --- What a call returns, where the contract's line of text is not enough for an editor.
@@ -377,6 +473,59 @@ manual.comes_back = [[
 `value` is the answer's JSON, or `true` where a successful answer has no body. An answer is never
 refused for its shape. A JSON integer is a Lua integer. A JSON null in an object is an absent field
 (with `keep_null` it is `cekura.null`); in an array it is `cekura.null`, so that positions hold.
+]]
+
+manual.many = [[
+```lua
+local rows = { { run_id = 5543, metric_id = 55 }, { run_id = 5544, metric_id = 55 } }
+local report = assert(client:each(rows, function(row)
+  return client.runs:mark_metric_vote {
+    run_id = row.run_id, metric_id = row.metric_id, thumbs_up = false, expected_value = 2,
+  }
+end, { concurrency = 16 }))
+print(report.ok, report.failed, report.skipped, report.unknown)
+for _, e in ipairs(report.errors) do print(e.index, e.error) end
+```
+
+The function runs in a coroutine. Inside it the same calls that block elsewhere let the others go
+on, with their retries and waits. It may make several calls, or none, or call `each` again. The
+source is read when there is room for an item, and no earlier; it may make calls of its own.
+
+A call blocks, and everything with it, where it cannot stand still: outside `each` and tasks, in a
+coroutine of your own, inside `table.sort` or a metamethod, and on a client other than the task's.
+
+- **429.** The client begins nothing until the pause has passed; then one call, then more and more,
+  up to half of what was too much, and slowly from there on.
+- **Retries** have a budget: when a server is down, there is at most one for ten calls, beyond an
+  allowance of 50. Retries that led to an answer cost nothing of it.
+- **Ctrl-C** begins nothing more, and gives what is under way two seconds to end. What has not ended
+  by then is `unknown`. `each` passes "interrupted!" on.
+- **Errors.** What the source, `key` or `progress` raise is raised by `each`, once all that was
+  under way has ended. Wrong options, a journal that cannot be used and a client that was closed are
+  `nil, err`; `err.report` is there if anything was begun.
+
+**The journal** is a text file. It says on what line which item was begun, and how it ended; both
+are on disk before the next item begins. A run that finds it skips what was done, does again what
+had failed without doing anything, and counts the rest as `unknown`, unless `redo_unknown` is set.
+It keeps some hundred bytes of memory for each key; without a journal, memory does not grow.
+]]
+
+manual.tasks = [[
+`each` is made of tasks. `client:spawn(fn, …)` returns one at once; code of tasks runs only in
+`task:wait()`, `client:each` and `client:step()`. A task that ends by an error keeps it for
+`wait`. Inside a task a bare `coroutine.yield()` lets the others go on.
+
+```lua
+local first = client:spawn(function() return client.runs:mark_metric_vote {
+  run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = 3,
+} end)
+local second = client:spawn(function() return client:sleep(0.01) end)
+print(assert(first:wait()).success, second:wait())
+```
+
+A host with an event loop of its own polls `client:pollfd()` for `client:events()`, and calls
+`client:step()` whenever it is ready or `client:timeout()` has passed; after each step the timeout
+is another one. [examples/with_luv.lua](../examples/with_luv.lua) does that with luv.
 ]]
 
 manual.retrying = [[

@@ -5,54 +5,38 @@
 --- takes the next. A slot that is cancelled settles its item on the way out.
 
 require "cekura.core"  -- brings the next one
+local check = require "cekura.check"
 local internal = require "cekura.internal"
 local journal = require "cekura.journal"
 local progress = require "cekura.progress"
 
+local CONCURRENCY = 8
 local GRACE = 2  -- seconds that items in flight are given to end after Ctrl-C
 
 -- ---- options ---------------------------------------------------------------------------------
 
-local function is_count(value) return math.type(value) == "integer" and value > 0 end
-local function is_boolean(value) return type(value) == "boolean" end
-local function is_function(value) return type(value) == "function" end
-local function is_text(value) return type(value) == "string" and value ~= "" end
-local function is_meter(value) return is_boolean(value) or is_function(value) end
-
-local rows = {
-  { "concurrency", is_count, "a whole number from 1" },
-  { "progress", is_meter, "true, false or a function" },
-  { "journal", is_text, "the path of a file" },
-  { "key", is_function, "a function that names an item" },
-  { "work", is_text, "a text that says what the journal is of" },
-  { "redo_unknown", is_boolean, "true or false" },
-  { "stop_on_error", is_boolean, "true or false" },
-  { "collect", is_boolean, "true or false" },
-}
-
-local names, row_of = {}, {}
-for i, row in ipairs(rows) do names[i], row_of[row[1]] = row[1], row end
-
-local function problem_of(name, value)
-  local row = row_of[name]
-  if row then
-    return not row[2](value) and ("options.%s: must be %s"):format(name, row[3]) or nil
-  end
-  local near = internal.nearest(tostring(name), names)
-  local advice = near and (', did you mean "%s"?'):format(near) or ""
-  return ("options.%s: unknown option%s"):format(tostring(name), advice)
-end
+local problems_of = check.new({
+  { "concurrency", check.is_count, "a whole number from 1" },
+  { "progress", check.is_meter, "true, false or a function" },
+  { "journal", check.is_text, "the path of a file" },
+  { "key", check.is_function, "a function that names an item" },
+  { "work", check.is_text, "a text that says what the journal is of" },
+  { "redo_unknown", check.is_boolean, "true or false" },
+  { "stop_on_error", check.is_boolean, "true or false" },
+  { "collect", check.is_boolean, "true or false" },
+}, "option", "options.")
 
 --- nil, or an error that names all that is wrong.
-local function check(options)
-  local problems = {}
-  for name, value in pairs(options) do problems[#problems + 1] = problem_of(name, value) end
+local function problem_of(options)
+  local problems = problems_of(options)
   if #problems == 0 then return nil end
-  table.sort(problems)
-  return internal.error("validation", "each: " .. table.concat(problems, "; "))
+  return internal.error("validation", "each: " .. check.line(problems))
 end
 
--- ---- the source ------------------------------------------------------------------------------
+-- ---- the batch -------------------------------------------------------------------------------
+
+local Batch = {}
+Batch.__index = Batch
 
 local function items_of(list)
   local index = 0
@@ -62,11 +46,7 @@ local function items_of(list)
   end
 end
 
--- ---- the batch ------------------------------------------------------------------------------
-
-local Batch = {}
-Batch.__index = Batch
-
+--- What is looked at for each item is never nil here: that would cost a detour by the metatable.
 local function new_batch(client, source, fn, options)
   local results = options.collect and {} or nil
   return setmetatable({
@@ -74,24 +54,45 @@ local function new_batch(client, source, fn, options)
     next_item = type(source) == "table" and items_of(source) or source,
     fn = fn,
     options = options,
-    meter = progress.new(options.progress or nil),
+    meter = progress.new(options.progress),
     report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {}, results = results },
-    -- What is looked at for each item is never nil: that would cost a detour by the metatable.
     results = results or false,
     total = type(source) == "table" and #source or nil,
-    log = false,        -- the journal
+    log = false,         -- the journal
+    seen = {},           -- with a journal: { key = index }
     slots = {},
-    reader = false,     -- the slot that reads the source, if that takes time
-    waiting = false,    -- whether others wait for it
-    index = 0,          -- of the item that was read last
-    seen = {},          -- with a journal: { key = index }
+    index = 0,           -- of the item that was read last
+    reader = false,      -- the slot that reads the source, while it does
+    waiting = false,     -- whether others wait for it
+    held_until = 0,      -- no item begins before: a server asked for more time than a call has
     began = internal.monotime(),
-    held_until = 0,     -- no item begins before: a server asked for more time than a call has
-    stopped = false,    -- no item begins any more
-    trouble = false,    -- why each fails as a whole: an error of ours
-    raised = false,     -- { what the caller's source, key or progress raised }
-    interrupted = false,
+    exhausted = false,   -- the source has said that there is nothing more
+    stopped = false,     -- no item begins any more
+    interrupted = false, -- by Ctrl-C
+    trouble = false,     -- why each fails as a whole: an error of ours
+    raised = false,      -- { what the caller's source, key or progress raised }
   }, Batch)
+end
+
+--- Slots that wait to read are told that something has changed.
+function Batch:wake()
+  self.waiting = false
+  for _, slot in ipairs(self.slots) do
+    if slot.resting then slot.task:wake() end
+  end
+end
+
+--- No item begins any more; those that run end by themselves.
+function Batch:stop(trouble)
+  self.stopped = true
+  self.trouble = self.trouble or trouble or false
+  self:wake()
+end
+
+--- What the caller's own code raised is raised by each, once all that runs has ended.
+function Batch:raise(raised)
+  self.raised = self.raised or { raised }
+  self:stop()
 end
 
 function Batch:running()
@@ -114,103 +115,112 @@ function Batch:numbers()
   }
 end
 
---- Slots that wait to read are told that something has changed.
-function Batch:wake()
-  for _, slot in ipairs(self.slots) do
-    if slot.resting then slot.task:wake() end
-  end
-end
+-- ---- the journal -----------------------------------------------------------------------------
 
---- No item begins any more; those that run end by themselves.
-function Batch:stop(trouble)
-  self.stopped = true
-  self.trouble = self.trouble or trouble or false
-  self:wake()
-end
-
---- What the caller's own code raised is raised by each, once all that runs has ended.
-function Batch:raise(raised)
-  self.raised = self.raised or { raised }
-  self:stop()
+--- What the journal is of, where the caller does not say: the script.
+local function default_work()
+  local script = type(arg) == "table" and type(arg[0]) == "string" and arg[0] or nil
+  return script and script:match "[^/]+$" or nil
 end
 
 --- A file that cannot be written ends the batch: what is not written may be done twice.
-function Batch:check_journal(ok, message)
+function Batch:check_log(ok, message)
   if not ok then self:stop(internal.error("config", "each: " .. message)) end
   return ok
 end
 
+--- False: there is none that could be used.
+function Batch:open_log()
+  local options = self.options
+  if not options.journal then return true end
+  local log, message = journal.open(options.journal,
+    { api = self.client.api_url, work = options.work or default_work() })
+  self.log = log or false
+  return self:check_log(log, message)
+end
+
+function Batch:close_log()
+  if self.log then self:check_log(self.log:close()) end
+end
+
+--- The started line is on disk before anything is sent, and with it what has finished so far.
+function Batch:log_start(slot)
+  return self:check_log(self.log:start(slot.key)) and self:check_log(self.log:sync())
+end
+
+--- An error of the caller's may be one that cannot be shown.
+local function text_of(problem)
+  local ok, text = pcall(tostring, problem)
+  return ok and text or "(" .. type(problem) .. ")"
+end
+
+function Batch:log_end(slot, word, problem)
+  if not self.log then return end
+  self:check_log(self.log:finish(slot.key, word, problem ~= nil and text_of(problem) or nil))
+end
+
 -- ---- the end of an item ----------------------------------------------------------------------
 
---- It has not gone well, and is one of the errors.
+--- "failed": nothing was done; "unknown": something was, or may have been.
 function Batch:count_error(slot, outcome, problem)
   local report = self.report
   report[outcome] = report[outcome] + 1
   report.errors[#report.errors + 1] =
     { index = slot.index, item = slot.value, key = slot.key, error = problem }
-  if self.options.stop_on_error then self:stop() end
 end
 
 --- A pause that no single call could wait for holds up the items that have not begun.
 function Batch:hold(problem)
-  if type(problem) ~= "table" or problem.kind ~= "rate_limited" then return end
-  local pause = tonumber(problem.retry_after)
+  local pause = problem.kind == "rate_limited" and tonumber(problem.retry_after)
   if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
 end
 
---- A client that was closed does no other item either.
-function Batch:check_client(problem)
-  if type(problem) ~= "table" or problem.kind ~= "config" then return end
-  local open, why = self.client:pollfd()
-  if not open then self:stop(why) end
+local function fail(batch, slot, outcome, problem)
+  slot.busy = false
+  batch:log_end(slot, outcome, problem)
+  batch:count_error(slot, outcome, problem)
+  if batch.options.stop_on_error then batch:stop() end
+  if type(problem) == "table" then batch:hold(problem) end
 end
 
 local function succeed(batch, slot, result)
   local report = batch.report
+  slot.busy = false
+  if batch.log then batch:log_end(slot, "done") end
   report.ok = report.ok + 1
-  slot.busy = false
   if batch.results then batch.results[slot.index] = result end
-  if batch.log then batch:check_journal(batch.log:finish(slot.key, "done")) end
 end
 
---- "failed": nothing was done; "unknown": something was, or may have been.
-local function fail(batch, slot, outcome, problem)
-  slot.busy = false
-  if batch.log then
-    batch:check_journal(batch.log:finish(slot.key, outcome, tostring(problem)))
-  end
-  batch:count_error(slot, outcome, problem)
-  batch:hold(problem)
-  batch:check_client(problem)
-end
-
---- What pcall returned of the item's function. Whether the others had their turn meanwhile.
+--- Takes what pcall returned of the item's function.
 local function settle(batch, slot, returned, result, problem)
-  local applied, stood = slot.watch()
-  if returned and (result or problem == nil) then
-    succeed(batch, slot, result)
-  else
-    if not returned then problem = result == nil and "an error without a message" or result end
-    fail(batch, slot, applied == "no" and "failed" or "unknown", problem)
-  end
-  return stood
+  if returned and (result or problem == nil) then return succeed(batch, slot, result) end
+  if not returned then problem = result == nil and "an error without a message" or result end
+  fail(batch, slot, slot.watch() == "no" and "failed" or "unknown", problem)
 end
 
--- ---- the next item ---------------------------------------------------------------------------
+-- ---- whether an item is to be done -----------------------------------------------------------
 
-local function is_key(key)
-  return type(key) == "string" and key ~= "" or math.type(key) == "integer"
+local function kind_of(key)
+  if key == nil then return "nil" end
+  if key ~= key then return "NaN" end
+  return key == "" and "an empty string" or "a " .. type(key)
 end
 
---- False: it has none, and the batch ends.
-function Batch:find_key(slot)
+--- Without a key nobody could tell what has been done.
+function Batch:refuse_key(slot, key)
+  local given = self.options.key ~= nil
+  self:stop(internal.error("config", ("each: a journal needs a key for each item, a string or a "
+    .. "number, and %s %d is %s%s"):format(given and "that of item" or "item", slot.index,
+    kind_of(key), given and "" or ": give the option `key`")))
+end
+
+--- Whether the item has a key, which is text from then on.
+function Batch:set_key(slot)
   local key = slot.value
   if self.options.key then key = self.options.key(key) end
-  slot.key = is_key(key) and tostring(key) or nil
-  if slot.key then return true end
-  self:stop(internal.error("config", ("each: a journal needs a key for each item, a string or an "
-    .. "integer; that of item %d is a %s: give the option `key`"):format(slot.index, type(key))))
-  return false
+  slot.key = journal.text_of(key)
+  if not slot.key then self:refuse_key(slot, key) end
+  return slot.key ~= nil
 end
 
 function Batch:is_first(slot)
@@ -220,9 +230,11 @@ function Batch:is_first(slot)
   self:count_error(slot, "failed", internal.error("validation",
     ("its key %q is that of item %d, too: in a journal each item needs its own"):format(
     slot.key, first)))
+  if self.options.stop_on_error then self:stop() end
   return false
 end
 
+--- What an earlier run has left open does not stop this one: nothing has failed in it.
 function Batch:is_to_do(slot)
   local state = self.log:state(slot.key)
   if state == nil or state == "failed" then return true end
@@ -232,75 +244,83 @@ function Batch:is_to_do(slot)
   end
   if self.options.redo_unknown then return true end
   self:count_error(slot, "unknown", internal.error("cancelled", "an earlier run began it, and "
-    .. "nothing says whether it was done: look, or do it again with redo_unknown = true", "unknown"))
+    .. "nothing says whether it was done: look, or do it again with redo_unknown = true",
+    "unknown"))
   return false
-end
-
---- The started line is on disk before anything is sent, and with it what has finished so far.
-function Batch:note_start(slot)
-  return self:check_journal(self.log:start(slot.key))
-    and self:check_journal(self.log:sync())
 end
 
 --- Whether the item in the slot is to be done; if not, it has been counted.
 function Batch:admits(slot)
-  return self:find_key(slot) and self:is_first(slot) and self:is_to_do(slot)
-    and self:note_start(slot)
+  return self:set_key(slot) and self:is_first(slot) and self:is_to_do(slot)
+    and not self.stopped and self:log_start(slot)
 end
+
+-- ---- the next item ---------------------------------------------------------------------------
 
 --- Others go on meanwhile; `wake` ends it early.
 function Batch:rest(slot, seconds)
   slot.resting = true
-  local ok, problem = self.client:sleep(seconds)
+  if not self.client:sleep(seconds) then coroutine.yield() end  -- it was closed
   slot.resting = false
-  if not ok then self:stop(problem) end
 end
 
---- The source may make calls of its own: the others wait until it has been read, or the pause
---- is over that the server asked for.
-local function wait_to_read(batch, slot)
-  while not batch.stopped do
-    local left = batch.reader and math.huge or batch.held_until - internal.monotime()
-    if left <= 0 then return end
+--- The source may make calls of its own: the others wait until it has been read.
+local function wait_for_reader(batch, slot)
+  while batch.reader and not batch.stopped do
     batch.waiting = true
+    batch:rest(slot, math.huge)
+  end
+end
+
+--- Until the pause is over that the server asked for.
+local function wait_for_pause(batch, slot)
+  while not batch.stopped do
+    local left = batch.held_until - internal.monotime()
+    if left <= 0 then return end
     batch:rest(slot, left)
   end
 end
 
-local function end_reading(batch)
-  batch.reader = false
-  if not batch.waiting then return end  -- nearly always
-  batch.waiting = false
-  batch:wake()
-end
-
---- Puts the next item into the slot; false: there is none any more.
+--- Puts the next item into the slot; false: there is none, or none is to begin any more.
 local function read(batch, slot)
-  if batch.reader or batch.held_until > 0 then wait_to_read(batch, slot) end
-  if batch.stopped then return false end
+  if batch.reader then wait_for_reader(batch, slot) end
+  if batch.stopped or batch.exhausted then return false end
   batch.reader = slot
   local value = batch.next_item()
-  slot.value, slot.index = value, batch.index + 1
-  if value == nil then batch.stopped = true else batch.index = slot.index end
-  end_reading(batch)
-  return value ~= nil
+  batch.reader = false
+  if batch.waiting then batch:wake() end
+  if value == nil then
+    batch.exhausted = true
+    return false
+  end
+  batch.index = batch.index + 1
+  slot.value, slot.index = value, batch.index
+  return true
 end
 
 -- ---- a slot ----------------------------------------------------------------------------------
 
 local Slot = {}
 
+--- The last word on whether the item begins.
+local function may_begin(batch, slot, open)
+  if not open then batch:stop(select(2, batch.client:pollfd())) end
+  if batch.held_until > 0 then wait_for_pause(batch, slot) end
+  return not batch.stopped and (not batch.log or batch:admits(slot))
+end
+
 local BREATH = 32  -- items between two looks at the others, where none of them has made a call
 
 local function work(batch, slot)
-  local fn, log, quiet = batch.fn, batch.log, 0
+  local fn, quiet = batch.fn, 0
   while read(batch, slot) do
-    if not log or batch:admits(slot) then
+    local _, stood, open = slot.watch()
+    if may_begin(batch, slot, open) then
       slot.busy = true
-      if settle(batch, slot, pcall(fn, slot.value, slot.index)) then quiet = 0 end
+      settle(batch, slot, pcall(fn, slot.value, slot.index))
     end
-    quiet = quiet + 1
-    if quiet % BREATH == 0 then coroutine.yield() end
+    quiet = stood and 0 or quiet + 1
+    if quiet == BREATH then coroutine.yield() end
   end
 end
 
@@ -309,25 +329,30 @@ local function serve(batch, slot)
   local _ <close> = slot
   local ok, raised = pcall(work, batch, slot)
   if ok then return end
+  batch.reader = false
   batch:raise(raised)
-  end_reading(batch)
 end
 
 --- The slot was cancelled in the middle of an item.
 function Slot:__close()
   if not self.busy then return end
-  local error = internal.error("cancelled", "the item was given up before it had ended",
-    (self.watch()))
-  fail(self.batch, self, "unknown", error)
+  fail(self.batch, self, "unknown", internal.error("cancelled",
+    "the item was given up before it had ended", (self.watch())))
+end
+
+--- nil, or an error.
+function Batch:open_slot()
+  local slot = setmetatable({ batch = self, busy = false, resting = false }, Slot)
+  local task, problem = self.client:spawn(serve, self, slot)
+  if not task then return problem end
+  slot.task, slot.watch = task, internal.watch(task)
+  self.slots[#self.slots + 1] = slot
 end
 
 function Batch:open_slots()
-  local count = math.min(self.options.concurrency or 8, self.total or math.huge)
-  for i = 1, count do
-    local slot = setmetatable({ batch = self, busy = false, resting = false }, Slot)
-    local task, problem = self.client:spawn(serve, self, slot)
-    if not task then return problem end
-    slot.task, slot.watch, self.slots[i] = task, internal.watch(task), slot
+  for _ = 1, math.min(self.options.concurrency or CONCURRENCY, self.total or math.huge) do
+    local problem = self:open_slot()
+    if problem then return self:stop(problem) end
   end
 end
 
@@ -341,93 +366,118 @@ local function tick(batch)
 end
 
 function Batch:open_meter()
-  if self.meter.interval == math.huge then return end
-  self.ticker = self.client:spawn(tick, self)
+  if self.meter.interval < math.huge then self.ticker = self.client:spawn(tick, self) end
 end
 
--- ---- the whole -------------------------------------------------------------------------------
+-- ---- the end ---------------------------------------------------------------------------------
 
---- What the journal is of, where the caller does not say: the script.
-local function default_work()
-  local script = type(arg) == "table" and type(arg[0]) == "string" and arg[0] or nil
-  return script and script:match "[^/]+$" or nil
+--- Batches that have begun. One may run in an item of another.
+local open = setmetatable({}, { __mode = "k" })
+
+local function interruption()
+  return internal.error("cancelled", "each: interrupted before all was done")
 end
 
-function Batch:open_journal()
-  local options = self.options
-  if not options.journal then return nil end
-  local opened, message = journal.open(options.journal,
-    { api = self.client.api_url, work = options.work or default_work() })
-  if not opened then return internal.error("config", "each: " .. message) end
-  self.log = opened
+--- Nothing begins any more. If all has, it may end as if nothing had happened.
+function Batch:interrupt()
+  local all = self.exhausted or self.index == self.total
+  self:stop(not all and interruption() or nil)
+end
+
+--- Whatever still runs is ended, at once.
+function Batch:give_up()
+  self.stopped = true
+  for _, slot in ipairs(self.slots) do
+    if slot.task:cancel() then self.trouble = self.trouble or interruption() end
+  end
+end
+
+--- Does it with each batch of a client.
+local function tell_all(client, method)
+  local all = {}
+  for batch in pairs(open) do all[#all + 1] = batch.client == client and batch or nil end
+  for _, batch in ipairs(all) do method(batch) end
 end
 
 --- Until all slots have ended, or Ctrl-C.
 function Batch:wait()
   for _, slot in ipairs(self.slots) do
-    local _, problem = slot.task:wait()
+    slot.task:wait()
     if not slot.task:ended() then
       self.interrupted = true
-      return problem
+      return
     end
   end
 end
 
---- nil, or an error.
-function Batch:run()
-  local problem = self:open_journal() or self:open_slots()
-  if problem then return problem end
-  self:open_meter()
-  problem = self:wait()
-  if self.raised then error(self.raised[1], 0) end
-  return problem
-end
-
---- Whatever still runs is given up.
-function Batch:cancel()
-  self:stop()
-  for _, slot in ipairs(self.slots) do slot.task:cancel() end
-end
-
 --- After Ctrl-C: what is under way may have been paid for, and is given a moment to end.
 function Batch:wind_up()
-  self:stop()
-  local guard = self.client:spawn(function()
-    self.client:sleep(GRACE)
-    self:cancel()
+  local client = self.client
+  tell_all(client, Batch.interrupt)
+  local guard = client:spawn(function()
+    client:sleep(GRACE)
+    tell_all(client, Batch.give_up)
   end)
   self:wait()
   if guard then guard:cancel() end
 end
 
---- However each is left, nothing stays in flight, and nothing on the screen.
+--- Also when each is left by an error, or its own task is cancelled: nothing stays in flight.
 function Batch:__close(raised)
   if raised ~= nil or self.interrupted then self:wind_up() end
-  self:cancel()
+  self:give_up()
   if self.ticker then self.ticker:cancel() end
-  if self.log then self:check_journal(self.log:close()) end
-  self.meter:finish(self:numbers())
+  open[self] = nil
+end
+
+-- ---- each ------------------------------------------------------------------------------------
+
+function Batch:run()
+  local _ <close> = self
+  open[self] = true
+  self:open_slots()
+  self:open_meter()
+  self:wait()
+end
+
+local function finally(fn) return setmetatable({}, { __close = fn }) end
+
+--- However it ends: at first nothing is in flight any more, then the journal is whole, then the
+--- screen clear.
+function Batch:go()
+  if not self:open_log() then return end
+  local _ <close> = finally(function() self.meter:finish(self:numbers()) end)
+  local _ <close> = finally(function() self:close_log() end)
+  self:run()
 end
 
 local function by_index(one, other) return one.index < other.index end
 
+--- What each returns or raises.
+function Batch:conclude()
+  if self.raised then error(self.raised[1], 0) end
+  table.sort(self.report.errors, by_index)
+  if not self.trouble then return self.report end
+  self.trouble.report = self.report
+  return nil, self.trouble
+end
+
+local function check_use(client, source, fn, options)
+  local function expect(ok, what) return ok or error("each: " .. what, 4) end
+  expect(type(client) == "userdata", "call it with a colon: client:each(…)")
+  expect(type(source) == "table" or type(source) == "function",
+    "expected a list or an iterator function as the source")
+  expect(type(fn) == "function", "expected a function to call with each item")
+  expect(options == nil or type(options) == "table", "expected a table of options")
+end
+
 local function each(client, source, fn, options)
-  assert(type(source) == "table" or type(source) == "function",
-    "each: expected a list or an iterator function as the source")
-  assert(type(fn) == "function", "each: expected a function to call with each item")
-  assert(options == nil or type(options) == "table", "each: expected a table of options")
-  local problem = check(options or {})
+  check_use(client, source, fn, options)
+  local problem = problem_of(options or {})
   if problem then return nil, problem end
   local batch = new_batch(client, source, fn, options or {})
-  do
-    local _ <close> = batch
-    problem = batch:run()
-  end
-  table.sort(batch.report.errors, by_index)
-  problem = batch.trouble or problem
-  if not problem then return batch.report end
-  problem.report = batch.report
-  return nil, problem
+  batch:go()
+  return batch:conclude()
 end
 
 return each

@@ -9,7 +9,11 @@ local check = {}
 function check.is_boolean(value) return type(value) == "boolean" end
 function check.is_function(value) return type(value) == "function" end
 function check.is_text(value) return type(value) == "string" and value ~= "" end
-function check.is_count(value) return math.type(value) == "integer" and value > 0 end
+
+function check.is_count(value)
+  return type(value) == "number" and value > 0 and math.tointeger(value) ~= nil
+end
+
 function check.is_meter(value) return check.is_boolean(value) or check.is_function(value) end
 
 local DAY = 86400
@@ -31,27 +35,50 @@ local function unknown(what, name, names)
   return ("unknown %s%s"):format(what, near and (', did you mean "%s"?'):format(near) or "")
 end
 
---- A function that takes a table and returns a list of problems, each a line with its path: empty
---- where nothing is wrong. A row without a test is checked by somebody else.
+--- A function that takes a table and returns a list of problems { path, message }, empty where
+--- nothing is wrong. A row without a test is checked by somebody else.
 ---@param rows table[]
 ---@param what string "option" or "field"
 ---@param prefix string before each name
 function check.new(rows, what, prefix)
   local names, row_of = index_of(rows)
-  local function problem_of(name, value)
+  local function message_of(name, value)
     local row = row_of[name]
     if not row then return unknown(what, name, names) end
-    if row[2] and not row[2](value) then return "must be " .. row[3] end
+    return row[2] and not row[2](value) and "must be " .. row[3] or nil
   end
   return function(given)
     local problems = {}
     for name, value in pairs(given) do
-      local problem = problem_of(name, value)
-      if problem then problems[#problems + 1] = ("%s%s: %s"):format(prefix, name, problem) end
+      local message = message_of(name, value)
+      if message then problems[#problems + 1] = { prefix .. tostring(name), message } end
     end
-    table.sort(problems)
+    table.sort(problems, function(one, other) return one[1] < other[1] end)
     return problems
   end
+end
+
+--- All of them as one line.
+function check.line(problems)
+  local lines = {}
+  for i, problem in ipairs(problems) do lines[i] = problem[1] .. ": " .. problem[2] end
+  return table.concat(lines, "; ")
+end
+
+--- One error of all problems, like those that the C side finds.
+---@param endpoint string what was called: "results.wait"
+---@param problems table[]
+---@param first cekura.Error? what the C side has found already, of the same call
+function check.error(endpoint, problems, first)
+  local lines, fields = { first and first.message }, first and first.fields or {}
+  if #problems > 0 then lines[#lines + 1] = check.line(problems) end
+  for _, problem in ipairs(problems) do
+    fields[problem[1]] = fields[problem[1]] or {}
+    table.insert(fields[problem[1]], problem[2])
+  end
+  local new = internal.error("validation", table.concat(lines, "; "))
+  new.endpoint, new.fields = endpoint, fields
+  return new
 end
 
 return check

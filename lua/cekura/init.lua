@@ -4,6 +4,7 @@
 local cekura = require "cekura.core"
 local internal = require "cekura.internal"
 local pages_of = require "cekura.pages"
+local wait = require "cekura.wait"
 
 internal.client_methods.each = require "cekura.batch"
 
@@ -11,9 +12,15 @@ for _, name in ipairs { "results", "calls" } do
   internal.resource_methods[name].pages = pages_of(name)
 end
 
+for name, method in pairs(wait) do internal.resource_methods[name].wait = method end
+
 --- The methods of the default client, which is made when the first of them is called:
 --- `cekura:each(…)`.
-for _, name in ipairs { "each", "spawn", "sleep", "step", "pollfd", "events", "timeout" } do
+local OF_CLIENTS = {
+  "each", "request", "spawn", "sleep", "step", "pollfd", "events", "timeout",
+}
+
+for _, name in ipairs(OF_CLIENTS) do
   cekura[name] = function(self, ...)
     assert(self == cekura, ("call it with a colon: cekura:%s(…)"):format(name))
     local client, problem = internal.default_client()

@@ -67,8 +67,10 @@ local function flatten(text)
   return (text:gsub(" $", ""))
 end
 
--- 5, 5.0 and "5" are one key, as 5 and 5.0 are one in a table. Floats in full: two are never one.
-local function text_of(key)
+--- The text that a key stands for; nil: it cannot be one.
+--- 5, 5.0 and "5" are one key, as 5 and 5.0 are one in a table. Floats in full: two are never one.
+---@return string?
+function journal.text_of(key)
   if type(key) == "string" and key ~= "" then return key end
   if type(key) ~= "number" or key ~= key then return nil end
   local integer = math.tointeger(key)
@@ -76,7 +78,7 @@ local function text_of(key)
 end
 
 local function word_of(key)
-  local text = text_of(key)
+  local text = journal.text_of(key)
   if text then return escape(text) end
   local what = key == "" and "an empty string" or type(key) == "number" and "NaN" or type(key)
   error("journal: a key is a string or a number, not " .. what, 3)

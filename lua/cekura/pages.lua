@@ -2,9 +2,9 @@
 ---
 --- Where the next page is, is taken from the answer's `next`: `count` is not reliable. It is not
 --- followed as an address, though: the key goes to api_url and nowhere else. What it says is
---- compared with the address that the list itself has, and then asked for by page number.
+--- compared with the address that the list itself has, and then asked for by its page.
 
-require "cekura.core"  -- brings the next one
+local core = require "cekura.core"
 local internal = require "cekura.internal"
 
 local null = require "cjson".null
@@ -33,13 +33,14 @@ local function unescaped(text)
   end))
 end
 
---- The value of a parameter of the address; nil where it has none.
-local function parameter(url, wanted)
-  local query = url:match "^[^?#]*%?([^#]*)" or ""
-  for part in query:gmatch "[^&]+" do
+--- { name = value } of what stands in the query of the address.
+local function parameters(url)
+  local found = {}
+  for part in (url:match "^[^?#]*%?([^#]*)" or ""):gmatch "[^&]+" do
     local name, value = part:match "^([^=]*)=?(.*)$"
-    if unescaped(name) == wanted then return unescaped(value) end
+    found[unescaped(name)] = unescaped(value)
   end
+  return found
 end
 
 local function copy(given)
@@ -66,29 +67,42 @@ local function shown(value)
   return #text > SHOWN and text:sub(1, SHOWN) .. "…" or text
 end
 
---- The number of the page that `next` leads to.
-function Pages:number_in(following)
+--- Where `next` leads: a page's number, or a cursor.
+function Pages:place_in(following)
   if type(following) ~= "string" then
     self:refuse("the list's `next` is no address, but a %s", type(following))
   elseif origin_of(following) ~= origin_of(self.url) or path_of(following) ~= path_of(self.url) then
     self:refuse("the list's `next` leads elsewhere, where the key is not sent: %s",
       shown(following))
   end
-  local number = parameter(following, "page")
-  local page = number and number:find "^%d+$" and math.tointeger(tonumber(number))
-  if not page or page < 1 then
-    self:refuse("the list's `next` names no page: %s", shown(following))
-  end
-  return page
+  local given = parameters(following)
+  local page = given.page and given.page:find "^%d+$" and math.tointeger(tonumber(given.page))
+  if page and page > 0 then return page end
+  if given.cursor and given.cursor ~= "" then return given.cursor end
+  return self:refuse("the list's `next` names no page: %s", shown(following))
 end
 
 --- A list that led back would never end.
 function Pages:turn()
-  local page = self:number_in(self.following)
-  if self.read[page] then
-    self:refuse("the list's `next` leads back to page %d, which has been read", page)
+  local place = self:place_in(self.following)
+  if self.read[place] then
+    self:refuse("the list's `next` leads back to page %s, which has been read", shown(place))
   end
-  self.arguments.page = page
+  self.place = place
+end
+
+--- One page. A cursor is no field of the documents' lists, so that it goes the way of what this
+--- library does not know.
+function Pages:ask()
+  if type(self.place) == "number" then
+    self.arguments.page = self.place
+  elseif self.place then
+    local query = parameters(self.url)
+    query.cursor, query.page = self.place, nil
+    local path = core.endpoints[self.name .. ".list"].path
+    return self.client:request({ method = "GET", path = path, query = query }, self.options)
+  end
+  return self.resource:list(self.arguments, self.options)
 end
 
 --- The address of the list, as a request has it. What is wrong with the arguments is raised here.
@@ -105,13 +119,13 @@ end
 
 function Pages:read_page()
   if not self.url then self:find_url() end
-  local answer, problem = self.resource:list(self.arguments, self.options)
+  local answer, problem = self:ask()
   if answer == nil then error(problem, 0) end
   local items = type(answer) == "table" and answer.results
   if type(items) ~= "table" then self:refuse("the answer is no page of a list: no `results`") end
   self.items, self.index = items, 0
   self.following = answer.next ~= null and answer.next or nil
-  self.read[math.tointeger(self.arguments.page) or 1] = true
+  self.read[self.place or math.tointeger(self.arguments.page) or 1] = true
   self.is_begun = true
 end
 
@@ -136,7 +150,8 @@ local function pages_of(name)
     assert(options == nil or type(options) == "table", name .. ":pages takes a table of options")
     if not client then error(problem, 0) end
     local pages = setmetatable({
-      name = name, resource = resource, arguments = copy(arguments), options = options,
+      name = name, client = client, resource = resource,
+      arguments = copy(arguments), options = options,
       read = {}, items = {}, index = 0, is_begun = false,
     }, Pages)
     return function() return pages:item() end

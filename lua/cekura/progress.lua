@@ -23,6 +23,7 @@ local progress = {}
 ---@field elapsed number seconds
 ---@field rate number items a second, without the skipped ones
 ---@field left number? seconds; nil: not known
+---@field waiting boolean? somebody waits for what others do: a rate would say nothing
 
 -- ---- the texts ----
 
@@ -59,19 +60,20 @@ local function bar(part, columns)
   return "[" .. ("="):rep(full) .. ">" .. (" "):rep(inside - full - 1) .. "]"
 end
 
-local ORDER = { "count", "percent", "rate", "left", "failed", "unknown" }
-local BY_IMPORTANCE = { "count", "failed", "left", "percent", "unknown", "rate" }
+local ORDER = { "count", "percent", "rate", "left", "waited", "failed", "unknown" }
+local BY_IMPORTANCE = { "count", "failed", "left", "waited", "percent", "unknown", "rate" }
 local GAP = "  "
 local LEAST_BAR, MOST_BAR = 8, 42  -- columns
 
 --- The parts of a line but the bar, by name.
 local function parts_of(numbers)
-  local total = numbers.total
+  local total, waiting = numbers.total, numbers.waiting
   return {
     count = total and ("%d/%d"):format(numbers.done, total) or ("%d done"):format(numbers.done),
     percent = total and ("%2d%%"):format(math.floor(fraction(numbers) * 100)),
-    rate = speed(numbers.rate),
-    left = total and duration(numbers.left) .. " left",
+    rate = not waiting and speed(numbers.rate) or nil,
+    left = not waiting and total and duration(numbers.left) .. " left" or nil,
+    waited = waiting and duration(numbers.elapsed) .. " waited" or nil,
     failed = some(numbers.failed, "failed"),
     unknown = some(numbers.unknown, "unknown"),
   }
@@ -106,9 +108,11 @@ local function sentence(numbers, is_last)
   add(some(numbers.failed, "failed"))
   add(some(numbers.unknown, "unknown"))
   add(is_last and some(numbers.skipped, "skipped"))
-  add(speed(numbers.rate))
+  add(not numbers.waiting and speed(numbers.rate))
   if is_last then
     add("took " .. duration(numbers.elapsed))
+  elseif numbers.waiting then
+    add(duration(numbers.elapsed) .. " waited")
   elseif total then
     add(duration(numbers.left) .. " left")
   end

@@ -24,6 +24,8 @@
 ---| "tls" # no secure connection, or the certificate is not valid
 ---| "response" # the answer is unreadable, cut off, too large, or a redirect
 ---| "cancelled" # the call was given up on the caller's word
+---| "failed" # the job that was waited for has failed: `err.last` is what it said last
+---| "needs_person" # the job that was waited for asks a person something: see `err.questions`
 
 --- Whether the server acted on a failed call.
 ---@alias cekura.Applied
@@ -112,6 +114,39 @@
 ---@field headers table<string, string> without the key
 ---@field body? string the JSON, byte by byte; a GET has none
 ---@field evaluations? integer how many metric evaluations it would start; nil where that cannot be known
+
+--- Options of `client:each`.
+---@class cekura.EachOptions
+---@field concurrency? integer how many items at once (default: 8)
+---@field progress? boolean|fun(numbers: cekura.Progress) `true`: a line on stderr that is drawn again and again, or a plain line now and then where that is no terminal; a function is called with the numbers instead (default: `false`)
+---@field journal? string a file that says what was begun and what has ended; a later run goes on from there (default: none)
+---@field key? fun(item: any): string|integer names an item in the journal; two items need two keys (default: the item itself)
+---@field work? string what the journal is of; a journal of other work is refused (default: the script's name)
+---@field redo_unknown? boolean does items again that an earlier run began without knowing their end (default: `false`)
+---@field stop_on_error? boolean begins nothing more once an item has failed (default: `false`)
+---@field collect? boolean keeps the results, in `report.results` (default: `false`)
+
+--- What became of the items of `client:each`.
+---@class cekura.Report
+---@field ok integer items that were done
+---@field failed integer items that failed, and of which nothing was done
+---@field skipped integer items that an earlier run had done
+---@field unknown integer items that failed or were given up, and may have been done, or in part
+---@field errors { index: integer, item: any, key: string?, error: any }[] of the failed and unknown ones, by index
+---@field results? any[] with `collect`: the first results, by index
+
+--- How far `client:each` has come.
+---@class cekura.Progress
+---@field done integer ok, failed, skipped and unknown together
+---@field total? integer where the source is a list
+---@field ok integer
+---@field failed integer
+---@field skipped integer
+---@field unknown integer
+---@field running integer items under way
+---@field elapsed number seconds
+---@field rate number items a second, without those that were skipped
+---@field left? number seconds, as far as can be told
 
 --- A result: a test run of an agent, with its runs.
 ---@class cekura.Result
@@ -558,10 +593,77 @@ function billing:info(arguments, options) end
 ---@field metric_reviews cekura.metric_reviews
 ---@field metrics cekura.metrics
 ---@field billing cekura.billing
+---@field api_url string where its calls go
 local Client = {}
 
 --- Closes the connections and wipes the key. Twice does no harm.
 function Client:close() end
+
+--- Calls `fn(item, index)` for each item of the source, several at a time.
+---@param source any[]|fun(): any a list, or an iterator function
+---@param fn fun(item: any, index: integer): any, any fails by `return nil, err` or by raising
+---@param options? cekura.EachOptions
+---@return cekura.Report? report
+---@return cekura.Error? err
+function Client:each(source, fn, options) end
+
+--- Makes a task of a function. It begins with the next step.
+---@param fn function
+---@param ... any its arguments
+---@return cekura.Task? task
+---@return cekura.Error? err
+function Client:spawn(fn, ...) end
+
+--- Waits; in a task the others go on meanwhile.
+---@param seconds number
+---@return boolean? done
+---@return cekura.Error? err
+function Client:sleep(seconds) end
+
+--- Does what can be done now for the tasks.
+---@param seconds? number how long to wait for something to do; 0 if left out
+---@return boolean? left whether there is a task that has not ended
+---@return cekura.Error? err
+function Client:step(seconds) end
+
+--- The one descriptor that a host's loop polls.
+---@return integer? descriptor
+---@return cekura.Error? err
+function Client:pollfd() end
+
+--- What to poll it for.
+---@return string? events `"r"`
+---@return cekura.Error? err
+function Client:events() end
+
+--- When the next step is due, at the latest.
+---@return number? seconds nil: when the descriptor is ready, not before
+---@return cekura.Error? err
+function Client:timeout() end
+
+--- A function that runs in a coroutine of its own, beside others.
+---@class cekura.Task
+local Task = {}
+
+--- The results of its function, once it has ended; nil and the error if it raised one.
+---@return any ...
+function Task:wait() end
+
+--- Ends it where it stands; its `<close>` variables are closed, its call is given up.
+---@return boolean ended false: it is running, or has ended
+function Task:cancel() end
+
+--- Ends its `client:sleep`.
+---@return boolean woken false: it was not asleep
+function Task:wake() end
+
+--- Whether it has ended.
+---@return boolean ended
+function Task:ended() end
+
+--- The most that the calls made in it may have done.
+---@return cekura.Applied applied
+function Task:applied() end
 
 ---@class (exact) cekura.Field
 ---@field name string
@@ -623,5 +725,47 @@ function cekura.array(list) end
 ---@param size integer the most items of a slice, at least 1
 ---@return fun(): any[]? next a new table each time
 function cekura.chunks(list, size) end
+
+--- Calls `fn(item, index)` for each item of the source, several at a time.
+---@param source any[]|fun(): any a list, or an iterator function
+---@param fn fun(item: any, index: integer): any, any fails by `return nil, err` or by raising
+---@param options? cekura.EachOptions
+---@return cekura.Report? report
+---@return cekura.Error? err
+function cekura:each(source, fn, options) end
+
+--- Makes a task of a function. It begins with the next step.
+---@param fn function
+---@param ... any its arguments
+---@return cekura.Task? task
+---@return cekura.Error? err
+function cekura:spawn(fn, ...) end
+
+--- Waits; in a task the others go on meanwhile.
+---@param seconds number
+---@return boolean? done
+---@return cekura.Error? err
+function cekura:sleep(seconds) end
+
+--- Does what can be done now for the tasks.
+---@param seconds? number how long to wait for something to do; 0 if left out
+---@return boolean? left whether there is a task that has not ended
+---@return cekura.Error? err
+function cekura:step(seconds) end
+
+--- The one descriptor that a host's loop polls.
+---@return integer? descriptor
+---@return cekura.Error? err
+function cekura:pollfd() end
+
+--- What to poll it for.
+---@return string? events `"r"`
+---@return cekura.Error? err
+function cekura:events() end
+
+--- When the next step is due, at the latest.
+---@return number? seconds nil: when the descriptor is ready, not before
+---@return cekura.Error? err
+function cekura:timeout() end
 
 return cekura

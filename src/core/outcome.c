@@ -141,6 +141,8 @@ const char *ck_kind_name(enum ck_kind kind) {
     [CK_TLS] = "tls",
     [CK_RESPONSE] = "response",
     [CK_CANCELLED] = "cancelled",
+    [CK_FAILED] = "failed",
+    [CK_NEEDS_PERSON] = "needs_person",
   };
   return names[kind];
 }

@@ -22,7 +22,10 @@ enum ck_kind {
   CK_TIMEOUT,
   CK_TLS,
   CK_RESPONSE,
-  CK_CANCELLED
+  CK_CANCELLED,
+  /* Of no attempt, but of what calls had started. */
+  CK_FAILED,
+  CK_NEEDS_PERSON
 };
 
 /* Whether the server acted on the request. */

@@ -7,6 +7,7 @@
 #include "../core/exchange.h"
 #include "check.h"
 #include "client.h"
+#include "custom.h"
 #include "decode.h"
 #include "error.h"
 #include "event.h"
@@ -22,7 +23,8 @@ struct call {
   struct ck_exchange exchange;
   struct ck_client *client; /* kept alive by the resource below it on the stack */
   const struct ck_endpoint *endpoint;
-  struct ck_task *task; /* that stands until it has ended; NULL: whoever calls is blocked */
+  struct ck_endpoint own; /* what `endpoint` points to where the contract has none */
+  struct ck_task *task;   /* that stands until it has ended; NULL: whoever calls is blocked */
   struct ck_settings settings;
   lua_Integer evaluations; /* that it would start; -1 = unknown */
 };
@@ -194,14 +196,20 @@ static int dry_run(lua_State *L, struct call *call) {
 
 /* ---- check and write -------------------------------------------------------------------------- */
 
+/* What comes with such a method has a length, if only of 0 (RFC 9110, 8.6). */
+static bool is_empty(const struct ck_request_options *options) {
+  return !options->has_body && options->method[0] == 'P'; /* POST, PUT, PATCH */
+}
+
 /* Most requests use the client's headers as they are. */
 static void write_headers(lua_State *L, struct call *call) {
   struct ck_request *request = &call->exchange.transfer.request;
-  bool large = request->body.length > EXPECT_ABOVE;
+  bool large = request->body.length > EXPECT_ABOVE, empty = is_empty(&request->options);
   int own, client = push_headers(L, &own);
-  bool ok = (own == 0 && !large) ||
+  bool ok = (own == 0 && !large && !empty) ||
             ck_request_headers_write(L, &request->headers, call->client->key.text, client, own);
   if (ok && large) ok = ck_headers_leave_out(&request->headers, "Expect");
+  if (ok && empty) ok = ck_headers_add(&request->headers, "Content-Length", "0");
   if (!ok) luaL_error(L, "not enough memory");
   lua_settop(L, client - 1);
 }
@@ -228,6 +236,14 @@ static void write_policy(struct call *call) {
   };
 }
 
+/* Returns how many evaluations the call would start, -1 = unknown. */
+static lua_Integer check(struct call *call, struct ck_problems *problems) {
+  struct ck_request *request = &call->exchange.transfer.request;
+  if (call->endpoint != &call->own) return ck_check(call->endpoint, ARGUMENTS, request, problems);
+  ck_custom_check(&call->own, ARGUMENTS, request, problems);
+  return -1;
+}
+
 /* Writes the whole request. False: there are problems, and it must not be sent. */
 static bool write(lua_State *L, struct call *call, struct ck_problems *problems) {
   const struct ck_path options = { .name = "options" };
@@ -235,7 +251,7 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
   call->settings = call->client->settings;
   call->exchange.attempts = 0;
   call->exchange.retry_after = -1;
-  call->evaluations = ck_check(call->endpoint, ARGUMENTS, request, problems);
+  call->evaluations = check(call, problems);
   ck_options_read(&call->settings, OPTIONS, CK_FOR_CALL, &options, problems);
   if (problems->count > 0) return false;
   if (request->body.failed || request->target.failed)
@@ -341,15 +357,17 @@ static int read(lua_State *L, struct call *call) {
 /* ---- the whole way ---------------------------------------------------------------------------------- */
 
 /* Misuse of the language itself is all that raises: a dot for the colon, no table. */
+static void check_tables(lua_State *L, const char *name) {
+  if (!lua_istable(L, ARGUMENTS))
+    luaL_error(L, "%s takes a table of arguments, got %s", name, luaL_typename(L, ARGUMENTS));
+  if (!lua_isnil(L, OPTIONS) && !lua_istable(L, OPTIONS))
+    luaL_error(L, "%s takes a table of options, got %s", name, luaL_typename(L, OPTIONS));
+}
+
 static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
   if (!lua_getmetatable(L, RESOURCE) || !lua_rawequal(L, -1, lua_upvalueindex(2)))
     luaL_error(L, "call it with a colon: %s:%s{ … }", endpoint->resource, endpoint->call);
-  if (!lua_istable(L, ARGUMENTS))
-    luaL_error(L, "%s:%s takes a table of arguments, got %s", endpoint->resource, endpoint->call,
-               luaL_typename(L, ARGUMENTS));
-  if (!lua_isnil(L, OPTIONS) && !lua_istable(L, OPTIONS))
-    luaL_error(L, "%s:%s takes a table of options, got %s", endpoint->resource, endpoint->call,
-               luaL_typename(L, OPTIONS));
+  check_tables(L, lua_pushfstring(L, "%s:%s", endpoint->resource, endpoint->call));
   lua_settop(L, OPTIONS);
 }
 
@@ -374,19 +392,32 @@ static int send(lua_State *L, struct call *call) {
   return read(L, call);
 }
 
-int ck_call_endpoint(lua_State *L) {
-  const struct ck_endpoint *endpoint = lua_touserdata(L, lua_upvalueindex(1));
-  lua_settop(L, OPTIONS);
-  check_use(L, endpoint);
-  struct ck_client *client = ck_client_of_resource(L);
-  if (client == NULL) return 2;
+/* The client is on the top of the stack, at CLIENT. No endpoint: the arguments describe one. */
+static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint *endpoint) {
   struct call *call = take(L, client);
   call->client = client;
-  call->endpoint = endpoint;
+  call->endpoint = endpoint != NULL ? endpoint : &call->own;
   lua_settop(L, TOP);
   struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
   if (!write(L, call, &problems)) return refuse_problems(L, call, &problems);
   if (is_over_budget(call)) return refuse_budget(L, call);
   if (call->settings.dry_run) return dry_run(L, call);
   return send(L, call);
+}
+
+int ck_call_endpoint(lua_State *L) {
+  const struct ck_endpoint *endpoint = lua_touserdata(L, lua_upvalueindex(1));
+  lua_settop(L, OPTIONS);
+  check_use(L, endpoint);
+  struct ck_client *client = ck_client_of_resource(L);
+  return client != NULL ? make(L, client, endpoint) : 2;
+}
+
+int ck_call_request(lua_State *L) {
+  lua_settop(L, OPTIONS);
+  struct ck_client *client = ck_client_check(L);
+  if (client == NULL) return 2;
+  check_tables(L, "request");
+  lua_pushvalue(L, RESOURCE);
+  return make(L, client, NULL);
 }

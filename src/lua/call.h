@@ -17,6 +17,9 @@ void ck_call_open(lua_State *L);
 */
 int ck_call_endpoint(lua_State *L);
 
+/* client:request(arguments, options): a call of an endpoint that the arguments describe */
+int ck_call_request(lua_State *L);
+
 /*
 ** Takes the steps that can be taken now in calls that tasks of the client at `index` await;
 ** the task of one that has ended is ready then. Raises what on_event lets through: Ctrl-C.

@@ -321,6 +321,8 @@ static void open_client_metatable(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
   lua_pushcfunction(L, client_close);
   lua_setfield(L, -2, "close");
+  lua_pushcfunction(L, ck_call_request);
+  lua_setfield(L, -2, "request");
   lua_pushcclosure(L, client_index, 1);
   lua_setfield(L, -2, "__index");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &client_key);

@@ -30,7 +30,7 @@ static int internal_deadline_of(lua_State *L) {
 
 static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
-  for (int kind = CK_OK; kind <= CK_CANCELLED; kind++)
+  for (int kind = CK_OK; kind <= CK_NEEDS_PERSON; kind++)
     if (strcmp(name, ck_kind_name((enum ck_kind)kind)) == 0) return (enum ck_kind)kind;
   return (enum ck_kind)luaL_argerror(L, index, "no kind of error");
 }
@@ -64,26 +64,29 @@ static int internal_nearest(lua_State *L) {
   return 1;
 }
 
-/* The function that watch returns: upvalues are the task, and the three words. */
+/* The function that watch returns: upvalues are the task, its client, and the three words. */
 static int watch_look(lua_State *L) {
   struct ck_task *task = lua_touserdata(L, lua_upvalueindex(1));
-  lua_pushvalue(L, lua_upvalueindex(2 + (int)task->applied));
+  const struct ck_client *client = lua_touserdata(L, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(3 + (int)task->applied));
   lua_pushboolean(L, task->stood);
+  lua_pushboolean(L, client->transport != NULL);
   task->applied = CK_NO;
   task->stood = false;
-  return 2;
+  return 3;
 }
 
 /*
 ** watch(task): a function that tells the most that calls made in the task may have done since
-** it was asked last, and whether the task has stood still meanwhile
+** it was asked last, whether the task has stood still meanwhile, and whether its client is open
 */
 static int internal_watch(lua_State *L) {
   (void)ck_task_check(L, 1);
   lua_settop(L, 1);
+  ck_task_push_client(L, 1);
   for (int applied = CK_NO; applied <= CK_YES; applied++)
     lua_pushstring(L, ck_applied_name((enum ck_applied)applied));
-  lua_pushcclosure(L, watch_look, 4);
+  lua_pushcclosure(L, watch_look, 5);
   return 1;
 }
 

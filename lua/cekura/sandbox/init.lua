@@ -31,6 +31,7 @@ local sandbox = {}
 ---@field port integer? default 0: a free one
 ---@field api_key string? default "sandbox-key"
 ---@field evaluation_time number? seconds that an evaluation or an optimiser job takes (default 0.2)
+---@field optimiser "improves"|"fails"|"asks"|nil how its jobs end; "asks": with a question
 ---@field balance number? credits to begin with (default 10000)
 ---@field credits_per_evaluation number? for one metric on one run or call log (default 1)
 ---@field seed integer? what the data is made from (default 1)

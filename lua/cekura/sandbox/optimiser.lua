@@ -89,8 +89,32 @@ local function custom_code_for(description)
   return comment .. "\n_result = judge(data)\n_explanation = None\n"
 end
 
---- What the progress endpoint answers once `job` is done.
-function optimiser.improve(job, seed)
+--- How a job ends, by the option `optimiser`: what the progress endpoint answers then.
+local ENDS = {}
+
+--- Reviewers who say different things of the same kind of call are whom one has to ask.
+function ENDS.asks(job)
+  local review = job.reviews[1]
+  return {
+    status = "awaiting_user_input", progress = 60,
+    message = "Reviewers disagree with each other",
+    questions = json.array { {
+      test_set_id = optimiser.test_set_id(review.call),
+      review_id = optimiser.review_id(review.call, review.evaluation.metric),
+      question = "Does a new time that only the agent named count as confirmed?",
+    } },
+  }
+end
+
+function ENDS.fails(job)
+  return {
+    status = "failed", progress = 100,
+    error = ("No description does better than the present one on %d reviewed calls.")
+      :format(#job.reviews),
+  }
+end
+
+function ENDS.improves(job, seed)
   local metric, options = job.metric, job.options
   local lessons = lessons_of(job.reviews)
   local description = describe(options.simplified_prompt or metric.description, lessons)
@@ -113,5 +137,9 @@ function optimiser.improve(job, seed)
     old_score = old_score, new_score = new_score,
   }
 end
+
+--- What the progress endpoint answers once `job` has ended.
+---@param how string the option `optimiser`
+function optimiser.finish(job, seed, how) return ENDS[how](job, seed) end
 
 return optimiser

@@ -19,6 +19,8 @@ local TYPES = {
     "a string or a table" },
   cap = { function(v) return type(v) == "boolean" or math.type(v) == "integer" and v >= 0 end,
     "a boolean or how many requests to keep" },
+  optimiser = { function(v) return v == "improves" or v == "fails" or v == "asks" end,
+    '"improves", "fails" or "asks"' },
   times = { function(v) return v == math.huge or math.type(v) == "integer" and v >= 0 end,
     "an integer or math.huge" },
 }
@@ -31,6 +33,7 @@ local START = {
   credits_per_evaluation = { type = "number", min = 0, default = 1 },
   seed = { type = "integer", default = 1 },
   faults = { type = "table", default = {} },
+  optimiser = { type = "optimiser", default = "improves" },
   rate_limit = { type = "table" },
   record = { type = "cap", default = true },
   log = { type = "boolean", default = false },

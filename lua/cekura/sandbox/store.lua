@@ -48,7 +48,7 @@ function Store.new(config, clock)
   local started = clock()
   local store = setmetatable({
     seed = config.seed, base = base, evaluation_time = config.evaluation_time,
-    credits_per_evaluation = config.credits_per_evaluation,
+    credits_per_evaluation = config.credits_per_evaluation, optimiser = config.optimiser,
     balance = { initial = config.balance, remaining = config.balance, used = 0 },
     now = function() return config.now + clock() - started end,
     agents = catalogue.by_id(catalogue.agents), projects = catalogue.by_id(catalogue.projects),
@@ -57,6 +57,7 @@ function Store.new(config, clock)
     run_cache = {}, call_log_cache = {},
     votes = Ring.new(KEPT), jobs = Ring.new(KEPT), optimiser_jobs = {},
     running = {}, first_running = 1, last_running = 0, -- a queue
+    staged = 0, -- how many in it have several metrics
   }, Store)
   store.metrics = catalogue.by_id(store.metric_list)
   store.results = catalogue.by_id(store.result_list)
@@ -203,7 +204,9 @@ end
 function Store:start_evaluation(calls, metrics, result)
   for _, call in ipairs(calls) do call.pending = call.pending + 1 end
   if result then result.pending = result.pending + 1 end
-  self:start_job { kind = "evaluation", calls = calls, metrics = metrics, result = result }
+  local job = { kind = "evaluation", calls = calls, metrics = metrics, result = result, done = 0 }
+  if #metrics > 1 then self.staged = self.staged + 1 end
+  self:start_job(job)
 end
 
 local function evaluate_again(store, call, metric, at)
@@ -221,11 +224,27 @@ end
 
 local FINISH = {}
 
+--- Runs the metrics whose turn has come by then. They take equally long, one after the other, so
+--- that for a while a call has new values beside old ones.
+local function run_metrics(store, job, now)
+  local each = store.evaluation_time / #job.metrics
+  local at = job.due - (#job.metrics - job.done - 1) * each
+  while job.done < #job.metrics and at <= now do
+    job.done = job.done + 1
+    for _, call in ipairs(job.calls) do
+      evaluate_again(store, call, job.metrics[job.done], at)
+      call.updated_at = math.max(call.updated_at, at)
+    end
+    at = job.due - (#job.metrics - job.done - 1) * each
+  end
+end
+
 function FINISH.evaluation(store, job)
+  run_metrics(store, job, job.due)
+  if #job.metrics > 1 then store.staged = store.staged - 1 end
   for _, call in ipairs(job.calls) do
-    for _, metric in ipairs(job.metrics) do evaluate_again(store, call, metric, job.due) end
     call.pending = call.pending - 1
-    call.updated_at = job.due
+    call.updated_at = math.max(call.updated_at, job.due)
   end
   if job.result then
     job.result.pending = job.result.pending - 1
@@ -234,7 +253,15 @@ function FINISH.evaluation(store, job)
 end
 
 function FINISH.optimiser(store, job)
-  job.outcome = optimiser.improve(job, store.seed)
+  job.outcome = optimiser.finish(job, store.seed, store.optimiser)
+end
+
+--- Of jobs that are not due yet, what has come about so far.
+function Store:settle_staged(now)
+  for i = self.first_running, self.last_running do
+    local job = self.running[i]
+    if job.kind == "evaluation" then run_metrics(self, job, math.min(now, job.due)) end
+  end
 end
 
 --- Finishes what is due. To be called before the state is read or changed.
@@ -243,6 +270,7 @@ function Store:settle()
   local job = self.running[first]
   if not job then return end
   local now = self.now()
+  if self.staged > 0 then self:settle_staged(now) end
   while job and job.due <= now do
     FINISH[job.kind](self, job)
     job.status = "completed"

@@ -1,0 +1,313 @@
+-- Ctrl-C in the midst of many items, in the stock interpreter; and what a terminal shows of them.
+local child = require "support.child"
+local faults = require "support.faults"
+local retries = require "support.retries"
+local sandbox = require "cekura.sandbox"
+local scratch = require "support.scratch"
+local system = require "system"
+local terminal = require "support.terminal"
+local votes = require "support.votes"
+
+local GRACE = 2  -- seconds that what is in flight is given to end
+
+local is_checked = (os.getenv "CEKURA_RUN" or "") ~= ""
+local LATE = is_checked and 20 or 0.5  -- seconds that an end may come late
+local LIMIT = is_checked and 60 or 5   -- seconds to begin
+
+describe("Ctrl-C in each", function()
+  local server, path, running
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+
+  before_each(function()
+    server:clear()
+    path = scratch.path()
+  end)
+
+  after_each(function()
+    if running then running:signal "KILL" end  -- the test has failed before its end
+    running = nil
+    os.remove(path)
+  end)
+
+  -- Begins it, and waits until so many requests have arrived.
+  local function start(text, count)
+    running = child.start_checked { child.lua, "-e",
+      votes.START:format(server.url, "k") .. ("local PATH = %q\n"):format(path) .. text }
+    assert.is_true(server:wait(count, LIMIT))
+    server:ledger()
+    return running
+  end
+
+  -- Waits for its end. Returns what it wrote, its exit code, and the seconds since `sent`.
+  local function finish(process, sent)
+    local output, code = process:finish()
+    running = nil
+    return output, code, system.monotime() - sent
+  end
+
+  local function interrupt(process)
+    local sent = system.monotime()
+    process:signal "INT"
+    return finish(process, sent)
+  end
+
+  local function ends_interrupted(output, code)
+    assert.matches("interrupted!\nstack", output)
+    assert.is_nil(output:find("went on", 1, true), output)
+    assert.equal(1, code)
+  end
+
+  -- The events in the journal, sorted.
+  local function events()
+    local list = {}
+    for event in scratch.read(path):gmatch "Z (%l+ %d+)" do list[#list + 1] = event end
+    return votes.sorted(list)
+  end
+
+  -- An answer that takes its time.
+  local function slow(seconds)
+    return { { "read" }, { "sleep", seconds }, { "answer", 200, {}, '{"success": true}' } }
+  end
+
+  local THREE = [[
+    local votes = require "support.votes"
+    local function go(options)
+      options.journal, options.work, options.concurrency = PATH, "w", 3
+      return client:each(votes.items(10), vote, options)
+    end
+  ]]
+
+  it("begins nothing more, and lets end what is in flight", function()
+    server:script(retries.times(3, slow(0.5)))
+    local process = start(THREE .. [[
+      go {}
+      print "went on"]], 3)
+    ends_interrupted(interrupt(process))
+    assert.equal(3, server:deliveries())
+    assert.same({ "done 1", "done 2", "done 3", "started 1", "started 2", "started 3" }, events())
+    process = start(THREE .. [[
+      local report = assert(go {})
+      print(report.ok, report.skipped, report.unknown)]], 10)
+    local output = finish(process, 0)
+    assert.equal("7\t3\t0\n", output)
+    assert.equal(10, server:deliveries())
+  end)
+
+  it("gives up after two seconds what does not end, which is unknown then", function()
+    server:script(retries.times(3, { { "hang" } }))
+    local output, code, seconds = interrupt(start(THREE .. [[
+      local started = os.clock()
+      print(pcall(go, {}))
+      print(os.clock() - started < 1)  -- it has not spun meanwhile
+      print(client:step(), vote(100).success)
+      local report = assert(go {})
+      print(report.ok, report.skipped, report.unknown)
+      print(report.errors[1].error)
+      report = assert(go { redo_unknown = true })
+      print(report.ok, report.skipped, report.unknown)]], 3))
+    assert.matches("^false\t[^\n]*interrupted!\ntrue\nfalse\ttrue\n7\t0\t3\n", output)
+    assert.matches("\n3\t7\t0\n$", output)
+    assert.equal(0, code)
+    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + LATE, seconds)
+    assert.same({ "unknown 1", "unknown 2", "unknown 3" }, table.move(events(), 24, 26, 1, {}))
+    assert.same({ 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 100 },
+      votes.sorted(votes.arrived(server:ledger())))
+  end)
+
+  it("ends at once when it comes a second time", function()
+    server:script(retries.times(3, { { "hang" } }))
+    local process = start(THREE .. [[
+      go {}
+      print "went on"]], 3)
+    process:signal "INT"
+    system.sleep(0.3)  -- well within the two seconds
+    local sent = system.monotime()
+    process:signal "INT"
+    local output, code, seconds = finish(process, sent)
+    assert.equal("", output)
+    assert.equal(2, code)  -- the signal's number
+    assert.is_true(seconds < LATE, seconds)
+    assert.same({ "started 1", "started 2", "started 3" }, events())
+  end)
+
+  it("also stops each within each", function()
+    server:script(retries.times(4, slow(0.4)))
+    local output, code = interrupt(start([[
+      local votes = require "support.votes"
+      client:each({ 10, 20, 30 }, function(outer)
+        local report, problem = client:each(votes.items(9), function(inner)
+          local value = vote(outer + inner)
+          print("inner", value and value.success)
+          return value
+        end, { concurrency = 2 })
+        print("outer", report, problem.kind, problem.applied, problem.report.ok, problem)
+        return report, problem
+      end, { concurrency = 2, journal = PATH, work = "w" })
+      print "went on"]], 4))
+    ends_interrupted(output, code)
+    assert.equal(4, server:deliveries())
+    assert.equal(4, select(2, output:gsub("inner\ttrue\n", "")))
+    assert.equal(2, select(2, output:gsub("outer\tnil\tcancelled\tno\t2\t[^\n]*interrupted", "")))
+    assert.same({ "started 10", "started 20", "unknown 10", "unknown 20" }, events())
+  end)
+
+  it("lets an inner each end as if nothing had happened, where it has begun all of its items",
+    function()
+      server:script(retries.times(2, slow(0.4)))
+      local output, code = interrupt(start([[
+        client:each({ 10, 20 }, function(outer)
+          local report = assert(client:each({ outer + 1, outer + 2 }, vote))
+          print("outer", report.ok)
+        end, { concurrency = 1, journal = PATH, work = "w" })
+        print "went on"]], 2))
+      ends_interrupted(output, code)
+      assert.matches("outer\t2\n", output)
+      assert.same({ "done 10", "started 10" }, events())
+    end)
+
+  it("gives up an inner each, and a source that is being read, after two seconds", function()
+    server:script(retries.times(6, { { "hang" } }))
+    local output, code, seconds = interrupt(start([[
+      local given = 0
+      local function source()
+        given = given + 1
+        if given == 2 then vote(100) end
+        return given * 10
+      end
+      client:each(source, function(outer)
+        local _ <close> = setmetatable({}, { __close = function() print "closed" end })
+        client:each({ 1, 2 }, function(inner) return vote(outer + inner) end)
+        print "went on"
+      end, { journal = PATH, work = "w" })
+      print "went on"]], 3))
+    ends_interrupted(output, code)
+    assert.matches("^closed\n", output)
+    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + LATE, seconds)
+    assert.equal(3, server:deliveries())
+    assert.same({ "started 10", "unknown 10" }, events())
+    assert.equal(0, server:open())
+  end)
+
+  -- The interpreter's hook is on the main thread: the coroutine is told by what each returns.
+  it("is an error of an each in a coroutine", function()
+    server:script(retries.times(3, slow(0.3)))
+    local output, code = interrupt(start(THREE .. [[
+      coroutine.wrap(function()
+        local report, problem = go {}
+        print(report, problem.kind, problem.report.ok, problem.report.unknown, problem)
+      end)()
+      print "went on"]], 3))
+    ends_interrupted(output, code)
+    assert.matches("^nil\tcancelled\t3\t0\tcekura: each: interrupted", output)
+    assert.equal(3, server:deliveries())
+  end)
+
+  it("while each waits for its turn is not swallowed", function()
+    server:script(retries.times(3, faults.status(429, { ["Retry-After"] = 70000 })))
+    local output, code, seconds = interrupt(start(THREE .. [[
+      go {}
+      print "went on"]], 3))
+    ends_interrupted(output, code)
+    assert.is_true(seconds < LATE, seconds)
+    assert.equal(3, server:deliveries())
+    assert.same({ "failed 1", "failed 2", "failed 3" }, table.move(events(), 1, 3, 1, {}))
+  end)
+
+  -- It comes wherever it likes.
+  it("in the midst of many short calls is not swallowed", function()
+    for _ = 1, 8 do
+      server:clear()
+      os.remove(path)
+      local output, code = interrupt(start([[
+        client:each(function() return {} end, function() return vote(1) end)
+        print "went on"]], math.random(3, 40)))
+      ends_interrupted(output, code)
+    end
+  end)
+
+  it("clears the progress line", function()
+    server:script(retries.times(4, { { "hang" } }))
+    local ran = terminal.run(80, votes.START:format(server.url, "k") .. [[
+      local votes = require "support.votes"
+      io.stderr:write "before\n"
+      print(pcall(client.each, client, votes.items(10), function(item)
+        if item <= 3 then return vote(item) end
+        client:sleep(0.3)
+        look "then"
+        -- a shell of its own, for os.execute would ignore the signal
+        io.popen("exec env -u LD_PRELOAD sh -c 'kill -INT $PPID'"):close()
+        while true do client:sleep(1) end
+      end, { progress = true, concurrency = 4 }))
+      io.stderr:write "after\n"]], { TERM = "xterm" })
+    assert.matches("^false\t[^\n]*interrupted!\n$", ran.stdout)
+    assert.equal(2, #ran.screen.looks["then"])
+    assert.matches("^%[.*%] 0/10 +0%%", ran.screen.looks["then"][2])
+    assert.same({ "before", "after" }, ran.screen.rows)
+  end)
+end)
+
+describe("each with progress = true", function()
+  local server
+
+  setup(function() server = sandbox.start { faults = { { times = math.huge, delay = 0.02 } } } end)
+  teardown(function() server:stop() end)
+
+  local function run(columns, text)
+    local ran = terminal.run(columns, votes.START:format(server.url, server.api_key) .. [[
+      local votes = require "support.votes"
+      local function go(source, fn)
+        return assert(client:each(source, fn or vote, { progress = true, concurrency = 2 }))
+      end
+      ]] .. text, { TERM = "xterm" })
+    assert.equal(0, ran.code, ran.stderr)
+    return ran
+  end
+
+  it("draws a line on a terminal, and leaves nothing of it", function()
+    local ran = run(80, [[
+      io.stderr:write "before\n"
+      go(votes.items(20), function(item)
+        if item == 15 then look "then" end
+        if item == 2 then return nil, "no" end
+        return vote(item)
+      end)
+      io.stderr:write "after\n"]])
+    assert.equal("", ran.stdout)
+    assert.same({ "before", "after" }, ran.screen.rows)
+    local seen = ran.screen.looks["then"]
+    assert.equal(2, #seen)
+    local done, percent, rate =
+      seen[2]:match "^%[=*> *%] (%d+)/20 +(%d+)%%  ([%d.]+)/s  .*  1 failed$"
+    assert.is_truthy(done, seen[2])
+    assert.equal(done * 5, math.tointeger(percent))
+    assert.is_true(tonumber(rate) > 0)
+  end)
+
+  it("draws nothing that stays when the source raises, either", function()
+    local ran = run(80, [[
+      local left = 8
+      print(pcall(go, function()
+        left = left - 1
+        if left == 0 then
+          look "then"
+          error("no", 0)
+        end
+        return left
+      end))]])
+    assert.equal("false\tno\n", ran.stdout)
+    assert.equal(1, #ran.screen.looks["then"])
+    assert.same({}, ran.screen.rows)
+  end)
+
+  it("is a line at the end in a file", function()
+    local ran = run("pipe", [[
+      go(votes.items(6), function(item)
+        if item == 2 then return nil, "no" end
+        return vote(item)
+      end)]])
+    assert.equal("", ran.stdout)
+    assert.matches("^6 of 6 done, 1 failed, [%d.]+/s, took 0:0%d\n$", ran.stderr)
+  end)
+end)

@@ -1,0 +1,777 @@
+-- Many items at once. For journals and Ctrl-C there are specs of their own.
+local cekura = require "cekura"
+local clock = require "support.clock"
+local faults = require "support.faults"
+local retries = require "support.retries"
+local sandbox = require "cekura.sandbox"
+local script = require "support.script"
+local votes = require "support.votes"
+
+-- That it says so and counts nothing else.
+local function counts(expected, report, problem)
+  assert.is_nil(problem)
+  local seen = {}
+  for _, name in ipairs { "ok", "failed", "skipped", "unknown" } do
+    if report[name] ~= 0 then seen[name] = report[name] end
+  end
+  assert.same(expected, seen)
+  assert.equal(report.failed + report.unknown, #report.errors)
+end
+
+-- An error that `pcall` of the function gives.
+local function raised_by(fn, ...)
+  local result = table.pack(pcall(fn, ...))
+  assert.is_false(result[1])
+  return result[2]
+end
+
+describe("each", function()
+  local server, client
+
+  setup(function() server = sandbox.start() end)
+  teardown(function() server:stop() end)
+
+  before_each(function()
+    server:faults()
+    server:clear()
+    client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+  end)
+
+  after_each(function()
+    assert.is_false(client:step())  -- no task is left
+    client:close()
+  end)
+
+  local function vote(item) return votes.cast(client, item) end
+  local function arrived() return votes.arrived(server:requests()) end
+
+  -- Nothing is left of an each: the client works on.
+  local function is_sound()
+    assert.is_false(client:step())
+    local before = #server:requests()
+    assert.same({ success = true }, (vote(0)))
+    assert.equal(before + 1, #server:requests())
+  end
+
+  describe("goes through", function()
+    it("a list", function()
+      counts({ ok = 20 }, client:each(votes.items(20), vote))
+      assert.same(votes.items(20), votes.sorted(arrived()))
+    end)
+
+    it("what an iterator gives until its first nil, and does not ask again", function()
+      local left = 5
+      local report = client:each(function()
+        left = left - 1
+        assert(left >= 0)
+        if left > 0 then return left, "more" end
+      end, vote)
+      counts({ ok = 4 }, report)
+      assert.same(votes.items(4), votes.sorted(arrived()))
+    end)
+
+    it("the slices of a list", function()
+      local sizes = {}
+      counts({ ok = 3 }, client:each(cekura.chunks(votes.items(5), 2),
+        function(slice, index) sizes[index] = #slice end))
+      assert.same({ 2, 2, 1 }, sizes)
+    end)
+
+    it("nothing", function()
+      local function never() error "an item" end
+      counts({}, client:each({}, never))
+      counts({}, client:each(function() end, never, { collect = true, progress = function() end }))
+    end)
+
+    it("items that are false", function()
+      local seen = {}
+      counts({ ok = 3 }, client:each({ false, 1, false }, function(item, index)
+        seen[index] = item
+      end))
+      assert.same({ false, 1, false }, seen)
+    end)
+
+    it("many items that make no call", function()
+      local sum = 0
+      counts({ ok = 5000 }, client:each(votes.items(5000), function(item) sum = sum + item end))
+      assert.equal(5000 * 5001 // 2, sum)
+    end)
+
+    it("items that make several calls, or none", function()
+      counts({ ok = 10 }, client:each(votes.items(10), function(item)
+        for _ = 1, item % 4 do assert(vote(item)) end
+      end))
+      assert.same({ 1, 2, 2, 3, 3, 3, 5, 6, 6, 7, 7, 7, 9, 10, 10 }, votes.sorted(arrived()))
+    end)
+
+    it("items that yield by themselves", function()
+      counts({ ok = 10 }, client:each(votes.items(10), function()
+        for _ = 1, 3 do coroutine.yield "what" end
+      end))
+    end)
+  end)
+
+  describe("reports", function()
+    it("results in the order of the items, whatever order they come in", function()
+      local ended = {}
+      local report = client:each(votes.items(5), function(item)
+        client:sleep((5 - item) * 0.02)
+        ended[#ended + 1] = item
+        return item * 10, "more"
+      end, { collect = true })
+      counts({ ok = 5 }, report)
+      assert.same({ 5, 4, 3, 2, 1 }, ended)
+      assert.same({ 10, 20, 30, 40, 50 }, report.results)
+    end)
+
+    it("results that are false, or nothing", function()
+      local report = client:each(votes.items(3), function(item)
+        if item == 1 then return false end
+        if item == 3 then return "three" end
+      end, { collect = true })
+      counts({ ok = 3 }, report)
+      assert.same({ [1] = false, [3] = "three" }, report.results)
+    end)
+
+    it("no results unless it is told to", function()
+      assert.is_nil(client:each({ 1 }, function() return 1 end).results)
+    end)
+
+    it("errors by index, each with its item", function()
+      local object = {}
+      local report = client:each({ "a", "b", "c", "d", "e", "f" }, function(item, index)
+        client:sleep((6 - index) * 0.01)
+        if item == "a" then return nil, "said" end
+        if item == "b" then error "raised" end
+        if item == "c" then error(object) end
+        if item == "d" then return nil, false end
+        if item == "e" then return false, "said" end
+      end, { collect = true })
+      counts({ ok = 1, failed = 5 }, report)
+      local errors = report.errors
+      for i, item in ipairs { "a", "b", "c", "d", "e" } do
+        assert.same({ i, item }, { errors[i].index, errors[i].item })
+      end
+      assert.equal("said", errors[1].error)
+      assert.matches("each_spec.lua:%d+: raised$", errors[2].error)
+      assert.equal(object, errors[3].error)
+      assert.is_false(errors[4].error)
+      assert.equal("said", errors[5].error)
+      assert.same({}, report.results)
+    end)
+
+    it("as failed what did nothing, as unknown what may have done something", function()
+      server:faults { { status = 500, path = "evaluate_metrics" } }
+      local report = client:each(votes.items(4), function(item)
+        if item == 1 then return client.runs:mark_metric_vote {} end
+        if item == 2 then
+          return client.results:evaluate_metrics {
+            result_id = 373, run_ids = { 5544 }, metric_ids = { 55 } }
+        end
+        if item == 3 then
+          assert(vote(item))
+          error "after the vote"
+        end
+        return vote(item)
+      end)
+      counts({ ok = 1, failed = 1, unknown = 2 }, report)
+      assert.equal("validation", report.errors[1].error.kind)
+      assert.same({ "server", "unknown" },
+        { report.errors[2].error.kind, report.errors[2].error.applied })
+      assert.matches("after the vote$", report.errors[3].error)
+    end)
+  end)
+
+  describe("has at once", function()
+    -- How many requests the server had in hand when each of them came, at least: none is answered
+    -- before the time is over.
+    local function in_hand(delay)
+      local most, requests = 0, server:requests()
+      for i, request in ipairs(requests) do
+        local count = 1
+        for j = 1, i - 1 do
+          if requests[j].at > request.at - delay then count = count + 1 end
+        end
+        most = math.max(most, count)
+      end
+      return most
+    end
+
+    for options, expected in pairs { [{}] = 8, [{ concurrency = 3 }] = 3, [{ concurrency = 1 }] = 1,
+        [{ concurrency = 4.0 }] = 4, [{ concurrency = 1000 }] = 11 } do
+      it(("%d items of 11 with concurrency %s"):format(expected, options.concurrency), function()
+        local delay = expected > 1 and clock.SHORT or 0.005
+        server:faults { { times = math.huge, delay = delay } }
+        local running, most = 0, 0
+        counts({ ok = 11 }, client:each(votes.items(11), function(item)
+          running = running + 1
+          most = math.max(most, running)
+          assert(vote(item))
+          running = running - 1
+        end, options))
+        assert.equal(expected, most)
+        assert.equal(expected, in_hand(delay))
+      end)
+    end
+  end)
+
+  describe("with stop_on_error", function()
+    it("begins nothing after the first failure, and lets end what is in flight", function()
+      server:faults {
+        { status = 400, skip = 5 }, { times = math.huge, delay = clock.SHORT } }
+      local begun, begun_by_then = 0, nil
+      local report = client:each(votes.items(50), function(item)
+        begun = begun + 1
+        local value, problem = vote(item)
+        if not value then begun_by_then = begun end
+        return value, problem
+      end, { concurrency = 4, stop_on_error = true })
+      counts({ ok = begun - 1, failed = 1 }, report)
+      assert.equal(begun_by_then, begun)
+      assert.equal(begun, #server:requests())
+      is_sound()
+    end)
+
+    it("begins not even what was in line", function()
+      local begun = {}
+      local report = client:each(votes.items(20), function(item)
+        begun[#begun + 1] = item
+        if item == 3 then error "no" end
+        return vote(item)
+      end, { stop_on_error = true })
+      counts({ ok = 2, failed = 1 }, report)
+      assert.same({ 1, 2, 3 }, begun)
+      assert.same({ 1, 2 }, votes.sorted(arrived()))
+    end)
+
+    it("does not begin what the source was about to give", function()
+      local given = 0
+      local report = client:each(function()
+        given = given + 1
+        if given == 2 then client:sleep(0.03) end
+        return given
+      end, function(item)
+        assert.equal(1, item)
+        client:sleep(0.01)
+        error "no"
+      end, { stop_on_error = true })
+      counts({ failed = 1 }, report)
+      assert.equal(2, given)
+    end)
+
+    it("goes on after what an item says that is no failure", function()
+      counts({ ok = 3 }, client:each(votes.items(3), function() return false end,
+        { stop_on_error = true }))
+    end)
+  end)
+
+  describe("refuses", function()
+    for name, values in pairs {
+      concurrency = { 0, -1, 1.5, "8", true, math.huge, 0 / 0 }, progress = { 1, "yes", {} },
+      journal = { "", 1, true }, key = { "id", true }, work = { "", 5 },
+      redo_unknown = { 1, "yes" }, stop_on_error = { 0 }, collect = { "all" },
+    } do
+      it("a wrong " .. name, function()
+        for _, value in ipairs(values) do
+          local report, problem = client:each({ 1 }, error, { [name] = value })
+          assert.is_nil(report)
+          assert.equal("validation", problem.kind)
+          assert.matches("^each: options%." .. name .. ": must be [^;]*$", problem.message)
+        end
+      end)
+    end
+
+    it("all that is wrong at once, and suggests what may have been meant", function()
+      local _, problem = client:each({ 1 }, error,
+        { concurency = 8, journal = false, [7] = 7, stop_on_errors = true })
+      assert.equal("each: options.7: unknown option; "
+        .. 'options.concurency: unknown option, did you mean "concurrency"?; '
+        .. "options.journal: must be the path of a file; "
+        .. 'options.stop_on_errors: unknown option, did you mean "stop_on_error"?', problem.message)
+    end)
+
+    for what, row in pairs {
+      ["no source"] = { "a list or an iterator", nil, print },
+      ["a text as the source"] = { "a list or an iterator", "x", print },
+      ["no function"] = { "a function to call", {} },
+      ["a table as the function"] = { "a function to call", {}, {} },
+      ["options that are no table"] = { "a table of options", {}, print, 8 },
+    } do
+      it(what .. ", and raises", function()
+        local message = raised_by(function() client:each(table.unpack(row, 2, 4)) end)
+        assert.matches("each_spec.lua:%d+: each: expected " .. row[1], message)
+      end)
+    end
+
+    it("a dot in the place of the colon, and raises", function()
+      assert.matches("each_spec.lua:%d+: each: call it with a colon: client:each",
+        raised_by(function() client.each({ 1 }, print) end))
+      assert.matches("call it with a colon: cekura:each",
+        raised_by(function() cekura.each({ 1 }, print) end))
+    end)
+
+    it("a client that has been closed", function()
+      local closed = assert(cekura.new { api_url = server.url, api_key = "k" })
+      closed:close()
+      local report, problem = closed:each({ 1 }, error)
+      assert.is_nil(report)
+      assert.equal("config", problem.kind)
+      assert.matches("closed", problem.message)
+      counts({}, problem.report)
+    end)
+  end)
+
+  it("has the default client, too", function()
+    local output, code = script.run([[
+      local cekura = require "cekura"
+      local votes = require "support.votes"
+      local report = assert(cekura:each(votes.items(5), function(item)
+        return cekura.runs:mark_metric_vote(votes.arguments(item))
+      end))
+      print(report.ok)
+      print(cekura:each({}, print, { concurrency = 0 }))
+    ]], { CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key })
+    assert.matches("^5\nnil\tcekura: each: options.concurrency: must be [^\n]*\n$", output)
+    assert.equal(0, code)
+    assert.same(votes.items(5), votes.sorted(arrived()))
+    output = script.run([[print(require "cekura":each({}, print))]], { CEKURA_API_KEY = false })
+    assert.matches("^nil\tcekura: api_key: is required", output)
+  end)
+
+  describe("within each", function()
+    it("goes through the items of the items", function()
+      local seen = {}
+      counts({ ok = 4 }, client:each(votes.items(4), function(outer)
+        counts({ ok = 4 }, client:each(votes.items(4), function(inner)
+          local item = outer * 10 + inner
+          seen[#seen + 1] = item
+          return vote(item)
+        end, { concurrency = 3 }))
+      end, { concurrency = 2 }))
+      assert.equal(16, #seen)
+      assert.same(votes.sorted(seen), votes.sorted(arrived()))
+    end)
+
+    it("lets both go on", function()
+      server:faults { { times = math.huge, delay = clock.SHORT } }
+      local running, most = 0, 0
+      counts({ ok = 2 }, client:each(votes.items(2), function()
+        counts({ ok = 2 }, client:each(votes.items(2), function(inner)
+          running = running + 1
+          most = math.max(most, running)
+          assert(vote(inner))
+          running = running - 1
+        end))
+      end))
+      assert.equal(4, most)
+    end)
+
+    it("goes three deep, with an error at the bottom", function()
+      local report = client:each({ 1, 2 }, function(one)
+        return client:each({ 1, 2 }, function(two)
+          local inner = client:each({ 1, 2 }, function(three)
+            assert(three ~= 2 or two ~= 2 or one ~= 2, "the last")
+            return vote(one * 100 + two * 10 + three)
+          end)
+          return inner.failed == 0, inner.errors[1] and inner.errors[1].error
+        end, { collect = true })
+      end, { collect = true })
+      counts({ ok = 2 }, report)
+      counts({ ok = 2 }, report.results[1])
+      counts({ ok = 1, unknown = 1 }, report.results[2])  -- for one of its votes has arrived
+      assert.matches("the last$", report.results[2].errors[1].error)
+      assert.same({ 111, 112, 121, 122, 211, 212, 221 }, votes.sorted(arrived()))
+    end)
+
+    it("works in a coroutine of somebody else's", function()
+      local function in_coroutine(item)
+        return coroutine.wrap(function()
+          return client:each({ 1, 2 }, function(inner) return vote(item * 10 + inner) end)
+        end)()
+      end
+      counts({ ok = 2 }, in_coroutine(7))
+      local report = client:each({ 1, 2, 3 }, in_coroutine, { collect = true })
+      counts({ ok = 3 }, report)
+      for _, inner in ipairs(report.results) do counts({ ok = 2 }, inner) end
+      assert.same({ 11, 12, 21, 22, 31, 32, 71, 72 }, votes.sorted(arrived()))
+    end)
+
+    it("works in a task", function()
+      local task = client:spawn(client.each, client, votes.items(3), vote)
+      counts({ ok = 3 }, task:wait())
+    end)
+  end)
+
+  it("reads a source that makes calls itself item by item, while the others go on", function()
+    server:faults { { path = "/runs/5540/", times = math.huge, delay = clock.SHORT } }
+    local given, reading, ended_meanwhile = 0, false, 0
+    local function source()
+      assert(not reading, "entered twice")
+      reading = true
+      assert(client.runs:mark_metric_vote {
+        run_id = 5540, metric_id = 55, thumbs_up = true, expected_value = 2 })
+      given, reading = given + 1, false
+      return given <= 3 and given or nil
+    end
+    local report = client:each(source, function(item)
+      local value, problem = vote(item)
+      if reading then ended_meanwhile = ended_meanwhile + 1 end
+      return value, problem
+    end)
+    counts({ ok = 3 }, report)
+    assert.equal(4, given)
+    assert.equal(3, ended_meanwhile)
+    assert.same({ 0, 0, 0, 0, 1, 2, 3 }, votes.sorted(arrived()))
+  end)
+
+  describe("lets an error through, when what runs has ended,", function()
+    local function raises(expected, source, fn, options)
+      server:faults { { times = math.huge, delay = 0.02 } }
+      local begun, ended = 0, 0
+      local raised = raised_by(client.each, client, source, function(item)
+        begun = begun + 1
+        assert((fn or vote)(item))
+        ended = ended + 1
+      end, options)
+      assert.equal(expected, raised)
+      assert.equal(begun, ended)
+      is_sound()
+    end
+
+    it("of the source", function()
+      for _, thing in ipairs { "text", {}, false } do
+        local given = 0
+        raises(thing, function()
+          given = given + 1
+          if given == 4 then error(thing, 0) end
+          return given
+        end)
+        assert.equal(4, given)
+      end
+    end)
+
+    it("of the source, be it nil", function()
+      raises(nil, function() error() end)
+    end)
+
+    it("of a list that computes its items", function()
+      raises("computed", setmetatable({ 1, 2 }, { __index = function() error("computed", 0) end }))
+    end)
+
+    it("of progress", function()
+      for nth = 1, 3 do
+        local calls, problem = 0, {}
+        raises(problem, votes.items(20), vote, { concurrency = 1, progress = function()
+          calls = calls + 1
+          if calls == nth then error(problem) end
+        end })
+        assert.equal(nth, calls)
+      end
+    end)
+
+    it("of progress at the very end", function()
+      local problem = {}
+      assert.equal(problem, raised_by(client.each, client, {}, vote, { progress = function(numbers)
+        if numbers.done == 0 then error(problem) end
+      end }))
+      is_sound()
+    end)
+
+    it("of a source, out of a coroutine and out of an item", function()
+      local report = client:each({ 1, 2 }, function(item)
+        return client:each(function() error("no " .. item, 0) end, vote)
+      end)
+      counts({ failed = 2 }, report)
+      assert.same({ "no 1", "no 2" }, { report.errors[1].error, report.errors[2].error })
+      local ok, raised = coroutine.resume(coroutine.create(function()
+        client:each(function() error("no", 0) end, vote)
+      end))
+      assert.same({ false, "no" }, { ok, raised })
+    end)
+  end)
+
+  it("gets along with an error that cannot be shown", function()
+    local hostile = setmetatable({}, {
+      __tostring = function() error "never" end, __index = function() return nil end,
+    })
+    local report = client:each(votes.items(3), function() error(hostile) end,
+      { concurrency = 1 })
+    counts({ failed = 3 }, report)
+    assert.equal(hostile, report.errors[3].error)
+  end)
+
+  describe("reads ahead", function()
+    it("no further than there is room", function()
+      for _, concurrency in ipairs { 1, 2, 7 } do
+        local given, ended = 0, 0
+        local report = client:each(function()
+          given = given + 1
+          assert(given - ended <= concurrency + 1)
+          return given <= 60 and given or nil
+        end, function(item)
+          if item % 3 > 0 then client:sleep(item % 5 / 1000) end
+          if item % 10 == 0 then assert(vote(item)) end
+          ended = ended + 1
+          assert(given - ended <= concurrency + 1)
+        end, { concurrency = concurrency })
+        counts({ ok = 60 }, report)
+      end
+    end)
+
+    it("so little that 100,000 items take the memory of 1,000", function()
+      local limit = (os.getenv "CEKURA_RUN" or "") == "" and 2048 or math.huge  -- kB
+      local quiet <close> = sandbox.start { record = 0 }
+      local function peaks(count)
+        local output, code = script.run((votes.START .. [[
+          local most, left = 0, %d
+          local report = client:each(function()
+            left = left - 1
+            return left >= 0 and left or nil
+          end, function(item)
+            if item %% 100 == 0 then most = math.max(most, collectgarbage "count") end
+            return item %% 50 > 0 or vote(item)
+          end, { concurrency = 16 })
+          local status = io.open "/proc/self/status":read "a"
+          print(report.ok, math.ceil(most), status:match "VmHWM:%%s*(%%d+)")]])
+          :format(quiet.url, quiet.api_key, count))
+        assert.equal(0, code, output)
+        local ok, lua, process = output:match "^(%d+)\t(%d+)\t(%d+)\n$"
+        assert.equal(count, math.tointeger(ok))
+        return math.tointeger(lua), math.tointeger(process)
+      end
+      local lua, process = peaks(1000)
+      local more_lua, more_process = peaks(100000)
+      assert.is_true(more_lua - lua < 2048, more_lua .. " kB")
+      assert.is_true(more_process - process < limit, more_process .. " kB")
+    end)
+  end)
+
+  describe("tells a progress function", function()
+    it("numbers that add up, and the last ones at the end", function()
+      local seen = {}
+      local report = client:each(votes.items(12), function(item)
+        client:sleep(0.02)
+        if item % 4 == 0 then return nil, "no" end
+      end, { concurrency = 2, progress = function(numbers)
+        assert.equal(12, numbers.total)
+        assert.equal(numbers.done,
+          numbers.ok + numbers.failed + numbers.skipped + numbers.unknown)
+        assert.is_true(numbers.running <= 2 and numbers.done + numbers.running <= 12)
+        assert.is_true(numbers.elapsed >= 0 and numbers.rate >= 0)
+        assert.is_true(not numbers.left or numbers.left >= 0)
+        seen[#seen + 1] = numbers
+      end })
+      counts({ ok = 9, failed = 3 }, report)
+      assert.equal(0, seen[1].done)
+      for i = 2, #seen do assert.is_true(seen[i - 1].done <= seen[i].done) end
+      local last = seen[#seen]
+      assert.same({ 12, 9, 3, 0 }, { last.done, last.ok, last.failed, last.running })
+      assert.equal(0, last.left)
+      assert.is_true(#seen >= 2)
+    end)
+
+    it("no total of an iterator", function()
+      local left, calls = 3, 0
+      client:each(function()
+        left = left - 1
+        return left > 0 or nil
+      end, print and function() end, { progress = function(numbers)
+        calls = calls + 1
+        assert.is_nil(numbers.total)
+        assert.is_nil(numbers.left)
+      end })
+      assert.is_true(calls > 0)
+    end)
+
+    it("also one that makes calls itself", function()
+      local calls = 0
+      counts({ ok = 10 }, client:each(votes.items(10), vote, { concurrency = 2,
+        progress = function()
+          calls = calls + 1
+          assert(vote(100))
+        end }))
+      assert.equal(10 + calls, #server:requests())
+    end)
+  end)
+end)
+
+describe("each, at a server that does not answer,", function()
+  local server, client
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+
+  before_each(function()
+    server:clear()
+    server:script(retries.times(20, { { "hang" } }))
+    client = retries.client(server)
+  end)
+
+  after_each(function() client:close() end)
+
+  local function vote(item) return votes.cast(client, item) end
+
+  -- Nothing is in flight any more: the server's connections are over.
+  local function is_quiet()
+    server:ledger()
+    assert.equal(0, server:open())
+  end
+
+  -- In a task: those of three items have arrived.
+  local function await_requests()
+    while server:deliveries() < 3 do client:sleep(0.01) end
+  end
+
+  for what, close in pairs {
+    ["in an item"] = function(close)
+      return votes.items(9), function(item)
+        if item < 4 then return vote(item) end
+        await_requests()
+        close()
+        return true
+      end
+    end,
+    ["in the source"] = function(close)
+      local given = 0
+      return function()
+        given = given + 1
+        if given == 4 then
+          await_requests()
+          close()
+        end
+        return given
+      end, vote
+    end,
+  } do
+    it("ends when the client is closed " .. what, function()
+      local source, fn = close(function() client:close() end)
+      local report, problem = client:each(source, fn, { concurrency = 4 })
+      assert.is_nil(report)
+      assert.equal("config", problem.kind)
+      assert.matches("the client is closed", problem.message)
+      report = problem.report
+      assert.equal(3, #report.errors)
+      for i = 1, 3 do
+        assert.same({ i, "cancelled" }, { report.errors[i].index, report.errors[i].error.kind })
+      end
+      is_quiet()
+    end)
+  end
+
+  it("ends when the client is closed and the source has no more, with a whole report", function()
+    local given = 0
+    local report = client:each(function()
+      given = given + 1
+      if given < 4 then return given end
+      await_requests()
+      client:close()
+    end, vote)
+    counts({ unknown = 3 }, report)
+    is_quiet()
+    client = retries.client(server)
+    counts({ ok = 1 }, client:each({ 1 }, function()
+      client:close()
+      return true
+    end))
+  end)
+
+  it("ends with an error when the client is closed and items have not begun", function()
+    local report, problem = client:each({ 1, 2, 3 }, function() client:close() end,
+      { concurrency = 2 })
+    assert.is_nil(report)
+    assert.equal("config", problem.kind)
+  end)
+
+  it("ends when the task that it runs in is cancelled", function()
+    local item_ends = {}
+    local task = client:spawn(client.each, client, votes.items(9), function(item)
+      local _ <close> = setmetatable({}, { __close = function()
+        item_ends[#item_ends + 1] = item
+      end })
+      return client:each({ item }, vote)
+    end, { concurrency = 3 })
+    while server:deliveries() < 3 do client:step(0.05) end
+    assert.is_true(task:cancel())
+    assert.is_false(client:step())
+    assert.same({ 1, 2, 3 }, votes.sorted(item_ends))
+    assert.equal(3, server:deliveries())
+    is_quiet()
+    server:clear()
+    counts({ ok = 3 }, client:each(votes.items(3), vote))
+  end)
+
+  it("ends also when an item, or the source, cancels that task", function()
+    local task
+    local cancel = function() assert(task:cancel()) end
+    local calls = 0
+    task = client:spawn(client.each, client, votes.items(9), function(item)
+      calls = calls + 1
+      if item == 3 then cancel() else return vote(item) end
+    end)
+    while client:step(0.01) do end
+    assert.is_nil((task:wait()))
+    assert.equal(3, calls)
+    is_quiet()
+    task = client:spawn(client.each, client, function()
+      cancel()
+      return 1
+    end, error)
+    while client:step(0.01) do end
+    assert.is_nil((task:wait()))
+  end)
+
+  it("ends when the coroutine of its task's own is closed by an error around it", function()
+    local task = client:spawn(function()
+      return client:each({ 1 }, function()
+        return client:each(function()
+          error("out", 0)
+        end, vote)
+      end)
+    end)
+    local report = task:wait()
+    counts({ failed = 1 }, report)
+    assert.equal("out", report.errors[1].error)
+    assert.is_false(client:step())
+    assert.equal(0, server:deliveries())
+  end)
+end)
+
+describe("each, when a 429 asks for more time than a call has,", function()
+  it("lets an item wait that the source gives only then", function()
+    local server <close> = faults.start()
+    local deadline = clock.SHORT * 2
+    local client <close> = retries.client(server, { deadline = deadline })
+    server:script { faults.status(429, { ["Retry-After"] = math.ceil(deadline + 0.5) }) }
+    local given, failed = 0, false
+    local report = client:each(function()
+      given = given + 1
+      while given == 2 and not failed do client:sleep(0.01) end
+      return given <= 2 and given or nil
+    end, function(item)
+      local value, problem = votes.cast(client, item)
+      failed = not value
+      return value, problem
+    end)
+    counts({ ok = 1, failed = 1 }, report)
+    assert.equal(2, server:deliveries())
+  end)
+
+  it("fails what was in flight, and lets the others wait", function()
+    local server <close> = faults.start()
+    local deadline = clock.SHORT * 2
+    local pause = math.ceil(deadline + 0.5)
+    local client <close> = retries.client(server, { deadline = deadline })
+    server:script(retries.times(2, faults.status(429, { ["Retry-After"] = pause })))
+    local report = client:each(votes.items(6), function(item) return votes.cast(client, item) end,
+      { concurrency = 2 })
+    counts({ ok = 4, failed = 2 }, report)
+    for i = 1, 2 do
+      local problem = report.errors[i].error
+      assert.same({ i, "rate_limited" }, { report.errors[i].index, problem.kind })
+      assert.is_true(problem.retry_after > deadline and problem.retry_after <= pause)
+    end
+    local ledger = server:ledger()
+    assert.same({ 1, 2, 3, 4, 5, 6 }, votes.sorted(votes.arrived(ledger)))
+    assert.is_true(ledger[3].at - ledger[1].at > pause - 0.05)
+  end)
+end)

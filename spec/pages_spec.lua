@@ -1,0 +1,282 @@
+-- results:pages and calls:pages: every item once, read as it is asked for, from api_url alone.
+local cekura = require "cekura"
+local faults = require "support.faults"
+local json = require "cjson".new()
+local retries = require "support.retries"
+local sandbox = require "cekura.sandbox"
+
+local LIST = "/test_framework/v1/results/"
+
+-- A page of items with these ids.
+local function page(ids, following, count)
+  local results = {}
+  for i, id in ipairs(ids) do results[i] = { id = id } end
+  local text = json.encode { results = results, next = following or json.null, count = count or 1 }
+  return faults.ok((text:gsub('"results":{}', '"results":[]')))
+end
+
+local function ids_of(iterator)
+  local ids = {}
+  for item in iterator do ids[#ids + 1] = item.id end
+  return ids
+end
+
+describe("pages", function()
+  describe("of the sandbox", function()
+    local server, client
+    setup(function()
+      server = sandbox.start()
+      client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+    end)
+    teardown(function()
+      client:close()
+      server:stop()
+    end)
+    before_each(function() server:clear() end)
+
+    for name, arguments in pairs {
+      results = { agent_id = 231, page_size = 7 },
+      calls = { agent_id = 231, page_size = 30, timestamp_from = "2000-01-01T00:00:00Z" },
+    } do
+      it("has each of the " .. name .. " once, with the filter on each page", function()
+        local seen, count = {}, 0
+        for item in client[name]:pages(arguments) do
+          assert.is_nil(seen[item.id])
+          assert.equal(231, item.agent)
+          seen[item.id], count = true, count + 1
+        end
+        assert.equal(assert(client[name]:list(arguments)).count, count)
+        assert.equal(math.ceil(count / arguments.page_size), #server:requests() - 1)
+        assert.is_nil(arguments.page)  -- the caller's table is the caller's
+      end)
+    end
+
+    it("reads a page when its first item is asked for, and not before", function()
+      local next_result = client.results:pages { agent_id = 231, page_size = 2 }
+      assert.equal(0, #server:requests())
+      next_result()
+      next_result()
+      assert.equal(1, #server:requests())
+      next_result()
+      assert.equal(2, #server:requests())
+    end)
+
+    it("goes on from the page that the caller names", function()
+      local all = ids_of(client.results:pages { agent_id = 231, page_size = 10 })
+      local rest = ids_of(client.results:pages { agent_id = 231, page_size = 10, page = 2 })
+      assert.same({ table.unpack(all, 11) }, rest)
+    end)
+
+    it("has nothing where there is nothing, however often one asks", function()
+      local next_result = client.results:pages { search = "no such name" }
+      for _ = 1, 3 do assert.is_nil(next_result()) end
+      assert.equal(1, #server:requests())
+    end)
+
+    it("is a source for each, whose other items go on meanwhile", function()
+      local source = client.calls:pages { agent_id = 231, page_size = 5 }
+      local report = assert(client:each(source, function(log)
+        return client.calls:get { call_log_id = log.id }
+      end))
+      assert.equal(assert(client.calls:list { agent_id = 231 }).count, report.ok)
+      assert.equal(0, #report.errors)
+    end)
+
+    it("keeps to `next` with keep_null, too", function()
+      local keeping <close> = assert(cekura.new { api_url = server.url .. "/",
+        api_key = server.api_key, keep_null = true })
+      assert.equal(64, #ids_of(keeping.results:pages { agent_id = 231 }))
+    end)
+
+    it("is also of the default client, and its options reach each call", function()
+      local headers = { headers = { ["X-One"] = "1" } }
+      assert.equal(64, #ids_of(client.results:pages({ agent_id = 231 }, headers)))
+      for _, request in ipairs(server:requests()) do
+        assert.equal("1", request.headers["x-one"])
+      end
+      assert.is_function(cekura.results.pages)
+    end)
+
+    -- { what is wrong, arguments, options, what is said of it }
+    for _, row in ipairs {
+      { "an unknown field", { agent = 1 }, nil, 'results.list: agent: unknown field' },
+      { "a page that is none", { page = "x" }, nil, "results.list: page: must be a whole number" },
+      { "an unknown option", {}, { headres = {} }, 'did you mean "headers"' },
+      { "a dry run", {}, { dry_run = true }, "options.dry_run: is an option of a single call" },
+    } do
+      it("raises an error of the library's for " .. row[1] .. ", and sends nothing", function()
+        local ok, err = pcall(ids_of, client.results:pages(row[2], row[3]))
+        assert.is_false(ok)
+        assert.same({ "validation", "no" }, { err.kind, err.applied })
+        assert.matches(row[4], tostring(err))
+        assert.equal(0, #server:requests())
+      end)
+    end
+
+    it("raises what the language itself was misused for", function()
+      assert.matches("call it with a colon: results:pages{ … }",
+        select(2, pcall(client.results.pages, {})))
+      assert.matches("call it with a colon: results:pages{ … }",
+        select(2, pcall(client.results.pages, client.calls, {})))
+      assert.matches("takes a table of arguments", select(2, pcall(function()
+        client.results:pages()
+      end)))
+    end)
+
+    it("raises the error of a closed client", function()
+      local closed = assert(cekura.new { api_key = "k" })
+      local next_result = closed.results:pages {}
+      closed:close()
+      for _, call in ipairs { next_result, function() closed.results:pages {} end } do
+        local _, err = pcall(call)
+        assert.equal("config", err.kind)
+      end
+    end)
+  end)
+
+  describe("of a server that misbehaves", function()
+    local server, client
+    setup(function()
+      server = faults.start()
+      client = retries.client(server)
+    end)
+    teardown(function()
+      client:close()
+      server:stop()
+    end)
+    before_each(function() server:clear() end)
+
+    local function following(query, base)
+      return (base or server.url) .. LIST .. "?" .. query
+    end
+
+    local function targets()
+      local list = {}
+      for i, row in ipairs(server:ledger()) do list[i] = row.path end
+      return list
+    end
+
+    it("trusts `next`, whatever `count` says", function()
+      server:script { page({ 1, 2 }, following "page=2", 0), page({ 3 }, following "page=3", 2),
+        page({}, following "page=4", 3), page({ 4 }, nil, 1000) }
+      assert.same({ 1, 2, 3, 4 }, ids_of(client.results:pages {}))
+      assert.equal(4, server:deliveries())
+    end)
+
+    it("takes no more of `next` than which page it is", function()
+      server:script { page({ 1 }, following "agent_id=999&page=2&evil=1"), page { 2 } }
+      assert.same({ 1, 2 }, ids_of(client.results:pages { agent_id = 5 }))
+      local list = targets()
+      assert.equal(LIST .. "?agent_id=5", list[1])
+      assert.equal(LIST .. "?agent_id=5&page=2", list[2])
+    end)
+
+    it("takes a cursor as well, with the filter as it was", function()
+      server:script { page({ 1 }, following "cursor=cD0y%3D"), page({ 2 }, following "cursor=x"),
+        page { 3 } }
+      assert.same({ 1, 2, 3 }, ids_of(client.results:pages { search = "a b", page_size = 1 }))
+      assert.same({ LIST .. "?search=a%20b&page_size=1",
+        LIST .. "?cursor=cD0y%3D&page_size=1&search=a%20b",
+        LIST .. "?cursor=x&page_size=1&search=a%20b" }, targets())
+    end)
+
+    it("takes a default port, and capital letters in the host, as the same address", function()
+      server:script { page({ 1 }, (following("page=2"):gsub("^http", "HTTP"))), page { 2 } }
+      assert.same({ 1, 2 }, ids_of(client.results:pages {}))
+    end)
+
+    it("raises for a `next` that leads elsewhere, after the items of its page", function()
+      for _, base in ipairs { "http://127.0.0.1:1", "https://127.0.0.1:" .. server.port,
+        "http://evil.example", "http://user@127.0.0.1:" .. server.port, "", "//evil.example",
+        server.url .. "/other", server.url .. ".evil.example", "javascript:" } do
+        server:clear()
+        server:script { page({ 1, 2 }, following("page=2", base)) }
+        local seen = {}
+        local ok, err = pcall(function()
+          for item in client.results:pages {} do seen[#seen + 1] = item.id end
+        end)
+        assert.is_false(ok)
+        assert.same({ "response", "results.pages", "GET" }, { err.kind, err.endpoint, err.method })
+        assert.matches("leads elsewhere, where the key is not sent", tostring(err))
+        assert.same({ 1, 2 }, seen)
+        assert.equal(1, server:deliveries())
+      end
+    end)
+
+    -- { `next`, what is said of it }
+    for _, row in ipairs {
+      { "page=0", "names no page" }, { "page=-1", "names no page" }, { "page=two", "names no page" },
+      { "", "names no page" }, { "page=1", "leads back to page 1, which has been read" },
+      { "cursor=", "names no page" }, { "page=99999999999999999999", "names no page" },
+    } do
+      it(("raises for `next` = ?%s"):format(row[1]), function()
+        server:script { page({ 1 }, following(row[1])) }
+        local ok, err = pcall(ids_of, client.results:pages {})
+        assert.is_false(ok)
+        assert.matches(row[2], err.message)
+        assert.equal(1, server:deliveries())
+      end)
+    end
+
+    it("does not go round in circles", function()
+      server:script { page({ 1 }, following "page=2"), page({ 2 }, following "page=3"),
+        page({ 3 }, following "page=2") }
+      local ok, err = pcall(ids_of, client.results:pages {})
+      assert.is_false(ok)
+      assert.matches("back to page 2", err.message)
+      server:clear()
+      server:script { page({ 1 }, following "cursor=a"), page({ 2 }, following "cursor=a") }
+      ok, err = pcall(ids_of, client.results:pages {})
+      assert.is_false(ok)
+      assert.matches("back to page a", err.message)
+    end)
+
+    for what, body in pairs {
+      ["a list"] = "[1, 2]", ["a text"] = '"x"', ["nothing"] = "", ["an object"] = "{}",
+      ["results that are none"] = '{"results": 5}',
+      ["a number as next"] = '{"results": [], "next": 5}',
+    } do
+      it("raises for an answer that is no page: " .. what, function()
+        server:script { faults.ok(body) }
+        local ok, err = pcall(ids_of, client.results:pages {})
+        assert.is_false(ok)
+        assert.equal("response", err.kind)
+      end)
+    end
+
+    it("sends a page again that failed in passing", function()
+      server:script { page({ 1 }, following "page=2"), faults.status(503), "close_before_answer",
+        page { 2 } }
+      assert.same({ 1, 2 }, ids_of(client.results:pages {}))
+    end)
+
+    it("raises the error of a page that fails, and whoever asks again gets that page", function()
+      server:script { page({ 1 }, following "page=2"), faults.status(400), page { 2 } }
+      local next_result = client.results:pages {}
+      assert.equal(1, next_result().id)
+      local ok, err = pcall(next_result)
+      assert.is_false(ok)
+      assert.same({ "bad_request", "results.list", 400 }, { err.kind, err.endpoint, err.status })
+      assert.equal(2, next_result().id)
+      assert.is_nil(next_result())
+    end)
+
+    it("ends each with the error, after what was read", function()
+      server:script { page({ 1, 2 }, following "page=2"), faults.status(404) }
+      local seen = {}
+      local ok, err = pcall(client.each, client, client.results:pages {}, function(item)
+        seen[#seen + 1] = item.id
+        return true
+      end)
+      assert.is_false(ok)
+      assert.equal("not_found", err.kind)
+      assert.same({ 1, 2 }, seen)
+    end)
+
+    it("shows no key that the server puts into `next`", function()
+      server:script { page({ 1 }, "http://evil.example/?key=the-key") }
+      local _, err = pcall(ids_of, client.results:pages {})
+      assert.is_nil(tostring(err):find("the-key", 1, true))
+    end)
+  end)
+end)

@@ -1,0 +1,45 @@
+-- Votes that say which item they are of, and what of them has reached a server.
+local votes = {}
+
+-- What the specs' child processes begin with: `client`, and `vote`, which is votes.cast.
+votes.START = [[
+  io.stdout:setvbuf "line"
+  local cekura = require "cekura"
+  local client = assert(cekura.new { api_url = %q, api_key = %q, deadline = 60 })
+  local vote = function(item) return require "support.votes".cast(client, item) end
+]]
+
+function votes.arguments(item)
+  return {
+    run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = 2, feedback = "item " .. item,
+  }
+end
+
+function votes.cast(client, item, options)
+  return client.runs:mark_metric_vote(votes.arguments(item), options)
+end
+
+-- A list of the items 1 to `count`.
+function votes.items(count)
+  local list = {}
+  for item = 1, count do list[item] = item end
+  return list
+end
+
+-- The items whose requests a ledger has, in order of arrival, a 0 for what is no vote.
+function votes.arrived(ledger)
+  local list = {}
+  for i, row in ipairs(ledger) do
+    list[i] = math.tointeger(row.body:match '"feedback":"item (%d+)"' or 0)
+  end
+  return list
+end
+
+-- A sorted copy.
+function votes.sorted(list)
+  local copy = table.move(list, 1, #list, 1, {})
+  table.sort(copy)
+  return copy
+end
+
+return votes

@@ -1,0 +1,572 @@
+-- results:wait, metric_reviews:wait and calls:wait: when it is done, what else may end it, and that
+-- nothing is ever started a second time.
+local cekura = require "cekura"
+local child = require "support.child"
+local clock = require "support.clock"
+local faults = require "support.faults"
+local json = require "cjson".new()
+local retries = require "support.retries"
+local sandbox = require "cekura.sandbox"
+local system = require "system"
+
+local QUICK = { interval = 0.005, timeout = clock.LIMIT }
+
+local function with(options)
+  local all = {}
+  for name, value in pairs(QUICK) do all[name] = value end
+  for name, value in pairs(options or {}) do all[name] = value end
+  return all
+end
+
+-- Answers of a fault server, from tables.
+local function answers(...)
+  local list = {}
+  for i, value in ipairs { ... } do list[i] = faults.ok(json.encode(value)) end
+  return list
+end
+
+local function paths_of(server)
+  local list = {}
+  for _, request in ipairs(server:requests()) do
+    list[#list + 1] = request.method .. " " .. request.path
+  end
+  return list
+end
+
+-- How often each distinct thing stands in a list.
+local function counts(list)
+  local found = {}
+  for _, item in ipairs(list) do found[item] = (found[item] or 0) + 1 end
+  return found
+end
+
+describe("wait", function()
+  describe("on the sandbox", function()
+    local server, client
+
+    local function start(options)
+      options = options or {}
+      options.evaluation_time = options.evaluation_time or 0.05
+      server = sandbox.start(options)
+      client = assert(cekura.new { api_url = server.url, api_key = server.api_key,
+        backoff = { base = 0.001, cap = 0.01 } })
+    end
+
+    after_each(function()
+      client:close()
+      server:stop()
+    end)
+
+    it("for a result returns it once its evaluation is over, with the response", function()
+      start()
+      assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
+        metric_ids = { 55 } })
+      local statuses = {}
+      local result, response = assert(client.results:wait({ result_id = 373 },
+        with { on_poll = function(value, n) statuses[n] = value.status end }))
+      assert.same({ "completed", 200 }, { result.status, response.status })
+      assert.equal("running", statuses[1])
+      assert.equal("completed", statuses[#statuses])
+      assert.equal(5544, result.runs["5544"].id)
+      local found = counts(paths_of(server))
+      assert.equal(1, found["POST /test_framework/v1/results/373/evaluate_metrics/"])
+      assert.equal(#statuses, found["GET /test_framework/v1/results/373/"])
+    end)
+
+    it("for a job returns what it proposes", function()
+      start()
+      local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
+      local improved = assert(client.metric_reviews:wait(
+        { progress_id = job.progress_id, agent_id = 231 }, QUICK))
+      assert.is_string(improved.improved_metric_description)
+      assert.equal(1, counts(paths_of(server))[
+        "POST /test_framework/metric-reviews/process_feedbacks/"])
+    end)
+
+    it("for a job that asks a person something says so, and waits no longer", function()
+      start { optimiser = "asks" }
+      local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
+      local value, err = client.metric_reviews:wait({ progress_id = job.progress_id }, QUICK)
+      assert.is_nil(value)
+      assert.same({ "needs_person", "no", "metric_reviews.wait" },
+        { err.kind, err.applied, err.endpoint })
+      assert.matches("asks a person something %(awaiting_user_input%)", tostring(err))
+      assert.is_string(err.questions[1].question)
+      assert.equal("awaiting_user_input", err.last.status)
+    end)
+
+    it("for a job that fails returns an error with what it said last", function()
+      start { optimiser = "fails" }
+      local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
+      local value, err = client.metric_reviews:wait({ progress_id = job.progress_id }, QUICK)
+      assert.is_nil(value)
+      assert.same({ "failed", "no", "failed" }, { err.kind, err.applied, err.last.status })
+      assert.matches("the job has failed %(No description does better", tostring(err))
+    end)
+
+    it("for call logs returns them in their order, each with new values", function()
+      start { evaluation_time = 0.1 }
+      local ids, metrics = { 70072, 70023, 70033 }, { 55, 57 }
+      local earlier = {}
+      for i, id in ipairs(ids) do earlier[i] = server:state("call_logs", id).metrics end
+      local before = assert(client.calls:evaluate_metrics {
+        agent_id = 231, call_logs = ids, metrics = metrics })
+      local after, response = assert(client.calls:wait({ call_logs = before, metrics = metrics },
+        QUICK))
+      assert.equal(200, response.status)
+      for i, id in ipairs(ids) do
+        assert.equal(id, after[i].id)
+        for _, metric in ipairs(metrics) do
+          local was = earlier[i][metric] and earlier[i][metric].evaluations or 0
+          assert.equal(was + 1, server:state("call_logs", id).metrics[metric].evaluations)
+        end
+      end
+      local found = counts(paths_of(server))
+      assert.equal(1, found["POST /observability/v1/call-logs/evaluate_metrics/"])
+    end)
+
+    it("for call logs does not take an old value for a new one", function()
+      start { evaluation_time = 0.6 }
+      local log
+      for each in client.calls:pages { agent_id = 231 } do
+        if #each.metrics >= 3 then log = each end
+      end
+      local metrics = { log.metrics[1].id, log.metrics[2].id, log.metrics[3].id }
+      local before = assert(client.calls:evaluate_metrics {
+        agent_id = 231, call_logs = { log.id }, metrics = metrics })
+      assert(client.calls:wait({ call_logs = before, metrics = metrics }, QUICK))
+      for _, id in ipairs(metrics) do
+        assert.equal(2, server:state("call_logs", log.id).metrics[id].evaluations)
+      end
+    end)
+
+    it("for a log that nobody had judged, and a metric that is new to it", function()
+      start()
+      local fresh
+      for log in client.calls:pages { agent_id = 231, timestamp_from = "2000-01-01T00:00:00Z" } do
+        if #log.metrics == 0 then fresh = log.id end
+      end
+      local before = assert(client.calls:evaluate_metrics {
+        agent_id = 231, call_logs = { fresh }, metrics = { 55 } })
+      local after = assert(client.calls:wait({ call_logs = before, metrics = { "55" } }, QUICK))
+      assert.equal(55, after[1].evaluation.metrics[1].id)
+    end)
+
+    it("in each lets the others go on", function()
+      start { evaluation_time = 0.2 }
+      local began = system.monotime()
+      local report = assert(client:each({ 370, 371, 372, 373 }, function(id)
+        local result = assert(client.results:get { result_id = id })
+        local run = next(result.runs)
+        assert(client.results:evaluate_metrics { result_id = id, run_ids = { run },
+          metric_ids = { 57 } })
+        local done, err = client.results:wait({ result_id = id }, QUICK)
+        return done and done.status, err
+      end, { collect = true }))
+      -- Some metrics are for other agents: what began took its time together.
+      assert.is_true(report.ok > 1, tostring(report.errors[1] and report.errors[1].error))
+      assert.is_true(system.monotime() - began < 0.2 * report.ok + clock.AT_ONCE)
+    end)
+
+    it("in a task lets the main thread's step drive it", function()
+      start()
+      assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
+        metric_ids = { 55 } })
+      local task = assert(client:spawn(function()
+        return client.results:wait({ result_id = 373 }, QUICK)
+      end))
+      assert.equal("completed", assert(task:wait()).status)
+    end)
+
+    it("in a task ends with it, and leaves nothing behind", function()
+      start { evaluation_time = 60 }
+      assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
+        metric_ids = { 55 } })
+      local told = 0
+      local task = assert(client:spawn(function()
+        return client.results:wait({ result_id = 373 }, with { progress = function()
+          told = told + 1
+        end })
+      end))
+      for _ = 1, 20 do client:step(0.01) end
+      assert.is_true(task:cancel())
+      local before = told
+      for _ = 1, 5 do client:step(0.01) end
+      assert.equal(before, told)
+    end)
+
+    it("of a client that is closed meanwhile ends with it", function()
+      start { evaluation_time = 60 }
+      local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
+      local value, err = client.metric_reviews:wait({ progress_id = job.progress_id },
+        with { on_poll = function() client:close() end })
+      assert.is_nil(value)
+      assert.equal("config", err.kind)
+      assert.equal("in_progress", err.last.status)
+    end)
+
+    -- { error kind, what is done }
+    for _, row in ipairs {
+      { "not_found", function() return client.results:wait({ result_id = 1 }, QUICK) end },
+      { "not_found", function()
+        return client.metric_reviews:wait({ progress_id = "x" }, QUICK)
+      end },
+      { "permission", function()
+        local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
+        server:clear()
+        return client.metric_reviews:wait({ progress_id = job.progress_id, agent_id = 224 }, QUICK)
+      end },
+      { "authentication", function()
+        local stranger <close> = assert(cekura.new { api_url = server.url, api_key = "wrong" })
+        return stranger.results:wait({ result_id = 373 }, QUICK)
+      end },
+    } do
+      it("ends at once with an error that cannot pass: " .. row[1], function()
+        start()
+        local value, err = row[2]()
+        assert.is_nil(value)
+        assert.equal(row[1], err.kind)
+        assert.equal(1, #server:requests())
+      end)
+    end
+
+    it("for logs ends at once where one of them is not there", function()
+      start()
+      local logs = {}
+      for i = 1, 40 do logs[i] = { id = i, metrics = {} } end
+      local value, err = client.calls:wait({ call_logs = logs, metrics = { 55 } }, QUICK)
+      assert.is_nil(value)
+      assert.equal("not_found", err.kind)
+      assert.is_true(#server:requests() <= 8)  -- those under way at the same time
+      assert.equal(40, #err.last)
+    end)
+  end)
+
+  describe("on a server that misbehaves", function()
+    local server, client
+    setup(function() server = faults.start() end)
+    teardown(function() server:stop() end)
+    before_each(function()
+      server:clear()
+      client = retries.client(server)
+    end)
+    after_each(function() client:close() end)
+
+    local RUNNING = { status = "running" }
+    local OVER = { status = "completed" }
+
+    local function wait(options) return client.results:wait({ result_id = 1 }, with(options)) end
+
+    for status, ends in pairs {
+      completed = true, failed = true, timeout = true, cancelled = true, COMPLETED = true,
+      running = false, pending = false, in_progress = false, evaluating = false, in_queue = false,
+      scaling_up = false, something_new = false,
+    } do
+      it(("a result that is %q %s"):format(status, ends and "is a value" or "goes on"), function()
+        server:script(answers({ status = status }, OVER))
+        assert.is_string(assert(wait()).status)
+        assert.equal(ends and 1 or 2, server:deliveries())
+      end)
+    end
+
+    -- { what the optimiser says, what that means }
+    for _, row in ipairs {
+      { { status = "success" }, "done" }, { { state = "COMPLETED" }, "done" },
+      { { data = { status = "Success" } }, "done" },
+      { { status = "success", data = { state = "in_progress" } }, "going" },
+      { { improved_metric_description = "x" }, "done" },
+      { { status = "in_progress", improved_metric_description = "x" }, "done" },
+      { { result = { improved_metric_description = "x" } }, "done" },
+      { { status = "in_progress", improved_metric_description = "" }, "going" },
+      { { status = "ERROR" }, "failed" }, { { state = "Failed" }, "failed" },
+      { { progress = { state = "cancelled" } }, "failed" },
+      { { error = "out of memory" }, "failed" },
+      { { status = "failed", improved_metric_description = "x" }, "failed" },
+      { { status = "awaiting_user_input" }, "asks" }, { { state = "Waiting for user" }, "asks" },
+      { { status = "needs-clarification" }, "asks" }, { { status = "INPUT_REQUIRED" }, "asks" },
+      { { status = "requires_action" }, "asks" }, { { status = "pending_approval" }, "asks" },
+      { { questions = { "Which?" } }, "asks" }, { { data = { question = "Which?" } }, "asks" },
+      { { status = "pending" }, "going" }, { { status = "waiting" }, "going" },
+      { { status = "processing_user_feedback" }, "going" }, { { status = "evaluating" }, "going" },
+      { { status = "waiting_for_worker" }, "going" }, { { questions = {} }, "going" },
+      { {}, "going" }, { { progress = 40 }, "going" },
+    } do
+      it(("a job that says %s is %s"):format(json.encode(row[1]), row[2]), function()
+        server:script(answers(row[1], { status = "completed", second = true }))
+        local value, err = client.metric_reviews:wait({ progress_id = "a" }, QUICK)
+        local kinds = { failed = "failed", needs_person = "asks" }
+        local found = value and (value.second and "going" or "done") or kinds[err.kind]
+        assert.equal(row[2], found)
+        if err and value == nil then assert.is_table(err.last) end
+      end)
+    end
+
+    it("goes on over everything that passes, and is told of each poll", function()
+      client:close()
+      client = retries.client(server, { max_attempts = 1 })
+      server:script { answers(RUNNING)[1], faults.status(503), "close_before_answer",
+        "reset_before_answer", "cut_body", "not_json", faults.status(502), faults.html(504),
+        faults.status(500), faults.status(429), faults.status(408), answers(OVER)[1] }
+      local told = {}
+      local result = wait { on_poll = function(value, n, err)
+        told[n] = value and value.status or err.kind
+      end }
+      -- 408 is a 4xx to which no rule is an exception: it comes last.
+      assert.is_nil(result)
+      assert.same({ "running", "server", "network", "network", "response", "response", "server",
+        "server", "server", "rate_limited", "bad_request" }, told)
+    end)
+
+    it("sends each poll again by itself, as every call that reads", function()
+      server:script { faults.status(503), faults.status(503), answers(OVER)[1] }
+      local polls = 0
+      assert(wait { on_poll = function() polls = polls + 1 end })
+      assert.same({ 1, 3 }, { polls, server:deliveries() })
+    end)
+
+    it("waits as long as the server asks", function()
+      client:close()
+      client = retries.client(server, { max_attempts = 1 })
+      for _, answer in ipairs {
+        faults.status(429, { ["Retry-After"] = "1" }),
+        faults.status(503, { ["Retry-After"] = "1" }),
+        { { "answer", 202, { { "Retry-After", "1" } }, json.encode(RUNNING) } },
+      } do
+        server:clear()
+        server:script { answer, answers(OVER)[1] }
+        local seconds = clock.time(function() assert(wait()) end)
+        assert.is_true(seconds >= 1 and seconds < 1 + clock.LIMIT / 3)
+      end
+    end)
+
+    it("does not begin a pause that would pass the timeout", function()
+      client:close()
+      client = retries.client(server, { max_attempts = 1 })
+      server:script { answers(RUNNING)[1], faults.status(503, { ["Retry-After"] = "600" }) }
+      local seconds, value, err = clock.time(wait, { timeout = 60 })
+      assert.is_nil(value)
+      assert.is_true(seconds < clock.LIMIT / 3)
+      assert.same({ "timeout", 600, "running", "server" },
+        { err.kind, err.retry_after, err.last.status, err.cause.kind })
+    end)
+
+    it("times out with the value that was seen last", function()
+      server:script(retries.times(1000, answers(RUNNING)[1]))
+      local seconds, value, err = clock.time(wait, { timeout = 0.2, interval = 0.02 })
+      assert.is_nil(value)
+      assert.is_true(seconds >= 0.1 and seconds < 0.2 + clock.OVERRUN)
+      assert.same({ "timeout", "no", "results.wait", "GET", "running" },
+        { err.kind, err.applied, err.endpoint, err.method, err.last.status })
+      assert.is_nil(err.cause)
+      assert.equal('results.wait: not done after 0 s: the result\'s status is "running" (timeout)',
+        tostring(err))
+    end)
+
+    it("looks once more before the timeout, however long the interval", function()
+      server:script(answers(RUNNING, OVER))
+      assert.equal("completed", assert(wait { timeout = 0.4, interval = 60 }).status)
+    end)
+
+    it("does not outlast its timeout for a server that does not answer", function()
+      server:script { answers(RUNNING)[1], "hang" }
+      local seconds, value, err = clock.time(wait, { timeout = 0.3 })
+      assert.is_nil(value)
+      assert.is_true(seconds < 0.3 + clock.OVERRUN)
+      assert.same({ "timeout", "running", "timeout" },
+        { err.kind, err.last.status, err.cause.kind })
+      assert.matches("the last poll failed: results.get: ", tostring(err))
+    end)
+
+    it("times out where the server is gone for good", function()
+      local gone = faults.start()
+      local lonely <close> = retries.client(gone)
+      gone:script(answers(RUNNING))
+      local polls = 0
+      local value, err = lonely.results:wait({ result_id = 1 }, with { timeout = 0.5,
+        on_poll = function()
+          polls = polls + 1
+          if polls == 1 then gone:stop() end
+        end })
+      assert.is_nil(value)
+      assert.same({ "timeout", "running", "network" },
+        { err.kind, err.last.status, err.cause.kind })
+      assert.is_true(polls > 2)
+    end)
+
+    it("knows nothing where no poll came through", function()
+      server:script(retries.times(1000, faults.status(503)))
+      local _, err = wait { timeout = 0.1 }
+      assert.equal("timeout", err.kind)
+      assert.is_nil(err.last)
+      assert.matches("nothing is known of the result; the last poll failed", err.message)
+    end)
+
+    it("grows its pauses from a second, with some jitter", function()
+      server:script(retries.times(10, answers(RUNNING)[1]))
+      local at = {}
+      client.results:wait({ result_id = 1 }, { timeout = 3.9, on_poll = function(_, n)
+        at[n] = system.monotime()
+      end })
+      assert.is_true(at[2] - at[1] >= 0.9)
+      assert.is_true(at[3] - at[2] >= 1.35)
+    end)
+
+    it("hands its headers to each poll", function()
+      server:script(answers(RUNNING, OVER))
+      assert(wait { headers = { ["X-One"] = "1" } })
+      for _, row in ipairs(server:ledger()) do assert.equal("1", row.headers["x-one"]) end
+      assert.equal(2, server:deliveries())
+    end)
+
+    it("raises what on_poll and progress raise", function()
+      for _, name in ipairs { "on_poll", "progress" } do
+        server:script(answers(RUNNING, RUNNING))
+        local ok, err = pcall(wait, { [name] = function() error({ "mine" }) end })
+        assert.is_false(ok)
+        assert.equal("mine", err[1])
+      end
+    end)
+
+    it("tells a progress function how far it is", function()
+      server:script(answers({ status = "running",
+        runs = { ["1"] = { status = "completed" }, ["2"] = { status = "evaluating" } } }, OVER))
+      local seen = {}
+      assert(wait { progress = function(numbers) seen[#seen + 1] = numbers end })
+      assert.same({ 1, 2, true }, { seen[1].done, seen[1].total, seen[1].waiting })
+      assert.same({ 1, 1 }, { seen[#seen].done, seen[#seen].total })
+    end)
+
+    describe("for call logs:", function()
+      local EARLY, LATE = "2026-01-01T10:00:00.100000Z", "2026-01-01T10:00:05Z"
+
+      local function log(updated_at, values, changes)
+        local metrics = cekura.array {}
+        for id, value in pairs(values) do
+          metrics[#metrics + 1] = { id = id, score = value, explanation = { "v" .. value } }
+        end
+        local new = { id = 7, updated_at = updated_at, evaluation = { metrics = metrics } }
+        for name, value in pairs(changes or {}) do new[name] = value end
+        return new
+      end
+
+      local function encoded(value)
+        return faults.ok((json.encode(value):gsub('"metrics":{}', '"metrics":[]')))
+      end
+
+      local function wait_for(snapshot, metrics, list, options)
+        local entries = {}
+        for i, each in ipairs(list) do entries[i] = encoded(each) end
+        for _ = 1, 200 do entries[#entries + 1] = entries[#list] end
+        server:script(entries)
+        return client.calls:wait({ call_logs = { snapshot }, metrics = metrics }, with(options))
+      end
+
+      -- { what, snapshot, metrics, polls, the poll that it is done with }
+      for _, row in ipairs {
+        { "a value where there was none", log(EARLY, {}), { 1 },
+          { log(EARLY, {}), log(EARLY, { [1] = 5 }) }, 2 },
+        { "another value", log(EARLY, { 5 }), { 1 }, { log(EARLY, { 5 }), log(EARLY, { 3 }) }, 2 },
+        { "the same value, written again", log(EARLY, { 5 }), { 1 },
+          { log(EARLY, { 5 }), log(LATE, { 5 }) }, 2 },
+        { "the same value in a log that has the fraction cut off", log(EARLY, { 5 }), { 1 },
+          { log("2026-01-01T10:00:00Z", { 5 }), log(LATE, { 5 }) }, 2 },
+        { "the same value at the same time in another zone", log(EARLY, { 5 }), { 1 },
+          { log("2026-01-01T12:00:00.100000+02:00", { 5 }),
+            log("2026-01-01T12:00:00.100001+02:00", { 5 }) }, 2 },
+        { "a log without a value for all metrics", log(EARLY, {}), { 1, 2 },
+          { log(LATE, { 5 }), log(LATE, { 5 }), log(LATE, { 5, 5 }) }, 3 },
+        { "two metrics that are both new", log(EARLY, { 5, 5 }), { 1, 2 },
+          { log(LATE, { 3, 5 }), log("2026-01-01T10:00:09Z", { 3, 4 }) }, 2 },
+        { "a snapshot of a list, which has no explanations",
+          { id = 7, updated_at = EARLY, metrics = { { id = 1, score = 5 } } }, { 1 },
+          { log(EARLY, { 5 }), log(LATE, { 5 }) }, 2 },
+        { "what a reviewer adds", log(EARLY, { 5 }), { 1 },
+          { log(EARLY, { 5 }, { is_reviewed = true, feedback = "no" }), log(LATE, { 5 }) }, 2 },
+      } do
+        it(row[1], function()
+          local polls = 0
+          assert(wait_for(row[2], row[3], row[4], { on_poll = function() polls = polls + 1 end }))
+          assert.equal(row[5], polls)
+        end)
+      end
+
+      it("what stays as it was among several is waited for as long again, and more", function()
+        local moved = log(LATE, { 3, 5 })  -- the first is new, the second may be at work
+        local polls, began = 0, system.monotime()
+        local entries = { log(EARLY, { 5, 5 }), log(EARLY, { 5, 5 }), moved }
+        assert(wait_for(log(EARLY, { 5, 5 }), { 1, 2 }, entries, { interval = 0.1,
+          on_poll = function() polls = polls + 1 end }))
+        assert.is_true(polls > 4)
+        assert.is_true(system.monotime() - began >= 0.4)
+      end)
+
+      it("times out where there is no telling", function()
+        local _, err = wait_for(log(EARLY, { 5 }), { 1 }, { log(EARLY, { 5 }) }, { timeout = 0.1 })
+        assert.equal("timeout", err.kind)
+        assert.matches("1 of 1 call logs have no new values yet: 7", err.message)
+        assert.equal(7, err.last[1].id)
+      end)
+    end)
+
+    -- { method, arguments, options, what is said of it }
+    for _, row in ipairs {
+      { "results", {}, nil, "results.wait: result_id: is required" },
+      { "results", { result_id = "x", resultid = 1 }, nil, 'did you mean "result_id"' },
+      { "metric_reviews", { progress_id = "" }, nil, "progress_id: must not be empty" },
+      { "calls", {}, nil, "calls.wait: call_logs: is required; metrics: is required" },
+      { "calls", { call_logs = 5, metrics = {} }, nil, "call_logs: must be the list that" },
+      { "calls", { call_logs = {}, metrics = { 0 } }, nil, "must have at least 1 item" },
+      { "calls", { call_logs = { 5, { id = 5 } }, metrics = { 1 } }, nil,
+        "call_logs%[2%]: must have updated_at and metrics" },
+      { "results", { result_id = 1 }, { intervall = 1 }, 'options.intervall: unknown option, did '
+        .. 'you mean "interval"' },
+      { "results", { result_id = 1 }, { timeout = 0, progress = 1, on_poll = 1, interval = "1" },
+        "options.interval: must be a number of seconds .*options.timeout: must be" },
+      { "results", { result_id = 1 }, { dry_run = true }, "options.dry_run: unknown option" },
+      { "calls", {}, { headers = { ["X-CEKURA-API-KEY"] = "x" }, deadline = -1, timeout = "y" },
+        "options.timeout: must be" },
+    } do
+      it("sends nothing with wrong arguments: " .. row[4], function()
+        local value, err = client[row[1]]:wait(row[2], row[3])
+        assert.is_nil(value)
+        assert.same({ "validation", "no", row[1] .. ".wait" },
+          { err.kind, err.applied, err.endpoint })
+        assert.matches(row[4], tostring(err))
+        assert.is_table(select(2, next(err.fields)))
+        assert.equal(0, server:deliveries())
+      end)
+    end
+
+    it("raises what the language itself was misused for", function()
+      for name, method in pairs { results = "results", metric_reviews = "metric_reviews",
+        calls = "calls" } do
+        assert.matches("call it with a colon: " .. method .. ":wait{ … }",
+          select(2, pcall(client[name].wait, {})))
+        assert.matches("takes a table of arguments",
+          select(2, pcall(client[name].wait, client[name])))
+        assert.matches("takes a table of options",
+          select(2, pcall(client[name].wait, client[name], {}, 5)))
+      end
+    end)
+
+    it("ends with Ctrl-C, in the midst of a pause, and cleans up", function()
+      server:script(answers(RUNNING))
+      local process = child.start_checked { child.lua, "-e", ([[
+        local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
+        client.results:wait({ result_id = 1 }, { interval = 60, progress = true })
+        print "went on"]]):format(server.url) }
+      assert.is_true(server:wait(1, clock.LIMIT))
+      server:ledger()
+      system.sleep(clock.AT_ONCE)
+      local seconds, output, code = clock.time(function()
+        process:signal "INT"
+        return process:finish()
+      end)
+      assert.matches("interrupted!", output)
+      assert.is_nil(output:find("went on", 1, true))
+      assert.equal(1, code)
+      assert.is_true(seconds < clock.LIMIT)
+      assert.equal(1, server:deliveries())
+    end)
+  end)
+end)

@@ -1,0 +1,313 @@
+#include "custom.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "../core/nearest.h"
+#include "../core/percent.h"
+#include "json.h"
+
+struct reader {
+  lua_State *L;
+  struct ck_endpoint *row;
+  struct ck_request *request;
+  struct ck_problems *problems;
+  int table; /* stack index of the caller's table */
+};
+
+static void refuse(struct reader *reader, const struct ck_path *path, const char *wanted) {
+  const char *got = ck_problems_describe(reader->L, -1);
+  ck_problems_add(reader->problems, path, "must be %s, got %s", wanted, got);
+  lua_pop(reader->L, 1);
+}
+
+/* Pushes a field of the caller's table, raw: no metamethod has a say. */
+static int push_field(struct reader *reader, const char *name) {
+  lua_pushstring(reader->L, name);
+  return lua_rawget(reader->L, reader->table);
+}
+
+/* ---- the method, and what it means ----------------------------------------------------------- */
+
+static const char *find_method(lua_State *L) {
+  static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
+  if (lua_type(L, -1) != LUA_TSTRING) return NULL;
+  for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+    if (strcmp(lua_tostring(L, -1), methods[i]) == 0) return methods[i];
+  return NULL;
+}
+
+static bool is_get(const struct reader *reader) {
+  return reader->row->method != NULL && strcmp(reader->row->method, "GET") == 0;
+}
+
+static void read_method(struct reader *reader) {
+  const struct ck_path path = { .name = "method" };
+  if (push_field(reader, path.name) == LUA_TNIL)
+    ck_problems_add(reader->problems, &path, "is required");
+  else if ((reader->row->method = find_method(reader->L)) == NULL)
+    refuse(reader, &path, "one of \"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"");
+  reader->request->options.method = reader->row->method;
+  lua_pop(reader->L, 1);
+}
+
+static bool read_flag(struct reader *reader, const char *name, bool otherwise) {
+  const struct ck_path path = { .name = name };
+  bool flag = otherwise;
+  int type = push_field(reader, name);
+  if (type == LUA_TBOOLEAN) flag = lua_toboolean(reader->L, -1);
+  else if (type != LUA_TNIL) refuse(reader, &path, "true or false");
+  lua_pop(reader->L, 1);
+  return flag;
+}
+
+static bool is_given(struct reader *reader, const char *name) {
+  bool given = push_field(reader, name) != LUA_TNIL;
+  lua_pop(reader->L, 1);
+  return given;
+}
+
+/*
+** Unless the caller says otherwise, what is not a GET is taken to spend credits, and is not sent
+** again when in doubt. Where only one of the two is given, the other one follows from it.
+*/
+static void read_meaning(struct reader *reader) {
+  const struct ck_path path = { .name = "idempotent" };
+  struct ck_endpoint *row = reader->row;
+  row->idempotent = read_flag(reader, "idempotent", false);
+  row->spends_credits = read_flag(reader, "spends_credits", !is_get(reader) && !row->idempotent);
+  if (row->idempotent && row->spends_credits)
+    ck_problems_add(reader->problems, &path,
+                    "excludes spends_credits: sent twice, the call would be paid for twice");
+  if (!is_given(reader, "idempotent")) row->idempotent = is_get(reader) && !row->spends_credits;
+}
+
+/* ---- the path ---------------------------------------------------------------------------------- */
+
+/* What stands for itself in a path, by RFC 3986 (3.3), and what begins an encoded byte. */
+static const char path_characters[] =
+    "/-._~!$&'()*+,;=:@%ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+static bool has_bad_escape(const char *text) {
+  static const char hex[] = "0123456789ABCDEFabcdef";
+  for (const char *at = text; (at = strchr(at, '%')) != NULL; at++)
+    if (at[1] == '\0' || strspn(at + 1, hex) < 2) return true;
+  return false;
+}
+
+/* The length of a dot at the start of the text, as it is or encoded; 0 if there is none. */
+static size_t dot_length(const char *text) {
+  if (text[0] == '.') return 1;
+  return strncmp(text, "%2e", 3) == 0 || strncmp(text, "%2E", 3) == 0 ? 3 : 0;
+}
+
+/* A segment of one dot or two would be taken as a way, here or by a server in between. */
+static bool has_dot_segment(const char *text) {
+  for (const char *at = text; (at = strchr(at, '/')) != NULL;) {
+    at++;
+    size_t first = dot_length(at), second = first > 0 ? dot_length(at + first) : 0;
+    char after = at[first + second];
+    if (first > 0 && (after == '/' || after == '\0')) return true;
+  }
+  return false;
+}
+
+/* NULL, or what is wrong with the path. */
+static const char *path_problem(const char *text, size_t length) {
+  if (text[0] != '/') return "must begin with \"/\": the rest of the address is api_url's";
+  if (text[1] == '/') return "must not begin with \"//\", which would name a host";
+  size_t good = strspn(text, path_characters);
+  if (text[good] == '?') return "must not have a query: give it as `query`";
+  if (text[good] == '{') return "has a {name} that should have been replaced";
+  if (good != length) return "has a character that must be percent-encoded";
+  if (has_bad_escape(text)) return "has a \"%\" without two hexadecimal digits";
+  return has_dot_segment(text) ? "must not have \".\" or \"..\" as a segment" : NULL;
+}
+
+static void write_path(struct reader *reader) {
+  const struct ck_path path = { .name = "path" };
+  size_t length;
+  int type = push_field(reader, path.name);
+  if (type == LUA_TSTRING) {
+    const char *text = lua_tolstring(reader->L, -1, &length);
+    const char *problem = path_problem(text, length);
+    if (problem != NULL) ck_problems_add(reader->problems, &path, "%s", problem);
+    else ck_buffer_add(&reader->request->target, text, length);
+  } else if (type == LUA_TNIL) {
+    ck_problems_add(reader->problems, &path, "is required");
+  } else {
+    refuse(reader, &path, "a string");
+  }
+  lua_pop(reader->L, 1);
+}
+
+/* ---- the query --------------------------------------------------------------------------------- */
+
+/*
+** As JSON has it, written behind the body, which there is none of yet, and moved. A float that
+** is whole was an id, most likely.
+*/
+static void write_plain(struct reader *reader, const struct ck_path *path) {
+  struct ck_buffer *body = &reader->request->body;
+  int whole;
+  lua_Integer integer = lua_tointegerx(reader->L, -1, &whole);
+  if (whole) {
+    ck_json_add_integer(&reader->request->target, integer);
+    return;
+  }
+  size_t start = body->length;
+  ck_json_add_value(body, -1, path, reader->problems);
+  if (body->length > start)
+    (void)ck_percent_add(&reader->request->target, body->data + start, body->length - start);
+  body->length = start;
+}
+
+static void write_text(struct reader *reader, const struct ck_path *path) {
+  size_t length;
+  const char *text = lua_tolstring(reader->L, -1, &length);
+  if (!ck_percent_add(&reader->request->target, text, length))
+    ck_problems_add(reader->problems, path, "must be valid UTF-8");
+}
+
+static void write_single(struct reader *reader, const struct ck_path *path) {
+  switch (lua_type(reader->L, -1)) {
+    case LUA_TSTRING: write_text(reader, path); break;
+    case LUA_TNUMBER:
+    case LUA_TBOOLEAN: write_plain(reader, path); break;
+    default: refuse(reader, path, "a string, a number, true, false or a list of those");
+  }
+}
+
+/* Joined by commas, as the API has lists: 1,2,3. */
+static void write_list(struct reader *reader, const struct ck_path *path) {
+  lua_Integer length;
+  if (!ck_json_check_list(lua_gettop(reader->L), &length, path, reader->problems)) return;
+  if (length == 0) ck_problems_add(reader->problems, path, "must have at least 1 item");
+  for (lua_Integer i = 1; i <= length; i++) {
+    struct ck_path item = { .up = path, .index = i };
+    if (i > 1) ck_buffer_add_char(&reader->request->target, ',');
+    lua_rawgeti(reader->L, -1, i);
+    write_single(reader, &item);
+    lua_pop(reader->L, 1);
+  }
+}
+
+static int compare(const char *one, size_t one_length, const char *other, size_t other_length) {
+  size_t common = one_length < other_length ? one_length : other_length;
+  int order = memcmp(one, other, common);
+  if (order != 0) return order;
+  return one_length < other_length ? -1 : one_length > other_length;
+}
+
+/* Whether the string at `index` stands before the one at `other`, byte by byte. */
+static bool is_before(lua_State *L, int index, int other) {
+  size_t length, other_length;
+  const char *text = lua_tolstring(L, index, &length);
+  const char *other_text = lua_tolstring(L, other, &other_length);
+  return compare(text, length, other_text, other_length) < 0;
+}
+
+/* query, last name or nil → query, the name that follows it, or nil */
+static void push_next_name(lua_State *L) {
+  int last = lua_gettop(L), best = last + 1;
+  lua_pushnil(L);
+  for (lua_pushnil(L); lua_next(L, last - 1); lua_pop(L, 1)) { /* …, best, name, value */
+    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    bool is_new = lua_isnil(L, last) || is_before(L, last, -2);
+    if (!is_new || (!lua_isnil(L, best) && !is_before(L, -2, best))) continue;
+    lua_pushvalue(L, -2);
+    lua_replace(L, best);
+  }
+  lua_remove(L, last);
+}
+
+/* query, name → the same */
+static void write_parameter(struct reader *reader, const struct ck_path *query, char separator) {
+  lua_State *L = reader->L;
+  size_t length;
+  const char *name = lua_tolstring(L, -1, &length);
+  const struct ck_path path = { .up = query, .name = name };
+  ck_buffer_add_char(&reader->request->target, separator);
+  if (length == 0 || !ck_percent_add(&reader->request->target, name, length))
+    ck_problems_add(reader->problems, query, "has a name that is empty or not valid UTF-8");
+  ck_buffer_add_char(&reader->request->target, '=');
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, -3) == LUA_TTABLE) write_list(reader, &path);
+  else write_single(reader, &path);
+  lua_pop(L, 1);
+}
+
+static void check_names(struct reader *reader, const struct ck_path *path) {
+  lua_State *L = reader->L;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+    if (lua_type(L, -2) != LUA_TSTRING)
+      ck_problems_add(reader->problems, path,
+                      "must be a table of name = value, got a key of type %s",
+                      luaL_typename(L, -2));
+}
+
+/* In the order of their names, so that the same table makes the same address. */
+static void write_query(struct reader *reader) {
+  const struct ck_path path = { .name = "query" };
+  lua_State *L = reader->L;
+  int type = push_field(reader, path.name);
+  if (type == LUA_TTABLE) {
+    char separator = '?';
+    check_names(reader, &path);
+    lua_pushnil(L);
+    for (push_next_name(L); !lua_isnil(L, -1); push_next_name(L), separator = '&')
+      write_parameter(reader, &path, separator);
+    lua_pop(L, 1);
+  } else if (type != LUA_TNIL) {
+    refuse(reader, &path, "a table of name = value");
+  }
+  lua_pop(L, 1);
+}
+
+/* ---- the body ---------------------------------------------------------------------------------- */
+
+static void write_body(struct reader *reader) {
+  const struct ck_path path = { .name = "body" };
+  bool has_body = push_field(reader, path.name) != LUA_TNIL;
+  reader->request->options.has_body = has_body;
+  if (has_body) ck_json_add_value(&reader->request->body, -1, &path, reader->problems);
+  if (has_body && is_get(reader))
+    ck_problems_add(reader->problems, &path, "a GET has none: give parameters as `query`");
+  lua_pop(reader->L, 1);
+}
+
+/* ---- the whole table --------------------------------------------------------------------------- */
+
+static const char *const names[] = { "method", "path",           "query",
+                                     "body",   "spends_credits", "idempotent" };
+
+enum { NAME_COUNT = sizeof(names) / sizeof(names[0]) };
+
+static void check_name(struct reader *reader, const char *name) {
+  struct ck_nearest nearest = { .word = name };
+  const struct ck_path path = { .name = name };
+  for (int i = 0; i < NAME_COUNT; i++) {
+    if (strcmp(names[i], name) == 0) return;
+    ck_nearest_offer(&nearest, names[i]);
+  }
+  ck_problems_add_unknown(reader->problems, &path, "field", nearest.known);
+}
+
+static void check_unknown(struct reader *reader) {
+  lua_State *L = reader->L;
+  for (lua_pushnil(L); lua_next(L, reader->table); lua_pop(L, 1))
+    check_name(reader, lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(list item)");
+}
+
+void ck_custom_check(struct ck_endpoint *row, int index, struct ck_request *request,
+                     struct ck_problems *problems) {
+  struct reader reader = { problems->L, row, request, problems, index };
+  luaL_checkstack(reader.L, 16, "arguments");
+  *row = (struct ck_endpoint){ .name = "request", .large_answer = true };
+  read_method(&reader);
+  read_meaning(&reader);
+  write_path(&reader);
+  write_query(&reader);
+  write_body(&reader);
+  check_unknown(&reader);
+}
