@@ -236,29 +236,46 @@ local function span_of(reviews)
   return first, last
 end
 
+--- { [metric id] = its reviews }, and of how many calls they are.
+local function by_metric(metrics, reviews)
+  local lists, seen, calls = {}, {}, 0
+  for _, metric in ipairs(metrics) do lists[metric.id] = {} end
+  for _, review in ipairs(reviews) do
+    table.insert(lists[review.metric], review)
+    if not seen[review.key] then calls = calls + 1 end
+    seen[review.key] = true
+  end
+  return lists, calls
+end
+
+--- Assesses those metrics that were reviewed, and lists the others.
+local function add_metrics(report, metrics, lists)
+  for _, metric in ipairs(metrics) do
+    local reviews = lists[metric.id]
+    if #reviews == 0 then
+      table.insert(report.unreviewed, metric)
+    else
+      table.insert(report.metrics,
+        assess(metric, reviews, report.period, report.first, report.last))
+    end
+  end
+  table.sort(report.metrics, least_reliable_first)
+end
+
 --- { first, last, period, total, agreed, calls, metrics, unreviewed }: `metrics` has what there is
 --- to say of each that was reviewed, the least reliable first; `unreviewed` has the other metrics.
 ---@param metrics table[] { id, name, kind, values }
 ---@param reviews table[] { metric, key, time, said, expected, agrees, … }
 ---@param period_of fun(first: integer, last: integer): table what time is cut into
 function agreement.report(metrics, reviews, period_of)
-  local first, last = span_of(reviews)
-  local report = { first = first, last = last, period = period_of(first, last), metrics = {},
-    unreviewed = {}, total = 0, agreed = 0, calls = 0 }
-  local by_metric, seen = {}, {}
-  for _, metric in ipairs(metrics) do by_metric[metric.id] = {} end
-  for _, review in ipairs(reviews) do
-    table.insert(by_metric[review.metric], review)
-    add(report, review)
-    if not seen[review.key] then report.calls = report.calls + 1 end
-    seen[review.key] = true
-  end
-  for _, metric in ipairs(metrics) do
-    local own = by_metric[metric.id]
-    if #own == 0 then table.insert(report.unreviewed, metric)
-    else table.insert(report.metrics, assess(metric, own, report.period, first, last)) end
-  end
-  table.sort(report.metrics, least_reliable_first)
+  local report = new_count()
+  report.first, report.last = span_of(reviews)
+  report.period = period_of(report.first, report.last)
+  report.metrics, report.unreviewed = {}, {}
+  for _, review in ipairs(reviews) do add(report, review) end
+  local lists
+  lists, report.calls = by_metric(metrics, reviews)
+  add_metrics(report, metrics, lists)
   return report
 end
 

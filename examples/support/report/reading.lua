@@ -84,16 +84,20 @@ local function lines_of(value)
   return text(value) ~= "" and { value } or {}
 end
 
+--- What the metric says of the call today, and why; where that is nothing, what it said when it was
+--- reviewed.
+local function said_by(metric, review, call)
+  local now = call.said[metric.id] or {}
+  local said = values.read(metric.kind, now.value)
+  if said ~= nil then return said, now.explanation end
+  return values.read(metric.kind, review.actual_value), review.explanation
+end
+
 --- A review of `metric`, with the call that it is of; nil where the reviewer named no value, for
 --- there is nothing to compare then.
 function reading.review(metric, review, call)
-  local now = call.said[metric.id] or {}
   local expected = values.read(metric.kind, review.expected_value)
-  local said = values.read(metric.kind, now.value)
-  local explanation = now.explanation
-  if said == nil then
-    said, explanation = values.read(metric.kind, review.actual_value), review.explanation
-  end
+  local said, explanation = said_by(metric, review, call)
   if expected == nil then return nil end
   return {
     metric = metric.id, key = call.key, time = call.time, title = call.title, where = call.where,

@@ -139,7 +139,10 @@ footer h2 { font-size: 1.125rem; margin-top: 2rem; color: var(--text); }
   body { padding: 1.5rem 1rem 3rem; }
   h2 { margin-top: 3rem; }
   .wide { display: none; }
-  .overview th, .overview td { padding: 0.7rem 0.4rem; }
+  .overview { table-layout: fixed; }
+  .overview th:first-child { width: 40%; }
+  .overview th:nth-child(2) { width: 25%; white-space: normal; }
+  .overview th, .overview td { padding: 0.7rem 0.4rem; font-size: 0.9375rem; }
   .overview td:last-child { padding-right: 0; }
   .share { width: 4.5rem; }
   .confusion th, .confusion td { padding: 0.5rem 0.4rem; font-size: 0.9375rem; }
