@@ -46,10 +46,14 @@ end
 
 -- ---- messages ----
 
---- A line on stderr. Control characters may come from files and servers: a terminal gets none.
+--- Text from files and servers without control characters: a terminal would obey them.
+function command.printable(text)
+  return (text:gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " "))
+end
+
+--- A line on stderr.
 function command.say(...)
-  local text = table.concat({ ... }):gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " ")
-  io.stderr:write(text, "\n")
+  io.stderr:write(command.printable(table.concat { ... }), "\n")
 end
 
 -- ---- ending ----

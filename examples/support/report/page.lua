@@ -1,0 +1,252 @@
+--- The report as a page, in the order in which a person asks: which metric is unreliable, is it
+--- getting better, what kind of mistake is it, and where.
+
+local agreement = require "support.report.agreement"
+local chart = require "support.report.chart"
+local html = require "support.report.html"
+local style = require "support.report.style"
+local templates = require "support.report.templates"
+local times = require "support.report.times"
+local values = require "support.report.values"
+local words = require "support.report.words"
+
+local page = {}
+
+local LINES = 40  -- of a transcript; what goes beyond is folded up
+
+-- ---- which metric ----
+
+local SIGNS = { better = "▲", worse = "▼", steady = "–", unknown = "·" }
+
+--- The same of one metric wherever it is shown.
+local function trend_of(assessment, report)
+  return {
+    id = assessment.metric.id, name = assessment.metric.name, trend = assessment.trend,
+    sign = SIGNS[assessment.trend], change = words.short_trend(assessment, report.period),
+  }
+end
+
+local function row_of(assessment, report)
+  local row = trend_of(assessment, report)
+  row.type, row.percent = values.label(assessment.metric.kind), words.percent(assessment.now)
+  row.width = agreement.percent(assessment.now)
+  row.total = words.number(assessment.now.total)
+  row.change = words.whole_trend(assessment, report.period)
+  row.mistakes = words.number(assessment.now.total - assessment.now.agreed)
+  return templates.overview_row(row)
+end
+
+--- What `make` makes of each item of a list.
+local function each(list, make, ...)
+  local made = {}
+  for i, item in ipairs(list) do made[i] = make(item, ...) end
+  return made
+end
+
+local function names_of(metrics)
+  return each(metrics, function(one) return one.name end)
+end
+
+local function overview_of(report)
+  return templates.overview {
+    rows = each(report.metrics, row_of, report),
+    unreviewed = #report.unreviewed > 0
+      and templates.unreviewed { names = words.list(names_of(report.unreviewed)) },
+  }
+end
+
+-- ---- is it getting better ----
+
+local function figure_of(assessment, report)
+  local values_of = trend_of(assessment, report)
+  values_of.chart = chart.of(assessment, report.period, "c-" .. assessment.metric.id)
+  return templates.figure(values_of)
+end
+
+local function multiples_of(report)
+  return templates.small_multiples { period = report.period.name,
+    figures = each(report.metrics, figure_of, report) }
+end
+
+-- ---- what kind of mistake ----
+
+local function sum_of(list)
+  local sum = 0
+  for _, number in ipairs(list) do sum = sum + number end
+  return sum
+end
+
+local function cell_class(kind, said, expected, count)
+  if said ~= nil and values.agree(kind, said, expected) then return "agree" end
+  return count > 0 and "differ" or "none"
+end
+
+local function confusion_row_of(kind, table_of, i)
+  local cells = {}
+  for j, count in ipairs(table_of.cells[i]) do
+    local said = table_of.rows[j]  -- nil in the column for no value
+    cells[j] = templates.cell {
+      count = count, class = cell_class(kind, said, table_of.rows[i], count),
+    }
+  end
+  return templates.confusion_row { value = values.show(table_of.rows[i]), cells = cells,
+    total = sum_of(table_of.cells[i]) }
+end
+
+local function totals_of(table_of)
+  local totals, all = {}, 0
+  for j in ipairs(table_of.columns) do
+    local column = each(table_of.cells, function(row) return row[j] end)
+    totals[j] = templates.cell { count = sum_of(column), class = "total" }
+    all = all + sum_of(column)
+  end
+  totals[#totals + 1] = templates.cell { count = all, class = "total" }
+  return totals
+end
+
+--- On a phone long values stand upright over narrow columns.
+local function width_class(columns)
+  for _, value in ipairs(columns) do
+    if utf8.len(values.show(value)) ~= 1 then return "upright" end
+  end
+  return ""
+end
+
+local function confusion_of(assessment)
+  local one, table_of, rows = assessment.metric, assessment.confusion, {}
+  for i in ipairs(table_of.rows) do rows[i] = confusion_row_of(one.kind, table_of, i) end
+  return templates.confusion {
+    id = one.id, name = one.name, rows = rows, totals = totals_of(table_of),
+    columns = #table_of.columns, class = width_class(table_of.columns),
+    total = words.count(assessment.total, "review"),
+    heads = each(table_of.columns, function(value)
+      return templates.confusion_head { value = values.show(value) }
+    end),
+  }
+end
+
+--- For measurements: so many too high, so many too low.
+local function spread_of(assessment)
+  local rows = { templates.spread_row { what = "the same", count = assessment.agreed } }
+  for i, one in ipairs(assessment.mistakes) do
+    rows[i + 1] = templates.spread_row { what = one.what, count = #one.reviews }
+  end
+  return templates.spread { id = assessment.metric.id, name = assessment.metric.name, rows = rows,
+    total = assessment.total }
+end
+
+local function over_time_of(assessment, report)
+  local period = report.period
+  return templates.over_time {
+    name = assessment.metric.name, period = period.name,
+    heading = period.name == "week" and "Week of" or "Month",
+    rows = each(assessment.periods, function(one)
+      return templates.period_row { label = period.label(one.from), agreed = one.agreed,
+        total = one.total, share = words.percent_or_none(one) }
+    end),
+  }
+end
+
+-- ---- where ----
+
+--- "[00:01] Main Agent: Hello." in parts; a line that is written otherwise is all text.
+local function line_of(text)
+  local clock, speaker, said = text:match "^%[([%d:%.]+)%]%s*([^:]+):%s*(.*)$"
+  return templates.line { clock = clock or "", speaker = speaker or "", text = said or text }
+end
+
+local function transcript_of(text)
+  local lines = {}
+  for one in text:gmatch "[^\r\n]+" do lines[#lines + 1] = line_of(one) end
+  if #lines == 0 then
+    return templates.paragraph { text = "There is no transcript of this call." }
+  end
+  local rest = { table.unpack(lines, LINES + 1) }
+  return templates.transcript {
+    lines = { table.unpack(lines, 1, LINES) },
+    more = #rest > 0 and templates.more { count = words.count(#rest, "more line"), lines = rest },
+  }
+end
+
+local function feedback_of(review)
+  if review.feedback == "" then return "No feedback given." end
+  return templates.quoted { text = review.feedback }
+end
+
+local function case_of(review, is_first)
+  local explanation = table.concat(review.explanation, " ")
+  return templates.case {
+    open = is_first and templates.open,
+    feedback = feedback_of(review),
+    said = values.show(review.said), expected = values.show(review.expected),
+    title = review.title ~= "" and review.title or review.where, key = review.key,
+    iso = times.iso(review.time), date = times.date(review.time),
+    reason = explanation ~= "" and templates.reason { text = explanation },
+    transcript = transcript_of(review.transcript),
+  }
+end
+
+local function rest_of(shown, all)
+  return shown < all and templates.paragraph {
+    text = ("These are the newest %d of %d; --examples shows more."):format(shown, all),
+  }
+end
+
+--- The metric's first case is open, to show what is in them.
+local function mistake_of(one, examples, is_first)
+  local shown = { table.unpack(one.reviews, 1, examples) }
+  return templates.mistake {
+    what = one.what:gsub("^%l", string.upper), times = words.count(#one.reviews, "time"),
+    cases = each(shown, function(review)
+      return case_of(review, is_first and review == shown[1])
+    end),
+    rest = rest_of(#shown, #one.reviews),
+  }
+end
+
+local function sentence_of(assessment, report)
+  return table.concat({ words.agreement(assessment), words.trend(assessment, report.period),
+    words.mistake(assessment), words.precision(assessment) }, " ")
+end
+
+local function metric_of(assessment, report, options)
+  local one = assessment.metric
+  return templates.metric {
+    id = one.id, name = one.name, percent = words.percent(assessment.now),
+    description = one.description ~= "" and templates.description { text = one.description },
+    sentence = sentence_of(assessment, report),
+    confusion = assessment.confusion and confusion_of(assessment) or spread_of(assessment),
+    over_time = over_time_of(assessment, report),
+    mistakes = each(assessment.mistakes, function(mistake_kind)
+      return mistake_of(mistake_kind, options.examples, mistake_kind == assessment.mistakes[1])
+    end),
+  }
+end
+
+-- ---- all of it ----
+
+local NOTES = {
+  [[A review is a person’s vote on one value that a metric gave to one call, and names the value
+  that would have been right. They agree where the two are the same; ratings also where they are at
+  most half a point apart.]],
+  [[Where a call was voted on twice, the last vote counts. A vote without an expected value is left
+  out. Compared is what the metric says today: evaluating a call again changes the report.]],
+  [[Every review stands at the day of its call (UTC). A change is only called one where chance alone
+  would hardly make it. Where reviewers prefer calls that seem wrong, a metric is better over all
+  calls than it looks here.]],
+}
+
+---@param report table as agreement.lua makes it
+---@param options { scope: string, examples: integer }
+---@return string
+function page.of(report, options)
+  return tostring(templates.document {
+    title = "Do reviewers and metrics agree?", style = html.trusted(style), scope = options.scope,
+    summary = words.summary(report), overview = overview_of(report),
+    small_multiples = multiples_of(report),
+    details = templates.details { metrics = each(report.metrics, metric_of, report, options) },
+    notes = each(NOTES, function(text) return templates.paragraph { text = text } end),
+  })
+end
+
+return page

@@ -1,0 +1,547 @@
+-- examples/agreement_report.lua, run as a person would run it, and the page that it writes.
+
+package.path = package.path .. ";examples/?.lua"  -- for what is in examples/support
+
+local cekura = require "cekura"
+local child = require "support.child"
+local cjson = require "cjson"
+local html = require "support.report.html"
+local sandbox = require "cekura.sandbox"
+local scratch = require "support.scratch"
+local times = require "support.report.times"
+local values = require "support.report.values"
+
+local NOW = times.parse "2025-11-21T09:00:00Z"  -- the weeks of the sandbox's data hang on it
+local NO_ERRORS = ""
+
+describe("agreement_report", function()
+  local server, client, environment, output
+
+  before_each(function()
+    server = sandbox.start { now = NOW }
+    client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+    environment = {
+      CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
+    }
+    output = scratch.path()
+  end)
+
+  after_each(function()
+    client:close()
+    server:stop()
+    os.remove(output)
+  end)
+
+  -- Without progress, for that is timing. Returns what it wrote to stdout, to stderr, and the code.
+  local function run(...)
+    return child.run_checked_apart({ child.lua, "examples/agreement_report.lua", "--no-progress",
+      "--output", output, ... }, environment)
+  end
+
+  local function read_page()
+    return cjson.decode((child.run { "python3", "spec/support/page.py", output }))
+  end
+
+  -- The page that the options make.
+  local function page_of(...)
+    local _, errors, code = run(...)
+    assert.equal(NO_ERRORS, errors)
+    assert.equal(0, code)
+    local page = read_page()
+    assert.same({}, page.problems)
+    assert.same({}, page.loads)
+    return page
+  end
+
+  local function table_of(page, pattern)
+    for caption, rows in pairs(page.tables) do
+      if caption:find(pattern) then return rows end
+    end
+  end
+
+  -- { [name] = its row }, and the names in order.
+  local function overview_of(page)
+    local rows, names = {}, {}
+    for i, row in ipairs(table_of(page, "^How often")) do
+      if i > 1 then
+        local name = page.texts.name[i - 1]
+        rows[name], names[i - 1] = row, name
+      end
+    end
+    return rows, names
+  end
+
+  -- What reviewers said of a metric, as the sandbox has it: a list of { call, value, expected }.
+  -- fits(call) says which calls count.
+  local function reviews_of(metric_id, fits)
+    local list = {}
+    for _, part in ipairs { "runs", "call_logs" } do
+      for _, call in pairs(server:state(part)) do
+        local e = call.metrics[metric_id]
+        call.part = part
+        if e and e.is_reviewed and e.expected_value ~= nil and (not fits or fits(call)) then
+          list[#list + 1] = { call = call, value = e.value, expected = e.expected_value }
+        end
+      end
+    end
+    return list
+  end
+
+  local function agreed(reviews, tolerance)
+    local count = 0
+    for _, review in ipairs(reviews) do
+      local same = review.value == review.expected
+        or tolerance and math.abs(review.value - review.expected) <= tolerance
+      count = count + (same and 1 or 0)
+    end
+    return count
+  end
+
+  local function count_sentence(name, page)
+    for _, text in ipairs(page.texts.metric) do
+      local said, total = text:match("^" .. name .. " .- agreed with it in (%d+) of (%d+) call")
+      if said then return tonumber(said), tonumber(total) end
+      total = text:match("^" .. name .. " .- agreed with it in all of (%d+) call")
+      if total then return tonumber(total), tonumber(total) end
+    end
+  end
+
+  describe("says", function()
+    it("in one line what it reads, and only reads", function()
+      local text, errors, code = run()
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.matches("^Reviewers went over %d+ calls, and agreed with the metrics in ", text)
+      assert.matches("\n 4%d%% now  Steps Completed: worse since 20 Oct, %d%d%% before\n", text)
+      assert.matches("Call Outcome: better since 3 Nov, ", text)
+      assert.matches("written to " .. output .. "\n$", text)
+      for _, request in ipairs(server:requests()) do assert.equal("GET", request.method) end
+      assert.same({}, server:state "votes")
+    end)
+
+    it("how far it is, on stderr, unless told otherwise", function()
+      local _, errors, code = child.run_checked_apart({ child.lua, "examples/agreement_report.lua",
+        "--output", output, "--results", "373,374" }, environment)
+      assert.equal(0, code)
+      assert.matches("^agreement_report: reading results\n2 of 2 done.-\n"
+        .. "agreement_report: reading metrics\n%d of %d done", errors)
+    end)
+
+    it("that it costs nothing", function()
+      local text, errors, code = run "--help"
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.matches("only%s+reads, and costs nothing", text)
+    end)
+  end)
+
+  describe("writes a page", function()
+    local LABELS = { binary = { [5] = "passed", [0] = "failed" }, enum = {} }
+
+    -- The confusion table of a metric, counted from the sandbox.
+    local function counted(metric, reviews, order)
+      local cells, label = {}, LABELS[metric.eval_type]
+      for _, review in ipairs(reviews) do
+        local row = label[review.expected] or review.expected
+        local column = label[review.value] or review.value
+        cells[row] = cells[row] or {}
+        cells[row][column] = (cells[row][column] or 0) + 1
+      end
+      local rows, totals, all = {}, {}, 0
+      for i, row in ipairs(order) do
+        local sum = 0
+        rows[i] = { row }
+        for j, column in ipairs(order) do
+          local count = (cells[row] or {})[column] or 0
+          rows[i][j + 1] = tostring(count)
+          totals[j], sum = (totals[j] or 0) + count, sum + count
+        end
+        table.insert(rows[i], tostring(sum))
+        all = all + sum
+      end
+      for j, total in ipairs(totals) do totals[j] = tostring(total) end
+      rows[#rows + 1] = { "All", table.unpack(totals) }
+      table.insert(rows[#rows], tostring(all))
+      return rows
+    end
+
+    it("whose confusion tables have the sandbox's numbers", function()
+      local page = page_of()
+      for id, metric in pairs(server:state "metrics") do
+        local reviews = reviews_of(id)
+        if LABELS[metric.eval_type] and #reviews > 0 then
+          local rows = table_of(page, "^What " .. metric.name .. " said")
+          local order = metric.enum_values or { "passed", "failed" }
+          assert.same(order, rows[2])
+          assert.same(counted(metric, reviews, order), table.move(rows, 3, #rows, 1, {}))
+        end
+      end
+    end)
+
+    it("whose shares have them, too", function()
+      local page, checked = page_of(), 0
+      for id, metric in pairs(server:state "metrics") do
+        local reviews = reviews_of(id)
+        local said, total = count_sentence(metric.name, page)
+        if #reviews > 0 then
+          local tolerance = metric.eval_type == "continuous_qualitative" and 0.5
+          assert.equal(#reviews, total)
+          assert.equal(agreed(reviews, tolerance), said)
+          checked = checked + 1
+        end
+      end
+      assert.equal(9, checked)
+    end)
+
+    it("whose weeks add up", function()
+      local page = page_of("--metric", "52")
+      local monday, weeks = times.parse "2025-11-03T00:00:00Z", {}
+      for _, review in ipairs(reviews_of(52)) do
+        if review.call.timestamp >= monday and review.call.timestamp < monday + 7 * 86400 then
+          weeks[#weeks + 1] = review
+        end
+      end
+      local rows, sums = table_of(page, "^Agreement with Call Outcome by week"), { 0, 0 }
+      for i = 2, #rows do
+        sums = { sums[1] + rows[i][2], sums[2] + rows[i][3] }
+        if rows[i][1] == "3 Nov" then
+          assert.same({ "3 Nov", tostring(agreed(weeks)), tostring(#weeks),
+            ("%d%%"):format(math.floor(agreed(weeks) / #weeks * 100 + 0.5)) }, rows[i])
+        end
+      end
+      assert.same({ agreed(reviews_of(52)), #reviews_of(52) }, sums)
+      assert.equal("3 Nov", rows[8][1])
+    end)
+
+    it("that begins with the metric that is least reliable now", function()
+      local page = page_of()
+      local rows, names = overview_of(page)
+      assert.equal("Steps Completed", names[1])
+      assert.equal("Response Latency", names[#names])
+      assert.equal("100%", rows["Response Latency"][2])
+      assert.matches("^▼ worse since .*, %d%d%% before$", rows["Steps Completed"][5])
+      assert.matches("^▲ better since .*, %d%d%% before$", rows["Call Outcome"][5])
+      assert.equal("– no clear change", rows["Empathy"][5])
+      assert.equal(tostring(#reviews_of(53)), rows["Empathy"][3])
+      assert.equal(tostring(#reviews_of(53) - agreed(reviews_of(53), 0.5)), rows["Empathy"][4])
+    end)
+
+    it("that shows as many mistakes of each kind as it is told to", function()
+      local mistakes = #reviews_of(55) - agreed(reviews_of(55))
+      assert.equal(mistakes, #page_of("--metric", "55", "--examples", "1000").texts.case)
+      assert.equal(2, #page_of("--metric", "55", "--examples", "1").texts.case)
+      assert.is_nil(page_of("--metric", "55", "--examples", "0").texts.case)
+    end)
+
+    it("with a reviewer's words and the transcript's", function()
+      local feedback = "It forgot the ninth step"
+      assert(client.runs:mark_metric_vote {
+        run_id = 5544, metric_id = 55, thumbs_up = false, expected_value = 2, feedback = feedback,
+      })
+      local turns = assert(client.runs:get { run_id = 5544 }).transcript_object
+      local page = page_of("--results", "373", "--metric", "55")
+      local found
+      for _, text in ipairs(page.texts.case) do
+        if text:find(feedback, 1, true) then found = text end
+      end
+      assert.matches("The metric said 3, the reviewer 2 ", found)
+      assert.matches("Reschedule an appointment · run 5544 · %d+ October 2025 ", found)
+      assert.matches("The metric’s reason: The agent completed 3 of 3 steps. ", found)
+      for _, turn in ipairs(turns) do
+        assert.is_truthy(found:find(turn.role .. " " .. turn.content, 1, true))
+      end
+    end)
+
+    it("of what the metric says today", function()
+      assert(client.runs:mark_metric_vote {
+        run_id = 5544, metric_id = 51, thumbs_up = true, expected_value = true,
+      })
+      local page = page_of("--results", "373", "--metric", "51")
+      local rows = table_of(page, "^What Identity Verified")
+      assert.equal(#reviews_of(51, function(call) return call.result_id == 373 end),
+        tonumber(rows[5][4]))
+    end)
+
+    it("without votes that name no value", function()
+      local before = #reviews_of(55)
+      for id, call in pairs(server:state "runs") do
+        if call.metrics[55] and call.metrics[55].is_reviewed then
+          assert(client.runs:mark_metric_vote {
+            run_id = id, metric_id = 55, thumbs_up = true, expected_value = cekura.null,
+          })
+          break
+        end
+      end
+      local _, total = count_sentence("Steps Completed", page_of("--metric", "55"))
+      assert.equal(before - 1, total)
+    end)
+  end)
+
+  describe("reports only on", function()
+    local function totals(metric_id, name, fits, ...)
+      local reviews = reviews_of(metric_id, fits)
+      local said, total = count_sentence(name, page_of(...))
+      assert.is_true(#reviews > 0)
+      assert.equal(#reviews, total)
+      assert.equal(agreed(reviews), said)
+    end
+
+    it("an agent", function()
+      totals(52, "Call Outcome", function(call) return call.agent_id == 232 end, "--agent", "232")
+    end)
+
+    it("a project", function()
+      totals(42, "Request Resolved", function(call) return call.agent_id == 224 end,
+        "--project", "12")
+    end)
+
+    it("some results, without production calls", function()
+      local wanted, list = {}, {}
+      for i, review in ipairs(reviews_of(52, function(call) return call.part == "runs" end)) do
+        list[i], wanted[review.call.result_id] = review.call.result_id, true
+        if i == 3 then break end
+      end
+      totals(52, "Call Outcome", function(call) return wanted[call.result_id] end,
+        "--results", table.concat(list, ", "))
+    end)
+
+    it("some days", function()
+      local from, to = times.parse "2025-10-15T00:00:00Z", times.parse "2025-11-08T00:00:00Z"
+      totals(55, "Steps Completed", function(call)
+        return call.timestamp >= from and call.timestamp < to
+      end, "--since", "2025-10-15", "--until", "2025-11-07")
+    end)
+
+    it("some metrics, and names those that nobody has reviewed", function()
+      local page = page_of("--metric", "55,57")
+      local _, names = overview_of(page)
+      assert.same({ "Steps Completed" }, names)
+      assert.matches("Nobody has reviewed Follow%-up Offered here%.", page.text)
+    end)
+  end)
+
+  describe("shows as text, and nothing else,", function()
+    local HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>"
+      .. '"\'&amp; &lt; {name} %1 </style></details>'
+
+    local function vote(fields)
+      fields.run_id, fields.metric_id, fields.thumbs_up = 5544, fields.metric_id or 52, false
+      assert(client.runs:mark_metric_vote(fields))
+    end
+
+    it("what a reviewer writes", function()
+      vote { expected_value = HOSTILE, feedback = HOSTILE }
+      local page = page_of("--results", "373", "--metric", "52")
+      local text = page.text:gsub("%s+", " ")
+      assert.is_truthy(text:find("“" .. HOSTILE .. "”", 1, true))
+      assert.is_truthy(text:find("the reviewer " .. HOSTILE, 1, true))
+      assert.is_nil(scratch.read(output):lower():find("<script", 1, true))
+    end)
+
+    it("what a metric is called and asked", function()
+      assert(client.metrics:update { metric_id = 52, name = HOSTILE, description = HOSTILE })
+      vote { expected_value = "unresolved" }
+      local page = page_of("--results", "373", "--metric", "52")
+      local _, names = overview_of(page)
+      assert.same({ HOSTILE }, names)
+      assert.is_truthy(page.texts.description[1]:find(HOSTILE, 1, true))
+    end)
+
+    it("control characters, as a mark", function()
+      local feedback = "a\0b\27[2Jc\u{85}\u{FFFF}\r\nd\u{202E}e\u{2066}"
+      vote { expected_value = "unresolved", feedback = feedback }
+      local page = page_of("--results", "373", "--metric", "52")
+      local shown = "“aXbX[2JcXX dXeX”"
+      assert.is_truthy(page.text:find(shown:gsub("X", "\u{FFFD}"), 1, true))
+    end)
+
+    it("and prints no control character", function()
+      assert(client.metrics:update { metric_id = 52, name = "\27[2J\u{9B}2J" })
+      vote { expected_value = "unresolved" }
+      local text = run("--results", "373", "--metric", "52")
+      assert.is_nil(text:find "\27")
+      assert.is_nil(text:find "\xC2\x9B")
+    end)
+
+    it("what an answer holds elsewhere", function()
+      vote { expected_value = "unresolved" }
+      server:faults { { path = "/results/373/", body = { id = 373, name = HOSTILE,
+        runs = { ["5544"] = { id = 5544, scenario_name = HOSTILE, agent_name = HOSTILE,
+          timestamp = "2025-10-22 05:06:50", evaluation = { metrics = {
+            { id = 52, name = HOSTILE, type = "enum", value = HOSTILE, explanation = { HOSTILE } },
+          } } } } } } }
+      local page = page_of("--results", "373", "--metric", "52")
+      assert.is_truthy(page.texts.where[1]:find(HOSTILE, 1, true))
+      assert.is_truthy(page.texts.reason[1]:find(HOSTILE, 1, true))
+      assert.is_truthy(page.texts.scope[1]:find(HOSTILE, 1, true))
+    end)
+  end)
+
+  describe("ends with a line that says why", function()
+    local function refuses(expected_code, expected, ...)
+      local text, errors, code = run(...)
+      assert.equal("", text)
+      assert.matches("^agreement_report: " .. expected .. "[^\n]*\n$", errors)
+      assert.equal(expected_code, code)
+      assert.is_nil(scratch.read(output))
+    end
+
+    for what, words in pairs {
+      ["no list"] = { "'373,x' is not a list of ids, such as", "--results", "373,x" },
+      ["an empty list"] = { "'' is not a list of ids", "--metric", "" },
+      ["an agent's name"] = { "'Ava' is not an id", "--agent", "Ava" },
+      ["an id that none can be"] = { "results.list: agent_id: must be an id", "--agent", "0" },
+      ["two scopes"] = { "option '%-%-project' can not be used together", "--agent", "231",
+        "--project", "14" },
+      ["a day that is none"] = { "'2025%-02%-30' is not a day", "--since", "2025-02-30" },
+      ["days in the wrong order"] = { "%-%-since is after %-%-until", "--since", "2025-11-02",
+        "--until", "2025-11-01" },
+      ["no number of examples"] = { "'many' is not a whole number", "--examples", "many" },
+      ["an argument too many"] = { "too many arguments", "report.html" },
+      ["a folder that is not there"] = { "%-%-output: /none/x.html: No such file", "--output",
+        "/none/x.html" },
+    } do
+      it("for " .. what, function() refuses(2, table.unpack(words)) end)
+    end
+
+    it("for an id that is wrong", function()
+      refuses(2, "result 999: results.get: status 404", "--results", "373,999")
+      refuses(2, "metric 999: metrics.get: status 404", "--metric", "999")
+    end)
+
+    it("for an agent without a result", function()
+      refuses(1, "there is no run to report on", "--agent", "999")
+      refuses(1, "there is no run to report on", "--since", "2031-01-01")
+    end)
+
+    it("for calls that nobody has reviewed", function()
+      refuses(1, "there is nothing to report: nobody has voted on any of 1,080 runs",
+        "--metric", "57")
+    end)
+
+    it("for a key that is wrong", function()
+      environment.CEKURA_API_KEY = "wrong"
+      refuses(2, "results.list: status 401")
+    end)
+
+    it("for no key", function()
+      environment.CEKURA_API_KEY = false
+      refuses(2, "cekura: api_key: is required")
+    end)
+
+    it("for a server that is not there", function()
+      server:stop()
+      refuses(4, "results.list: ")
+    end)
+
+    it("for a network that is lost meanwhile", function()
+      server:faults { { path = "/results/%d+/", skip = 20, times = math.huge, drop = true } }
+      refuses(4, "result %d+: results.get: ")
+    end)
+
+    it("and leaves an older page as it was", function()
+      scratch.write(output, "older")
+      local _, _, code = run("--agent", "999")
+      assert.equal(1, code)
+      assert.equal("older", scratch.read(output))
+    end)
+  end)
+
+  it("leaves out what is gone since", function()
+    server:faults {
+      { path = "/metrics/54/", status = 404, body = { detail = "gone" } },
+      { path = "/call%-logs/%d+/", status = 404, times = math.huge, body = { detail = "gone" } },
+    }
+    local page = page_of("--agent", "231")
+    local _, total = count_sentence("Call Outcome", page)
+    assert.equal(#reviews_of(52, function(call)
+      return call.agent_id == 231 and call.part == "runs"
+    end), total)
+    assert.is_nil(count_sentence("Avoids Medical Advice", page))
+  end)
+end)
+
+describe("a report's parts", function()
+  -- The relative luminance of "#rrggbb", as WCAG has it.
+  local function luminance(colour)
+    local sum = 0
+    for i, weight in ipairs { 0.2126, 0.7152, 0.0722 } do
+      local part = tonumber(colour:sub(2 * i, 2 * i + 1), 16) / 255
+      sum = sum + weight * (part <= 0.04045 and part / 12.92 or ((part + 0.055) / 1.055) ^ 2.4)
+    end
+    return sum
+  end
+
+  local function contrast(a, b)
+    local light, dark = luminance(a), luminance(b)
+    if light < dark then light, dark = dark, light end
+    return (light + 0.05) / (dark + 0.05)
+  end
+
+  it("have colours that can be read, light, dark and on paper", function()
+    local schemes = 0
+    for block in require "support.report.style":gmatch ":root (%b{})" do
+      local colours = {}
+      for name, colour in block:gmatch "%-%-([%w-]+): (#%x+)" do colours[name] = colour end
+      for _, ground in ipairs { "page", "raised", "good-soft", "bad-soft" } do
+        assert.is_true(contrast(colours.text, colours[ground]) >= 7)
+      end
+      for _, ink in ipairs { "muted", "good", "bad" } do
+        assert.is_true(contrast(colours[ink], colours.page) >= 4.5)
+        assert.is_true(contrast(colours[ink], colours.raised) >= 4.5)
+      end
+      schemes = schemes + 1
+    end
+    assert.equal(3, schemes)
+  end)
+
+  it("escape what no template made", function()
+    local item = html.template '<b title="{hint}">{text}{no}</b>'
+    local inner = item { hint = 1, text = "a", no = false }
+    local markup = item { hint = '"\'<&>', text = { inner, "<" }, no = false }
+    assert.equal('<b title="&quot;&#39;&lt;&amp;&gt;"><b title="1">a</b>&lt;</b>',
+      tostring(markup))
+    assert.has_error(function() item { hint = "" } end, "the template has no value for {text}")
+    assert.equal("\u{FFFD}(\u{FFFD}\u{FFFD}é", html.escape "\xC3(\xED\0é" )
+    assert.equal("\u{FFFD}\u{FFFD}\u{FFFD}", html.escape "\xED\xA0\x80")
+  end)
+
+  it("read every form of time", function()
+    local seconds = 1609459200  -- the first of 2021
+    for text, expected in pairs {
+      ["2021-01-01T00:00:00Z"] = seconds, ["2021-01-01 00:00:00"] = seconds,
+      ["2021-01-01T00:00:00.250000Z"] = seconds, ["2021-01-01"] = seconds,
+      ["2021-01-01T05:30:00+05:30"] = seconds, ["2020-12-31T19:00:30-0500"] = seconds + 30,
+      ["2020-02-29"] = 1582934400, ["1970-01-01T00:01"] = 60,
+    } do
+      assert.equal(expected, times.parse(text))
+    end
+    for _, text in ipairs { "", "now", "2021-02-29", "2021-13-01", "2021-01-01x" } do
+      assert.is_nil(times.parse(text))
+    end
+    assert.is_nil(times.parse(cekura.null))
+  end)
+
+  it("cut time into weeks, or months where those are too many", function()
+    local week = times.period(0, 100 * 86400)
+    assert.equal("2025-11-17", times.iso(week.start(times.parse "2025-11-23T23:59:59Z")))
+    assert.equal("2025-11-24", times.iso(week.start(times.parse "2025-11-24")))
+    local month = times.period(0, 400 * 86400)
+    local from = month.start(times.parse "2024-02-29")
+    assert.equal("2024-02-01", times.iso(from))
+    assert.equal("2024-03-01", times.iso(month.next(from)))
+  end)
+
+  it("take one value for the same, however it was sent", function()
+    for _, value in ipairs { 5, 1, "5", 5.0, true, "true" } do
+      assert.equal("passed", values.read("binary", value))
+    end
+    for _, value in ipairs { 0, "0", false, "False" } do
+      assert.equal("failed", values.read("binary", value))
+    end
+    assert.equal(3, values.read("numeric", "3.0"))
+    assert.is_nil(values.read("enum", cekura.null))
+    assert.is_true(values.agree("continuous_qualitative", 4.5, 4))
+    assert.is_false(values.agree("numeric", 4.5, 4))
+  end)
+end)
