@@ -137,17 +137,24 @@ soak:  ## votes and evaluations against a mixture of faults: CALLS=5000, SEED=nu
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
             CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
-asan:  ## the specs under ASan, UBSan and LSan, then once more with an aggressive collector
+asan:  ## the specs under ASan, UBSan and LSan, then most of them with an aggressive collector
 	$(asan_test)
-	$(asan_test) CEKURA_GC=aggressive
+	$(asan_test) CEKURA_GC=aggressive SPEC="$(call most,$(examples))"
 
+# What is left out where a run is slow. The examples are Lua, and what they call has specs of its own.
 # The specs that mostly wait, for faults and deadlines, run under memcheck once: make asan runs them
 # with an aggressive collector.
-waiting = $(patsubst %,spec/%_spec.lua,deadline faults http2 interrupt proxy retry retry_after soak tls)
-briskly = $(if $(filter spec,$(SPEC)),$(filter-out $(waiting),$(wildcard spec/*_spec.lua)),$(SPEC))
-valgrind: needs-valgrind  ## the specs under memcheck, then once more with a frequent collector
-	$(submake) test RUN=tools/valgrind.sh
-	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent SPEC="$(briskly)"
+specs    = $(patsubst %,spec/%_spec.lua,$(1))
+examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate ci_gate csv diff \
+           evaluate_calls example_support labs_cycle quickstart reevaluate_result story \
+           vote_from_csv with_luv)
+waiting  = $(call specs,deadline each_interrupt faults http2 interrupt pace proxy retry retry_after \
+           soak task_process tls wait)
+most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))
+
+valgrind: needs-valgrind  ## most of the specs under memcheck, then fewer with a frequent collector
+	$(submake) test RUN=tools/valgrind.sh SPEC="$(call most,$(examples))"
+	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent SPEC="$(call most,$(examples) $(waiting))"
 
 bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
