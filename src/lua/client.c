@@ -195,6 +195,20 @@ static void keep_on_event(lua_State *L, int options, int client) {
   lua_setiuservalue(L, client, CK_CLIENT_ON_EVENT);
 }
 
+static void keep_resources(lua_State *L, const struct ck_settings *settings, int client) {
+  push_resources(L, client);
+  lua_pushstring(L, settings->api_url);
+  lua_setfield(L, -2, "api_url");
+  lua_setiuservalue(L, client, CK_CLIENT_RESOURCES);
+}
+
+static void keep_tables(lua_State *L, int client) {
+  lua_newtable(L);
+  lua_setiuservalue(L, client, CK_CLIENT_IDLE);
+  lua_newtable(L);
+  lua_setiuservalue(L, client, CK_CLIENT_TASKS);
+}
+
 static int push_headers(lua_State *L, int client) {
   lua_getiuservalue(L, client, CK_CLIENT_HEADERS);
   return lua_gettop(L);
@@ -234,7 +248,7 @@ static int refuse_problems(lua_State *L, struct ck_problems *problems, const cha
 }
 
 int ck_client_new(lua_State *L) {
-  enum { OPTIONS = 1, CLIENT, PROBLEMS, URL };
+  enum { OPTIONS = 1, CLIENT, PROBLEMS };
   if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
   lua_settop(L, OPTIONS);
   struct ck_client *client = push_client(L);
@@ -246,21 +260,13 @@ int ck_client_new(lua_State *L) {
   if (problems.count > 0) return refuse_problems(L, &problems, client->settings.api_key);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
   keep_on_event(L, OPTIONS, CLIENT);
-  lua_settop(L, PROBLEMS);
-  lua_pushstring(L, client->settings.api_url); /* at URL; `open` forgets it */
-  const char *problem = open(L, client, CLIENT);
+  keep_resources(L, &client->settings, CLIENT);
+  keep_tables(L, CLIENT);
+  const char *problem = open(L, client, CLIENT); /* forgets what is borrowed */
   if (problem != NULL) {
     lua_pushstring(L, problem);
     return refuse(L);
   }
-  push_resources(L, CLIENT);
-  lua_pushvalue(L, URL);
-  lua_setfield(L, -2, "api_url");
-  lua_setiuservalue(L, CLIENT, CK_CLIENT_RESOURCES);
-  lua_newtable(L);
-  lua_setiuservalue(L, CLIENT, CK_CLIENT_IDLE);
-  lua_newtable(L);
-  lua_setiuservalue(L, CLIENT, CK_CLIENT_TASKS);
   lua_settop(L, CLIENT);
   return 1;
 }
