@@ -32,7 +32,9 @@ Exit codes: 0 all votes are in; 1 some rows failed; 2 wrong usage, sheet or key;
 it is unknown whether some votes arrived; 130 Ctrl-C.]]
 
 parser:argument("sheet", "The CSV file.")
-parser:flag("--dry-run", "Send nothing: check all rows, and show the first request.")
+parser:mutex(
+  parser:flag("--dry-run", "Send nothing: check all rows, and show the first request."),
+  parser:flag("--apply", "Send the votes, as without it: votes cost nothing."))
 parser:flag("--skip-bad", "Leave bad rows out, instead of sending nothing.")
 parser:option("--rejects", "Write the rows that did not go through to this CSV file.")
   :argname "FILE"

@@ -120,6 +120,17 @@ describe("vote_from_csv", function()
       assert.equal(0, code)
     end)
 
+    it("with --apply, as the other examples want it, but not together with --dry-run", function()
+      local path = sheet { "5544,55,no,2," }
+      local _, errors, code = run(path, "--apply", "--dry-run")
+      assert.equal(2, code)
+      assert.matches("can not be used together", errors)
+      assert.equal(0, #server:requests())
+      local output
+      output, _, code = run(path, "--apply")
+      assert.same({ "ok 1, failed 0, skipped 0, unknown 0\n", 0 }, { output, code })
+    end)
+
     it("with progress on stderr, unless told otherwise", function()
       local path = sheet { "5544,55,no,2," }
       local output, errors, code = child.run_checked_apart(command { path }, environment)
