@@ -42,7 +42,7 @@ bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c)
 
-.PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
+.PHONY: all core deps demo sandbox test soak lint format asan memcheck valgrind bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -142,8 +142,8 @@ asan:  ## the specs under ASan, UBSan and LSan, then most of them with an aggres
 	$(asan_test) CEKURA_GC=aggressive SPEC="$(call most,$(examples))"
 
 # What is left out where a run is slow. The examples are Lua, and what they call has specs of its own.
-# The specs that mostly wait, for faults and deadlines, run under memcheck once: make asan runs them
-# with an aggressive collector.
+# The specs that mostly wait, for faults and deadlines, run under memcheck in make valgrind only, and
+# with an aggressive collector in make asan.
 specs    = $(patsubst %,spec/%_spec.lua,$(1))
 examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate ci_gate csv diff \
            evaluate_calls example_support labs_cycle quickstart reevaluate_result story \
@@ -152,9 +152,11 @@ waiting  = $(call specs,deadline each_interrupt faults http2 interrupt pace prox
            soak task_process tls wait)
 most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))
 
-valgrind: needs-valgrind  ## most of the specs under memcheck, then fewer with a frequent collector
-	$(submake) test RUN=tools/valgrind.sh SPEC="$(call most,$(examples))"
+memcheck: needs-valgrind  ## those that do not mostly wait under memcheck, with a frequent collector
 	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent SPEC="$(call most,$(examples) $(waiting))"
+
+valgrind: memcheck  ## the same, then all but the examples' with the usual collector: half an hour
+	$(submake) test RUN=tools/valgrind.sh SPEC="$(call most,$(examples))"
 
 bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
