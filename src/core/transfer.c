@@ -155,6 +155,7 @@ static bool set_slot(struct ck_transfer_slot *slot) {
 
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
   if (!inherited) ck_transfer_cancel(slot->transfer);
+  slot->transfer->answer.attempt.cancelled = true;
   ck_list_remove(&slot->line);
   *slot->link = slot->next;
   if (slot->next != NULL) slot->next->link = slot->link;

@@ -97,15 +97,16 @@ static void act_on_lanes(struct ck_transport *transport, double now) {
   }
 }
 
-void ck_transport_step(struct ck_transport *transport, double wait) {
+bool ck_transport_step(struct ck_transport *transport, double wait) {
   struct ck_poller_event events[EVENTS_AT_ONCE];
-  if (ck_gate_open(transport)) wait = 0; /* whoever was let in may be waiting for this step */
-  int ms = ck_clock_ms(time_to_wait(transport, wait));
-  int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ms);
+  bool opened = ck_gate_open(transport); /* whoever was let in may be waiting for this step */
+  double most = opened ? 0 : time_to_wait(transport, wait);
+  int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ck_clock_ms(most));
   for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
   double now = ck_clock_now();
   act_on_lanes(transport, now);
   act_on_deadlines(transport, now);
+  return opened || count > 0 || most < wait;
 }
 
 void *ck_transport_next_done(struct ck_transport *transport) {
@@ -222,13 +223,23 @@ struct ck_headers *ck_transport_headers(struct ck_transport *transport) {
   return &transport->headers;
 }
 
-void ck_transport_close(struct ck_transport *transport) {
-  if (transport == NULL) return;
-  bool inherited = ck_transport_is_inherited(transport);
+static void free_slots(struct ck_transport *transport, bool inherited) {
   for (struct ck_transfer_slot *slot = transport->slots, *next; slot != NULL; slot = next) {
     next = slot->next;
     ck_slot_free(slot, inherited);
   }
+}
+
+bool ck_transport_part(struct ck_transport *transport) {
+  if (!ck_transport_is_inherited(transport)) return false;
+  free_slots(transport, true);
+  return true;
+}
+
+void ck_transport_close(struct ck_transport *transport) {
+  if (transport == NULL) return;
+  bool inherited = ck_transport_is_inherited(transport);
+  free_slots(transport, inherited);
   if (!inherited) {
     /* A clean-up would say goodbye on the parent's connections: a child lets them be. */
     for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
