@@ -81,8 +81,8 @@ $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard 
 $(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
 
-# Preloaded, it makes some names hang the resolver.
-$(BUILD)/slow_dns.so: spec/c/slow_dns.c
+# Preloaded: one makes some names hang the resolver, the other has Ctrl-C come at a bad moment.
+$(BUILD)/slow_dns.so $(BUILD)/late_signal.so: $(BUILD)/%.so: spec/c/%.c
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(shared) -o $@ $< -ldl
 
@@ -127,7 +127,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns)
+	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 soak: export CALLS := 5000
