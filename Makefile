@@ -40,7 +40,7 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c)
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) $(patsubst %,spec/c/%.c,decisions fork host))
 
 .PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
         conformance rocks static embed generate install uninstall clean help
@@ -86,6 +86,10 @@ $(BUILD)/slow_dns.so $(BUILD)/late_signal.so: $(BUILD)/%.so: spec/c/%.c
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(shared) -o $@ $< -ldl
 
+# States in threads.
+$(BUILD)/host: $(BUILD)/obj/spec/c/host.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs)
+
 # Each folder is compiled with the libraries of its layer only.
 $(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
 $(BUILD)/obj/src/lua/%.o:     includes = $(lua_cflags)
@@ -127,7 +131,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
+	$(submake) --quiet all embed $(BUILD)/host $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 soak: export CALLS := 5000

@@ -1,6 +1,7 @@
 #include "transport.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,7 +21,20 @@ enum { EVENTS_AT_ONCE = 32 };
 
 static CURLcode global_code;
 
-static void init_global(void) { global_code = curl_global_init(CURL_GLOBAL_DEFAULT); }
+/*
+** A look-up that hangs is a thread of libcurl's, and may outlive the Lua state that asked. With the
+** state goes the module, and with that libcurl would, under the thread's feet: so it stays.
+*/
+static void stay_loaded(void) {
+  Dl_info self;
+  if (dladdr(&global_code, &self) != 0)
+    (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void init_global(void) {
+  stay_loaded();
+  global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 static bool ensure_global(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
