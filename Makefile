@@ -42,7 +42,7 @@ bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) $(patsubst %,spec/c/%.c,decisions fork host))
 
-.PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
+.PHONY: all core deps demo sandbox test soak flat lint format asan tsan valgrind bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -144,6 +144,11 @@ asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS
 asan:  ## the specs under ASan, UBSan and LSan, then once more with an aggressive collector
 	$(asan_test)
 	$(asan_test) CEKURA_GC=aggressive
+
+# Nothing is suppressed: neither libcurl nor OpenSSL nor glibc gives it cause to complain.
+tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under ThreadSanitizer
+	$(submake) --quiet core $(BUILD)/tsan/host BUILD=$(BUILD)/tsan CC=gcc CFLAGS="-O1 -g -fsanitize=thread"
+	$(submake) test SPEC=spec/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
 
 # The specs that mostly wait, for faults and deadlines, run under memcheck once: make asan runs them
 # with an aggressive collector.

@@ -27,7 +27,7 @@ static bool run_once(const char *script) {
   if (L == NULL) return false;
   luaL_openlibs(L);
   bool ok = luaL_dostring(L, script) == LUA_OK;
-  if (!ok) fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  if (!ok) fprintf(stderr, "%s\n", luaL_tolstring(L, -1, NULL));
   lua_close(L);
   return ok;
 }
