@@ -138,6 +138,11 @@ soak: export CALLS := 5000
 soak:  ## votes and evaluations against a mixture of faults: CALLS=5000, SEED=number
 	$(submake) test SPEC=spec/soak_spec.lua
 
+flat: export CALLS := 100000
+flat: export CLIENTS := 10000
+flat:  ## memory and descriptors over CALLS=100000, in turn and at once, and CLIENTS=10000
+	$(submake) test SPEC=spec/flat_spec.lua
+
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
             CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
