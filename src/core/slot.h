@@ -35,6 +35,7 @@ struct ck_transfer_slot {
   bool delimited;     /* the head tells where the body ends */
   bool framed;        /* HTTP/2 or later */
   bool failed_memory;
+  bool lacks_descriptor; /* of the process, for the socket that was asked for last */
   bool forbids_reuse; /* libcurl has been told not to keep the connection */
   char error[CURL_ERROR_SIZE];
 };
