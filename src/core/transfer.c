@@ -181,15 +181,22 @@ static bool set_slot(struct ck_transfer_slot *slot) {
          SET(easy, CURLOPT_OPENSOCKETDATA, slot);
 }
 
-void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
-  if (!inherited) ck_transfer_cancel(slot->transfer);
-  slot->transfer->answer.attempt.cancelled = true;
+static void detach(struct ck_transfer_slot *slot) {
+  struct ck_transfer *transfer = slot->transfer;
   ck_list_remove(&slot->line);
+  slot->transfer = NULL;
+  transfer->slot = NULL;
+  transfer->done = transfer->answer.attempt.cancelled = true;
+}
+
+void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
+  if (slot->transfer == NULL) return; /* inherited, and left already */
+  if (!inherited) ck_transfer_cancel(slot->transfer);
+  detach(slot);
+  if (inherited) return;
   *slot->link = slot->next;
   if (slot->next != NULL) slot->next->link = slot->link;
-  slot->transfer->slot = NULL;
-  slot->transfer->done = true;
-  if (!inherited) curl_easy_cleanup(slot->easy);
+  curl_easy_cleanup(slot->easy);
   free(slot);
 }
 

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -250,20 +251,31 @@ bool ck_transport_part(struct ck_transport *transport) {
   return true;
 }
 
+/*
+** A clean-up would say goodbye on the parent's connections: a child lets libcurl's part be. It keeps
+** sight of it, so that no tool takes it for a leak.
+*/
+static void leave(struct ck_transport *transport) {
+  static _Atomic(struct ck_transport *) left;
+  transport->left = atomic_exchange(&left, transport);
+}
+
+static void free_libcurls(struct ck_transport *transport) {
+  for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
+  curl_easy_cleanup(transport->template);
+}
+
 void ck_transport_close(struct ck_transport *transport) {
   if (transport == NULL) return;
   bool inherited = ck_transport_is_inherited(transport);
   free_slots(transport, inherited);
-  if (!inherited) {
-    /* A clean-up would say goodbye on the parent's connections: a child lets them be. */
-    for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
-    curl_easy_cleanup(transport->template);
-  }
+  if (!inherited) free_libcurls(transport);
   if (transport->poller >= 0) (void)close(transport->poller);
   curl_url_cleanup(transport->url);
   ck_headers_free(&transport->headers);
   free(transport->path);
-  free(transport);
+  if (inherited) leave(transport);
+  else free(transport);
 }
 
 bool ck_transport_url(struct ck_transport *transport, const struct ck_request *request,
