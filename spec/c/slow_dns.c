@@ -24,6 +24,6 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *re
   resolve *real = (resolve *)dlsym(RTLD_NEXT, "getaddrinfo");
   if (!hangs(name)) return real(name, service, req, pai);
   const char *seconds = getenv("SLOW_DNS");
-  (void)sleep(seconds != NULL ? (unsigned)strtoul(seconds, NULL, 10) : 30);
+  (void)usleep((useconds_t)((seconds != NULL ? strtod(seconds, NULL) : 30) * 1e6));
   return EAI_AGAIN;
 }
