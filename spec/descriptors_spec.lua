@@ -77,7 +77,9 @@ describe("descriptors that are all taken", function()
 
   local NONE = "no descriptor is left for a connection (network)"
 
-  for what, more in pairs { plain = "", name = "", tls = "error setting certificate file: CA (tls); " } do
+  local NO_FILE = "error setting certificate file: CA (tls); "
+
+  for what, more in pairs { plain = "", name = "", tls = NO_FILE } do
     it("are an error of a call, and no harm to a later one: " .. what, function()
       local output, code = run(([[
         local url = URLS.%s

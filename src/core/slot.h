@@ -19,7 +19,7 @@
 struct ck_transfer_slot {
   struct ck_link line; /* stands in `waiting` or in `done` of the transport, or in neither */
   struct ck_transport *transport;
-  struct ck_transfer *transfer; /* NULL: it is inherited, and has been left */
+  struct ck_transfer *transfer;          /* NULL: it is inherited, and has been left */
   struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
   CURL *easy;
   struct ck_lane *lane;          /* of the attempt that began last */
@@ -36,7 +36,7 @@ struct ck_transfer_slot {
   bool framed;        /* HTTP/2 or later */
   bool failed_memory;
   bool lacks_descriptor; /* of the process, for the socket that was asked for last */
-  bool forbids_reuse; /* libcurl has been told not to keep the connection */
+  bool forbids_reuse;    /* libcurl has been told not to keep the connection */
   char error[CURL_ERROR_SIZE];
 };
 

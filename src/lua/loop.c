@@ -26,8 +26,8 @@ static double time_to_wait(const struct ck_loop *loop) {
 static bool step(lua_State *L, int index, double wait) {
   struct ck_client *client = lua_touserdata(L, index);
   double most = time_to_wait(&client->loop);
-  bool found = client->transport == NULL ||
-               ck_transport_step(client->transport, most < wait ? most : wait);
+  bool found =
+      client->transport == NULL || ck_transport_step(client->transport, most < wait ? most : wait);
   ck_call_advance_all(L, index);
   ck_task_wake(&client->loop, ck_clock_now());
   found = found || ck_list_first(&client->loop.ready) != NULL;
