@@ -155,9 +155,10 @@ tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under Th
 	$(submake) --quiet core $(BUILD)/tsan/host BUILD=$(BUILD)/tsan CC=gcc CFLAGS="-O1 -g -fsanitize=thread"
 	$(submake) test SPEC=spec/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
 
-# The specs that mostly wait, for faults and deadlines, run under memcheck once: make asan runs them
-# with an aggressive collector.
-waiting = $(patsubst %,spec/%_spec.lua,deadline faults http2 interrupt proxy retry retry_after soak tls)
+# The specs that mostly wait, for faults and deadlines, or begin many processes, run under memcheck
+# once: make asan runs them with an aggressive collector.
+waiting = $(patsubst %,spec/%_spec.lua,deadline descriptors dns faults flat fork http2 interrupt life \
+            proxy reload retry retry_after soak threads tls)
 briskly = $(if $(filter spec,$(SPEC)),$(filter-out $(waiting),$(wildcard spec/*_spec.lua)),$(SPEC))
 valgrind: needs-valgrind  ## the specs under memcheck, then once more with a frequent collector
 	$(submake) test RUN=tools/valgrind.sh
