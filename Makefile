@@ -40,9 +40,9 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c)
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) $(patsubst %,spec/c/%.c,decisions fork host))
 
-.PHONY: all core deps demo sandbox test soak lint format asan memcheck valgrind bench \
+.PHONY: all core deps demo sandbox test soak flat lint format asan tsan memcheck valgrind bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -81,10 +81,14 @@ $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard 
 $(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
 
-# Preloaded, it makes some names hang the resolver.
-$(BUILD)/slow_dns.so: spec/c/slow_dns.c
+# Preloaded: one makes some names hang the resolver, the other has Ctrl-C come at a bad moment.
+$(BUILD)/slow_dns.so $(BUILD)/late_signal.so: $(BUILD)/%.so: spec/c/%.c
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(shared) -o $@ $< -ldl
+
+# States in threads.
+$(BUILD)/host: $(BUILD)/obj/spec/c/host.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs)
 
 # Each folder is compiled with the libraries of its layer only.
 $(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
@@ -127,12 +131,17 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns)
+	$(submake) --quiet all embed $(BUILD)/host $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 soak: export CALLS := 5000
 soak:  ## votes and evaluations against a mixture of faults: CALLS=5000, SEED=number
 	$(submake) test SPEC=spec/soak_spec.lua
+
+flat: export CALLS := 100000
+flat: export CLIENTS := 10000
+flat:  ## memory and descriptors over CALLS=100000, in turn and at once, and CLIENTS=10000
+	$(submake) test SPEC=spec/flat_spec.lua
 
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
@@ -141,15 +150,20 @@ asan:  ## the specs under ASan, UBSan and LSan, then most of them with an aggres
 	$(asan_test)
 	$(asan_test) CEKURA_GC=aggressive SPEC="$(call most,$(examples))"
 
+# Nothing is suppressed: neither libcurl nor OpenSSL nor glibc gives it cause to complain.
+tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under ThreadSanitizer
+	$(submake) --quiet core $(BUILD)/tsan/host BUILD=$(BUILD)/tsan CC=gcc CFLAGS="-O1 -g -fsanitize=thread"
+	$(submake) test SPEC=spec/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
+
 # What is left out where a run is slow. The examples are Lua, and what they call has specs of its own.
-# The specs that mostly wait, for faults and deadlines, run under memcheck in make valgrind only, and
+# The specs that mostly wait, or begin many processes, run under memcheck in make valgrind only, and
 # with an aggressive collector in make asan.
 specs    = $(patsubst %,spec/%_spec.lua,$(1))
 examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate ci_gate csv diff \
            evaluate_calls example_support labs_cycle quickstart reevaluate_result story \
            vote_from_csv with_luv)
-waiting  = $(call specs,deadline each_interrupt faults http2 interrupt pace proxy retry retry_after \
-           soak task_process tls wait)
+waiting  = $(call specs,deadline descriptors dns each_interrupt faults flat fork http2 interrupt \
+           life pace proxy reload retry retry_after soak task_process threads tls wait)
 most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))
 
 memcheck: needs-valgrind  ## those that do not mostly wait under memcheck, with a frequent collector

@@ -39,4 +39,72 @@ describe("a resolver that hangs", function()
     assert.same({ "timeout", "no", 1 }, result)
     assert.truthy(seconds >= 0.3 and seconds <= 0.6, seconds)
   end)
+
+  local TASKS = [[
+    local cekura = require "cekura"
+    local client = assert(cekura.new {
+      api_key = "k", api_url = "https://name.hangs.invalid", deadline = %s,
+    })
+    local tasks = {}
+    for i = 1, 8 do
+      tasks[i] = client:spawn(client.request, client, { method = "GET", path = "/" })
+    end
+    local function step(seconds)
+      local till = require "system".monotime() + seconds
+      while require "system".monotime() < till do client:step(0.01) end
+    end
+  ]]
+
+  -- The resolver comes back so many seconds after it was asked, or in half a minute.
+  local function run_tasks(deadline, text, slow)
+    return script.run(TASKS:format(deadline) .. text, { LD_PRELOAD = PRELOAD, SLOW_DNS = slow })
+  end
+
+  it("holds none of several calls longer than their deadline", function()
+    local output, code = run_tasks("0.3", [[
+      for i = 1, 8 do
+        local _, err = tasks[i]:wait()
+        print(err.kind, err.applied)
+      end
+    ]])
+    assert.equal(("timeout\tno\n"):rep(8), output)
+    assert.equal(0, code)
+  end)
+
+  for what, ending in pairs {
+    ["the end of the script"] = "", ["os.exit"] = "os.exit(7)", ["lua_close"] = "os.exit(7, true)",
+    ["an error"] = "error 'boom'", ["close"] = "client:close()",
+    ["collection"] = "client, tasks = nil, nil collectgarbage() collectgarbage()",
+    ["a fork"] = "print(require 'fork'.run(function() client:close() return 'closed' end))",
+  } do
+    local wanted = ending:find "exit" and 7 or ending:find "error" and 1 or 0
+
+    it("does not hold the process that ends with " .. what, function()
+      local start = system.monotime()
+      local output, code = run_tasks("60", "step(0.05) " .. ending)
+      assert.equal(wanted, code, output)
+      assert.truthy(system.monotime() - start < 15)
+    end)
+
+    it("does not crash the process that ends, as it comes back, with " .. what, function()
+      for moment = 0, 2 do
+        local text = ("step(%.3f) "):format(0.19 + moment * 0.005) .. ending
+        local output, code = run_tasks("60", text, "0.2")
+        assert.equal(wanted, code, output)
+      end
+    end)
+  end
+
+  it("may come back when its client is gone, and the process goes on", function()
+    local output, code = run_tasks("60", [[
+      step(0.05)
+      client:close()
+      client, tasks = nil, nil
+      collectgarbage()
+      require "system".sleep(0.3)
+      print "went on"
+    ]], "0.2")
+    assert.equal("went on\n", output)
+    assert.equal(0, code)
+  end)
 end)

@@ -216,6 +216,33 @@ describe("Ctrl-C in each", function()
     assert.equal(3, server:deliveries())
   end)
 
+  -- The waiter is told, and nobody else: what is in flight is given no time to end.
+  it("of an each in a task, for which the main thread waits, ends the process at once", function()
+    server:script(retries.times(3, { { "hang" } }))
+    local output, code, seconds = interrupt(start(THREE .. [[
+      client:spawn(go, {}):wait()
+      print "went on"]], 3))
+    ends_interrupted(output, code)
+    assert.is_true(seconds < LATE, seconds)
+    assert.same({ "started 1", "started 2", "started 3" }, events())
+    output = finish(start(THREE .. [[
+      local report = assert(client:spawn(go, {}):wait())
+      print(report.ok, report.failed, report.unknown)]], 10), 0)
+    assert.equal("7\t0\t3\n", output)
+    assert.equal(10, server:deliveries())
+  end)
+
+  it("of an each in a task, caught by who waits for it, lets it go on", function()
+    server:script(retries.times(3, slow(0.5)))
+    local output, code = interrupt(start(THREE .. [[
+      local task = client:spawn(go, {})
+      print(pcall(function() print(task:wait()) print "went on" end))
+      print(task:wait().ok)]], 3))
+    assert.matches("^false\t[^\n]*interrupted!\n10\n$", output)
+    assert.equal(0, code)
+    assert.equal(10, server:deliveries())
+  end)
+
   it("while each waits for its turn is not swallowed", function()
     server:script(retries.times(3, faults.status(429, { ["Retry-After"] = 70000 })))
     local output, code, seconds = interrupt(start(THREE .. [[

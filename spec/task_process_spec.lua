@@ -182,6 +182,29 @@ describe("a process with tasks", function()
       end)
     end
 
+    -- Nothing that waits may rely on the signal to end its wait: it can come just before.
+    for where, text in pairs {
+      ["a call"] = "vote()",
+      ["client:sleep"] = "client:sleep(1000)",
+      ["task:wait"] = "client:spawn(vote):wait()",
+      ["client:step"] = "client:spawn(vote) while client:step(1000) do end",
+      ["client:step(math.huge)"] =
+        "client:spawn(client.sleep, client, 1000) while client:step(math.huge) do end",
+    } do
+      it("just before " .. where .. " begins to wait ends it, too", function()
+        server:script { "hang" }
+        local build = os.getenv "CEKURA_BUILD" or "build"
+        running = child.start_checked({ child.lua, "-e", text_of(text .. "\nprint 'went on'") },
+          { LD_PRELOAD = build .. "/late_signal.so" })
+        local seconds, output, code = clock.time(function() return running:finish() end)
+        running = nil
+        assert.matches("interrupted!", output)
+        assert.is_nil(output:find("went on", 1, true))
+        assert.equal(1, code)
+        assert.is_true(seconds < AT_ONCE + 0.2, ("%.3f seconds"):format(seconds))
+      end)
+    end
+
     it("caught leaves tasks that go on", function()
       server:script { { { "read" }, { "sleep", 1 }, faults.ok()[1] } }
       running = child.start_checked { child.lua, "-e", text_of [[

@@ -19,7 +19,7 @@
 struct ck_transfer_slot {
   struct ck_link line; /* stands in `waiting` or in `done` of the transport, or in neither */
   struct ck_transport *transport;
-  struct ck_transfer *transfer;
+  struct ck_transfer *transfer;          /* NULL: it is inherited, and has been left */
   struct ck_transfer_slot *next, **link; /* in the transport's list; link points here */
   CURL *easy;
   struct ck_lane *lane;          /* of the attempt that began last */
@@ -35,7 +35,8 @@ struct ck_transfer_slot {
   bool delimited;     /* the head tells where the body ends */
   bool framed;        /* HTTP/2 or later */
   bool failed_memory;
-  bool forbids_reuse; /* libcurl has been told not to keep the connection */
+  bool lacks_descriptor; /* of the process, for the socket that was asked for last */
+  bool forbids_reuse;    /* libcurl has been told not to keep the connection */
   char error[CURL_ERROR_SIZE];
 };
 
@@ -64,6 +65,7 @@ struct ck_transport {
   int busy; /* transfers that are not done */
   int poller;
   pid_t owner;
+  struct ck_transport *left; /* see ck_transport_close */
 };
 
 #define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
@@ -89,7 +91,7 @@ double ck_gate_time_left(const struct ck_transport *transport, double now);
 /* The slot's attempt, if it had begun one, is over: there is room for another. */
 void ck_gate_leave(struct ck_transfer_slot *slot);
 
-/* Ends what is going on and gives all back; libcurl's part stays with a parent process. */
+/* Ends what is going on and gives all back. What is inherited is left as it is. */
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited);
 
 bool ck_lane_open(struct ck_lane *lane, struct ck_transport *transport);

@@ -1,5 +1,8 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "head.h"
@@ -16,6 +19,28 @@ enum {
 static int refuse_resend(struct ck_transfer_slot *slot) {
   slot->forbids_reuse = SET(slot->easy, CURLOPT_FORBID_REUSE, 1L);
   return CURL_PREREQFUNC_ABORT;
+}
+
+static int open_socket(int family, int type, int protocol) {
+#ifdef SOCK_CLOEXEC
+  return socket(family, type | SOCK_CLOEXEC, protocol);
+#else
+  int opened = socket(family, type, protocol);
+  if (opened >= 0) (void)fcntl(opened, F_SETFD, FD_CLOEXEC);
+  return opened;
+#endif
+}
+
+/*
+** Not libcurl's own way: it leaves the socket to programs that the caller's starts meanwhile, which
+** keep the connection open, and does not say why there is none.
+*/
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  struct ck_transfer_slot *slot = user;
+  (void)purpose;
+  int opened = open_socket(address->family, address->socktype, address->protocol);
+  slot->lacks_descriptor = opened < 0 && (errno == EMFILE || errno == ENFILE);
+  return opened < 0 ? CURL_SOCKET_BAD : opened;
 }
 
 /* Just before a request goes out. Sending it again is the retry engine's choice alone. */
@@ -59,6 +84,7 @@ static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
 bool ck_slot_set_template(CURL *easy) {
   return SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
          SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+         SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
          SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
 }
 
@@ -107,6 +133,7 @@ static const char *reason(const struct ck_transfer_slot *slot) {
   if (attempt->cancelled) return "cancelled";
   if (attempt->too_large) return "the answer is larger than max_response_bytes";
   if (slot->failed_memory) return "out of memory";
+  if (slot->lacks_descriptor) return "no descriptor is left for a connection";
   if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
   if (attempt->resend_refused) return "the connection was closed before an answer came";
   if (slot->error[0] != '\0') return slot->error;
@@ -150,17 +177,26 @@ static bool set_slot(struct ck_transfer_slot *slot) {
   CURL *easy = slot->easy;
   return SET(easy, CURLOPT_CURLU, slot->transport->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
          SET(easy, CURLOPT_ERRORBUFFER, slot->error) && SET(easy, CURLOPT_WRITEDATA, slot) &&
-         SET(easy, CURLOPT_HEADERDATA, slot) && SET(easy, CURLOPT_PREREQDATA, slot);
+         SET(easy, CURLOPT_HEADERDATA, slot) && SET(easy, CURLOPT_PREREQDATA, slot) &&
+         SET(easy, CURLOPT_OPENSOCKETDATA, slot);
+}
+
+static void detach(struct ck_transfer_slot *slot) {
+  struct ck_transfer *transfer = slot->transfer;
+  ck_list_remove(&slot->line);
+  slot->transfer = NULL;
+  transfer->slot = NULL;
+  transfer->done = transfer->answer.attempt.cancelled = true;
 }
 
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
+  if (slot->transfer == NULL) return; /* inherited, and left already */
   if (!inherited) ck_transfer_cancel(slot->transfer);
-  ck_list_remove(&slot->line);
+  detach(slot);
+  if (inherited) return;
   *slot->link = slot->next;
   if (slot->next != NULL) slot->next->link = slot->link;
-  slot->transfer->slot = NULL;
-  slot->transfer->done = true;
-  if (!inherited) curl_easy_cleanup(slot->easy);
+  curl_easy_cleanup(slot->easy);
   free(slot);
 }
 
@@ -263,7 +299,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   answer->body.limit = slot->transfer->request.max_response_bytes;
   ck_buffer_reset(&answer->head);
   ck_buffer_reset(&answer->body);
-  slot->head_complete = slot->delimited = slot->failed_memory = false;
+  slot->head_complete = slot->delimited = slot->failed_memory = slot->lacks_descriptor = false;
   slot->error[0] = '\0';
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);

@@ -1,8 +1,10 @@
 #include "transport.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,7 +22,20 @@ enum { EVENTS_AT_ONCE = 32 };
 
 static CURLcode global_code;
 
-static void init_global(void) { global_code = curl_global_init(CURL_GLOBAL_DEFAULT); }
+/*
+** A look-up that hangs is a thread of libcurl's, and may outlive the Lua state that asked. With the
+** state goes the module, and with that libcurl would, under the thread's feet: so it stays.
+*/
+static void stay_loaded(void) {
+  Dl_info self;
+  if (dladdr(&global_code, &self) != 0)
+    (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void init_global(void) {
+  stay_loaded();
+  global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 static bool ensure_global(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -97,15 +112,16 @@ static void act_on_lanes(struct ck_transport *transport, double now) {
   }
 }
 
-void ck_transport_step(struct ck_transport *transport, double wait) {
+bool ck_transport_step(struct ck_transport *transport, double wait) {
   struct ck_poller_event events[EVENTS_AT_ONCE];
-  if (ck_gate_open(transport)) wait = 0; /* whoever was let in may be waiting for this step */
-  int ms = ck_clock_ms(time_to_wait(transport, wait));
-  int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ms);
+  bool opened = ck_gate_open(transport); /* whoever was let in may be waiting for this step */
+  double most = opened ? 0 : time_to_wait(transport, wait);
+  int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ck_clock_ms(most));
   for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
   double now = ck_clock_now();
   act_on_lanes(transport, now);
   act_on_deadlines(transport, now);
+  return opened || count > 0 || most < wait;
 }
 
 void *ck_transport_next_done(struct ck_transport *transport) {
@@ -222,23 +238,44 @@ struct ck_headers *ck_transport_headers(struct ck_transport *transport) {
   return &transport->headers;
 }
 
-void ck_transport_close(struct ck_transport *transport) {
-  if (transport == NULL) return;
-  bool inherited = ck_transport_is_inherited(transport);
+static void free_slots(struct ck_transport *transport, bool inherited) {
   for (struct ck_transfer_slot *slot = transport->slots, *next; slot != NULL; slot = next) {
     next = slot->next;
     ck_slot_free(slot, inherited);
   }
-  if (!inherited) {
-    /* A clean-up would say goodbye on the parent's connections: a child lets them be. */
-    for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
-    curl_easy_cleanup(transport->template);
-  }
+}
+
+bool ck_transport_part(struct ck_transport *transport) {
+  if (!ck_transport_is_inherited(transport)) return false;
+  free_slots(transport, true);
+  return true;
+}
+
+/*
+** A clean-up would say goodbye on the parent's connections: a child lets libcurl's part be. It keeps
+** sight of it, so that no tool takes it for a leak.
+*/
+static void leave(struct ck_transport *transport) {
+  static _Atomic(struct ck_transport *) left;
+  transport->left = atomic_exchange(&left, transport);
+}
+
+static void free_libcurls(struct ck_transport *transport) {
+  for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
+  curl_easy_cleanup(transport->template);
+}
+
+void ck_transport_close(struct ck_transport *transport) {
+  if (transport == NULL) return;
+  bool inherited = ck_transport_is_inherited(transport);
+  free_slots(transport, inherited);
+  if (!inherited) free_libcurls(transport);
   if (transport->poller >= 0) (void)close(transport->poller);
   curl_url_cleanup(transport->url);
   ck_headers_free(&transport->headers);
   free(transport->path);
-  free(transport);
+  if (inherited) leave(transport);
+  else free(transport);
 }
 
 bool ck_transport_url(struct ck_transport *transport, const struct ck_request *request,

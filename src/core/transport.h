@@ -88,8 +88,17 @@ bool ck_transport_url(struct ck_transport *transport, const struct ck_request *r
 /* Whether this process is a fork of the one that opened the transport. */
 bool ck_transport_is_inherited(const struct ck_transport *transport);
 
-/* Waits for at most `wait` seconds, less when there is something to do, and does it. */
-void ck_transport_step(struct ck_transport *transport, double wait);
+/*
+** After any code of the caller's, which may have forked: in the child all transfers are given up,
+** without a word on the parent's connections. Returns whether this is the child.
+*/
+bool ck_transport_part(struct ck_transport *transport);
+
+/*
+** Waits for at most `wait` seconds, less when there is something to do, and does it. Returns
+** whether there was.
+*/
+bool ck_transport_step(struct ck_transport *transport, double wait);
 
 /*
 ** Whom ck_transport_next_done hands out once the transfer is done the next time; NULL: nobody.

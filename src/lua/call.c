@@ -128,11 +128,24 @@ static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome o
   return fail(L, call);
 }
 
-/* The client was closed meanwhile, by on_event: the key is gone, and the answer with it. */
-static int fail_closed(lua_State *L, struct call *call) {
-  lua_pushliteral(L, "the client was closed during the call");
-  ck_error_new(L, CK_CANCELLED, call->exchange.outcome.applied);
+/* on_event has closed the client, or this is a child that it has forked. */
+static bool is_gone(const struct call *call) { return call->exchange.transfer.slot == NULL; }
+
+/* Closed: the key is gone, and the answer with it. Forked: nobody here knows what becomes of it. */
+static int fail_gone(lua_State *L, struct call *call) {
+  bool closed = call->client->transport == NULL;
+  lua_pushstring(L, closed ? "the client was closed during the call"
+                           : "the call was begun before fork: it is the parent's");
+  if (closed) ck_error_new(L, CK_CANCELLED, call->exchange.outcome.applied);
+  else ck_error_new(L, CK_CONFIG, CK_UNKNOWN);
   return fail(L, call);
+}
+
+/* It may close the client, or fork, and this be the child. */
+static bool tell(lua_State *L, struct call *call, enum ck_step step) {
+  bool ok = ck_event_emit(L, call->endpoint, &call->exchange, step);
+  if (call->client->transport != NULL) (void)ck_transport_part(call->client->transport);
+  return ok;
 }
 
 /* A task that stands for the call counts as running meanwhile, unless the call is taken from it. */
@@ -140,7 +153,7 @@ static bool emit(lua_State *L, struct call *call, enum ck_step step) {
   struct ck_task *task = call->task;
   bool stands = task != NULL && task->awaits == call;
   if (stands) ck_task_begin_event(task);
-  bool ok = ck_event_emit(L, call->endpoint, &call->exchange, step);
+  bool ok = tell(L, call, step);
   if (stands && task->awaits == call) ck_task_end_event(task);
   return ok;
 }
@@ -163,7 +176,7 @@ static int fail_unreadable(lua_State *L, struct call *call) {
   call->exchange.transfer.answer.error = lua_tostring(L, -1);
   call->exchange.outcome = (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER };
   report(L, CLIENT, call, CK_STEP_GIVE_UP);
-  if (call->client->transport == NULL) return fail_closed(L, call);
+  if (is_gone(call)) return fail_gone(L, call);
   return fail_with_answer(L, call, call->exchange.outcome);
 }
 
@@ -348,12 +361,15 @@ void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
   make_ready(task, call);
 }
 
-/* A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. */
+/*
+** A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. An event of
+** another call may have closed the client, or forked: then there is nothing to wait for.
+*/
 static void block(lua_State *L, struct call *call) {
   lua_Hook hook = lua_gethook(call->client->main);
   while (!ck_exchange_has_ended(&call->exchange)) {
     if (ck_interrupt_is_pending(call->client->main, hook)) ck_exchange_cancel(&call->exchange);
-    else ck_transport_step(call->client->transport, LOOK_UP);
+    else if (!is_gone(call)) (void)ck_transport_step(call->client->transport, LOOK_UP);
     advance(L, CLIENT, call); /* before others, whose events may make calls that it keeps waiting */
     ck_call_advance_all(L, CLIENT);
   }
@@ -378,7 +394,7 @@ static int read(lua_State *L, struct call *call) {
   struct ck_reading reading = { .secret = &call->client->key,
                                 .keep_null = call->settings.keep_null };
   note_applied(call);
-  if (call->client->transport == NULL) return fail_closed(L, call);
+  if (is_gone(call)) return fail_gone(L, call);
   if (call->exchange.outcome.kind != CK_OK)
     return fail_with_answer(L, call, call->exchange.outcome);
   if (answer->body.length == 0) lua_pushboolean(L, true);

@@ -77,11 +77,15 @@ void ck_client_push_default_resources(lua_State *L) { push_resources(L, 0); }
 
 /* ---- the end of a client -------------------------------------------------------------------- */
 
+bool ck_client_is_parents(const struct ck_client *client) {
+  return client->transport != NULL && ck_transport_is_inherited(client->transport);
+}
+
 /* The calls of tasks end, and the tasks learn of it when they are resumed. */
 static void release_tasks(struct ck_client *client) {
   struct ck_link *sleeper;
   struct ck_task *task;
-  if (client->transport == NULL || ck_transport_is_inherited(client->transport)) return;
+  if (client->transport == NULL || ck_client_is_parents(client)) return;
   ck_transport_cancel(client->transport);
   while ((task = ck_transport_next_done(client->transport)) != NULL) ck_task_make_ready(task);
   while ((sleeper = ck_list_first(&client->loop.asleep)) != NULL)
@@ -276,7 +280,7 @@ int ck_client_new(lua_State *L) {
 bool ck_client_push_default(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TUSERDATA) {
     struct ck_client *client = lua_touserdata(L, -1);
-    if (client->transport != NULL && !ck_transport_is_inherited(client->transport)) return true;
+    if (client->transport != NULL && !ck_client_is_parents(client)) return true;
   }
   lua_pop(L, 1);
   lua_pushcfunction(L, ck_client_new);
@@ -292,7 +296,7 @@ bool ck_client_push_default(lua_State *L) {
 static struct ck_client *check_usable(lua_State *L, struct ck_client *client) {
   if (client->transport == NULL) {
     lua_pushliteral(L, "the client is closed: make a new one with cekura.new");
-  } else if (ck_transport_is_inherited(client->transport)) {
+  } else if (ck_client_is_parents(client)) {
     lua_pushliteral(L, "the client was made before fork: make one in this process");
   } else {
     return client;

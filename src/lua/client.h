@@ -32,6 +32,9 @@ enum {
 /* Makes the metatables of clients and resources. */
 void ck_client_open(lua_State *L);
 
+/* Whether it was made before a fork, and this is the child. Not of one that is closed. */
+bool ck_client_is_parents(const struct ck_client *client);
+
 /* cekura.new(options) */
 int ck_client_new(lua_State *L);
 

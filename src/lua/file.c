@@ -14,8 +14,9 @@ static const char FILE_TYPE[] = "cekura.file";
 enum { PATH = 1 }; /* the user value: for messages */
 
 struct file {
-  int fd;     /* -1: closed */
-  off_t torn; /* so many bytes at the end are of a text that could not be written whole */
+  int fd;      /* -1: closed */
+  pid_t owner; /* only this process writes: a child would write of what the parent does */
+  off_t torn;  /* so many bytes at the end are of a text that could not be written whole */
 };
 
 /* ---- arguments and results ----------------------------------------------------------------- */
@@ -60,7 +61,7 @@ static int push_result(lua_State *L, bool ok, const char *path) {
 /* path, … → path, …, file */
 static struct file *new_file(lua_State *L) {
   struct file *file = lua_newuserdatauv(L, sizeof(*file), 1);
-  *file = (struct file){ .fd = -1 };
+  *file = (struct file){ .fd = -1, .owner = getpid() };
   luaL_setmetatable(L, FILE_TYPE);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, PATH);
@@ -170,10 +171,17 @@ static bool append(struct file *file, const char *text, size_t length) {
   return false;
 }
 
+static int push_parents(lua_State *L, const char *path) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: this file was opened before fork: it is the parent's", path);
+  return 2;
+}
+
 static int file_append(lua_State *L) {
   struct file *file = check_file(L);
   size_t length;
   const char *text = luaL_checklstring(L, 2, &length);
+  if (file->owner != getpid()) return push_parents(L, path_of(L));
   bool ok = append(file, text, length);
   return push_result(L, ok, path_of(L));
 }

@@ -22,14 +22,28 @@ static double time_to_wait(const struct ck_loop *loop) {
   return left > 0 ? left : 0;
 }
 
-/* Waits for at most that long, less if there is something to do, and does it. */
-static void step(lua_State *L, int index, double wait) {
+/* Waits for at most that long, less if there is something to do, and does it. Returns whether. */
+static bool step(lua_State *L, int index, double wait) {
   struct ck_client *client = lua_touserdata(L, index);
   double most = time_to_wait(&client->loop);
-  if (client->transport != NULL) ck_transport_step(client->transport, most < wait ? most : wait);
+  bool found =
+      client->transport == NULL || ck_transport_step(client->transport, most < wait ? most : wait);
   ck_call_advance_all(L, index);
   ck_task_wake(&client->loop, ck_clock_now());
+  found = found || ck_list_first(&client->loop.ready) != NULL;
   ck_task_run(L, index);
+  return found;
+}
+
+/* In pieces: a Ctrl-C that comes just before the wait begins does not end it. */
+static void step_within(lua_State *L, int index, double wait) {
+  const struct ck_client *client = lua_touserdata(L, index);
+  lua_Hook hook = lua_gethook(client->main);
+  double end = ck_clock_now() + wait, left = wait;
+  while (!step(L, index, left < LOOK_UP ? left : LOOK_UP)) {
+    left = end - ck_clock_now();
+    if (left <= 0 || ck_interrupt_is_pending(client->main, hook)) return;
+  }
 }
 
 static int fail(lua_State *L, enum ck_kind kind, const char *message) {
@@ -53,7 +67,7 @@ static int client_step(lua_State *L) {
   double wait = luaL_optnumber(L, 2, 0);
   struct ck_client *client = check_drivable(L);
   if (client == NULL) return 2;
-  step(L, 1, wait > 0 ? wait : 0);
+  step_within(L, 1, wait > 0 ? wait : 0);
   lua_pushboolean(L, client->loop.unfinished > 0);
   return 1;
 }
@@ -112,10 +126,6 @@ static bool is_deadlocked(const struct ck_task *task) {
           loop->awaiting == 0);
 }
 
-static bool is_parents(const struct ck_client *client) {
-  return client->transport != NULL && ck_transport_is_inherited(client->transport);
-}
-
 static int fail_parents(lua_State *L) {
   return fail(L, CK_CONFIG, "the task was begun before fork: it is the parent's");
 }
@@ -127,10 +137,10 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
   struct ck_client *client = lua_touserdata(L, index);
   lua_Hook hook = lua_gethook(client->main);
   while (task->state != CK_TASK_ENDED) {
-    if (is_parents(client)) return fail_parents(L);
+    if (ck_client_is_parents(client)) return fail_parents(L);
     if (is_deadlocked(task))
       return luaL_error(L, "deadlock: the task waits for one that waits for it");
-    step(L, index, LOOK_UP);
+    (void)step(L, index, LOOK_UP);
     if (ck_interrupt_is_pending(client->main, hook) && task->state != CK_TASK_ENDED)
       return fail(L, CK_CANCELLED, "interrupted while waiting for a task, which goes on");
   }
@@ -152,7 +162,7 @@ static int task_cancel(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1);
   bool stands = task->state != CK_TASK_ENDED && task->state != CK_TASK_RUNNING;
   ck_task_push_client(L, 1);
-  if (stands && is_parents(lua_touserdata(L, -1))) return fail_parents(L);
+  if (stands && ck_client_is_parents(lua_touserdata(L, -1))) return fail_parents(L);
   if (stands) {
     if (task->state == CK_TASK_AWAITING) ck_call_abandon(L, lua_gettop(L), task);
     if (task->state != CK_TASK_ENDED) ck_task_kill(L, 1);
@@ -184,6 +194,11 @@ static int task_ended(lua_State *L) {
 
 /* ---- client:sleep() -------------------------------------------------------------------------------------- */
 
+/* An event of a task's call may have closed it, or forked. */
+static bool is_usable(const struct ck_client *client) {
+  return client->transport != NULL && !ck_client_is_parents(client);
+}
+
 static int end_sleep(lua_State *L) {
   if (ck_client_check(L) == NULL) return 2;
   lua_pushboolean(L, true);
@@ -199,8 +214,8 @@ static int resume_sleep(lua_State *L, int status, lua_KContext context) {
 
 static int block_until(lua_State *L, struct ck_client *client, double time) {
   lua_Hook hook = lua_gethook(client->main);
-  for (double left; client->transport != NULL && (left = time - ck_clock_now()) > 0;) {
-    ck_transport_step(client->transport, left < LOOK_UP ? left : LOOK_UP);
+  for (double left; is_usable(client) && (left = time - ck_clock_now()) > 0;) {
+    (void)ck_transport_step(client->transport, left < LOOK_UP ? left : LOOK_UP);
     ck_call_advance_all(L, 1);
     if (ck_interrupt_is_pending(client->main, hook)) return fail(L, CK_CANCELLED, "interrupted");
   }

@@ -342,17 +342,19 @@ static void step(lua_State *L, int index) {
   else if (task->state == CK_TASK_RUNNING) ck_task_make_ready(task);
 }
 
+/* Once somebody has forked they are the parent's: the child would do what they do a second time. */
 void ck_task_run(lua_State *L, int index) {
   struct ck_client *client = lua_touserdata(L, index);
   unsigned long turn = ++client->loop.turn;
   double till = ck_clock_now() + SLICE;
   struct ck_link *first;
+  if (ck_client_is_parents(client)) return;
   while ((first = ck_list_first(&client->loop.ready)) != NULL &&
          ((struct ck_task *)first)->turn < turn) {
     int top = lua_gettop(L);
     push_kept(L, index, (struct ck_task *)first);
     step(L, top + 1);
     lua_settop(L, top);
-    if (ck_clock_now() > till) return;
+    if (ck_client_is_parents(client) || ck_clock_now() > till) return;
   }
 }

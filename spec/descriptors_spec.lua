@@ -1,0 +1,137 @@
+-- A process that has no descriptor left, or one, or two …: whatever needs one more than there are
+-- says so, and works when they are back.
+local child = require "support.child"
+local faults = require "support.faults"
+local scratch = require "support.scratch"
+local certificates = require "support.tls".certificates()
+
+local LIMIT = 64  -- descriptors of the process
+
+local START = [[
+  io.stdout:setvbuf "line"
+  local URL, TLS_URL, CA, PATH = %q, %q, %q, %q
+  local cekura = require "cekura"
+  local held = {}
+  local function take_all()
+    repeat
+      held[#held + 1] = io.open "/dev/null"
+      local more = io.open "/dev/null"
+      held[#held + 1] = more
+    until not more
+  end
+  local function give(count) for _ = 1, math.min(count, #held) do table.remove(held):close() end end
+  local function give_all() give(#held) end
+  local function new(url)
+    return cekura.new { api_url = url, api_key = "k", ca_file = CA, proxy = "", deadline = 5,
+      max_attempts = 2, backoff = { base = 0.001, cap = 0.001 } }
+  end
+  local arguments = { run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 1 }
+  local function vote(client) return client.runs:mark_metric_vote(arguments) end
+  local URLS = { plain = URL, tls = TLS_URL, name = (URL:gsub("127.0.0.1", "localhost")) }
+  -- With so many descriptors from none on. Between them are numbers at which it works or not: the
+  -- pairs that libcurl makes for a client are taken where there are some, and can be done without.
+  local function try(fn)
+    local messages = {}
+    for count = 0, 20 do
+      collectgarbage()
+      take_all()
+      give(count)
+      local value, err = fn()
+      give_all()
+      assert(value or count < 10 and err.applied == "no", err)
+      if err and not value then messages[tostring(err):gsub("^.-: ", "")] = true end
+    end
+    local list = {}
+    for message in pairs(messages) do list[#list + 1] = message end
+    table.sort(list)
+    print(table.concat(list, "; "))
+  end
+]]
+
+describe("descriptors that are all taken", function()
+  local server, tls, path
+
+  setup(function()
+    server = faults.start()
+    tls = faults.start { tls = true }
+    path = scratch.path()
+  end)
+  teardown(function()
+    server:stop()
+    tls:stop()
+    os.remove(path)
+  end)
+
+  local function run(text, environment)
+    local words = child.checked { child.lua, "-e",
+      START:format(server.url, tls.url, certificates.ca, path) .. text }
+    return child.run({ "sh", "-c", "ulimit -n " .. LIMIT .. '; exec "$@"', "sh",
+      table.unpack(words) }, environment)
+  end
+
+  it("are an error of cekura.new", function()
+    local output, code = run [[ try(function() return new(URL) end) ]]
+    assert.equal("no descriptor is left for the client (config)\n", output)
+    assert.equal(0, code)
+  end)
+
+  local NONE = "no descriptor is left for a connection (network)"
+
+  local NO_FILE = "error setting certificate file: CA (tls); "
+
+  for what, more in pairs { plain = "", name = "", tls = NO_FILE } do
+    it("are an error of a call, and no harm to a later one: " .. what, function()
+      local output, code = run(([[
+        local url = URLS.%s
+        local client = new(url)
+        try(function() return vote(client) end)
+        assert(vote(client))
+        try(function()
+          local made <close>, err = new(url)
+          if made then return vote(made) end
+          return nil, err
+        end)
+      ]]):format(what))
+      local first = more:gsub("CA", (certificates.ca:gsub("%%", "%%%%"))) .. NONE
+      local second = first .. "; no descriptor is left for the client (config)"
+      assert.equal(first .. "\n" .. second .. "\n", output)
+      assert.equal(0, code)
+    end)
+  end
+
+  it("are an error of each that wants a journal, and of each of its items", function()
+    local output, code = run [[
+      local client = new(URL)
+      local function each(journal)
+        return client:each({ 1, 2, 3, 4, 5, 6 }, function() return vote(client) end,
+          { concurrency = 3, journal = journal, key = tostring, work = "work" })
+      end
+      take_all()
+      local _, err = each(PATH)
+      print((tostring(err):gsub(PATH, "PATH", 1)))
+      local report = each()
+      print(report.ok, report.failed, report.unknown)
+      give(2)
+      report = each()
+      print(report.ok > 0, report.ok + report.failed, report.unknown)
+      give_all()
+      print(each(PATH).ok)
+    ]]
+    assert.equal("cekura: each: PATH: Too many open files (config)\n0\t6\t0\ntrue\t6\t0\n6\n",
+      output)
+    assert.equal(0, code)
+  end)
+
+  it("for a program that the script starts: connections are not among them", function()
+    local output = run [[
+      local client = new(URL)
+      assert(client:request { method = "GET", path = "/" })
+      local function sockets(command)
+        local pipe <close> = assert(io.popen("unset LD_PRELOAD; ls -l " .. command))
+        return select(2, pipe:read "a":gsub("socket:", ""))
+      end
+      print(sockets "/proc/$PPID/fd" > sockets "/proc/self/fd")
+    ]]
+    assert.equal("true\n", output)
+  end)
+end)

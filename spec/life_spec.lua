@@ -1,0 +1,139 @@
+-- Clients that end while something of theirs still stands.
+local clock = require "support.clock"
+local faults = require "support.faults"
+local script = require "support.script"
+
+describe("a client", function()
+  local server
+
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
+  before_each(function() server:clear() end)
+
+  local START = [[
+    local cekura = require "cekura"
+    local arguments = { run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 1 }
+    local function new(on_event)
+      return assert(cekura.new { api_url = %q, api_key = "k", deadline = 20, on_event = on_event })
+    end
+    local function vote(one) return one.runs:mark_metric_vote(arguments) end
+    local function closing(text)
+      return setmetatable({}, { __close = function() print(text) end })
+    end
+    local function collect()
+      collectgarbage()
+      collectgarbage()
+    end
+  ]]
+
+  local function run(text) return script.run(START:format(server.url) .. text) end
+
+  -- { what the script waits in, what that returns }
+  for where, row in pairs {
+    ["a call blocks"] = { "return vote(client)", "cancelled" },
+    ["it sleeps"] = { "return client:sleep(10)", "config" },
+    ["one waits for a task"] = {
+      "return client:spawn(client.sleep, client, 100):wait()", "config" },
+  } do
+    it("that an event of a task's call closes while " .. where, function()
+      server:script { { { "read" }, { "sleep", clock.SHORT }, faults.ok()[1] }, { { "hang" } } }
+      local output, code = run(([[
+        local client
+        client = new(function(event) if event.type == "response" then client:close() end end)
+        local task = client:spawn(vote, client)
+        client:step(0)
+        client:step(0.02)
+        local _, err = (function() %s end)()
+        print(err.kind)
+        print(select(2, task:wait()).kind)
+      ]]):format(row[1]))
+      assert.equal(row[2] .. "\ncancelled\n", output)
+      assert.equal(0, code)
+    end)
+  end
+
+  -- Nobody resumes a coroutine that is collected: Lua closes no variable of it.
+  for what, row in pairs {
+    ["are resumed when it is stepped, and learn of it"] = {
+      "while client:step(0) do end", "cancelled\nclosed 1\nclosed 2\nclosed 3\n" },
+    ["are resumed when one waits for one of them"] = {
+      "tasks[3]:wait()", "cancelled\nclosed 1\nclosed 2\nclosed 3\n" },
+    ["are cancelled, each by itself"] = {
+      "for i = 1, 3 do tasks[i]:cancel() end", "closed 1\nclosed 2\nclosed 3\n" },
+    ["are forgotten with it"] = { "client, tasks = nil, nil collect()", "" },
+    ["are forgotten by the end of the script"] = { "", "" },
+    ["are forgotten by lua_close"] = { "os.exit(true, true)", "" },
+  } do
+    it("that is closed while tasks stand: they " .. what, function()
+      server:script { "hang" }
+      local output, code = run([[
+        local client = new()
+        local tasks = {}
+        tasks[1] = client:spawn(function()
+          local _ <close> = closing "closed 1"
+          print(select(2, vote(client)).kind)
+        end)
+        tasks[2] = client:spawn(function()
+          local _ <close> = closing "closed 2"
+          client:sleep(1000)
+        end)
+        tasks[3] = client:spawn(function()
+          local _ <close> = closing "closed 3"
+          tasks[2]:wait()
+        end)
+        for _ = 1, 5 do client:step(0.01) end
+        client:close()
+        collect()
+      ]] .. row[1])
+      assert.equal(row[2], output)
+      assert.equal(0, code)
+    end)
+  end
+
+  for what, act in pairs {
+    ["forgotten later"] = "own = nil",
+    ["closed"] = "print(coroutine.close(own))",
+    ["resumed"] = "for _ = 1, 3 do coroutine.resume(own) collect() end own = nil",
+  } do
+    it("that is forgotten while a task's coroutine is kept, which is " .. what, function()
+      server:script { "hang" }
+      local output, code = run(([[
+        local own
+        do
+          local client = new()
+          client:spawn(function()
+            own = coroutine.running()
+            local _ <close> = closing "closed"
+            vote(client)
+          end)
+          for _ = 1, 5 do client:step(0.01) end
+        end
+        collect()
+        %s
+        collect()
+        print(vote(new()).success)
+      ]]):format(act))
+      assert.equal((what == "closed" and "closed\ntrue\n" or "") .. "true\n", output)
+      assert.equal(0, code)
+    end)
+  end
+
+  it("whose each stands in a coroutine that nobody resumes", function()
+    server:script { "hang", "hang" }
+    local output, code = run [[
+      do
+        local client = new()
+        client:spawn(function()
+          client:each({ 1, 2, 3 }, function() return vote(client) end, { concurrency = 2 })
+        end)
+        for _ = 1, 5 do client:step(0.01) end
+      end
+      collect()
+      local other = new()
+      print(other:each({ 1, 2 }, function() return vote(other) end).ok)
+    ]]
+    assert.equal("2\n", output)
+    assert.equal(0, code)
+    assert.equal(4, server:deliveries())
+  end)
+end)
