@@ -42,7 +42,7 @@ bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c)
 
-.PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
+.PHONY: all core deps demo sandbox test soak lint format asan valgrind coverage bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -148,6 +148,13 @@ briskly = $(if $(filter spec,$(SPEC)),$(filter-out $(waiting),$(wildcard spec/*_
 valgrind: needs-valgrind  ## the specs under memcheck, then once more with a frequent collector
 	$(submake) test RUN=tools/valgrind.sh
 	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent SPEC="$(briskly)"
+
+# Without the optimizer a branch is what stands in the source. Atomic, because there are threads.
+coverage: needs-build-sandbox-examples-test  ## which lines and branches of the client the specs reach
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	$(submake) test BUILD=$(BUILD)/coverage CC=gcc LDFLAGS=--coverage \
+	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
+	@$(LUA) tools/coverage.lua $(BUILD)/coverage
 
 bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))

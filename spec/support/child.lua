@@ -1,4 +1,6 @@
 -- Runs other programs, under what `make asan` and `make valgrind` put before the interpreter.
+local scratch = require "support.scratch"
+
 local child = {}
 
 local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
@@ -36,7 +38,19 @@ function child.run_checked(words, environment)
   return child.run(child.checked(words), environment)
 end
 
--- The same, but what it wrote to stdout and to stderr each by itself, before the exit code.
+-- The same with Lua's text, where no file can get longer than a number of blocks, of 512 or 1024
+-- bytes: a full disk that needs no mount. It would cut off gcov's counters, too: they go elsewhere.
+function child.run_on_full_disk(blocks, text)
+  local shell = ([[trap "" XFSZ; ulimit -f %d; exec "$@"]]):format(blocks)
+  local counters = scratch.path()
+  local output, code = child.run_checked({ "sh", "-c", shell, "sh", child.lua, "-e", text },
+    { GCOV_PREFIX = counters, GCOV_PREFIX_STRIP = "99", GCOV_ERROR_FILE = "/dev/null" })
+  child.run { "rm", "-rf", counters }
+  return output, code
+end
+
+-- What child.run_checked does, but what it wrote to stdout and to stderr each by itself, before
+-- the exit code.
 function child.run_checked_apart(words, environment)
   local path = os.tmpname()
   local pipe = assert(io.popen(command_of(child.checked(words), environment, path)))
