@@ -160,7 +160,7 @@ bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loo
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
 	@$(LUA) spec/bench/bench.lua
 
-lint: needs-build-sandbox-lint  ## layers, generated files, rockspecs, luacheck, cppcheck, clang-tidy, clang-format
+lint: needs-build-sandbox-lint  ## layers, generated files, luacheck, cppcheck, clang, clang-tidy, gcc's analyzer, formats
 	$(submake) --quiet all
 	@tools/lint.sh
 
