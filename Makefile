@@ -141,9 +141,10 @@ asan:  ## the specs under ASan, UBSan and LSan, then once more with an aggressiv
 	$(asan_test)
 	$(asan_test) CEKURA_GC=aggressive
 
-# The specs that mostly wait, for faults and deadlines, run under memcheck once: make asan runs them
-# with an aggressive collector.
-waiting = $(patsubst %,spec/%_spec.lua,deadline faults http2 interrupt proxy retry retry_after soak tls)
+# The specs that mostly wait, for faults, deadlines and processes, run under memcheck once: make asan
+# runs them with an aggressive collector.
+waiting = $(patsubst %,spec/%_spec.lua,deadline faults http2 interrupt proxy retry retry_after \
+            secret_session soak tls)
 briskly = $(if $(filter spec,$(SPEC)),$(filter-out $(waiting),$(wildcard spec/*_spec.lua)),$(SPEC))
 valgrind: needs-valgrind  ## the specs under memcheck, then once more with a frequent collector
 	$(submake) test RUN=tools/valgrind.sh

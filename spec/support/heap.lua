@@ -72,10 +72,9 @@ function heap.each_string(found)
     waiting[#waiting + 1] = { part, there }
   end
   roots(see)
-  for _, entry in function() return true, table.remove(waiting) end do
-    if not entry then return end
+  while #waiting > 0 do
     local value
-    value, path = entry[1], entry[2]
+    value, path = table.unpack(table.remove(waiting))
     see(debug.getmetatable(value), "metatable")
     if visit[type(value)] then visit[type(value)](value, see) end
   end
