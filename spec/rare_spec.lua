@@ -60,6 +60,23 @@ describe("rare:", function()
     assert.equal(2, server:deliveries())
   end)
 
+  -- Ctrl-C raises wherever Lua runs: between an attempt and the wait for the next one, too.
+  for _, kind in ipairs { "request", "response", "retry" } do
+    it("Ctrl-C while on_event is told of a " .. kind, function()
+      server:script { faults.status(503, { ["Retry-After"] = "30" }), faults.status(503) }
+      local told = {}
+      local own <close> = assert(cekura.new {
+        api_url = server.url, api_key = "the-key", max_attempts = 3,
+        on_event = function(event)
+          told[#told + 1] = event.type
+          if event.type == kind then error("interrupted!", 0) end
+        end,
+      })
+      assert.error_matches(function() calls.vote(own) end, "interrupted!")
+      assert.equal(kind, told[#told])
+    end)
+  end
+
   describe("a value that is no JSON:", function()
     local pointer = debug.upvalueid(problem_of, 1)
     it("a pointer", function()
