@@ -42,7 +42,7 @@ bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) $(patsubst %,spec/c/%.c,decisions fork host))
 
-.PHONY: all core deps demo sandbox test soak flat lint format asan tsan memcheck valgrind bench \
+.PHONY: all core deps demo sandbox test soak flat lint format asan tsan memcheck valgrind coverage bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -163,7 +163,7 @@ examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate 
            evaluate_calls example_support labs_cycle quickstart reevaluate_result story \
            vote_from_csv with_luv)
 waiting  = $(call specs,deadline descriptors dns each_interrupt faults flat fork http2 interrupt \
-           life pace proxy reload retry retry_after soak task_process threads tls wait)
+           life pace proxy reload retry retry_after secret_session soak task_process threads tls wait)
 most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))
 
 memcheck: needs-valgrind  ## those that do not mostly wait under memcheck, with a frequent collector
@@ -172,11 +172,18 @@ memcheck: needs-valgrind  ## those that do not mostly wait under memcheck, with 
 valgrind: memcheck  ## the same, then all but the examples' with the usual collector: half an hour
 	$(submake) test RUN=tools/valgrind.sh SPEC="$(call most,$(examples))"
 
+# Without the optimizer a branch is what stands in the source. Atomic, because there are threads.
+coverage: needs-build-sandbox-examples-test  ## which lines and branches of the client the specs reach
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	$(submake) test BUILD=$(BUILD)/coverage CC=gcc LDFLAGS=--coverage \
+	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
+	@$(LUA) tools/coverage.lua $(BUILD)/coverage
+
 bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
 	@$(LUA) spec/bench/bench.lua
 
-lint: needs-build-sandbox-lint  ## layers, generated files, rockspecs, luacheck, cppcheck, clang-tidy, clang-format
+lint: needs-build-sandbox-lint  ## layers, generated files, luacheck, cppcheck, clang, clang-tidy, gcc's analyzer, formats
 	$(submake) --quiet all
 	@tools/lint.sh
 

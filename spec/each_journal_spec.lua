@@ -389,14 +389,13 @@ describe("each with a journal", function()
   end)
 
   it("says that the disk is full, lets end what is in flight, and goes on later", function()
-    local output, code = child.run_checked { "sh", "-c",
-      [[trap "" XFSZ; ulimit -f 2; exec "$@"]], "sh", child.lua, "-e", (votes.START .. [[
+    local output, code = child.run_on_full_disk(2, (votes.START .. [[
         local votes = require "support.votes"
         local report, problem = client:each(votes.items(100), vote,
           { journal = %q, work = "w", concurrency = 4 })
         print(report, problem.kind, problem.report.ok, #problem.report.errors)
         print(problem)
-        print(client:step())]]):format(server.url, server.api_key, path) }
+        print(client:step())]]):format(server.url, server.api_key, path))
     assert.equal(0, code, output)
     local kind, ok, errors = output:match "^nil\t(%l+)\t(%d+)\t(%d+)\n"
     assert.same({ "config", "0" }, { kind, errors })

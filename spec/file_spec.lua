@@ -75,8 +75,7 @@ describe("a file", function()
   it("keeps a text that does not fit out altogether", function()
     -- A limit on the size of files is a full disk that needs no mount. Its unit is 512 or 1024
     -- bytes: in both cases a part of a line of 100 bytes fits, and a line of 20 bytes does.
-    local output = child.run_checked { "sh", "-c", [[trap "" XFSZ; ulimit -f 2; exec "$@"]], "sh",
-      child.lua, "-e", ([[
+    local output = child.run_on_full_disk(2, ([[
         require "cekura"
         local file = assert(require "cekura.internal".open_file(%q))
         local ok, problem
@@ -89,7 +88,7 @@ describe("a file", function()
         print(file:read() == (("x"):rep(99) .. "\n"):rep(count), count == 10 or count == 20)
         print(file:append(("y"):rep(19) .. "\n"))
         print(#file:read() - 100 * count)
-      ]]):format(path) }
+      ]]):format(path))
     assert.equal(path .. ": File too large\ntrue\ttrue\ntrue\n20\n", output)
   end)
 

@@ -318,8 +318,7 @@ describe("a journal", function()
   end)
 
   it("says when the disk is full, and stays whole", function()
-    local output = child.run_checked { "sh", "-c", [[trap "" XFSZ; ulimit -f 2; exec "$@"]], "sh",
-      child.lua, "-e", ([[
+    local output = child.run_on_full_disk(2, ([[
         local journal = require "cekura.journal"
         local it = assert(journal.open(%q, { api = %q, work = %q }))
         local key, ok, problem = 0, nil, nil
@@ -332,15 +331,14 @@ describe("a journal", function()
         print((it:close()))
         it = assert(journal.open(%q, { api = %q, work = %q }))
         print(it:state(key), it:state(key - 1))]])
-        :format(path, WORK.api, WORK.work, path, WORK.api, WORK.work) }
+        :format(path, WORK.api, WORK.work, path, WORK.api, WORK.work))
     assert.equal(path .. ": File too large\nnil\tfailed\ntrue\nnil\tfailed\n", output)
     assert.matches("^" .. HEADER:gsub("%p", "%%%0") .. "T failed 1 .*\n$", content())
   end)
 
   it("says when there is no room for its header", function()
-    local output = child.run_checked { "sh", "-c", [[trap "" XFSZ; ulimit -f 0; exec "$@"]], "sh",
-      child.lua, "-e", ([[print(require "cekura.journal".open(%q, { api = %q }))]])
-        :format(path, WORK.api) }
+    local output = child.run_on_full_disk(0,
+      ([[print(require "cekura.journal".open(%q, { api = %q }))]]):format(path, WORK.api))
     assert.equal("nil\t" .. path .. ": File too large\n", output)
     open():close()
   end)

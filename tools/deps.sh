@@ -29,6 +29,7 @@ test|luv for Lua 5.4 (an event loop)|lua_module luv|lua-luv|luarocks:luv|luarock
 valgrind|valgrind|have valgrind|valgrind|valgrind|valgrind
 lint|luacheck|have luacheck|lua-check|luarocks:luacheck|luacheck
 lint|cppcheck|have cppcheck|cppcheck|cppcheck|cppcheck
+lint|clang|have clang|clang|clang|llvm
 lint|clang-tidy|have clang-tidy|clang-tidy|clang-tools-extra|llvm
 lint|clang-format|have clang-format|clang-format|clang-tools-extra|clang-format
 rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks

@@ -36,6 +36,11 @@ tidy() {
     sed '/warnings\{0,1\} generated\.$/d'
 }
 
+objects() {  # objects FOLDER COMPILER CFLAGS: with the flags of the Makefile, where warnings are errors
+  sed "s|^|build/$1/obj/|; s|c$|o|" <<<"$sources" |
+    xargs make --quiet --no-print-directory BUILD="build/$1" CC="$2" CFLAGS="$3"
+}
+
 step layers       "$lua" tools/layers.lua
 step generated    fresh
 step rockspecs    "$lua" tools/rockspecs.lua
@@ -44,5 +49,7 @@ step clang-format clang-format --dry-run -Werror $sources $headers
 step cppcheck     cppcheck --quiet --std=c11 -D_GNU_SOURCE -Isrc --inline-suppr --error-exitcode=1 \
                   --enable=warning,performance,portability \
                   --suppress=preprocessorErrorDirective $sources  # it reads no system header
+step clang        objects clang clang "-O2 -g"
+step analyzer     objects analyzer gcc "-O0 -g -fanalyzer"  # -O2 hides some of what it looks for
 step clang-tidy   tidy
 [ -z "$failed" ] || { echo "lint: failed:$failed" >&2; exit 1; }

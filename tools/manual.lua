@@ -256,7 +256,7 @@ manual.methods = {
     params = { { "arguments", "cekura.Request", "" }, { "options?", "cekura.CallOptions", "" } },
     returns = VALUE_OR_ERROR },
   { class = "Client", name = "close",
-    text = "Closes the connections and wipes the key. Twice does no harm.",
+    text = "Closes the connections and overwrites our copies of the key. Twice does no harm.",
     params = {}, returns = {} },
   { class = "Client", name = "each",
     text = "Calls `fn(item, index)` for each item of the source, several at a time.",

@@ -660,7 +660,7 @@ local Client = {}
 ---@return cekura.Response|cekura.Error response_or_err
 function Client:request(arguments, options) end
 
---- Closes the connections and wipes the key. Twice does no harm.
+--- Closes the connections and overwrites our copies of the key. Twice does no harm.
 function Client:close() end
 
 --- Calls `fn(item, index)` for each item of the source, several at a time.

@@ -158,8 +158,9 @@ static enum ck_step decide(struct ck_exchange *exchange) {
   if (exchange->outcome.kind == CK_OK) return succeed(exchange);
   struct ck_situation situation = situation_of(exchange);
   struct ck_decision decision = ck_retry_decide(&exchange->policy, &situation);
-  if (!decision.again || is_closed(exchange) || !can_afford(exchange))
-    return end(exchange, exchange->outcome.kind);
+  if (!decision.again || is_closed(exchange)) return end(exchange, exchange->outcome.kind);
+  if (is_given_up(exchange)) return end(exchange, CK_CANCELLED); /* after the attempt had ended */
+  if (!can_afford(exchange)) return end(exchange, exchange->outcome.kind);
   return try_again(exchange, decision.wait);
 }
 

@@ -147,9 +147,7 @@ function App:log(request, started)
   local line = ("%s %s %s %.1f ms\n"):format(request.method,
     request.query == "" and request.path or request.path .. "?" .. request.query,
     request.status or "dropped", (self.clock() - started) * 1000)
-  local from, to = line:find(self.config.api_key, 1, true)
-  if from then line = line:sub(1, from - 1) .. "…" .. line:sub(to + 1) end
-  io.stderr:write(line)
+  io.stderr:write((line:gsub(self.config.api_key:gsub("%p", "%%%0"), "…")))
 end
 
 --- One request. Returns status, headers, body, delay in seconds, whether to close the connection

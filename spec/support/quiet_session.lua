@@ -1,0 +1,20 @@
+-- A process of spec/secret_session_spec.lua: some calls, and a stop while its client is open, and
+-- when it has been closed, at which its memory is searched (support/memory.py).
+local cekura = require "cekura"
+local calls = require "support.calls"
+
+local function look(name)
+  collectgarbage()
+  collectgarbage()
+  print("look " .. name)
+  io.stdout:flush()
+  io.read()
+end
+
+local client = assert(cekura.new { ca_file = os.getenv "CA_FILE" })
+for _ = 1, 3 do assert(calls.vote(client)) end
+assert(client:each({ 1, 2, 3, 4 }, function() return calls.vote(client) end))
+look "open"
+client:close()
+look "closed"
+os.exit(true, true)
