@@ -20,6 +20,7 @@ export CEKURA_GC
 export LUA_PATH     := lua/?.lua;lua/?/init.lua;spec/?.lua;;
 export LUA_CPATH    := $(BUILD)/?.so;;
 
+comma    := ,
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wundef -Wformat=2 -Wvla -Werror
 flags    := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Isrc $(warnings)
@@ -40,7 +41,7 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c)
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/alloc.c spec/c/decisions.c spec/c/fork.c)
 
 .PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
         conformance rocks static embed generate install uninstall clean help
@@ -76,6 +77,11 @@ $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 # The core's pure decisions as a module that the specs can call.
 $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c))
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
+
+# A host whose allocations, libcurl's and the module's fail. (GNU ld's --wrap, lld's.)
+wrapped := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup strndup free)
+$(BUILD)/alloc: $(BUILD)/obj/spec/c/alloc.o $(BUILD)/libcekura.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic $(wrapped) -o $@ $^ $(lua_libs) $(curl_libs)
 
 # What a script does that forks.
 $(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
@@ -127,7 +133,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns)
+	$(submake) --quiet all embed $(BUILD)/alloc $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 soak: export CALLS := 5000
