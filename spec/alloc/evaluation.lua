@@ -13,4 +13,7 @@ end
 assert(common.vote(client))
 common.check(failing(evaluate))
 assert(common.vote(client))
-assert(evaluate().id == 373)
+local before = common.descriptors()
+assert(common.vote(client))
+assert(common.descriptors() == before, "a vote took a connection of its own")
+assert(#assert(evaluate()) == 500)

@@ -120,6 +120,15 @@ static void *lua_allocate(void *unused, void *block, size_t before, size_t after
   return moved;
 }
 
+static int count_descriptors(void) {
+  int count = 0;
+  DIR *folder = opendir("/proc/self/fd");
+  if (folder == NULL) return 0;
+  while (readdir(folder) != NULL) count++;
+  (void)closedir(folder);
+  return count;
+}
+
 /* ---- one run --------------------------------------------------------------------------------- */
 
 /* failing(fn, …) → what pcall returns */
@@ -140,6 +149,12 @@ static int explain(lua_State *L) {
   return 1;
 }
 
+/* descriptors() → how many are open */
+static int descriptors(lua_State *L) {
+  lua_pushinteger(L, count_descriptors());
+  return 1;
+}
+
 /* Everything that may raise: the script's name and its arguments are a list of C strings. */
 static int run_script(lua_State *L) {
   char **words = lua_touserdata(L, 1);
@@ -147,6 +162,7 @@ static int run_script(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_cekura_core);
   lua_setfield(L, -2, "cekura.core");
+  lua_register(L, "descriptors", descriptors);
   if (luaL_loadfile(L, *words) != LUA_OK) return lua_error(L);
   int function = lua_gettop(L);
   lua_pushcfunction(L, failing);
@@ -173,15 +189,6 @@ struct account {
   long live[KINDS];
   int descriptors;
 };
-
-static int count_descriptors(void) {
-  int count = 0;
-  DIR *folder = opendir("/proc/self/fd");
-  if (folder == NULL) return 0;
-  while (readdir(folder) != NULL) count++;
-  (void)closedir(folder);
-  return count;
-}
 
 static struct account take_account(void) {
   struct account account = { .descriptors = count_descriptors() };

@@ -231,7 +231,7 @@ void ck_transport_close(struct ck_transport *transport) {
   }
   if (!inherited) {
     /* A clean-up would say goodbye on the parent's connections: a child lets them be. */
-    for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
+    for (int i = 0; i < CK_LANES; i++) ck_lane_close(&transport->lanes[i]);
     curl_easy_cleanup(transport->template);
   }
   if (transport->poller >= 0) (void)close(transport->poller);
