@@ -5,7 +5,7 @@ local common = require "alloc.common"
 local cekura = require "cekura.core"
 local client <close> = assert(cekura.new(common.options(url)))
 assert(common.vote(client))
-local task = client:spawn(common.vote, client)
+local task = client:spawn(common.vote, client, common.SLOW)
 client:step()
 
 local function close()

@@ -1,5 +1,10 @@
 -- What the scripts share that spec/c/alloc.c runs.
-local common = { descriptors = _G.descriptors }  -- how many are open: spec/c/alloc.c's
+local common = {
+  descriptors = _G.descriptors,  -- how many are open: spec/c/alloc.c's
+  -- Runs that spec/alloc_spec.lua's server is slow to answer for, or unable to.
+  SLOW = 77777,
+  BROKEN = 66666,
+}
 
 -- Whether that is what a call may end with when memory runs out: a result, nil and an error, or
 -- Lua's own error, raised or as what a task has failed with. (Of a stack that cannot grow, Lua does
