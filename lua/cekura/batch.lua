@@ -486,10 +486,11 @@ local function finally(fn) return setmetatable({}, { __close = fn }) end
 --- However it ends: at first nothing is in flight any more, then the journal is whole, then the
 --- screen clear.
 function Batch:go()
-  if not self:open_log() then return end
-  local _ <close> = finally(function() self:show_last() end)
+  local opened = false
+  local _ <close> = finally(function() if opened then self:show_last() end end)
   local _ <close> = finally(function() self:close_log() end)
-  self:run()
+  opened = self:open_log()
+  if opened then self:run() end
 end
 
 local function by_index(one, other) return one.index < other.index end
