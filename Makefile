@@ -41,9 +41,10 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/alloc.c spec/c/decisions.c spec/c/fork.c)
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
+             $(patsubst %,spec/c/%.c,alloc decisions fork))
 
-.PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
+.PHONY: all core deps demo sandbox test soak alloc lint format asan valgrind bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -139,6 +140,10 @@ test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test
 soak: export CALLS := 5000
 soak:  ## votes and evaluations against a mixture of faults: CALLS=5000, SEED=number
 	$(submake) test SPEC=spec/soak_spec.lua
+
+alloc: export ALLOC_EVERY := 1
+alloc:  ## memory that runs out: every allocation in turn, with figures
+	$(submake) test SPEC=spec/alloc_spec.lua
 
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
