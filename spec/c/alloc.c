@@ -56,12 +56,21 @@ static bool fails(enum kind kind) {
 
 /* ---- the allocators -------------------------------------------------------------------------- */
 
+/* The linker wants these names. NOLINTBEGIN(*-reserved-identifier,cert-dcl*) */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t most);
 void __real_free(void *block);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t most);
+void __wrap_free(void *block);
+/* NOLINTEND(*-reserved-identifier,cert-dcl*) */
 
 static void *counted(enum kind kind, void *block) {
   if (block != NULL) memory.live[kind]++;
@@ -86,13 +95,6 @@ static void freed(enum kind kind, void *block) {
   if (block != NULL) memory.live[kind]--;
   __real_free(block);
 }
-
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t most);
-void __wrap_free(void *block);
 
 void *__wrap_malloc(size_t size) { return new_block(BY_US, size); }
 void *__wrap_calloc(size_t count, size_t size) { return new_zeroed(BY_US, count, size); }
@@ -243,7 +245,7 @@ static int run_all(const char *how, long step, long n, char **words) {
     if (memory.count < n) lull++;
     else points++, lull = 0, most = n;
   }
-  printf("%s %s: %ld of the first %ld allocations have failed, %d runs were not as they should be\n",
+  printf("%s %s: %ld of the first %ld allocations have failed, %d runs went wrong\n",
          kind_names[memory.kind], how, points, most, failures);
   return failures > 0;
 }
@@ -286,7 +288,7 @@ int main(int count, char **words) {
   if (!keep_loaded(getenv("ALLOC_KEEP"))) return 2;
   if (!run(words + 5)) return 1; /* what is made once for the process is made now */
   long before = ask_libc();
-  int code = run_all(words[2], atol(words[3]), atol(words[4]), words + 5);
+  int code = run_all(words[2], strtol(words[3], NULL, 10), strtol(words[4], NULL, 10), words + 5);
   printf("libc: %+ld\n", ask_libc() - before);
   return code;
 }

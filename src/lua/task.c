@@ -19,7 +19,8 @@ enum {
   TASK_VALUES = TASK_CALL
 };
 
-enum { ERROR_ALONE = -1 }; /* for a number of results: the content is an error, the results nil and it */
+/* In place of a number of results: the content is an error, and the results are nil and it. */
+enum { ERROR_ALONE = -1 };
 
 /* So many tasks may be ended within each other. Lua counts resumptions, but not these. */
 enum { MAX_CLOSING = 100 };
