@@ -20,6 +20,7 @@ export CEKURA_GC
 export LUA_PATH     := lua/?.lua;lua/?/init.lua;spec/?.lua;;
 export LUA_CPATH    := $(BUILD)/?.so;;
 
+comma    := ,
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wundef -Wformat=2 -Wvla -Werror
 flags    := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Isrc $(warnings)
@@ -40,9 +41,11 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) $(patsubst %,spec/c/%.c,decisions fork host))
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
+             $(patsubst %,spec/c/%.c,alloc decisions fork host))
 
-.PHONY: all core deps demo sandbox test soak flat lint format asan tsan memcheck valgrind coverage bench \
+.PHONY: all core deps demo sandbox test soak flat alloc lint format asan tsan memcheck valgrind \
+        coverage bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -76,6 +79,11 @@ $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 # The core's pure decisions as a module that the specs can call.
 $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c))
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
+
+# A host whose allocations, libcurl's and the module's fail. (GNU ld's --wrap, lld's.)
+wrapped := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup strndup free)
+$(BUILD)/alloc: $(BUILD)/obj/spec/c/alloc.o $(BUILD)/libcekura.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic $(wrapped) -o $@ $^ $(lua_libs) $(curl_libs)
 
 # What a script does that forks.
 $(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
@@ -131,7 +139,8 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(BUILD)/host $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
+	$(submake) --quiet all embed $(BUILD)/host $(BUILD)/alloc \
+	  $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 soak: export CALLS := 5000
@@ -142,6 +151,10 @@ flat: export CALLS := 100000
 flat: export CLIENTS := 10000
 flat:  ## memory and descriptors over CALLS=100000, in turn and at once, and CLIENTS=10000
 	$(submake) test SPEC=spec/flat_spec.lua
+
+alloc: export ALLOC_EVERY := 1
+alloc:  ## memory that runs out: every allocation in turn, with figures
+	$(submake) test SPEC=spec/alloc_spec.lua
 
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \

@@ -422,12 +422,12 @@ function Batch:interrupt()
   self:stop()
 end
 
---- Whatever still runs is ended, at once.
+--- Whatever still runs is ended, at once. No memory is asked for before that.
 function Batch:give_up()
+  local any = false
   self.stopped = true
-  for _, slot in ipairs(self.slots) do
-    if slot.task:cancel() then self.trouble = self.trouble or interruption() end
-  end
+  for i = 1, #self.slots do any = self.slots[i].task:cancel() or any end
+  if any then self.trouble = self.trouble or interruption() end
 end
 
 --- Does it with each batch of a client.
@@ -462,11 +462,13 @@ end
 
 --- Also when each is left by an error, or its own task is cancelled: nothing stays in flight.
 function Batch:__close(raised)
-  if raised ~= nil or self.interrupted then self:wind_up() end
+  local ok, problem = true, nil
+  if raised ~= nil or self.interrupted then ok, problem = pcall(self.wind_up, self) end
   self:give_up()
   self.over = true  -- for a ticker that Ctrl-C came too early to know of
   if self.ticker then self.ticker:cancel() end
   open[self] = nil
+  if not ok then error(problem, 0) end
 end
 
 -- ---- each ------------------------------------------------------------------------------------
@@ -484,10 +486,11 @@ local function finally(fn) return setmetatable({}, { __close = fn }) end
 --- However it ends: at first nothing is in flight any more, then the journal is whole, then the
 --- screen clear.
 function Batch:go()
-  if not self:open_log() then return end
-  local _ <close> = finally(function() self:show_last() end)
+  local opened = false
+  local _ <close> = finally(function() if opened then self:show_last() end end)
   local _ <close> = finally(function() self:close_log() end)
-  self:run()
+  opened = self:open_log()
+  if opened then self:run() end
 end
 
 local function by_index(one, other) return one.index < other.index end

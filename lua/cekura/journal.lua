@@ -203,15 +203,16 @@ end
 ---@return string? problem
 function journal.open(path, options)
   local header = header_of(options)
-  local file, problem = internal.open_file(path)
-  if not file then return nil, problem end
   -- An earlier run may have been killed before it synced.
-  local self = setmetatable({ path = path, file = file, states = {}, unsynced = true }, Journal)
-  local ok
-  ok, problem = load(self, header)
-  if ok then return self end
-  file:close()
-  return nil, problem
+  local self = setmetatable({ path = path, file = false, states = {}, unsynced = true }, Journal)
+  local problem
+  self.file, problem = internal.open_file(path)
+  if not self.file then return nil, problem end
+  local read, loaded, why = pcall(load, self, header)
+  if read and loaded then return self end
+  self.file:close()  -- also where memory ran out, or nobody could open it before a collection
+  if not read then error(loaded, 0) end
+  return nil, why
 end
 
 -- ---- events ------------------------------------------------------------------------------------

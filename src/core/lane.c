@@ -39,10 +39,16 @@ static void finish_all(struct ck_lane *lane) {
     if (slot->active && slot->lane == lane) ck_slot_finish(slot, CURLE_ABORTED_BY_CALLBACK);
 }
 
-/* A multi handle that fails fails all. */
+/*
+** A multi handle that fails fails all, and is of no use any more: where memory ran out, libcurl
+** 7.88 leaves what it knows of a socket half taken apart, and divides by zero when it comes back
+** to it. The next attempt opens another one.
+*/
 void ck_lane_act(struct ck_lane *lane, curl_socket_t socket, int flags) {
   int running;
-  if (curl_multi_socket_action(lane->multi, socket, flags, &running) != CURLM_OK) finish_all(lane);
+  if (curl_multi_socket_action(lane->multi, socket, flags, &running) == CURLM_OK) return;
+  finish_all(lane);
+  ck_lane_close(lane);
 }
 
 void ck_lane_act_on_timer(struct ck_lane *lane, double now) {
@@ -66,12 +72,25 @@ void ck_lane_collect(struct ck_lane *lane) {
 /* By itself libcurl keeps four for each transfer under way, and forgets them in every lull. */
 #define MAX_KEPT 1024L
 
-bool ck_lane_open(struct ck_lane *lane, struct ck_transport *transport) {
-  lane->transport = transport;
-  CURLM *multi = lane->multi = curl_multi_init();
-  return multi != NULL && curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, MAX_KEPT) == CURLM_OK &&
+static bool set_up(CURLM *multi, struct ck_lane *lane) {
+  return curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, MAX_KEPT) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, lane) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
          curl_multi_setopt(multi, CURLMOPT_TIMERDATA, lane) == CURLM_OK;
+}
+
+bool ck_lane_open(struct ck_lane *lane, struct ck_transport *transport) {
+  lane->transport = transport;
+  if (lane->multi != NULL) return true;
+  lane->multi = curl_multi_init();
+  if (lane->multi != NULL && set_up(lane->multi, lane)) return true;
+  ck_lane_close(lane);
+  return false;
+}
+
+void ck_lane_close(struct ck_lane *lane) {
+  if (lane->multi != NULL) (void)curl_multi_cleanup(lane->multi);
+  lane->multi = NULL;
+  lane->timer = 0;
 }

@@ -29,6 +29,7 @@ struct ck_transfer_slot {
   unsigned long number;          /* … and how many have waited before, with this one */
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
   const void *set_headers;
+  bool knows_set;     /* false: some of `set` may not have arrived */
   bool active;        /* in the multi handle */
   bool asleep;        /* until the deadline */
   bool head_complete; /* the blank line has come */
@@ -42,7 +43,7 @@ struct ck_transfer_slot {
 
 struct ck_lane {
   struct ck_transport *transport;
-  CURLM *multi;
+  CURLM *multi; /* NULL once it has failed, until the next attempt */
   double timer; /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
   int active;   /* slots whose attempt is under way here */
 };
@@ -94,7 +95,11 @@ void ck_gate_leave(struct ck_transfer_slot *slot);
 /* Ends what is going on and gives all back. What is inherited is left as it is. */
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited);
 
+/* Does nothing to one that is open. False: out of memory, and it may be tried again. */
 bool ck_lane_open(struct ck_lane *lane, struct ck_transport *transport);
+
+/* Its connections end. No attempt is under way in it. */
+void ck_lane_close(struct ck_lane *lane);
 
 /* Lets libcurl look at a socket; do what its timer is due for; and hands out what has ended. */
 void ck_lane_act(struct ck_lane *lane, curl_socket_t socket, int flags);

@@ -142,10 +142,12 @@ static const char *reason(const struct ck_transfer_slot *slot) {
 }
 
 /* It counts as active before libcurl sees it, so that every way out takes it back. */
-static void enter_lane(struct ck_transfer_slot *slot, int number) {
+static bool enter_lane(struct ck_transfer_slot *slot, int number) {
   slot->lane = &slot->transport->lanes[number];
   slot->lane->active++;
   slot->active = true;
+  return ck_lane_open(slot->lane, slot->transport) &&
+         curl_multi_add_handle(slot->lane->multi, slot->easy) == CURLM_OK;
 }
 
 static void leave_lane(struct ck_transfer_slot *slot) {
@@ -265,22 +267,26 @@ static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *
 #define HTTP1    ((long)CURL_HTTP_VERSION_1_1)
 #define ANY_HTTP ((long)CURL_HTTP_VERSION_NONE)
 
-/* What seldom differs from one request of a client to the next is only set when it does. */
+/*
+** What seldom differs from one request of a client to the next is only set when it does, or when
+** some of it could not be set the last time.
+*/
 static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_options *request) {
-  struct ck_request_options *set = &slot->set;
+  const struct ck_request_options *set = &slot->set;
   CURL *easy = slot->easy;
-  bool ok = true;
-  if (set->method != request->method || set->has_body != request->has_body)
+  bool all = !slot->knows_set, ok = true;
+  if (all || set->method != request->method || set->has_body != request->has_body)
     ok = set_method(easy, request) && ok;
-  if (set->fresh_connection != request->fresh_connection)
+  if (all || set->fresh_connection != request->fresh_connection)
     ok = SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) && ok;
-  if (set->http1 != request->http1)
+  if (all || set->http1 != request->http1)
     ok = SET(easy, CURLOPT_HTTP_VERSION, request->http1 ? HTTP1 : ANY_HTTP) && ok;
-  if (set->compressed != request->compressed)
+  if (all || set->compressed != request->compressed)
     ok = SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL) && ok;
-  if (set->connect_timeout != request->connect_timeout)
+  if (all || set->connect_timeout != request->connect_timeout)
     ok = SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(request->connect_timeout)) && ok;
-  *set = ok ? *request : (struct ck_request_options){ 0 };
+  slot->set = *request;
+  slot->knows_set = ok;
   return ok;
 }
 
@@ -312,8 +318,7 @@ void ck_transfer_start(struct ck_transfer *transfer) {
     ck_slot_finish(slot, CURLE_OUT_OF_MEMORY);
     return;
   }
-  enter_lane(slot, transfer->request.options.http1 ? CK_LANE_HTTP1 : CK_LANE_ANY);
-  if (curl_multi_add_handle(slot->lane->multi, slot->easy) != CURLM_OK)
+  if (!enter_lane(slot, transfer->request.options.http1 ? CK_LANE_HTTP1 : CK_LANE_ANY))
     ck_slot_finish(slot, CURLE_FAILED_INIT);
   ck_transport_begin(slot->transport, slot);
 }

@@ -261,7 +261,7 @@ static void leave(struct ck_transport *transport) {
 }
 
 static void free_libcurls(struct ck_transport *transport) {
-  for (int i = 0; i < CK_LANES; i++) (void)curl_multi_cleanup(transport->lanes[i].multi);
+  for (int i = 0; i < CK_LANES; i++) ck_lane_close(&transport->lanes[i]);
   curl_easy_cleanup(transport->template);
 }
 

@@ -34,16 +34,31 @@ static void set_outcome(lua_State *L, const struct ck_exchange *exchange) {
   set_string(L, "applied", ck_applied_name(exchange->outcome.applied));
 }
 
-static void push_event(lua_State *L, const struct ck_endpoint *endpoint,
-                       const struct ck_exchange *exchange, enum ck_step step) {
+struct event {
+  const struct ck_endpoint *endpoint;
+  const struct ck_exchange *exchange;
+  enum ck_step step;
+};
+
+static void push_event(lua_State *L, const struct event *event) {
+  const struct ck_exchange *exchange = event->exchange;
   lua_createtable(L, 0, 8);
-  set_string(L, "type", names[step]);
-  set_string(L, "endpoint", endpoint->name);
+  set_string(L, "type", names[event->step]);
+  set_string(L, "endpoint", event->endpoint->name);
   lua_pushinteger(L, exchange->attempts);
   lua_setfield(L, -2, "attempt");
   set_seconds(L, "elapsed", ck_clock_now() - exchange->started);
-  if (step != CK_STEP_REQUEST) set_outcome(L, exchange);
-  if (step == CK_STEP_RETRY) set_seconds(L, "wait", exchange->wait);
+  if (event->step != CK_STEP_REQUEST) set_outcome(L, exchange);
+  if (event->step == CK_STEP_RETRY) set_seconds(L, "wait", exchange->wait);
+}
+
+/* on_event, event: protected as a whole, because memory may run out while the table is made. */
+static int tell(lua_State *L) {
+  const struct event *event = lua_touserdata(L, 2);
+  lua_settop(L, 1);
+  push_event(L, event);
+  lua_call(L, 1, 0);
+  return 0;
 }
 
 /* As a message handler, so that a __tostring that raises is caught with the rest. */
@@ -60,10 +75,12 @@ static void warn(lua_State *L) {
 
 bool ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
                    const struct ck_exchange *exchange, enum ck_step step) {
+  struct event event = { endpoint, exchange, step };
   lua_pushcfunction(L, show);
-  lua_insert(L, -2);
-  push_event(L, endpoint, exchange, step); /* show, on_event, event */
-  bool ok = lua_pcall(L, 1, 0, -3) == LUA_OK;
+  lua_pushcfunction(L, tell);
+  lua_rotate(L, -3, 2);
+  lua_pushlightuserdata(L, &event); /* show, tell, on_event, event */
+  bool ok = lua_pcall(L, 2, 0, -4) == LUA_OK;
   if (!ok && ck_interrupt_is_error(L)) return false;
   if (!ok) warn(L);
   lua_pop(L, ok ? 1 : 2);

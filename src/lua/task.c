@@ -19,6 +19,9 @@ enum {
   TASK_VALUES = TASK_CALL
 };
 
+/* In place of a number of results: the content is an error, and the results are nil and it. */
+enum { ERROR_ALONE = -1 };
+
 /* So many tasks may be ended within each other. Lua counts resumptions, but not these. */
 enum { MAX_CLOSING = 100 };
 
@@ -219,17 +222,31 @@ static void keep_results(lua_State *L, int index, int count) {
   task->co = NULL;
 }
 
-/* results → ; whoever waits for it goes on */
-static void end(lua_State *L, int index, int count) {
+/* Whoever waits for it goes on. Nothing here needs memory. */
+static void announce_end(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   struct ck_link *joiner;
-  keep_results(L, index, count);
   leave(task);
   task->state = CK_TASK_ENDED;
   task->loop->unfinished--;
   let_go(L, index);
   while ((joiner = ck_list_first(&task->joiners)) != NULL)
     ck_task_make_ready((struct ck_task *)joiner);
+}
+
+/* results → */
+static void end(lua_State *L, int index, int count) {
+  keep_results(L, index, count);
+  announce_end(L, index);
+}
+
+/* error → ; where there is no memory for a list of results */
+static void end_without_list(lua_State *L, int index) {
+  struct ck_task *task = lua_touserdata(L, index);
+  lua_setiuservalue(L, index, TASK_CONTENT);
+  task->results = ERROR_ALONE;
+  task->co = NULL;
+  announce_end(L, index);
 }
 
 /* error → */
@@ -239,16 +256,18 @@ static void fail(lua_State *L, int index) {
   end(L, index, 2);
 }
 
-static void succeed(lua_State *L, int index) {
-  struct ck_task *task = lua_touserdata(L, index);
+/* task → */
+static int succeed(lua_State *L) {
+  const struct ck_task *task = lua_touserdata(L, 1);
   int count = lua_gettop(task->co);
   if (!lua_checkstack(L, count + LUA_MINSTACK)) {
     lua_pushliteral(L, "too many results");
-    fail(L, index);
-    return;
+    fail(L, 1);
+    return 0;
   }
   lua_xmove(task->co, L, count);
-  end(L, index, count);
+  end(L, 1, count);
+  return 0;
 }
 
 static void fail_cancelled(lua_State *L, int index, const char *message) {
@@ -271,9 +290,29 @@ static bool close_coroutine(lua_State *L, struct ck_task *task) {
   return failed;
 }
 
+/* What is done at an end may lack memory: then the lack of it is the task's result. */
+static void conclude(lua_State *L, int index, lua_CFunction how) {
+  const struct ck_task *task = lua_touserdata(L, index);
+  lua_pushcfunction(L, how);
+  lua_pushvalue(L, index);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+  lua_pushvalue(L, -1);
+  if (task->state != CK_TASK_ENDED) end_without_list(L, index);
+  else lua_pop(L, 1);
+  if (ck_interrupt_is_error(L)) (void)lua_error(L);
+  lua_pop(L, 1);
+}
+
+static int push_error_alone(lua_State *L, int index) {
+  lua_pushnil(L);
+  lua_getiuservalue(L, index, TASK_CONTENT);
+  return 2;
+}
+
 int ck_task_push_results(lua_State *L, int index) {
   const struct ck_task *task = lua_touserdata(L, index);
   int count = task->results;
+  if (count == ERROR_ALONE) return push_error_alone(L, index);
   luaL_checkstack(L, count + 1, "too many results");
   lua_getiuservalue(L, index, TASK_CONTENT);
   int list = lua_gettop(L);
@@ -291,13 +330,22 @@ static bool is_resumable(lua_State *co) {
 
 static const char TAKEN[] = "the task's coroutine was resumed or closed by somebody else";
 
+static int fail_taken(lua_State *L) {
+  fail_cancelled(L, 1, TAKEN);
+  return 0;
+}
+
+static int fail_killed(lua_State *L) {
+  if (close_coroutine(L, lua_touserdata(L, 1))) fail(L, 1);
+  else fail_cancelled(L, 1, "the task was cancelled");
+  return 0;
+}
+
 void ck_task_kill(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   if (task->loop->closing >= MAX_CLOSING) luaL_error(L, "too many tasks cancelled within others");
   leave(task);
-  if (!is_resumable(task->co)) fail_cancelled(L, index, TAKEN);
-  else if (close_coroutine(L, task)) fail(L, index);
-  else fail_cancelled(L, index, "the task was cancelled");
+  conclude(L, index, is_resumable(task->co) ? fail_killed : fail_taken);
 }
 
 static int resume(lua_State *L, struct ck_task *task) {
@@ -320,25 +368,25 @@ static bool was_refused(lua_State *co) {
 }
 
 /* The error is Ctrl-C's, and is not the task's alone. */
-static void fail_raised(lua_State *L, int index) {
-  struct ck_task *task = lua_touserdata(L, index);
+static int fail_raised(lua_State *L) {
+  struct ck_task *task = lua_touserdata(L, 1);
   if (was_refused(task->co)) lua_xmove(task->co, L, 1);
   (void)close_coroutine(L, task); /* the error is on the top now */
   lua_pushvalue(L, -1);
-  fail(L, index);
-  if (ck_interrupt_is_error(L)) (void)lua_error(L);
+  fail(L, 1);
+  return ck_interrupt_is_error(L) ? lua_error(L) : 0;
 }
 
 /* A function that yields by itself lets the others go on, and is resumed after them. */
 static void step(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   if (!is_resumable(task->co)) {
-    fail_cancelled(L, index, TAKEN);
+    conclude(L, index, fail_taken);
     return;
   }
   int status = resume(L, task);
-  if (status == LUA_OK) succeed(L, index);
-  else if (status != LUA_YIELD) fail_raised(L, index);
+  if (status == LUA_OK) conclude(L, index, succeed);
+  else if (status != LUA_YIELD) conclude(L, index, fail_raised);
   else if (task->state == CK_TASK_RUNNING) ck_task_make_ready(task);
 }
 

@@ -1,0 +1,20 @@
+-- close, with a task that stands in a call.
+local failing, url = ...
+local common = require "alloc.common"
+
+local cekura = require "cekura.core"
+local client <close> = assert(cekura.new(common.options(url)))
+assert(common.vote(client))
+local task = client:spawn(common.vote, client, common.SLOW)
+client:step()
+
+local function close()
+  client:close()
+  return task:wait()
+end
+
+common.check(failing(close))
+client:close()
+task:wait()
+local other <close> = assert(cekura.new(common.options(url)))
+assert(common.vote(other))

@@ -1,0 +1,19 @@
+-- An evaluation with a large answer, over a used client. What follows is as it would have been.
+local failing, url = ...
+local common = require "alloc.common"
+
+local client <close> = assert(require "cekura.core".new(common.options(url)))
+
+local function evaluate()
+  return client.results:evaluate_metrics {
+    result_id = 373, run_ids = { 5544, 5545 }, metric_ids = { 55 },
+  }
+end
+
+assert(common.vote(client))
+common.check(failing(evaluate))
+assert(common.vote(client))
+local before = common.descriptors()
+assert(common.vote(client))
+assert(common.descriptors() == before, "a vote took a connection of its own")
+assert(#assert(evaluate()) == 500)

@@ -1,0 +1,7 @@
+-- Loading the module. It can be loaded afterwards.
+local failing, url = ...
+local common = require "alloc.common"
+
+common.check(failing(require, "cekura.core"))
+local client <close> = assert(require "cekura.core".new(common.options(url)))
+assert(common.vote(client))

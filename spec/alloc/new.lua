@@ -1,0 +1,10 @@
+-- Making a client. Another one can be made afterwards.
+local failing, url = ...
+local common = require "alloc.common"
+local cekura = require "cekura.core"
+
+local options = common.options(url)
+options.headers = { ["X-Trace"] = "a", ["X-Other"] = "b" }
+common.check(failing(cekura.new, options))
+local client <close> = assert(cekura.new(options))
+assert(common.vote(client))

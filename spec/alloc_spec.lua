@@ -1,0 +1,103 @@
+-- Memory that runs out, allocation by allocation: spec/c/alloc.c runs the scripts in spec/alloc/.
+--
+-- ALLOC_EVERY=1 (make alloc) fails every allocation of every script; else the longest are taken in
+-- steps. Exempt is lua-cjson alone, of which the last two specs show what it does by itself.
+local child = require "support.child"
+local sandbox = require "cekura.sandbox"
+
+local runner = os.getenv "CEKURA_RUN" or ""
+if runner:find "valgrind" then return end  -- ASan says the same, and not in an hour
+
+local CJSON = assert(package.searchpath("cjson", package.cpath))
+
+local build = os.getenv "CEKURA_BUILD" or "build"
+local all = os.getenv "ALLOC_EVERY" ~= nil
+local report = os.getenv "ALLOC_EVERY" and print or function() end
+
+local WAYS = {
+  { "lua", "once" }, { "lua", "twice" }, { "lua", "onwards" },
+  { "own", "once" }, { "own", "onwards" },
+  { "curl", "once" }, { "curl", "onwards" },
+}
+
+-- In which steps, where not each is taken; and whose allocations there are, where not everybody's.
+local SCRIPTS = {
+  { name = "load", lua = 3, only = "lua" },
+  { name = "new" },
+  { name = "vote" },
+  { name = "evaluation", lua = 97 },
+  { name = "each", lua = 3, curl = 7 },
+  { name = "journal", lua = 5, curl = 7 },
+  { name = "error" },
+  { name = "close", only = "lua" },
+}
+
+-- A large answer: some 5,000 allocations of Lua's to read.
+local function items()
+  local list = {}
+  for i = 1, 500 do
+    list[i] = { id = i, name = "item " .. i, scores = { 1, 2.5, i }, notes = ("n"):rep(50) }
+  end
+  return list
+end
+
+describe("memory that runs out", function()
+  local server
+
+  setup(function()
+    server = sandbox.start { record = 0, faults = {
+      { path = "/runs/77777/", delay = 0.5, times = math.huge },
+      { path = "/runs/66666/", status = 503, times = math.huge },
+      { path = "/results/373/evaluate_metrics", status = 200, body = items(), times = math.huge },
+    } }
+  end)
+  teardown(function() server:stop() end)
+
+  local function run(kind, how, step, name)
+    return child.run_checked({ build .. "/alloc", kind, how, tostring(step), "1",
+      ("spec/alloc/%s.lua"):format(name), server.url, how }, {
+      CEKURA_API_KEY = false, CEKURA_API_URL = false,
+      ALLOC_KEEP = CJSON,
+      LSAN_OPTIONS = "print_suppressions=0:suppressions=spec/alloc/lsan.txt",
+    })
+  end
+
+  for _, script in ipairs(SCRIPTS) do
+    for _, way in ipairs(WAYS) do
+      local kind, how = way[1], way[2]
+      if kind == (script.only or kind) then
+        it(("is survived: %s, %s's allocations %s"):format(script.name, kind, how), function()
+          local output, code = run(kind, how, all and 1 or script[kind] or 1, script.name)
+          assert.equal(0, code, output)
+          assert.matches(", 0 runs went wrong\n", output, 1, true)
+          assert.is_truthy(tonumber(output:match "(%d+) of the first") > 0, output)
+          report(script.name, (output:gsub(",[^\n]*\n$", "")))
+        end)
+      end
+    end
+  end
+
+  -- What is lua-cjson's own: nothing of ours is loaded.
+
+  local BUFFER = 1 << 20  -- bytes that the text takes, each time anew
+
+  it("makes lua-cjson's decoder leak when Lua has none", function()
+    local output, code = child.run_checked({ build .. "/alloc", "lua", "twice", "1", "1",
+      "spec/alloc/cjson_leaks.lua" }, { ALLOC_KEEP = CJSON })
+    local leaked = output:match "libc: %+(%d+)\n"
+    if runner:find "asan" then
+      assert.not_equal(0, code)
+      assert.matches("LeakSanitizer: .* in .*cjson%.so", output)
+    else
+      assert.equal(0, code, output)
+      assert.is_true(tonumber(leaked) > BUFFER, output)
+    end
+  end)
+
+  it("makes lua-cjson's decoder end the process when libc has none", function()
+    local output, code = child.run { "sh", "-c",
+      'ulimit -v 400000; exec "$0" spec/alloc/cjson_ends.lua', child.lua }
+    assert.equal("Out of memory\n", output)
+    assert.not_equal(0, code)
+  end)
+end)
