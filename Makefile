@@ -40,9 +40,10 @@ sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c)
+objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) spec/c/decisions.c spec/c/fork.c) \
+             $(call object,$(wildcard spec/fuzz/*.c))
 
-.PHONY: all core deps demo sandbox test soak lint format asan valgrind bench \
+.PHONY: all core deps demo sandbox test soak lint format asan valgrind fuzz bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -85,6 +86,13 @@ $(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
 $(BUILD)/slow_dns.so: spec/c/slow_dns.c
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(shared) -o $@ $< -ldl
+
+fuzz_targets := $(filter-out fuzz,$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
+$(BUILD)/fuzzers/%: $(BUILD)/obj/spec/fuzz/%.o $(BUILD)/obj/spec/fuzz/fuzz.o $(call object,$(core_c))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs)
+
+.SECONDARY: $(patsubst %,$(BUILD)/obj/spec/fuzz/%.o,$(fuzz_targets))
 
 # Each folder is compiled with the libraries of its layer only.
 $(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
@@ -148,6 +156,13 @@ briskly = $(if $(filter spec,$(SPEC)),$(filter-out $(waiting),$(wildcard spec/*_
 valgrind: needs-valgrind  ## the specs under memcheck, then once more with a frequent collector
 	$(submake) test RUN=tools/valgrind.sh
 	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent SPEC="$(briskly)"
+
+fuzz: TARGET := $(fuzz_targets)
+fuzz: needs-build-fuzz  ## libFuzzer on all that reads or writes: SECONDS=60 for each, TARGET="csv url"
+	$(submake) BUILD=$(BUILD)/fuzz CC=clang $(patsubst %,$(BUILD)/fuzz/fuzzers/%,$(TARGET)) \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	  -fno-sanitize-recover=undefined"
+	@tools/fuzz.sh $(BUILD)/fuzz $(or $(SECONDS),60) $(TARGET)
 
 bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
