@@ -87,8 +87,9 @@ $(BUILD)/slow_dns.so: spec/c/slow_dns.c
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(shared) -o $@ $< -ldl
 
-fuzz_targets := $(filter-out fuzz,$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
-$(BUILD)/fuzzers/%: $(BUILD)/obj/spec/fuzz/%.o $(BUILD)/obj/spec/fuzz/fuzz.o $(call object,$(core_c))
+fuzz_shared  := fuzz value
+fuzz_targets := $(filter-out $(fuzz_shared),$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
+$(BUILD)/fuzzers/%: $(BUILD)/obj/spec/fuzz/%.o $(patsubst %,$(BUILD)/obj/spec/fuzz/%.o,$(fuzz_shared)) $(call object,$(core_c))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs)
 
@@ -159,7 +160,7 @@ valgrind: needs-valgrind  ## the specs under memcheck, then once more with a fre
 
 fuzz: TARGET := $(fuzz_targets)
 fuzz: needs-build-fuzz  ## libFuzzer on all that reads or writes: SECONDS=60 for each, TARGET="csv url"
-	$(submake) BUILD=$(BUILD)/fuzz CC=clang $(patsubst %,$(BUILD)/fuzz/fuzzers/%,$(TARGET)) \
+	$(submake) --quiet BUILD=$(BUILD)/fuzz CC=clang $(patsubst %,$(BUILD)/fuzz/fuzzers/%,$(TARGET)) \
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 	  -fno-sanitize-recover=undefined"
 	@tools/fuzz.sh $(BUILD)/fuzz $(or $(SECONDS),60) $(TARGET)

@@ -12,7 +12,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 for target; do
   mkdir -p "$build/corpus/$target"
   log="$build/logs/$target"
-  if "$build/fuzzers/$target" -max_total_time="$seconds" -max_len=4096 -timeout=20 \
+  if "$build/fuzzers/$target" -max_total_time="$seconds" -max_len=4096 -timeout=20 -detect_leaks=0 \
       -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$build/found/$target-" \
       "$build/corpus/$target" "spec/fuzz/corpus/$target" >"$log" 2>&1; then
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
