@@ -45,7 +45,10 @@ lua_module() { run_lua "os.exit(package.searchpath('$1', package.path .. ';' .. 
 argparse_071() { run_lua 'os.exit(require "argparse".version >= "0.7.1")'; }
 library()    { local name; for name; do pkg-config --exists "$name" 2>/dev/null && return; done; return 1; }
 libcurl()    { library libcurl || curl-config --version >/dev/null 2>&1; }
-libfuzzer()  { have clang && [ -e "$(clang -print-file-name=libclang_rt.fuzzer-x86_64.a)" ]; }
+libfuzzer()  {
+  echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
+    clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null
+}
 locale_sources() { [ -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz ]; }
 python3_h2() { /usr/bin/python3 -E -c 'import h2, ssl' 2>/dev/null; }
 
