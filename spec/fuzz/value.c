@@ -155,8 +155,8 @@ static void push_outer(const struct maker *maker) {
   else lua_newtable(maker->L);
 }
 
-/* 2^n values are looked at one by one, or are too deep: in between it would only take long. */
-static bool is_quick(unsigned depth) { return depth < QUICK || depth > 128; }
+/* 2^n values are looked at one by one, or are too deep: else it would only take long. */
+static bool is_quick(unsigned depth) { return depth < QUICK || depth == DEEP - 1; }
 
 /* One within the other, as deep as may be and deeper. Twice in each, it is a tree of 2^n. */
 static void push_deep(const struct maker *maker) {
