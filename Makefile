@@ -42,10 +42,10 @@ embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
-             $(patsubst %,spec/c/%.c,alloc decisions fork host))
+             $(wildcard spec/fuzz/*.c) $(patsubst %,spec/c/%.c,alloc decisions fork host))
 
 .PHONY: all core deps demo sandbox test soak flat alloc lint format asan tsan memcheck valgrind \
-        coverage bench \
+        coverage fuzz bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -97,6 +97,14 @@ $(BUILD)/slow_dns.so $(BUILD)/late_signal.so: $(BUILD)/%.so: spec/c/%.c
 # States in threads.
 $(BUILD)/host: $(BUILD)/obj/spec/c/host.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs)
+
+fuzz_shared  := fuzz value
+fuzz_targets := $(filter-out $(fuzz_shared),$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
+$(BUILD)/fuzzers/%: $(BUILD)/obj/spec/fuzz/%.o $(patsubst %,$(BUILD)/obj/spec/fuzz/%.o,$(fuzz_shared)) $(call object,$(core_c))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs)
+
+.SECONDARY: $(patsubst %,$(BUILD)/obj/spec/fuzz/%.o,$(fuzz_targets))
 
 # Each folder is compiled with the libraries of its layer only.
 $(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
@@ -191,6 +199,13 @@ coverage: needs-build-sandbox-examples-test  ## which lines and branches of the 
 	$(submake) test BUILD=$(BUILD)/coverage CC=gcc LDFLAGS=--coverage \
 	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
 	@$(LUA) tools/coverage.lua $(BUILD)/coverage
+
+fuzz: TARGET := $(fuzz_targets)
+fuzz: needs-build-fuzz  ## libFuzzer on all that reads or writes: SECONDS=60 for each, TARGET="csv url"
+	$(submake) --quiet BUILD=$(BUILD)/fuzz CC=clang $(patsubst %,$(BUILD)/fuzz/fuzzers/%,$(TARGET)) \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	  -fno-sanitize-recover=undefined"
+	@tools/fuzz.sh $(BUILD)/fuzz $(or $(SECONDS),60) $(TARGET)
 
 bench: needs-build-sandbox-valgrind  ## what a call costs, against a plain C loop on libcurl
 	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))

@@ -275,6 +275,24 @@ describe("what goes in:", function()
       assert.equal("[[1],[1],[[1]]]", written { shared, shared, { shared } })
     end)
 
+    -- Of each pair's two places there are two in the next, so that there are 2^100 ways down.
+    local function paired(value)
+      for _ = 1, 100 do value = { value, value } end
+      return value
+    end
+
+    it("is given up when it would be without end", function()
+      local vote = calls.arguments(VOTE, { expected_value = paired(("x"):rep(1 << 20)) })
+      local ok, message = pcall(client.runs.mark_metric_vote, client.runs, vote)
+      assert.is_false(ok)
+      assert.matches("larger than 64 MiB", message)
+      vote.expected_value = paired(print)
+      local _, err = client.runs:mark_metric_vote(vote)
+      assert.equal("validation", err.kind)
+      assert.matches("; and 990 more", tostring(err))
+      assert.equal(0, #server:requests())
+    end)
+
     it("is an object of several members", function()
       local members = {}
       for member in written { a = 1, b = "x", c = { 2 } }:match "^{(.*)}$":gmatch "[^,]+" do

@@ -201,6 +201,7 @@ describe("a journal", function()
       names(HEADER .. AT .. "done 1\ntorn", ours, { api = WORK.api, work = "votes" },
         "api=https://api.cekura.ai work=votes")
       names("cekura journal 1 api= work=\n", "api= work=", WORK, ours)
+      names("cekura journal 1 api=\27[2J\0\xFF\n", "api= [2J ?", WORK, ours)
     end)
 
     for _, text in ipairs {

@@ -2,7 +2,7 @@
 # Finds what is missing for some groups and installs it with the system's package manager.
 #
 #   tools/deps.sh GROUP…          build, sandbox, examples, test, lint, valgrind, rocks,
-#                                 conformance
+#                                 conformance, fuzz
 #   tools/deps.sh --check GROUP…  only says what is missing, and fails then
 #
 # Silent when nothing is missing. What counts is whether the thing works, not which package
@@ -32,6 +32,7 @@ lint|cppcheck|have cppcheck|cppcheck|cppcheck|cppcheck
 lint|clang|have clang|clang|clang|llvm
 lint|clang-tidy|have clang-tidy|clang-tidy|clang-tools-extra|llvm
 lint|clang-format|have clang-format|clang-format|clang-tools-extra|clang-format
+fuzz|clang with libFuzzer|libfuzzer|clang libclang-rt-14-dev|clang compiler-rt|llvm
 rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks
 conformance|Node.js|have node|nodejs|nodejs|node
 conformance|npm|have npm|npm|nodejs-npm|node
@@ -45,6 +46,10 @@ lua_module() { run_lua "os.exit(package.searchpath('$1', package.path .. ';' .. 
 argparse_071() { run_lua 'os.exit(require "argparse".version >= "0.7.1")'; }
 library()    { local name; for name; do pkg-config --exists "$name" 2>/dev/null && return; done; return 1; }
 libcurl()    { library libcurl || curl-config --version >/dev/null 2>&1; }
+libfuzzer()  {
+  echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
+    clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null
+}
 locale_sources() { [ -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz ]; }
 python3_h2() { /usr/bin/python3 -E -c 'import h2, ssl' 2>/dev/null; }
 

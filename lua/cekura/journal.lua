@@ -122,8 +122,8 @@ local function header_problem(line, header)
   if not (rest:find "^ api=[^ ]*$" or rest:find "^ api=[^ ]* work=[^ ]*$") then
     return "line 1 is damaged: name another file"
   end
-  return ("a journal of other work: it belongs to%s, and this run to%s. Name another file, or "
-    .. "give the `work` that it belongs to"):format(rest, header:match " api=.*")
+  return ("a journal of other work: it belongs to %s, and this run to%s. Name another file, or "
+    .. "give the `work` that it belongs to"):format(flatten(rest), header:match " api=.*")
 end
 
 local function damaged(number, line)

@@ -40,11 +40,20 @@ static bool is_loopback(CURLU *url) {
          is_loopback_address(url);
 }
 
-static const char *problem_of(CURLU *url, bool allow_http) {
+/* Also an empty one, of which libcurl says nothing. */
+static const char *problem_behind_path(const char *text) {
+  switch (text[strcspn(text, "?#")]) {
+    case '?': return "must not have a query";
+    case '#': return "must not have a fragment";
+    default: return NULL;
+  }
+}
+
+static const char *problem_of(CURLU *url, const char *text, bool allow_http) {
+  const char *behind = problem_behind_path(text);
   if (has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD))
     return "must not hold a user name or password";
-  if (has(url, CURLUPART_QUERY)) return "must not have a query";
-  if (has(url, CURLUPART_FRAGMENT)) return "must not have a fragment";
+  if (behind != NULL) return behind;
   if (is(url, CURLUPART_SCHEME, "https")) return NULL;
   if (!is(url, CURLUPART_SCHEME, "http")) return "must begin with https://";
   if (allow_http || is_loopback(url)) return NULL;
@@ -52,12 +61,18 @@ static const char *problem_of(CURLU *url, bool allow_http) {
          "(allow_http = true permits it)";
 }
 
+/* libcurl would also take one slash, or three, and the host for what it then finds. */
+static bool has_two_slashes(const char *text) {
+  const char *colon = strchr(text, ':');
+  return colon != NULL && strncmp(colon, "://", 3) == 0 && colon[3] != '/';
+}
+
 const char *ck_url_problem(const char *text, bool allow_http) {
+  static const char no_url[] = "is not a URL like https://api.cekura.ai";
   CURLU *url = curl_url();
   if (url == NULL) return "could not be read: out of memory";
   CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
-  const char *problem =
-      code == CURLUE_OK ? problem_of(url, allow_http) : "is not a URL like https://api.cekura.ai";
+  const char *problem = code == CURLUE_OK ? problem_of(url, text, allow_http) : no_url;
   curl_url_cleanup(url);
-  return problem;
+  return problem == NULL && !has_two_slashes(text) ? no_url : problem;
 }

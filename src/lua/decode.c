@@ -183,6 +183,10 @@ bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading 
     lua_pushliteral(L, "the answer is not valid UTF-8");
     return false;
   }
+  if (memchr(text, '\0', length) != NULL) { /* lua-cjson would take it for the end */
+    lua_pushliteral(L, "the answer holds a NUL byte");
+    return false;
+  }
   luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pushlstring(L, text, length);

@@ -74,6 +74,8 @@ struct level {
   int depth;
 };
 
+enum { PROBLEMS_AT_MOST = 1000 };
+
 struct writer {
   lua_State *L;
   struct ck_buffer *buffer;
@@ -218,9 +220,18 @@ static void add_light(struct writer *writer, int index, const struct level *leve
   else ck_problems_add(writer->problems, level->path, "must be a JSON value, got userdata");
 }
 
+/*
+** A table that stands twice in a table that stands twice in another is reached in 2^n ways: the
+** walk ends once there is too much to send, or too much wrong with it.
+*/
+static bool is_over(const struct writer *writer) {
+  return writer->buffer->failed || writer->problems->count >= PROBLEMS_AT_MOST;
+}
+
 static void add_value(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
   struct level own = *level;
+  if (is_over(writer)) return;
   switch (lua_type(L, index)) {
     case LUA_TBOOLEAN:
       ck_buffer_add_string(writer->buffer, lua_toboolean(L, index) ? "true" : "false");

@@ -1,0 +1,72 @@
+/* Answers: bytes as head and body, read as a success and as an error. See answer.lua. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "lua/decode.h"
+#include "lua/error.h"
+#include "lua/response.h"
+
+static char key[] = "Sesame"; /* stands in answer.lua as well */
+static const struct ck_secret secret = { key, sizeof(key) - 1 };
+
+static struct ck_buffer buffer_of(const uint8_t *data, size_t size) {
+  struct ck_buffer buffer = CK_BUFFER(size + 1);
+  ck_buffer_add(&buffer, data, size);
+  return buffer;
+}
+
+/* The head ends with a blank line, if there is one; else all of it is the body. */
+static void split(struct fuzz_input *input, struct ck_answer *answer) {
+  static const char blank[] = "\r\n\r\n";
+  const uint8_t *end = memmem(input->at, input->left, blank, sizeof(blank) - 1);
+  size_t head = end != NULL ? (size_t)(end - input->at) + sizeof(blank) - 1 : 0;
+  answer->head = buffer_of(input->at, head);
+  answer->body = buffer_of(input->at + head, input->left - head);
+  answer->error = "the answer was cut off";
+}
+
+/* whether it can be read, the value or the message */
+static void push_read(lua_State *L, const struct ck_answer *answer, bool keep_null) {
+  struct ck_reading reading = { .secret = &secret, .keep_null = keep_null };
+  const char *text = answer->body.length > 0 ? answer->body.data : "";
+  lua_pushboolean(L, ck_decode(L, text, answer->body.length, &reading));
+  lua_insert(L, -2);
+}
+
+static void push_error(lua_State *L, const struct ck_answer *answer) {
+  ck_error_push_answer(L, answer, ck_outcome_judge(&answer->attempt), &secret);
+}
+
+static void push_response(lua_State *L, const struct ck_answer *answer) {
+  struct ck_exchange exchange = { .attempts = 1 };
+  exchange.transfer.answer = *answer;
+  ck_response_push(L, &exchange, &secret);
+}
+
+/* body, keep_null, whether it can be read, value, error, response */
+static void judge(lua_State *L, const struct ck_answer *answer, bool keep_null) {
+  luaL_checkstack(L, 16, "answer");
+  lua_pushlstring(L, answer->body.length > 0 ? answer->body.data : "", answer->body.length);
+  lua_pushboolean(L, keep_null);
+  push_read(L, answer, keep_null);
+  push_error(L, answer);
+  push_response(L, answer);
+  fuzz_judge(L, 6);
+}
+
+/* The first byte chooses the status and whether nulls are kept. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static const int statuses[] = { 200, 302, 400, 401, 404, 429, 500, 0 };
+  static lua_State *L;
+  struct fuzz_input input = { data, size };
+  struct ck_answer answer = { 0 };
+  if (L == NULL) L = fuzz_open("answer", false);
+  uint8_t choice = fuzz_byte(&input);
+  split(&input, &answer);
+  answer.attempt.status = statuses[choice & 7];
+  judge(L, &answer, (choice & 8) != 0);
+  ck_buffer_free(&answer.head);
+  ck_buffer_free(&answer.body);
+  return 0;
+}

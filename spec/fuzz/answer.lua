@@ -1,0 +1,94 @@
+-- What lua-cjson reads is what is given, but for the nulls in objects and the key; the key is in
+-- nothing that a script can see; an error is one line.
+local cekura = require "cekura"
+local cjson = require "cjson".new()
+local is_equal = dofile "spec/fuzz/equal.lua"
+
+local KEY = "Sesame"
+local NULL = cekura.null
+
+cjson.decode_invalid_numbers(false)
+cjson.decode_max_depth(128)
+
+-- ---- what is promised ------------------------------------------------------------------------
+
+local function redacted(text) return (text:gsub(KEY, "[redacted]")) end
+
+-- Whether a name of an object, at any depth, holds the key: two may become one then.
+local function has_key_in_name(value)
+  if type(value) ~= "table" then return false end
+  for name, item in next, value do
+    if type(name) == "string" and name:find(KEY, 1, true) or has_key_in_name(item) then
+      return true
+    end
+  end
+  return false
+end
+
+local function tidied(value, keep_null)
+  if type(value) == "string" then return redacted(value) end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for name, item in next, value do
+    local is_absent = item == NULL and type(name) == "string" and not keep_null
+    if not is_absent then copy[name] = tidied(item, keep_null) end
+  end
+  return copy
+end
+
+local function check_value(body, keep_null, is_read, value)
+  local ok, expected = pcall(cjson.decode, body)
+  ok = ok and utf8.len(body) ~= nil and not body:find("\0", 1, true)
+  assert(ok == is_read, ok and "refused: " .. tostring(value) or "was read")
+  if ok and not has_key_in_name(expected) then
+    assert(is_equal(value, tidied(expected, keep_null)), "not what lua-cjson reads")
+  end
+end
+
+-- lua-cjson's messages quote nothing of the text; those who call ck_decode redact them anyway.
+local function check_hidden(value, seen)
+  if type(value) == "string" then assert(not value:find(KEY, 1, true), value) end
+  if type(value) ~= "table" or seen[value] then return end
+  seen[value] = true
+  for name, item in next, value do
+    check_hidden(name, seen)
+    check_hidden(item, seen)
+  end
+end
+
+local function check_whole_numbers(value)
+  if math.type(value) == "float" and math.abs(value) < 2.0 ^ 53 then
+    assert(value ~= math.floor(value), "a whole number is a float")
+  elseif type(value) == "table" then
+    for _, item in next, value do check_whole_numbers(item) end
+  end
+end
+
+local function check_error(err)
+  local text = tostring(err)
+  check_hidden(text, {})
+  check_hidden(err, {})
+  assert(not text:find "[\0-\x1F\x7F]", text)
+  assert(type(err.kind) == "string" and type(err.applied) == "string")
+  for name, messages in next, err.fields or {} do
+    assert(type(name) == "string" and type(messages) == "table", "fields are lists")
+  end
+end
+
+local function check_response(response)
+  for name, value in next, response.headers do
+    assert(type(name) == "string" and type(value) == "string")
+    assert(name == name:lower(), name)
+  end
+  check_hidden(response, {})
+end
+
+return function(body, keep_null, is_read, value, err, response)
+  check_value(body, keep_null, is_read, value)
+  if is_read then
+    check_hidden(value, {})
+    check_whole_numbers(value)
+  end
+  check_error(err)
+  check_response(response)
+end
