@@ -176,22 +176,22 @@ tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under Th
 	$(submake) --quiet core $(BUILD)/tsan/host BUILD=$(BUILD)/tsan CC=gcc CFLAGS="-O1 -g -fsanitize=thread"
 	$(submake) test SPEC=spec/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
 
-# What is left out where a run is slow. The examples are Lua, and what they call has specs of its own.
-# The specs that mostly wait, or begin many processes, run under memcheck in make valgrind only, and
-# with an aggressive collector in make asan.
+# Where a run is slow, some are left out. The examples are Lua, and what they call has specs of its
+# own. Under memcheck CI runs those that go through most of the C in little time.
 specs    = $(patsubst %,spec/%_spec.lua,$(1))
 examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate ci_gate csv diff \
            evaluate_calls example_support labs_cycle quickstart reevaluate_result story \
            vote_from_csv with_luv)
-waiting  = $(call specs,deadline descriptors dns each_interrupt faults flat fork http2 interrupt \
-           life pace proxy reload retry retry_after secret_session soak task_process threads tls wait)
+quick    = $(call specs,answer check client decisions each error event file json loop module \
+           request task wire)
 most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))
+memchecked = $(submake) test RUN=tools/valgrind.sh
 
-memcheck: needs-valgrind  ## those that do not mostly wait under memcheck, with a frequent collector
-	$(submake) test RUN=tools/valgrind.sh CEKURA_GC=frequent SPEC="$(call most,$(examples) $(waiting))"
+memcheck: needs-valgrind  ## some of the specs under memcheck, with a frequent collector
+	$(memchecked) CEKURA_GC=frequent SPEC="$(if $(filter spec,$(SPEC)),$(quick),$(SPEC))"
 
 valgrind: memcheck  ## the same, then all but the examples' with the usual collector: half an hour
-	$(submake) test RUN=tools/valgrind.sh SPEC="$(call most,$(examples))"
+	$(memchecked) SPEC="$(call most,$(examples))"
 
 # Without the optimizer a branch is what stands in the source. Atomic, because there are threads.
 coverage: needs-build-sandbox-examples-test  ## which lines and branches of the client the specs reach
