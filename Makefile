@@ -44,7 +44,7 @@ object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
              $(wildcard spec/fuzz/*.c) $(patsubst %,spec/c/%.c,alloc decisions fork host))
 
-.PHONY: all core deps demo sandbox test soak flat alloc lint format asan tsan memcheck valgrind \
+.PHONY: all core deps demo sandbox test soak flat alloc lint format asan aggressive tsan memcheck valgrind \
         coverage fuzz bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
@@ -167,8 +167,11 @@ alloc:  ## memory that runs out: every allocation in turn, with figures
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
             CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
-asan:  ## the specs under ASan, UBSan and LSan, then most of them with an aggressive collector
+asan:  ## the specs under ASan, UBSan and LSan, then some of them with an aggressive collector
 	$(asan_test)
+	$(asan_test) CEKURA_GC=aggressive SPEC="$(call some,$(quick))"
+
+aggressive:  ## most of the specs under ASan with an aggressive collector: ten minutes
 	$(asan_test) CEKURA_GC=aggressive SPEC="$(call most,$(examples))"
 
 # Nothing is suppressed: neither libcurl nor OpenSSL nor glibc gives it cause to complain.
@@ -177,7 +180,8 @@ tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under Th
 	$(submake) test SPEC=spec/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
 
 # Where a run is slow, some are left out. The examples are Lua, and what they call has specs of its
-# own. Under memcheck CI runs those that go through most of the C in little time.
+# own. Under memcheck, and with an aggressive collector, CI runs those that go through most of the C
+# in little time.
 specs    = $(patsubst %,spec/%_spec.lua,$(1))
 examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate ci_gate csv diff \
            evaluate_calls example_support labs_cycle quickstart reevaluate_result story \
@@ -185,10 +189,11 @@ examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate 
 quick    = $(call specs,answer check client decisions each error event file json loop module \
            request task wire)
 most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))
+some     = $(if $(filter spec,$(SPEC)),$(1),$(SPEC))
 memchecked = $(submake) test RUN=tools/valgrind.sh
 
 memcheck: needs-valgrind  ## some of the specs under memcheck, with a frequent collector
-	$(memchecked) CEKURA_GC=frequent SPEC="$(if $(filter spec,$(SPEC)),$(quick),$(SPEC))"
+	$(memchecked) CEKURA_GC=frequent SPEC="$(call some,$(quick))"
 
 valgrind: memcheck  ## the same, then all but the examples' with the usual collector: half an hour
 	$(memchecked) SPEC="$(call most,$(examples))"
