@@ -23,6 +23,13 @@ function check.is_seconds(value)
   return type(value) == "number" and value >= 0.001 and value <= DAY  -- false for NaN
 end
 
+--- Misuse of the language itself is all that raises.
+---@param name string what was called: "results:wait"
+function check.tables(name, arguments, options)
+  assert(type(arguments) == "table", name .. " takes a table of arguments")
+  assert(options == nil or type(options) == "table", name .. " takes a table of options")
+end
+
 check.SECONDS = "a number of seconds from 0.001 to 86400"
 
 local function index_of(rows)

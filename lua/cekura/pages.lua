@@ -5,6 +5,7 @@
 --- compared with the address that the list itself has, and then asked for by its page.
 
 local core = require "cekura.core"
+local check = require "cekura.check"
 local internal = require "cekura.internal"
 
 local null = require "cjson".null
@@ -146,8 +147,7 @@ end
 local function pages_of(name)
   return function(resource, arguments, options)
     local client, problem = internal.client_of(resource, name, "pages")
-    assert(type(arguments) == "table", name .. ":pages takes a table of arguments")
-    assert(options == nil or type(options) == "table", name .. ":pages takes a table of options")
+    check.tables(name .. ":pages", arguments, options)
     if not client then error(problem, 0) end
     local pages = setmetatable({
       name = name, client = client, resource = resource,

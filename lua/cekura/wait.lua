@@ -49,7 +49,7 @@ local function new_wait(client, subject, options)
   local now = internal.monotime()
   return setmetatable({
     client = client, subject = subject, options = options,
-    meter = progress.new(options.progress or nil),
+    meter = progress.new(options.progress),
     began = now, ends = now + (options.timeout or TIMEOUT),
     interval = options.interval or FIRST,
     polls = 0,
@@ -403,12 +403,6 @@ end
 
 -- ---- the methods -----------------------------------------------------------------------------
 
---- Misuse of the language itself is all that raises.
-local function check_use(name, arguments, options)
-  assert(type(arguments) == "table", name .. ":wait takes a table of arguments")
-  assert(options == nil or type(options) == "table", name .. ":wait takes a table of options")
-end
-
 --- nil, or one error of all problems: ours, and those that a call of the subject's would have.
 local function problem_of(name, problems, found)
   if found and found.kind ~= "validation" then return found end
@@ -420,7 +414,7 @@ end
 local function wait_for(kind, resource_name, call)
   return function(resource, arguments, options)
     local client, problem = internal.client_of(resource, resource_name, "wait")
-    check_use(resource_name, arguments, options)
+    check.tables(resource_name .. ":wait", arguments, options)
     if not client then return nil, problem end
     options = options or {}
     local subject = setmetatable({
@@ -434,7 +428,7 @@ end
 
 local function wait_for_logs(resource, arguments, options)
   local client, problem = internal.client_of(resource, "calls", "wait")
-  check_use("calls", arguments, options)
+  check.tables("calls:wait", arguments, options)
   if not client then return nil, problem end
   options = options or {}
   local problems, of_options = check_arguments(arguments), check_options(options)

@@ -97,10 +97,12 @@ static struct ck_situation situation_of(const struct ck_exchange *exchange) {
 static void tell_others(struct ck_exchange *exchange) {
   struct ck_transfer_slot *slot = exchange->transfer.slot;
   int status = exchange->transfer.answer.attempt.status;
-  struct ck_situation situation = situation_of(exchange);
-  if (exchange->outcome.kind == CK_RATE_LIMITED)
+  if (exchange->outcome.kind == CK_RATE_LIMITED) {
+    struct ck_situation situation = situation_of(exchange);
     ck_transport_limit(slot, ck_retry_wait(&exchange->policy, &situation));
-  else if (status != 0 && status < 500) ck_transport_content(slot);
+  } else if (status != 0 && status < 500) {
+    ck_transport_content(slot);
+  }
 }
 
 static void note_failure(struct ck_exchange *exchange) {

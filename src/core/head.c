@@ -53,10 +53,7 @@ static bool begins_with(const char *line, size_t length, const char *name) {
 bool ck_head_is_framed(const char *line) { return line[5] != '1'; }
 
 bool ck_head_delimits(const char *line, size_t length) {
-  if (length == 0) return false;
-  int status = ck_head_status(line, length);
-  if (status != 0) return status == 204 || status == 304;
-  if (strchr("cCtT", line[0]) == NULL) return false; /* most lines, and this is asked of all */
+  if (length == 0 || strchr("cCtT", line[0]) == NULL) return false; /* most lines */
   return begins_with(line, length, "content-length:") ||
          begins_with(line, length, "transfer-encoding:");
 }

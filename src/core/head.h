@@ -26,9 +26,8 @@ int ck_head_status(const char *line, size_t length);
 bool ck_head_is_framed(const char *line);
 
 /*
-** Whether this line of a head tells where the body ends: by a length, by chunks, or because
-** there is none. Where no line does, the body ends with the connection, and one that was cut
-** off looks like a whole one.
+** Whether this line of a head tells where the body ends: by a length, or by chunks. Where no line
+** does, the body ends with the connection, and one that was cut off looks like a whole one.
 */
 bool ck_head_delimits(const char *line, size_t length);
 

@@ -34,6 +34,7 @@ struct ck_transfer_slot {
   bool asleep;        /* until the deadline */
   bool head_complete; /* the blank line has come */
   bool delimited;     /* the head tells where the body ends */
+  bool bodiless;      /* … and that there is none, whatever its lines say */
   bool framed;        /* HTTP/2 or later */
   bool failed_memory;
   bool lacks_descriptor; /* of the process, for the socket that was asked for last */

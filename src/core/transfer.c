@@ -54,21 +54,25 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
   return CURL_PREREQFUNC_OK;
 }
 
-/* One line of a head; a status line begins a new head, as after a 100 Continue. */
+/* A status line begins a new head, as after a 100 Continue. */
+static void begin_head(struct ck_transfer_slot *slot, const char *line, int status) {
+  struct ck_answer *answer = &slot->transfer->answer;
+  answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
+  answer->head.length = 0;
+  slot->framed = ck_head_is_framed(line);
+  slot->head_complete = false;
+  slot->bodiless = slot->delimited = status == 204 || status == 304;
+}
+
+/* One line of a head. */
 static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   struct ck_transfer_slot *slot = user;
-  struct ck_answer *answer = &slot->transfer->answer;
   (void)unit;
   int status = ck_head_status(line, length);
-  if (status != 0) {
-    answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
-    answer->head.length = 0;
-    slot->framed = ck_head_is_framed(line);
-    slot->head_complete = slot->delimited = false;
-  }
-  if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
-  slot->delimited = slot->delimited || ck_head_delimits(line, length);
-  return ck_buffer_add(&answer->head, line, length) ? length : 0;
+  if (status != 0) begin_head(slot, line, status);
+  else if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
+  else if (ck_head_delimits(line, length)) slot->delimited = true;
+  return ck_buffer_add(&slot->transfer->answer.head, line, length) ? length : 0;
 }
 
 static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
@@ -115,9 +119,7 @@ static void unreport(struct ck_transfer_slot *slot) {
 */
 static bool is_whole_stream(const struct ck_transfer_slot *slot) {
   const struct ck_answer *answer = &slot->transfer->answer;
-  int status = answer->attempt.status;
-  return status == 204 || status == 304 ||
-         ck_head_is_closed_json(answer->body.data, answer->body.length) ||
+  return slot->bodiless || ck_head_is_closed_json(answer->body.data, answer->body.length) ||
          ck_head_has_length(answer->head.data, answer->head.length, answer->body.length);
 }
 
@@ -305,7 +307,8 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   answer->body.limit = slot->transfer->request.max_response_bytes;
   ck_buffer_reset(&answer->head);
   ck_buffer_reset(&answer->body);
-  slot->head_complete = slot->delimited = slot->failed_memory = slot->lacks_descriptor = false;
+  slot->head_complete = slot->delimited = slot->bodiless = false;
+  slot->failed_memory = slot->lacks_descriptor = false;
   slot->error[0] = '\0';
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);

@@ -34,8 +34,6 @@ static const char metatable_key;
 /* From here on libcurl asks "Expect: 100-continue" and waits a second for the answer. */
 enum { EXPECT_ABOVE = 1024 * 1024 };
 
-static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on waiting */
-
 /* ---- calls as userdata -------------------------------------------------------------------- */
 
 static int call_gc(lua_State *L) {
@@ -369,7 +367,7 @@ static void block(lua_State *L, struct call *call) {
   lua_Hook hook = lua_gethook(call->client->main);
   while (!ck_exchange_has_ended(&call->exchange)) {
     if (ck_interrupt_is_pending(call->client->main, hook)) ck_exchange_cancel(&call->exchange);
-    else if (!is_gone(call)) (void)ck_transport_step(call->client->transport, LOOK_UP);
+    else if (!is_gone(call)) (void)ck_transport_step(call->client->transport, CK_INTERRUPT_LOOK);
     advance(L, CLIENT, call); /* before others, whose events may make calls that it keeps waiting */
     ck_call_advance_all(L, CLIENT);
   }

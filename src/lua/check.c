@@ -59,15 +59,10 @@ static lua_Integer to_id(lua_State *L, int index) {
   return id > 0 ? id : 0;
 }
 
-static void refuse(struct walk *walk, const struct ck_path *path, const char *wanted) {
-  const char *got = ck_problems_describe(walk->L, -1);
-  ck_problems_add(walk->problems, path, "must be %s, got %s", wanted, got);
-  lua_pop(walk->L, 1);
-}
-
 static lua_Integer check_id(struct walk *walk, const struct ck_path *path) {
   lua_Integer id = to_id(walk->L, -1);
-  if (id == 0) refuse(walk, path, "an id: a whole number from 1 to 9223372036854775807");
+  if (id == 0)
+    ck_problems_refuse(walk->problems, path, "an id: a whole number from 1 to 9223372036854775807");
   return id;
 }
 
@@ -89,7 +84,7 @@ static void write_string(struct walk *walk, const struct ck_field *field,
                          const struct ck_path *path) {
   size_t length;
   if (lua_type(walk->L, -1) != LUA_TSTRING) {
-    refuse(walk, path, "a string");
+    ck_problems_refuse(walk->problems, path, "a string");
     return;
   }
   const char *text = lua_tolstring(walk->L, -1, &length);
@@ -102,7 +97,7 @@ static void write_time(struct walk *walk, const struct ck_path *path) {
   bool is_text = lua_type(walk->L, -1) == LUA_TSTRING;
   const char *text = is_text ? lua_tolstring(walk->L, -1, &length) : "";
   if (ck_timestamp_is_valid(text, length)) write_text(walk, text, length, path);
-  else refuse(walk, path, "a date and time like \"2025-01-01T00:00:00Z\"");
+  else ck_problems_refuse(walk->problems, path, "a date and time like \"2025-01-01T00:00:00Z\"");
 }
 
 /* ---- lists ------------------------------------------------------------------------------- */
@@ -174,7 +169,8 @@ static void write_list(struct walk *walk, const struct ck_field *field,
                        const struct ck_path *path) {
   lua_Integer length;
   if (!lua_istable(walk->L, -1)) {
-    refuse(walk, path, field->type == CK_STRING_LIST ? "a list of strings" : "a list of ids");
+    ck_problems_refuse(walk->problems, path,
+                       field->type == CK_STRING_LIST ? "a list of strings" : "a list of ids");
     return;
   }
   if (!ck_json_check_list(lua_gettop(walk->L), &length, path, walk->problems)) return;
@@ -191,7 +187,8 @@ static void write_integer(struct walk *walk, const struct ck_field *field,
                           const struct ck_path *path) {
   int whole;
   lua_Integer value = lua_tointegerx(walk->L, -1, &whole);
-  if (!whole || lua_type(walk->L, -1) != LUA_TNUMBER) refuse(walk, path, "a whole number");
+  if (!whole || lua_type(walk->L, -1) != LUA_TNUMBER)
+    ck_problems_refuse(walk->problems, path, "a whole number");
   else if (field->minimum > 0 && value < (lua_Integer)field->minimum)
     ck_problems_add(walk->problems, path, "must be at least %d, got %I", (int)field->minimum,
                     (LUAI_UACINT)value);
@@ -230,13 +227,13 @@ static void write_enum(struct walk *walk, const struct ck_field *field,
 static void write_boolean(struct walk *walk, const struct ck_path *path) {
   if (lua_isboolean(walk->L, -1))
     ck_buffer_add_string(walk->to, lua_toboolean(walk->L, -1) ? "true" : "false");
-  else refuse(walk, path, "true or false");
+  else ck_problems_refuse(walk->problems, path, "true or false");
 }
 
 static void write_object(struct walk *walk, const struct ck_path *path) {
   size_t start = walk->to->length;
   if (!lua_istable(walk->L, -1)) {
-    refuse(walk, path, "an object: a table with string keys");
+    ck_problems_refuse(walk->problems, path, "an object: a table with string keys");
     return;
   }
   ck_json_add_value(walk->to, -1, path, walk->problems);
@@ -317,7 +314,7 @@ static void check_segment(struct walk *walk, const struct ck_field *field,
                           const struct ck_path *path) {
   if (field->type != CK_ID_OR_SLUG) (void)check_id(walk, path);
   else if (to_id(walk->L, -1) == 0 && !is_slug(walk->L, -1))
-    refuse(walk, path, "an id, or a slug of letters, digits, - and _");
+    ck_problems_refuse(walk->problems, path, "an id, or a slug of letters, digits, - and _");
 }
 
 /* Pushes the field's value and pops it. */

@@ -15,12 +15,6 @@ struct reader {
   int table; /* stack index of the caller's table */
 };
 
-static void refuse(struct reader *reader, const struct ck_path *path, const char *wanted) {
-  const char *got = ck_problems_describe(reader->L, -1);
-  ck_problems_add(reader->problems, path, "must be %s, got %s", wanted, got);
-  lua_pop(reader->L, 1);
-}
-
 /* Pushes a field of the caller's table, raw: no metamethod has a say. */
 static int push_field(struct reader *reader, const char *name) {
   lua_pushstring(reader->L, name);
@@ -46,7 +40,8 @@ static void read_method(struct reader *reader) {
   if (push_field(reader, path.name) == LUA_TNIL)
     ck_problems_add(reader->problems, &path, "is required");
   else if ((reader->row->method = find_method(reader->L)) == NULL)
-    refuse(reader, &path, "one of \"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"");
+    ck_problems_refuse(reader->problems, &path,
+                       "one of \"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"");
   reader->request->options.method = reader->row->method;
   lua_pop(reader->L, 1);
 }
@@ -56,7 +51,7 @@ static bool read_flag(struct reader *reader, const char *name, bool otherwise) {
   bool flag = otherwise;
   int type = push_field(reader, name);
   if (type == LUA_TBOOLEAN) flag = lua_toboolean(reader->L, -1);
-  else if (type != LUA_TNIL) refuse(reader, &path, "true or false");
+  else if (type != LUA_TNIL) ck_problems_refuse(reader->problems, &path, "true or false");
   lua_pop(reader->L, 1);
   return flag;
 }
@@ -136,7 +131,7 @@ static void write_path(struct reader *reader) {
   } else if (type == LUA_TNIL) {
     ck_problems_add(reader->problems, &path, "is required");
   } else {
-    refuse(reader, &path, "a string");
+    ck_problems_refuse(reader->problems, &path, "a string");
   }
   lua_pop(reader->L, 1);
 }
@@ -174,7 +169,9 @@ static void write_single(struct reader *reader, const struct ck_path *path) {
     case LUA_TSTRING: write_text(reader, path); break;
     case LUA_TNUMBER:
     case LUA_TBOOLEAN: write_plain(reader, path); break;
-    default: refuse(reader, path, "a string, a number, true, false or a list of those");
+    default:
+      ck_problems_refuse(reader->problems, path,
+                         "a string, a number, true, false or a list of those");
   }
 }
 
@@ -259,7 +256,7 @@ static void write_query(struct reader *reader) {
       write_parameter(reader, &path, separator);
     lua_pop(L, 1);
   } else if (type != LUA_TNIL) {
-    refuse(reader, &path, "a table of name = value");
+    ck_problems_refuse(reader->problems, &path, "a table of name = value");
   }
   lua_pop(L, 1);
 }

@@ -9,6 +9,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#define CK_INTERRUPT_LOOK 0.1 /* seconds between two looks, while we wait */
+
 /* Whether a hook stands on the main thread that was not there before. */
 bool ck_interrupt_is_pending(lua_State *main, lua_Hook before);
 

@@ -9,8 +9,6 @@
 #include "error.h"
 #include "interrupt.h"
 
-static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on waiting */
-
 /* ---- one step ------------------------------------------------------------------------------ */
 
 /* Seconds until a task can go on, as far as the transport does not know it; HUGE_VAL: never. */
@@ -40,7 +38,7 @@ static void step_within(lua_State *L, int index, double wait) {
   const struct ck_client *client = lua_touserdata(L, index);
   lua_Hook hook = lua_gethook(client->main);
   double end = ck_clock_now() + wait, left = wait;
-  while (!step(L, index, left < LOOK_UP ? left : LOOK_UP)) {
+  while (!step(L, index, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK)) {
     left = end - ck_clock_now();
     if (left <= 0 || ck_interrupt_is_pending(client->main, hook)) return;
   }
@@ -140,7 +138,7 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
     if (ck_client_is_parents(client)) return fail_parents(L);
     if (is_deadlocked(task))
       return luaL_error(L, "deadlock: the task waits for one that waits for it");
-    (void)step(L, index, LOOK_UP);
+    (void)step(L, index, CK_INTERRUPT_LOOK);
     if (ck_interrupt_is_pending(client->main, hook) && task->state != CK_TASK_ENDED)
       return fail(L, CK_CANCELLED, "interrupted while waiting for a task, which goes on");
   }
@@ -215,7 +213,7 @@ static int resume_sleep(lua_State *L, int status, lua_KContext context) {
 static int block_until(lua_State *L, struct ck_client *client, double time) {
   lua_Hook hook = lua_gethook(client->main);
   for (double left; is_usable(client) && (left = time - ck_clock_now()) > 0;) {
-    (void)ck_transport_step(client->transport, left < LOOK_UP ? left : LOOK_UP);
+    (void)ck_transport_step(client->transport, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK);
     ck_call_advance_all(L, 1);
     if (ck_interrupt_is_pending(client->main, hook)) return fail(L, CK_CANCELLED, "interrupted");
   }

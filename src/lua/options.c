@@ -76,12 +76,6 @@ static void *place(const struct reader *reader) {
   return (char *)reader->settings + reader->option->offset;
 }
 
-static void refuse(struct reader *reader, const char *wanted) {
-  lua_State *L = reader->problems->L;
-  const char *got = ck_problems_describe(L, -1);
-  ck_problems_add(reader->problems, &reader->path, "must be %s, got %s", wanted, got);
-}
-
 static bool is_in_range(const struct reader *reader, lua_Number value) {
   return value >= reader->option->low && value <= reader->option->top; /* false for NaN */
 }
@@ -91,8 +85,9 @@ static void read_seconds(struct reader *reader) {
   if (lua_type(L, -1) == LUA_TNUMBER && is_in_range(reader, lua_tonumber(L, -1)))
     *(double *)place(reader) = lua_tonumber(L, -1);
   else
-    refuse(reader, reader->option->low > 0 ? "a number of seconds from 0.001 to 86400"
-                                           : "a number of seconds from 0 to 86400");
+    ck_problems_refuse(reader->problems, &reader->path,
+                       reader->option->low > 0 ? "a number of seconds from 0.001 to 86400"
+                                               : "a number of seconds from 0 to 86400");
 }
 
 static void read_count(struct reader *reader) {
@@ -107,13 +102,13 @@ static void read_count(struct reader *reader) {
   if (reader->option->top < ANY_COUNT)
     from = lua_pushfstring(L, "%s to %I", from, (LUAI_UACINT)reader->option->top);
   lua_pushvalue(L, reader->option->top < ANY_COUNT ? -3 : -2); /* the value, to be described */
-  refuse(reader, from);
+  ck_problems_refuse(reader->problems, &reader->path, from);
 }
 
 static void read_boolean(struct reader *reader) {
   lua_State *L = reader->problems->L;
   if (lua_isboolean(L, -1)) *(bool *)place(reader) = lua_toboolean(L, -1);
-  else refuse(reader, "true or false");
+  else ck_problems_refuse(reader->problems, &reader->path, "true or false");
 }
 
 static void read_text(struct reader *reader) {
@@ -130,7 +125,7 @@ static void read_text(struct reader *reader) {
 
 static void read_function(struct reader *reader) {
   if (lua_isfunction(reader->problems->L, -1)) *(bool *)place(reader) = true;
-  else refuse(reader, "a function");
+  else ck_problems_refuse(reader->problems, &reader->path, "a function");
 }
 
 /* The rows of the table in `backoff`. */
@@ -158,7 +153,8 @@ static void read_backoff(struct reader *reader) {
   lua_State *L = reader->problems->L;
   int table = lua_gettop(L);
   if (!lua_istable(L, table)) {
-    refuse(reader, "a table { base = seconds, cap = seconds }");
+    ck_problems_refuse(reader->problems, &reader->path,
+                       "a table { base = seconds, cap = seconds }");
     return;
   }
   for (lua_pushnil(L); lua_next(L, table); lua_settop(L, table + 1)) read_backoff_entry(reader);

@@ -84,6 +84,13 @@ const char *ck_problems_describe(lua_State *L, int index) {
   }
 }
 
+void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path,
+                        const char *wanted) {
+  const char *got = ck_problems_describe(problems->L, -1);
+  ck_problems_add(problems, path, "must be %s, got %s", wanted, got);
+  lua_pop(problems->L, 1);
+}
+
 /* fields[path] gains the message: both are on the top of the stack, and leave it. */
 static void file(lua_State *L, int fields) {
   lua_pushvalue(L, -2); /* path, message, path */

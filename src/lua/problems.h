@@ -36,6 +36,10 @@ void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path 
 /* Pushes a word for the value, short enough for a message: a number, "text", or its type. */
 const char *ck_problems_describe(lua_State *L, int index);
 
+/* Adds that the value on the top must be something else; it stays there. */
+void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path,
+                        const char *wanted);
+
 /*
 ** Pushes { path = { message, … } } and then all of it as one line of text. The key is
 ** redacted: a caller may have put it where it does not belong.

@@ -322,16 +322,15 @@ int ck_task_push_results(lua_State *L, int index) {
 
 /* ---- resuming --------------------------------------------------------------------------------------- */
 
+/* Its coroutine is no secret: somebody else may have resumed or closed it. */
 static bool is_resumable(lua_State *co) {
   lua_Debug unused;
   if (lua_status(co) == LUA_YIELD) return true;
   return lua_status(co) == LUA_OK && lua_gettop(co) > 0 && !lua_getstack(co, 0, &unused);
 }
 
-static const char TAKEN[] = "the task's coroutine was resumed or closed by somebody else";
-
 static int fail_taken(lua_State *L) {
-  fail_cancelled(L, 1, TAKEN);
+  fail_cancelled(L, 1, "the task's coroutine was resumed or closed by somebody else");
   return 0;
 }
 
@@ -396,13 +395,12 @@ void ck_task_run(lua_State *L, int index) {
   unsigned long turn = ++client->loop.turn;
   double till = ck_clock_now() + SLICE;
   struct ck_link *first;
-  if (ck_client_is_parents(client)) return;
-  while ((first = ck_list_first(&client->loop.ready)) != NULL &&
+  while (!ck_client_is_parents(client) && (first = ck_list_first(&client->loop.ready)) != NULL &&
          ((struct ck_task *)first)->turn < turn) {
     int top = lua_gettop(L);
     push_kept(L, index, (struct ck_task *)first);
     step(L, top + 1);
     lua_settop(L, top);
-    if (ck_client_is_parents(client) || ck_clock_now() > till) return;
+    if (ck_clock_now() > till) return;
   }
 }
