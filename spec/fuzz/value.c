@@ -158,10 +158,14 @@ static void push_outer(const struct maker *maker) {
 /* 2^n values are looked at one by one, or are too deep: else it would only take long. */
 static bool is_quick(unsigned depth) { return depth < QUICK || depth == DEEP - 1; }
 
-/* One within the other, as deep as may be and deeper. Twice in each, it is a tree of 2^n. */
+/*
+** One within the other, as deep as may be and deeper. Twice in each, it is a tree of 2^n, in which
+** no other stands: that would be as many values as one that is not quick.
+*/
 static void push_deep(const struct maker *maker) {
   unsigned depth = fuzz_pick(maker->input, DEEP), twice = fuzz_byte(maker->input) & 1;
   if (!is_quick(depth)) twice = 0;
+  if (twice) *maker->budget = 0;
   push_within(maker, 0);
   for (unsigned i = 0; i < depth; i++) {
     lua_newtable(maker->L);
