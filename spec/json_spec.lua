@@ -3,21 +3,11 @@
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"
+local reasons = require "support.json_reasons"
 
 local null = cekura.null
-
--- ---- named: invalid JSON that lua-cjson reads, and so does this library ------------------------
--- An answer is never refused for what has one meaning only; a newer lua-cjson may be stricter.
-
-local DIGITS = "strtod reads it: a number that lacks the digits on one side of its point"
-local CONTROL = "it stands for itself: a control character that should have been escaped"
-
--- ---- named: where RFC 8259 leaves it to the reader ----------------------------------------------
-
-local LONE = "half of a pair of surrogates is no character, and no UTF-8 could say it"
-local RANGE = "beyond what a float can say: the nearest of them, if only an infinity"
-local DEPTH = "a reader may limit the depth (RFC 8259, 9): ours is 128"
-local MARK = "a reader may refuse a byte order mark (RFC 8259, 8.1)"
+local CONTROL, DEPTH, DIGITS = reasons.CONTROL, reasons.DEPTH, reasons.DIGITS
+local LONE, MARK, RANGE = reasons.LONE, reasons.MARK, reasons.RANGE
 
 local deep = {}
 for _ = 1, 127 do deep = { deep } end
@@ -264,7 +254,8 @@ local INVALID = {
   { "no UTF-8 outside of a string", "[1\xE5]" },
 }
 
--- { what, text, what is read, why } of what may be read or refused.
+-- { what, text, what is read, why } of what may be read or refused; another lua-cjson may
+-- be stricter.
 local LENIENT = {
   { "a point last", "[1.]", { 1 }, DIGITS },
   { "a point last, negative", "[-0.]", { 0 }, DIGITS },

@@ -1,0 +1,38 @@
+"""What Python's json reads in each of the files that are named, as fields of a table in Lua.
+
+An integer that a float may not hold is the nearest float, as it is to lua-cjson; null and inf are
+left to whoever loads them.
+"""
+
+import json
+import sys
+
+EXACT_BELOW = 2**53
+
+
+def string(text):
+    return '"' + "".join(rf"\x{byte:02x}" for byte in text.encode()) + '"'
+
+
+def number(value):
+    is_exact = isinstance(value, int) and abs(value) < EXACT_BELOW
+    return str(value) if is_exact else float(value).hex()
+
+
+def lua(value):
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return string(value)
+    if isinstance(value, list):
+        return "{" + ",".join(map(lua, value)) + "}"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"[{string(name)}]={lua(value[name])}" for name in value) + "}"
+    return number(value)
+
+
+for path in sys.argv[1:]:
+    with open(path, encoding="utf-8", newline="") as file:
+        print(f"[{string(path)}]={lua(json.load(file))},")
