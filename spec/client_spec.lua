@@ -41,6 +41,7 @@ describe("a client", function()
       { api_url = "HTTPS://api.cekura.ai:8443/a/b/" }, { api_url = "http://127.0.0.1:8080" },
       { api_url = "http://127.1.2.3/x" }, { api_url = "http://localhost" },
       { api_url = "http://[::1]:8080" }, { api_url = "http://LOCALHOST" },
+      { api_url = "https://[fe80::1%25lo]" }, { api_url = "https://api.cekura.ai/%61" },
       { api_url = "http://example.com", allow_http = true },
       { api_key = "!~azAZ09" }, { api_key = ("k"):rep(5000) },
     } do
@@ -56,6 +57,7 @@ describe("a client", function()
 
   describe("is refused, because of", function()
     local URL_TO_SAY = "is not a URL like https://api.cekura.ai"
+    local ENCODED = "must not have a percent-encoded host"
     local CLEAR = "must begin with https://, or the key would cross the network in the clear "
       .. "(allow_http = true permits it)"
     local NO_KEY = "is required: give it to cekura.new, or set CEKURA_API_KEY in the environment"
@@ -140,6 +142,8 @@ describe("a client", function()
         { api_url = "must not hold a user name or password" } },
       { { api_url = "https://user:pass@api.cekura.ai" },
         { api_url = "must not hold a user name or password" } },
+      { { api_url = "https://%61pi.cekura.ai/" }, { api_url = ENCODED } },
+      { { api_url = "http://%31%327.1" }, { api_url = ENCODED } },
       { { api_url = "https://api.cekura.ai?x=1" }, { api_url = "must not have a query" } },
       { { api_url = "https://api.cekura.ai/#x" }, { api_url = "must not have a fragment" } },
       { { api_url = "ftp://api.cekura.ai" }, { api_url = "must begin with https://" } },

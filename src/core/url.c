@@ -49,11 +49,21 @@ static const char *problem_behind_path(const char *text) {
   }
 }
 
+/*
+** libcurl takes %31 for a 1, but only once it has looked whether the host is an address: read a
+** second time, the URL may name another host. In brackets the percent sign is a zone's.
+*/
+static bool has_encoded_host(const char *text) {
+  const char *slashes = text + strcspn(text, "/"), *host = slashes + strspn(slashes, "/");
+  return host[0] != '[' && memchr(host, '%', strcspn(host, "/")) != NULL;
+}
+
 static const char *problem_of(CURLU *url, const char *text, bool allow_http) {
   const char *behind = problem_behind_path(text);
   if (has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD))
     return "must not hold a user name or password";
   if (behind != NULL) return behind;
+  if (has_encoded_host(text)) return "must not have a percent-encoded host";
   if (is(url, CURLUPART_SCHEME, "https")) return NULL;
   if (!is(url, CURLUPART_SCHEME, "http")) return "must begin with https://";
   if (allow_http || is_loopback(url)) return NULL;
