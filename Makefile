@@ -199,9 +199,10 @@ valgrind: memcheck  ## the same, then all but the examples' with the usual colle
 	$(memchecked) SPEC="$(call most,$(examples))"
 
 # Without the optimizer a branch is what stands in the source. Atomic, because there are threads.
+# RUN= only says that all of it takes longer, as it does under valgrind.
 coverage: needs-build-sandbox-examples-test  ## which lines and branches of the client the specs reach
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
-	$(submake) test BUILD=$(BUILD)/coverage CC=gcc LDFLAGS=--coverage \
+	$(submake) test BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage \
 	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
 	@$(LUA) tools/coverage.lua $(BUILD)/coverage
 

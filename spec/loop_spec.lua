@@ -94,7 +94,9 @@ describe("a host's own loop", function()
         spent = spent + 1
       end)
     end
-    clock.within(0.1, function() assert.is_true(client:step()) end)
+    local began = os.clock() -- of this process: others take the processor too
+    assert.is_true(client:step())
+    assert.is_true(os.clock() - began < 0.15)
     assert.is_true(spent > 0 and spent < 20)
     while client:step() do end
     assert.equal(20, spent)
