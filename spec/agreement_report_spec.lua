@@ -6,6 +6,7 @@ local cekura = require "cekura"
 local child = require "support.child"
 local cjson = require "cjson"
 local html = require "support.report.html"
+local keys = require "support.keys"
 local sandbox = require "cekura.sandbox"
 local scratch = require "support.scratch"
 local times = require "support.report.times"
@@ -18,7 +19,7 @@ describe("agreement_report", function()
   local server, client, environment, output
 
   before_each(function()
-    server = sandbox.start { now = NOW }
+    server = sandbox.start { now = NOW, api_key = keys.KEY }
     client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
     environment = {
       CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
@@ -420,7 +421,7 @@ describe("agreement_report", function()
     end)
 
     it("for a key that is wrong", function()
-      environment.CEKURA_API_KEY = "wrong"
+      environment.CEKURA_API_KEY = "another-key"
       refuses(2, "results.list: status 401")
     end)
 

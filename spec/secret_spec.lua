@@ -3,6 +3,7 @@ local cekura = require "cekura"
 local calls = require "support.calls"
 local cjson = require "cjson"
 local faults = require "support.faults"
+local keys = require "support.keys"
 
 local KEY = "s3cret/Key-0815"
 local LOGS = "calls.evaluate_metrics"
@@ -10,50 +11,17 @@ local LOGS = "calls.evaluate_metrics"
 -- The same text, each character as \uXXXX.
 local ESCAPED = KEY:gsub(".", function(c) return ("\\u%04x"):format(c:byte()) end)
 
--- Calls `see` with all that a value is made of, as next and as pairs show it.
-local function each_part(value, see)
-  see(tostring(value))
-  if type(value) == "userdata" then
-    for i = 1, 8 do see(debug.getuservalue(value, i)) end
-    return
-  end
-  for key, item in next, value do
-    see(key)
-    see(item)
-  end
-  for key, item in pairs(value) do
-    see(key)
-    see(item)
-  end
-end
-
--- Every string that can be got at from a value, also what stands in a string as JSON.
-local function strings_in(value)
-  local found, seen = {}, { [cekura.null] = true }
-  local function see(part)
-    if part == nil or seen[part] then return end
-    seen[part] = true
-    if type(part) == "string" then
-      found[#found + 1] = part
-      local is_json, inner = pcall(cjson.decode, part)
-      if is_json then see(inner) end
-    elseif type(part) == "table" or type(part) == "userdata" then
-      each_part(part, see)
-    end
-  end
-  see(value)
-  return found
-end
-
--- Fails if the key is anywhere in these values; true if it has been replaced somewhere.
-local function is_clean(...)
+-- Fails if the key is anywhere in these values, also in what stands in a string as JSON; true if it
+-- has been replaced somewhere.
+local function is_clean(key, ...)
   local was_there = false
-  for i = 1, select("#", ...) do
-    for _, text in ipairs(strings_in((select(i, ...)))) do
-      assert.is_nil(text:find(KEY, 1, true), text)
-      was_there = was_there or text:find("[redacted]", 1, true) ~= nil
-    end
+  local function look(text)
+    keys.refuse("what a script gets", text, key)
+    was_there = was_there or text:find("[redacted]", 1, true) ~= nil
+    local is_json, inner = pcall(cjson.decode, text)
+    if is_json then keys.each_string(inner, look) end
   end
+  for i = 1, select("#", ...) do keys.each_string(select(i, ...), look) end
   return was_there
 end
 
@@ -75,15 +43,15 @@ describe("the key", function()
     local row = server:ledger()[1]
     assert.equal(KEY, row.headers["x-cekura-api-key"])
     row.headers["x-cekura-api-key"] = nil
-    is_clean(row, value, response)
+    is_clean(KEY, row, value, response)
   end)
 
   it("is in no client and no part of one", function()
     calls.vote(client)
-    is_clean(client, client.runs, client.results, client.calls, client.metric_reviews)
+    is_clean(KEY, client, client.runs, client.results, client.calls, client.metric_reviews)
     local closed = assert(cekura.new { api_key = KEY })
     closed:close()
-    is_clean(closed)
+    is_clean(KEY, closed)
   end)
 
   describe("that the server echoes in", function()
@@ -128,7 +96,7 @@ describe("the key", function()
           server:script { row[2] }
           local value, about = calls.make(client, name)
           local headers = value and about.headers
-          local was_there = is_clean(value, about, headers)
+          local was_there = is_clean(KEY, value, about, headers)
           assert.is_true(was_there or row.is_hidden or false, "the echo has not arrived")
         end
       end)
@@ -147,14 +115,14 @@ describe("the key", function()
     } do
       it(row[1], function()
         local value, err = calls.vote(client, row[2], row[3])
-        assert.is_true(is_clean(value, err), "it is not even mentioned")
+        assert.is_true(is_clean(KEY, value, err), "it is not even mentioned")
         assert.equal(0, server:deliveries())
       end)
     end
 
     it("the address of a dry run", function()
       local own <close> = assert(cekura.new { api_key = KEY, api_url = server.url .. "/" .. KEY })
-      assert.is_true(is_clean(calls.vote(own, {}, { dry_run = true })))
+      assert.is_true(is_clean(KEY, calls.vote(own, {}, { dry_run = true })))
     end)
 
     it("the address of a call that fails", function()
@@ -162,7 +130,7 @@ describe("the key", function()
         api_key = KEY, api_url = server.url .. "/" .. KEY, max_attempts = 1,
       })
       server:script { faults.status(404) }
-      assert.is_true(is_clean(select(2, calls.vote(own))))
+      assert.is_true(is_clean(KEY, select(2, calls.vote(own))))
     end)
 
     for _, options in ipairs {
@@ -174,8 +142,65 @@ describe("the key", function()
         options.api_key = options.api_key or KEY
         local value, err = cekura.new(options)
         assert.is_nil(value)
-        is_clean(err)
+        is_clean(KEY, err)
       end)
     end
+  end)
+
+  describe("that an address and JSON write in another way", function()
+    local AWKWARD = [[s3cret/"Key"+%41\0815]]
+    local own
+    setup(function()
+      own = assert(cekura.new { api_url = server.url, api_key = AWKWARD, max_attempts = 1 })
+    end)
+    teardown(function() own:close() end)
+
+    local function encoded(digits)
+      return (AWKWARD:gsub("[^%w]", function(c) return digits:format(c:byte()) end))
+    end
+    local SLASHES = AWKWARD:gsub('[/"\\]', "\\%0")
+    local QUERY = { method = "GET", path = "/x/", query = { a = "<" .. AWKWARD .. AWKWARD .. ">" } }
+
+    it("is not in the address of a dry run", function()
+      local shown = own:request(QUERY, { dry_run = true })
+      assert.is_true(is_clean(AWKWARD, shown))
+      assert.matches("?a=%3C[redacted][redacted]%3E", shown.url, 1, true)
+    end)
+
+    it("is not in the address of a call that fails", function()
+      server:script { faults.status(404) }
+      assert.is_true(is_clean(AWKWARD, select(2, own:request(QUERY))))
+    end)
+
+    it("is not in the body of a dry run", function()
+      local shown = calls.vote(own, { feedback = "x" .. AWKWARD .. "y" }, { dry_run = true })
+      assert.matches('"x[redacted]y"', shown.body, 1, true)
+      assert.is_true(is_clean(AWKWARD, shown))
+    end)
+
+    for what, entry in pairs {
+      ["in a value, percent-encoded"] = faults.ok('["' .. encoded "%%%02X" .. '"]'),
+      ["in a name, percent-encoded"] = faults.ok('{"' .. encoded "%%%02X" .. '": 1}'),
+      ["in a header, percent-encoded"] =
+        faults.status(200, { ["X-Echo"] = encoded "%%%02x" }, "{}"),
+      ["in a header, with slashes"] = faults.status(200, { ["X-Echo"] = SLASHES }, "{}"),
+      ["in text, percent-encoded"] = faults.status(502, {}, "at %4 and %: " .. encoded "%%%02x"),
+      ["in text, with slashes"] = faults.status(502, {}, '{"a": "\\n\\"' .. SLASHES),
+      ["in text, in escapes"] = faults.status(502, {}, '{"a": "' .. encoded "\\u%04x"),
+      ["as it is"] = faults.status(502, {}, AWKWARD .. "%" .. AWKWARD .. "\\"),
+    } do
+      it("is not shown where the server echoes it " .. what, function()
+        server:script { entry }
+        local value, about = calls.vote(own)
+        assert.is_true(is_clean(AWKWARD, value, about, value and about.headers))
+      end)
+    end
+
+    it("leaves alone what only begins like it", function()
+      local part = encoded "%%%02X":sub(1, -2)
+      server:script { faults.status(502, {}, part), faults.status(502, {}, SLASHES:sub(1, -2)) }
+      assert.equal(part, select(2, calls.vote(own)).body)
+      assert.equal(SLASHES:sub(1, -2), select(2, calls.vote(own)).body)
+    end)
   end)
 end)

@@ -1,4 +1,7 @@
--- Runs other programs, under what `make asan` and `make valgrind` put before the interpreter.
+-- Runs other programs, under what `make asan` and `make valgrind` put before the interpreter. None
+-- may show a key, nor leave one in a file: that raises an error (support/keys.lua).
+local keys = require "support.keys"
+local scratch = require "support.scratch"
 local child = {}
 
 local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
@@ -22,12 +25,20 @@ function child.checked(words)
   return table.move(words, 1, #words, #all + 1, all)
 end
 
+-- Raises an error if the key that a child had is in something that it wrote.
+local function refuse_keys(environment, ...)
+  local key = environment and environment.CEKURA_API_KEY or nil
+  for _, output in ipairs { ... } do keys.refuse("what a child wrote", output, key) end
+  scratch.refuse_keys(key)
+end
+
 -- Runs a list of words. `environment` has variables to set; false takes one away. Returns what it
 -- wrote, stdout and stderr in one, and its exit code.
 function child.run(words, environment)
   local pipe = assert(io.popen(command_of(words, environment)))
   local output = pipe:read "a"
   local _, _, code = pipe:close()
+  refuse_keys(environment, output)
   return output, code
 end
 
@@ -59,7 +70,9 @@ function child.run_checked_apart(words, environment)
   local _, _, code = pipe:close()
   local file <close> = assert(io.open(path))
   os.remove(path)
-  return output, file:read "a", code
+  local errors = file:read "a"
+  refuse_keys(environment, output, errors)
+  return output, errors, code
 end
 
 local process = {}
@@ -71,10 +84,16 @@ process.__index = process
 --   process:finish()    waits for its end; returns what it wrote since then, and its exit code
 function child.start_checked(words, environment)
   local pipe = assert(io.popen("echo $$; " .. command_of(child.checked(words), environment)))
-  return setmetatable({ pid = math.tointeger(pipe:read "l"), pipe = pipe }, process)
+  return setmetatable({
+    pid = math.tointeger(pipe:read "l"), pipe = pipe, environment = environment, lines = {},
+  }, process)
 end
 
-function process:line() return self.pipe:read "l" end
+function process:line()
+  local line = self.pipe:read "l"
+  self.lines[#self.lines + 1] = line
+  return line
+end
 
 function process:signal(name)
   -- The shell's own `kill`: a bare machine has no other.
@@ -84,6 +103,7 @@ end
 function process:finish()
   local output = self.pipe:read "a"
   local _, _, code = self.pipe:close()
+  refuse_keys(self.environment, table.concat(self.lines, "\n"), output)
   return output, code
 end
 

@@ -3,6 +3,7 @@
 --   local example <close> = Example.new("reevaluate_result", { evaluation_time = 0.05 })
 --   local output, errors, code = example:run("373", "--metrics", "55")
 local child = require "support.child"
+local keys = require "support.keys"
 local sandbox = require "cekura.sandbox"
 local system = require "system"
 
@@ -20,7 +21,7 @@ local NOW = 1763726400  -- so that dates are always the same ones
 
 -- With options of the sandbox.
 function Example.new(name, options)
-  local all = { now = NOW, evaluation_time = 0.05 }
+  local all = { now = NOW, evaluation_time = 0.05, api_key = keys.KEY }
   for option, value in pairs(options or {}) do all[option] = value end
   local server = sandbox.start(all)
   return setmetatable({

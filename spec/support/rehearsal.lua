@@ -19,15 +19,14 @@ rehearsal.slow = (os.getenv "CEKURA_RUN" or "") ~= ""
 
 function rehearsal.new(name, options)
   local self = setmetatable(Example.new(name, options), Rehearsal)
-  self.folder, self.always = scratch.path(), {}
+  self.folder, self.always = scratch.folder(), {}
   self.environment.TERM = false
-  assert(os.execute("exec env -u LD_PRELOAD mkdir " .. self.folder))
   return self
 end
 
 function Rehearsal:close()
   self.server:stop()
-  os.execute("exec env -u LD_PRELOAD rm -r " .. self.folder)
+  scratch.remove(self.folder)
 end
 
 function Rehearsal:path(name) return self.folder .. "/" .. name end

@@ -3,8 +3,14 @@ local assert = require "luassert"
 local cekura = require "cekura"
 local calls = require "support.calls"
 local clock = require "support.clock"
+local keys = require "support.keys"
 
 local retries = {}
+
+-- What is told to `on_event` has no key.
+local function watched(on_event)
+  return function(event) return on_event(keys.refused("an event", event)) end
+end
 
 -- A client of a fault server that waits hardly at all, unless the options say otherwise.
 function retries.client(server, options)
@@ -13,6 +19,7 @@ function retries.client(server, options)
     timeout = clock.LIMIT, deadline = clock.LIMIT, backoff = { base = 0.001, cap = 0.01 },
   }
   for name, value in pairs(options or {}) do all[name] = value end
+  all.on_event = all.on_event and watched(all.on_event)
   return assert(cekura.new(all))
 end
 

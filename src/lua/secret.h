@@ -19,7 +19,10 @@ bool ck_secret_set(struct ck_secret *secret, const char *text);
 /* Overwrites it before the memory goes back. */
 void ck_secret_wipe(struct ck_secret *secret);
 
-/* Whether the key stands anywhere in the bytes. */
+/*
+** Whether the key stands anywhere in the bytes: as it is or, if it has characters that call for it,
+** percent-encoded or in JSON's escapes.
+*/
 bool ck_secret_is_in(const struct ck_secret *secret, const char *text, size_t length);
 
 /*

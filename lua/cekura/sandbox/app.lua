@@ -143,11 +143,20 @@ end
 
 -- ---- what the server calls ----
 
+-- Percent-encoded, as a client writes it in a query.
+local function in_address(text)
+  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
 function App:log(request, started)
   local line = ("%s %s %s %.1f ms\n"):format(request.method,
     request.query == "" and request.path or request.path .. "?" .. request.query,
     request.status or "dropped", (self.clock() - started) * 1000)
-  io.stderr:write((line:gsub(self.config.api_key:gsub("%p", "%%%0"), "…")))
+  local key = self.config.api_key
+  for _, written in ipairs { key, in_address(key) } do
+    line = line:gsub(written:gsub("%p", "%%%0"), "…")
+  end
+  io.stderr:write(line)
 end
 
 --- One request. Returns status, headers, body, delay in seconds, whether to close the connection
