@@ -245,7 +245,7 @@ static int refuse(lua_State *L) {
 }
 
 static int refuse_problems(lua_State *L, struct ck_problems *problems, const char *key) {
-  struct ck_secret secret = { (char *)key, key == NULL ? 0 : strlen(key) }; /* only read */
+  struct ck_secret secret = { .text = (char *)key, .length = key == NULL ? 0 : strlen(key) };
   lua_pushnil(L);
   ck_error_push_problems(problems, CK_CONFIG, &secret);
   return 2;

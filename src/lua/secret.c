@@ -6,10 +6,16 @@
 
 #include "../core/wipe.h"
 
+/* What neither a URL nor JSON has another way of writing for (RFC 3986, 2.3). */
+static const char unreserved[] =
+    "0123456789-._~abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 bool ck_secret_set(struct ck_secret *secret, const char *text) {
   secret->text = strdup(text);
-  secret->length = secret->text == NULL ? 0 : strlen(text);
-  return secret->text != NULL;
+  if (secret->text == NULL) return false;
+  secret->length = strlen(text);
+  secret->plain = strspn(text, unreserved) == secret->length;
+  return true;
 }
 
 void ck_secret_wipe(struct ck_secret *secret) {
@@ -93,17 +99,9 @@ static struct place find_written(const struct ck_secret *secret, const char *tex
   return (struct place){ NULL, NULL };
 }
 
-/* Whether nobody has cause to write it in another way, as it is with most keys. */
-static bool is_plain(const struct ck_secret *secret) {
-  static const char plain[] = "0123456789-._~abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  for (size_t i = 0; i < secret->length; i++)
-    if (memchr(plain, secret->text[i], sizeof(plain) - 1) == NULL) return false;
-  return true;
-}
-
 static struct place find(const struct ck_secret *secret, const char *text, size_t length) {
   if (secret->length < SHORTEST || length < secret->length) return (struct place){ NULL, NULL };
-  if (!is_plain(secret)) return find_written(secret, text, text + length);
+  if (!secret->plain) return find_written(secret, text, text + length);
   const char *from = memmem(text, length, secret->text, secret->length);
   return (struct place){ from, from == NULL ? NULL : from + secret->length };
 }

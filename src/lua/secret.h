@@ -11,6 +11,7 @@
 struct ck_secret {
   char *text; /* owned */
   size_t length;
+  bool plain; /* nobody has cause to write it in another way, as it is with most keys */
 };
 
 /* False: out of memory. */
