@@ -55,7 +55,8 @@ describe("flat are memory and descriptors", function()
   end
 
   it("over many calls that block", function()
-    is_flat(CALLS, 0, [[
+    -- On a busy machine a connection may be replaced, and the old one be closed a call later.
+    is_flat(CALLS, 2, [[
       local client <close> = new()
       for i = 1, COUNT do
         assert(vote(client, 5540 + i % 5).success)
