@@ -31,6 +31,7 @@ local SCRIPTS = {
   { name = "journal", lua = 5, curl = 7 },
   { name = "error" },
   { name = "close", only = "lua" },
+  { name = "collect", only = "lua" },
   { name = "tls" },
 }
 

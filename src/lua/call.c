@@ -18,7 +18,11 @@
 /* Stack of a running call. */
 enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
 
-/* One call. It is a userdata, so that an error in the middle of it frees what it holds. */
+/*
+** One call. What stands on the stack for it is its handle, a userdata with a finalizer, so that an
+** error in the middle of it frees what it holds. Where Lua has no memory to run a finalizer, it
+** goes without: the client's table has the call itself, and libcurl can write to it until the end.
+*/
 struct call {
   struct ck_exchange exchange;
   struct ck_client *client; /* kept alive by the resource below it on the stack */
@@ -31,6 +35,9 @@ struct call {
 
 static const char metatable_key;
 
+/* The user value of a handle: the client's table of calls. */
+enum { HANDLE_CALLS = 1 };
+
 /* From here on libcurl asks "Expect: 100-continue" and waits a second for the answer. */
 enum { EXPECT_ABOVE = 1024 * 1024 };
 
@@ -39,9 +46,22 @@ static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on 
 /* ---- calls as userdata -------------------------------------------------------------------- */
 
 static int call_gc(lua_State *L) {
-  struct call *call = lua_touserdata(L, 1);
-  ck_transfer_close(&call->exchange.transfer);
+  struct call **handle = lua_touserdata(L, 1);
+  if (*handle == NULL) return 0;
+  ck_transfer_close(&(*handle)->exchange.transfer);
+  lua_getiuservalue(L, 1, HANDLE_CALLS);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, *handle);
+  *handle = NULL;
   return 0;
+}
+
+void ck_call_close_all(lua_State *L, int index) {
+  if (lua_getiuservalue(L, index, CK_CLIENT_CALLS) != LUA_TTABLE) return;
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+    struct call *call = lua_touserdata(L, -1);
+    ck_transfer_close(&call->exchange.transfer);
+  }
 }
 
 void ck_call_open(lua_State *L) {
@@ -51,17 +71,34 @@ void ck_call_open(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }
 
-static struct call *new_call(lua_State *L, struct ck_client *client) {
-  struct call *call = lua_newuserdatauv(L, sizeof(*call), 0);
-  memset(call, 0, sizeof(*call));
+/* Pushes a handle without a call. */
+static struct call **push_handle(lua_State *L) {
+  struct call **handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_CALLS);
+  *handle = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
+  return handle;
+}
+
+/* In the client's table a call stands under its address. handle → handle */
+static struct call *keep_call(lua_State *L) {
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_CALLS);
+  struct call *call = lua_newuserdatauv(L, sizeof(*call), 0);
+  memset(call, 0, sizeof(*call));
+  lua_rawsetp(L, -2, call);
+  lua_setiuservalue(L, -2, HANDLE_CALLS);
+  return call;
+}
+
+static struct call *new_call(lua_State *L, struct ck_client *client) {
+  struct call **handle = push_handle(L);
+  struct call *call = *handle = keep_call(L);
   if (!ck_transfer_open(&call->exchange.transfer, client->transport))
     luaL_error(L, "not enough memory");
   return call;
 }
 
-/* Pushes a call that has ended, or a new one. */
+/* Pushes the handle of a call that has ended, or of a new one. */
 static struct call *take(lua_State *L, struct ck_client *client) {
   lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
   lua_Integer idle = (lua_Integer)lua_rawlen(L, -1);
@@ -73,7 +110,7 @@ static struct call *take(lua_State *L, struct ck_client *client) {
   lua_pushnil(L);
   lua_rawseti(L, -3, idle);
   lua_remove(L, -2);
-  struct call *call = lua_touserdata(L, -1);
+  struct call *call = *(struct call **)lua_touserdata(L, -1);
   ck_transfer_reset(&call->exchange.transfer);
   return call;
 }
@@ -440,7 +477,7 @@ static int resume(lua_State *L, int status, lua_KContext context) {
 static int send(lua_State *L, struct call *call) {
   begin(L, call);
   if (call->task != NULL && !ck_exchange_has_ended(&call->exchange)) {
-    ck_task_await(L, CLIENT, call->task, CALL);
+    ck_task_await(L, CLIENT, call->task, call, CALL);
     return lua_yieldk(L, 0, (lua_KContext)call, resume);
   }
   block(L, call);
