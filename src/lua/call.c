@@ -90,10 +90,11 @@ static struct call *keep_call(lua_State *L) {
   return call;
 }
 
+/* A finalizer may close the client meanwhile: then the call is gone, see below. */
 static struct call *new_call(lua_State *L, struct ck_client *client) {
   struct call **handle = push_handle(L);
   struct call *call = *handle = keep_call(L);
-  if (!ck_transfer_open(&call->exchange.transfer, client->transport))
+  if (client->transport != NULL && !ck_transfer_open(&call->exchange.transfer, client->transport))
     luaL_error(L, "not enough memory");
   return call;
 }
@@ -152,20 +153,11 @@ static void explain_budget(lua_State *L) {
   lua_setfield(L, -2, "message");
 }
 
-static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
-  ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
-  push_url(L, call);
-  lua_setfield(L, -2, "url");
-  if (call->exchange.over_budget) explain_budget(L);
-  if (call->exchange.retry_after >= 0) {
-    lua_pushnumber(L, call->exchange.retry_after);
-    lua_setfield(L, -2, "retry_after");
-  }
-  give_back(L);
-  return fail(L, call);
-}
-
-/* on_event has closed the client, or this is a child that it has forked. */
+/*
+** on_event has closed the client, or this is a child that it has forked. Or the collector came, as
+** it may with whatever Lua allocates, and ran a finalizer that did so: what was made since cannot
+** be trusted to be without the key.
+*/
 static bool is_gone(const struct call *call) { return call->exchange.transfer.slot == NULL; }
 
 /* Closed: the key is gone, and the answer with it. Forked: nobody here knows what becomes of it. */
@@ -175,6 +167,20 @@ static int fail_gone(lua_State *L, struct call *call) {
                            : "the call was begun before fork: it is the parent's");
   if (closed) ck_error_new(L, CK_CANCELLED, call->exchange.outcome.applied);
   else ck_error_new(L, CK_CONFIG, CK_UNKNOWN);
+  return fail(L, call);
+}
+
+static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
+  ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
+  if (is_gone(call)) return fail_gone(L, call);
+  push_url(L, call);
+  lua_setfield(L, -2, "url");
+  if (call->exchange.over_budget) explain_budget(L);
+  if (call->exchange.retry_after >= 0) {
+    lua_pushnumber(L, call->exchange.retry_after);
+    lua_setfield(L, -2, "retry_after");
+  }
+  give_back(L);
   return fail(L, call);
 }
 
@@ -236,10 +242,11 @@ static int push_headers(lua_State *L, int *own) {
 static int dry_run(lua_State *L, struct call *call) {
   const struct ck_request *request = &call->exchange.transfer.request;
   lua_createtable(L, 0, 5);
-  lua_pushstring(L, request->options.method);
-  lua_setfield(L, -2, "method");
+  if (is_gone(call)) return fail_gone(L, call);
   push_url(L, call);
   lua_setfield(L, -2, "url");
+  lua_pushstring(L, request->options.method);
+  lua_setfield(L, -2, "method");
   int own, client = push_headers(L, &own);
   ck_request_headers_push(L, request->options.has_body, client, own, &call->client->key);
   lua_setfield(L, client - 1, "headers");
@@ -266,7 +273,7 @@ static void write_headers(lua_State *L, struct call *call) {
   struct ck_request *request = &call->exchange.transfer.request;
   bool large = request->body.length > EXPECT_ABOVE, empty = is_empty(&request->options);
   int own, client = push_headers(L, &own);
-  bool ok = (own == 0 && !large && !empty) ||
+  bool ok = is_gone(call) || (own == 0 && !large && !empty) ||
             ck_request_headers_write(L, &request->headers, call->client->key.text, client, own);
   if (ok && large) ok = ck_headers_leave_out(&request->headers, "Expect");
   if (ok && empty) ok = ck_headers_add(&request->headers, "Content-Length", "0");
@@ -319,6 +326,7 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
   struct ck_request *request = &call->exchange.transfer.request;
   call->settings = call->client->settings;
   call->exchange.attempts = 0;
+  call->exchange.outcome = (struct ck_outcome){ 0 };
   call->exchange.retry_after = -1;
   call->evaluations = check(call, problems);
   ck_options_read(&call->settings, OPTIONS, CK_FOR_CALL, &options, problems);
@@ -438,6 +446,7 @@ static int read(lua_State *L, struct call *call) {
   else if (!ck_decode(L, answer->body.data, answer->body.length, &reading))
     return fail_unreadable(L, call);
   ck_response_push(L, &call->exchange, &call->client->key);
+  if (is_gone(call)) return fail_gone(L, call);
   give_back(L);
   return 2;
 }
@@ -490,6 +499,7 @@ static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint
   call->client = client;
   call->endpoint = endpoint != NULL ? endpoint : &call->own;
   lua_settop(L, TOP);
+  if (is_gone(call)) return fail_gone(L, call);
   struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
   if (!write(L, call, &problems)) return refuse_problems(L, call, &problems);
   if (is_over_budget(call)) return refuse_budget(L, call);
