@@ -67,8 +67,9 @@ static void *on_calloc(size_t count, size_t size) {
 }
 
 static char *on_strdup(const char *text) {
-  char *copy = fails("strdup", text) ? NULL : new_block(strlen(text) + 1);
-  return copy != NULL ? strcpy(copy, text) : NULL;
+  size_t size = strlen(text) + 1;
+  char *copy = fails("strdup", text) ? NULL : new_block(size);
+  return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
 static void on_free(void *bytes) {

@@ -33,10 +33,14 @@ struct call {
   lua_Integer evaluations; /* that it would start; -1 = unknown */
 };
 
-static const char metatable_key;
+struct handle {
+  struct call *call; /* NULL: it has none yet, or none any more */
+};
 
 /* The user value of a handle: the client's table of calls. */
 enum { HANDLE_CALLS = 1 };
+
+static const char metatable_key;
 
 /* From here on libcurl asks "Expect: 100-continue" and waits a second for the answer. */
 enum { EXPECT_ABOVE = 1024 * 1024 };
@@ -46,13 +50,13 @@ static const double LOOK_UP = 0.1; /* seconds between looks at whether to go on 
 /* ---- calls as userdata -------------------------------------------------------------------- */
 
 static int call_gc(lua_State *L) {
-  struct call **handle = lua_touserdata(L, 1);
-  if (*handle == NULL) return 0;
-  ck_transfer_close(&(*handle)->exchange.transfer);
+  struct handle *handle = lua_touserdata(L, 1);
+  if (handle->call == NULL) return 0;
+  ck_transfer_close(&handle->call->exchange.transfer);
   lua_getiuservalue(L, 1, HANDLE_CALLS);
   lua_pushnil(L);
-  lua_rawsetp(L, -2, *handle);
-  *handle = NULL;
+  lua_rawsetp(L, -2, handle->call);
+  handle->call = NULL;
   return 0;
 }
 
@@ -72,9 +76,9 @@ void ck_call_open(lua_State *L) {
 }
 
 /* Pushes a handle without a call. */
-static struct call **push_handle(lua_State *L) {
-  struct call **handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_CALLS);
-  *handle = NULL;
+static struct handle *push_handle(lua_State *L) {
+  struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_CALLS);
+  handle->call = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
   return handle;
@@ -92,8 +96,8 @@ static struct call *keep_call(lua_State *L) {
 
 /* A finalizer may close the client meanwhile: then the call is gone, see below. */
 static struct call *new_call(lua_State *L, struct ck_client *client) {
-  struct call **handle = push_handle(L);
-  struct call *call = *handle = keep_call(L);
+  struct handle *handle = push_handle(L);
+  struct call *call = handle->call = keep_call(L);
   if (client->transport != NULL && !ck_transfer_open(&call->exchange.transfer, client->transport))
     luaL_error(L, "not enough memory");
   return call;
@@ -111,7 +115,7 @@ static struct call *take(lua_State *L, struct ck_client *client) {
   lua_pushnil(L);
   lua_rawseti(L, -3, idle);
   lua_remove(L, -2);
-  struct call *call = *(struct call **)lua_touserdata(L, -1);
+  struct call *call = ((struct handle *)lua_touserdata(L, -1))->call;
   ck_transfer_reset(&call->exchange.transfer);
   return call;
 }
