@@ -42,7 +42,7 @@ embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
-             $(wildcard spec/fuzz/*.c) $(patsubst %,spec/c/%.c,alloc decisions fork host))
+             $(wildcard spec/fuzz/*.c) $(patsubst %,spec/c/%.c,alloc decisions fork host session))
 
 .PHONY: all core deps demo sandbox test soak flat alloc lint format asan aggressive tsan memcheck valgrind \
         coverage fuzz bench \
@@ -84,6 +84,10 @@ $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard 
 wrapped := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup strndup free)
 $(BUILD)/alloc: $(BUILD)/obj/spec/c/alloc.o $(BUILD)/libcekura.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic $(wrapped) -o $@ $^ $(lua_libs) $(curl_libs)
+
+# libcurl by itself, when its allocations fail.
+$(BUILD)/session: $(BUILD)/obj/spec/c/session.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(curl_libs)
 
 # What a script does that forks.
 $(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
@@ -147,7 +151,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
-	$(submake) --quiet all embed $(BUILD)/host $(BUILD)/alloc \
+	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%,alloc host session) \
 	  $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 

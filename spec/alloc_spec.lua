@@ -1,8 +1,9 @@
 -- Memory that runs out, allocation by allocation: spec/c/alloc.c runs the scripts in spec/alloc/.
 --
 -- ALLOC_EVERY=1 (make alloc) fails every allocation of every script; else the longest are taken in
--- steps. Exempt is lua-cjson alone, of which the last two specs show what it does by itself.
+-- steps. Exempt are lua-cjson and libcurl, for what the last specs show that they do by themselves.
 local child = require "support.child"
+local faults = require "support.faults"
 local sandbox = require "cekura.sandbox"
 
 local runner = os.getenv "CEKURA_RUN" or ""
@@ -30,6 +31,8 @@ local SCRIPTS = {
   { name = "journal", lua = 5, curl = 7 },
   { name = "error" },
   { name = "close", only = "lua" },
+  { name = "collect", only = "lua" },
+  { name = "tls" },
 }
 
 -- A large answer: some 5,000 allocations of Lua's to read.
@@ -42,20 +45,26 @@ local function items()
 end
 
 describe("memory that runs out", function()
-  local server
+  local server, tls_server, tls_url
 
   setup(function()
+    tls_server = faults.start { tls = true }
+    tls_url = "https://127.0.0.1:" .. tls_server.port  -- no name, which a thread would look up
     server = sandbox.start { record = 0, faults = {
       { path = "/runs/77777/", delay = 0.5, times = math.huge },
       { path = "/runs/66666/", status = 503, times = math.huge },
       { path = "/results/373/evaluate_metrics", status = 200, body = items(), times = math.huge },
     } }
   end)
-  teardown(function() server:stop() end)
+  teardown(function()
+    server:stop()
+    tls_server:stop()
+  end)
 
   local function run(kind, how, step, name)
+    local url = name == "tls" and tls_url or server.url
     return child.run_checked({ build .. "/alloc", kind, how, tostring(step), "1",
-      ("spec/alloc/%s.lua"):format(name), server.url, how }, {
+      ("spec/alloc/%s.lua"):format(name), url, how, tls_server.ca_file }, {
       CEKURA_API_KEY = false, CEKURA_API_URL = false,
       ALLOC_KEEP = CJSON,
       LSAN_OPTIONS = "print_suppressions=0:suppressions=spec/alloc/lsan.txt",
@@ -71,11 +80,43 @@ describe("memory that runs out", function()
           assert.equal(0, code, output)
           assert.matches(", 0 runs went wrong\n", output, 1, true)
           assert.is_truthy(tonumber(output:match "(%d+) of the first") > 0, output)
-          report(script.name, (output:gsub(",[^\n]*\n$", "")))
+          if script.name ~= "tls" or kind ~= "curl" then
+            assert.matches("libcurl: 0 names freed twice\n", output, 1, true)
+          end
+          report(script.name, (output:gsub(",.*", "")))
         end)
       end
     end
   end
+
+  it("meets connections that take up a TLS session", function()
+    tls_server:clear()
+    assert.equal(0, (select(2, run("curl", "once", 1000, "tls"))))
+    assert.is_true(tls_server:resumed() >= 4)  -- one in each of the runs in which nothing fails
+  end)
+
+  -- What is libcurl's own: no line of ours runs.
+
+  local function remember(n)
+    return child.run_checked({ build .. "/session", tls_url, tls_server.ca_file, n })
+  end
+
+  it("makes libcurl 7.88.1 free a name twice when it cannot remember a TLS session", function()
+    local output, code = remember()
+    assert.equal(0, code, output)
+    local points = {}
+    for line in output:gmatch "([^\n]+)\n" do
+      local n = line:match '^(%d+) %(strdup /.*%): freed 2 times: 10 bytes, "127%.0%.0%.1"$'
+      if n then points[#points + 1] = n end
+      assert.is_truthy(n or line:find "^libcurl/.* %d+ allocations have failed$", line)
+    end
+    report(output)
+    if not output:find("libcurl/7.88.1", 1, true) then return end  -- another may do better
+    assert.is_true(#points > 0)
+    output, code = remember(points[1])
+    assert.not_equal(0, code)
+    assert.matches("double[ -]free", output)
+  end)
 
   -- What is lua-cjson's own: nothing of ours is loaded.
 

@@ -136,4 +136,49 @@ describe("a client", function()
     assert.equal(0, code)
     assert.equal(4, server:deliveries())
   end)
+
+  -- The answer has the key; a client that is closed does not know it any more.
+  for what, row in pairs {
+    ["succeeds"] = { 200, "vote(client)" },
+    ["fails"] = { 404, "vote(client)" },
+    ["is only shown"] = { 200, "client.runs:mark_metric_vote(arguments, { dry_run = true })" },
+  } do
+    it("that a finalizer closes in the middle of a call that " .. what, function()
+      server:usually(faults.status(row[1], nil, '{"detail": "the-whole-key", "list": [[], []]}'))
+      local output, code = run(([[
+        local function collected(client, nth)
+          local count = 0
+          local function wait()
+            setmetatable({}, { __gc = function()
+              count = count + 1
+              if count == nth then client:close() end
+              wait()
+            end })
+          end
+          wait()
+          return function() return count end
+        end
+
+        local expected = { cancelled = true, config = true, not_found = true }
+        local nth, cancelled = 0, 0
+        repeat
+          nth = nth + 1
+          local client = assert(cekura.new { api_url = %q, api_key = "the-whole-key" })
+          collectgarbage("incremental", 1, 1000)
+          collectgarbage "collect"
+          local count = collected(client, nth)
+          collectgarbage "restart"
+          local value, err = %s
+          collectgarbage "stop"
+          if err and err.kind == "cancelled" then cancelled = cancelled + 1 end
+          assert(value or expected[err.kind], err)
+          assert(value or not err.body or not err.body:find("the-whole-key", 1, true))
+          assert(not value or value.detail ~= "the-whole-key")
+        until count() < nth
+        print(cancelled > 0)
+      ]]):format(server.url, row[2]))
+      assert.equal("true\n", output)
+      assert.equal(0, code)
+    end)
+  end
 end)

@@ -16,12 +16,16 @@
 #include <curl/curl.h>
 #include <dirent.h>
 #include <dlfcn.h>
+#ifdef __GLIBC__
+#include <execinfo.h>
+#endif
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,22 +40,27 @@ static const char *const kind_names[KINDS + 1] = { "lua", "curl", "own", NULL };
 
 enum {
   MAX_SECONDS = 20, /* of one run */
+  MAX_MS = 2000,    /* after it */
   MAX_FAILURES = 5, /* of all */
   LULL = 3          /* so many runs in a row in which none fails are the last: timing has its say */
 };
 
-/* Its libcurl runs in one thread: addresses are numbers, so that nothing is looked up. */
+/*
+** Addresses are numbers, so that nothing is looked up. Where libcurl has no memory to read one, it
+** does look it up, in a thread.
+*/
 static struct {
-  long live[KINDS]; /* blocks; of Lua, bytes */
+  atomic_long live[KINDS]; /* blocks; of Lua, bytes */
   enum kind kind;
   bool armed;
-  long count, first, last; /* allocations since it was armed; which of them fail */
+  atomic_long count; /* allocations since it was armed */
+  long first, last;  /* which of them fail */
 } memory;
 
 static bool fails(enum kind kind) {
   if (!memory.armed || kind != memory.kind) return false;
-  memory.count++;
-  return memory.count >= memory.first && memory.count <= memory.last;
+  long number = ++memory.count;
+  return number >= memory.first && number <= memory.last;
 }
 
 /* ---- the allocators -------------------------------------------------------------------------- */
@@ -112,10 +121,63 @@ char *__wrap_strndup(const char *text, size_t most) {
 static void *curl_malloc(size_t size) { return new_block(BY_CURL, size); }
 static void *curl_calloc(size_t count, size_t size) { return new_zeroed(BY_CURL, count, size); }
 static void *curl_realloc(void *block, size_t size) { return resized(BY_CURL, block, size); }
-static void curl_release(void *block) { freed(BY_CURL, block); }
+
+/*
+** The one thing that is overlooked. libcurl 7.88.1 remembers a TLS session with a copy of the host's
+** name and copies of what the connection was told (Curl_ssl_addsessionid). If one of the latter
+** fails, it frees the name and keeps the pointer, and frees it again with the next session:
+** spec/c/session.c shows it. So a name that is freed there stays, until it is freed once more.
+*/
+static struct {
+  char *copy; /* of the host's name, the last */
+  char *name; /* the one that was to go with a session; NULL: no such copy has failed */
+  bool freed; /* once */
+  long count; /* of those that were freed twice */
+} session;
+
+static const char host[] = "127.0.0.1"; /* of spec/alloc_spec.lua */
+
+/* OpenSSL calls libcurl with a session, and hardly for anything else. */
+static bool is_in_openssl(void) {
+#ifdef __GLIBC__
+  void *frames[8];
+  Dl_info object;
+  for (int i = backtrace(frames, 8); i-- > 0;)
+    if (dladdr(frames[i], &object) != 0 && strstr(object.dli_fname, "/libssl") != NULL) return true;
+#endif
+  return false;
+}
 
 static char *curl_duplicate(const char *text) {
-  return fails(BY_CURL) ? NULL : counted(BY_CURL, __real_strdup(text));
+  bool is_host = strcmp(text, host) == 0;
+  if (fails(BY_CURL)) {
+    if (!is_host && is_in_openssl()) session.name = session.copy;
+    return NULL;
+  }
+  char *copy = counted(BY_CURL, __real_strdup(text));
+  if (is_host) session.copy = copy;
+  return copy;
+}
+
+static void forget_name(void) {
+  if (session.freed) __real_free(session.name);
+  session.name = NULL;
+  session.freed = false;
+}
+
+static void release_name(void) {
+  if (session.freed) {
+    session.count++;
+    forget_name();
+  } else {
+    session.freed = true;
+    memory.live[BY_CURL]--;
+  }
+}
+
+static void curl_release(void *block) {
+  if (block != NULL && block == session.name) release_name();
+  else freed(BY_CURL, block);
 }
 
 /* What does not grow is no allocation: it always succeeds. */
@@ -202,21 +264,37 @@ struct account {
 
 static struct account take_account(void) {
   struct account account = { .descriptors = count_descriptors() };
-  memcpy(account.live, memory.live, sizeof(account.live));
+  for (int i = 0; i < KINDS; i++) account.live[i] = memory.live[i];
   return account;
 }
 
-static bool is_balanced(const struct account *before) {
+static bool is_same(const struct account *a, const struct account *b) {
+  bool same = a->descriptors == b->descriptors;
+  for (int i = 0; i < KINDS; i++) same = same && a->live[i] == b->live[i];
+  return same;
+}
+
+/* A look-up that was left behind has blocks and a descriptor until its thread ends, by itself. */
+static struct account settle_account(const struct account *wanted) {
   struct account now = take_account();
+  for (int ms = 0; ms < MAX_MS && !is_same(&now, wanted); ms++) {
+    (void)usleep(1000);
+    now = take_account();
+  }
+  return now;
+}
+
+static bool is_balanced(const struct account *before) {
+  struct account now = settle_account(before);
   bool balanced = now.descriptors == before->descriptors;
   for (int i = 0; i < KINDS; i++) {
     if (now.live[i] == before->live[i]) continue;
     printf("%s: %+ld left\n", kind_names[i], now.live[i] - before->live[i]);
+    memory.live[i] = before->live[i]; /* told once */
     balanced = false;
   }
   if (now.descriptors != before->descriptors)
     printf("descriptors: %+d left\n", now.descriptors - before->descriptors);
-  memcpy(memory.live, before->live, sizeof(memory.live)); /* told once */
   return balanced;
 }
 
@@ -232,6 +310,7 @@ static bool run_with(const char *how, long n, char **words, const struct account
   aim(how, n);
   if (getenv("ALLOC_VERBOSE") != NULL) printf("%ld\n", n);
   bool ok = run(words), balanced = is_balanced(before);
+  forget_name();
   if (!ok || !balanced) printf("%s %s, n = %ld: failed\n", kind_names[memory.kind], how, n);
   return ok && balanced;
 }
@@ -247,6 +326,7 @@ static int run_all(const char *how, long step, long n, char **words) {
   }
   printf("%s %s: %ld of the first %ld allocations have failed, %d runs went wrong\n",
          kind_names[memory.kind], how, points, most, failures);
+  printf("libcurl: %ld names freed twice\n", session.count);
   return failures > 0;
 }
 

@@ -166,6 +166,10 @@ class Server:
         self.settle()
         return sum(not wire.spoke for wire in self.ledger.wires)
 
+    def do_resumed(self, _command):
+        self.settle()
+        return sum(wire.is_resumed() for wire in self.ledger.wires)
+
     def do_open(self, _command):
         self.settle()
         return sum(wire.open for wire in self.alive)

@@ -53,6 +53,9 @@ class Wire:
         unread = resting == "reading" and self.has_bytes()
         return not self.open or (resting is not None and not unread and self.moves == before)
 
+    def is_resumed(self):
+        return False
+
     def has_bytes(self):
         return self.open and bool(self.peeker.poll(0))
 
@@ -214,6 +217,9 @@ class TlsWire(Wire):
             data, self.kept = self.kept[:limit], self.kept[limit:]
             return data
         return self.drive(self.tls.read, limit) or b""
+
+    def is_resumed(self):
+        return bool(self.tls.session_reused)
 
     def keep_what_is_here(self):
         """OpenSSL fails for good when it meets data while it says goodbye."""

@@ -351,9 +351,11 @@ function server:wait(count, seconds)
 end
 
 -- TCP connections accepted since the start or the last clear; those among them that never carried
--- a byte of a request (a TLS handshake is none); those that are open now, whenever they came.
+-- a byte of a request (a TLS handshake is none), and those that took up an earlier one's TLS
+-- session; those that are open now, whenever they came.
 function server:connections() return ask(self, { ["do"] = "connections" }) end
 function server:silent() return ask(self, { ["do"] = "silent" }) end
+function server:resumed() return ask(self, { ["do"] = "resumed" }) end
 function server:open() return ask(self, { ["do"] = "open" }) end
 
 -- Ends every connection that waits for a request, and returns how many. At once, and done on

@@ -34,7 +34,7 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
   exchange->transfer.answer.attempt = (struct ck_attempt){ 0 };
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_NO;
-  ck_budget_earn(ck_transport_budget(exchange->transfer.slot));
+  if (!is_closed(exchange)) ck_budget_earn(ck_transport_budget(exchange->transfer.slot));
 }
 
 /* What all attempts together may have done is what the most effective one may have done. */

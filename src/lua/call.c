@@ -18,7 +18,11 @@
 /* Stack of a running call. */
 enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
 
-/* One call. It is a userdata, so that an error in the middle of it frees what it holds. */
+/*
+** One call. What stands on the stack for it is its handle, a userdata with a finalizer, so that an
+** error in the middle of it frees what it holds. Where Lua has no memory to run a finalizer, it
+** goes without: the client's table has the call itself, and libcurl can write to it until the end.
+*/
 struct call {
   struct ck_exchange exchange;
   struct ck_client *client; /* kept alive by the resource below it on the stack */
@@ -29,6 +33,13 @@ struct call {
   lua_Integer evaluations; /* that it would start; -1 = unknown */
 };
 
+struct handle {
+  struct call *call; /* NULL: it has none yet, or none any more */
+};
+
+/* The user value of a handle: the client's table of calls. */
+enum { HANDLE_CALLS = 1 };
+
 static const char metatable_key;
 
 /* From here on libcurl asks "Expect: 100-continue" and waits a second for the answer. */
@@ -37,9 +48,22 @@ enum { EXPECT_ABOVE = 1024 * 1024 };
 /* ---- calls as userdata -------------------------------------------------------------------- */
 
 static int call_gc(lua_State *L) {
-  struct call *call = lua_touserdata(L, 1);
-  ck_transfer_close(&call->exchange.transfer);
+  struct handle *handle = lua_touserdata(L, 1);
+  if (handle->call == NULL) return 0;
+  ck_transfer_close(&handle->call->exchange.transfer);
+  lua_getiuservalue(L, 1, HANDLE_CALLS);
+  lua_pushnil(L);
+  lua_rawsetp(L, -2, handle->call);
+  handle->call = NULL;
   return 0;
+}
+
+void ck_call_close_all(lua_State *L, int index) {
+  if (lua_getiuservalue(L, index, CK_CLIENT_CALLS) != LUA_TTABLE) return;
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+    struct call *call = lua_touserdata(L, -1);
+    ck_transfer_close(&call->exchange.transfer);
+  }
 }
 
 void ck_call_open(lua_State *L) {
@@ -49,17 +73,35 @@ void ck_call_open(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }
 
-static struct call *new_call(lua_State *L, struct ck_client *client) {
-  struct call *call = lua_newuserdatauv(L, sizeof(*call), 0);
-  memset(call, 0, sizeof(*call));
+/* Pushes a handle without a call. */
+static struct handle *push_handle(lua_State *L) {
+  struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_CALLS);
+  handle->call = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
-  if (!ck_transfer_open(&call->exchange.transfer, client->transport))
+  return handle;
+}
+
+/* In the client's table a call stands under its address. handle → handle */
+static struct call *keep_call(lua_State *L) {
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_CALLS);
+  struct call *call = lua_newuserdatauv(L, sizeof(*call), 0);
+  memset(call, 0, sizeof(*call));
+  lua_rawsetp(L, -2, call);
+  lua_setiuservalue(L, -2, HANDLE_CALLS);
+  return call;
+}
+
+/* A finalizer may close the client meanwhile: then the call is gone, see below. */
+static struct call *new_call(lua_State *L, struct ck_client *client) {
+  struct handle *handle = push_handle(L);
+  struct call *call = handle->call = keep_call(L);
+  if (client->transport != NULL && !ck_transfer_open(&call->exchange.transfer, client->transport))
     luaL_error(L, "not enough memory");
   return call;
 }
 
-/* Pushes a call that has ended, or a new one. */
+/* Pushes the handle of a call that has ended, or of a new one. */
 static struct call *take(lua_State *L, struct ck_client *client) {
   lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
   lua_Integer idle = (lua_Integer)lua_rawlen(L, -1);
@@ -71,7 +113,7 @@ static struct call *take(lua_State *L, struct ck_client *client) {
   lua_pushnil(L);
   lua_rawseti(L, -3, idle);
   lua_remove(L, -2);
-  struct call *call = lua_touserdata(L, -1);
+  struct call *call = ((struct handle *)lua_touserdata(L, -1))->call;
   ck_transfer_reset(&call->exchange.transfer);
   return call;
 }
@@ -113,20 +155,11 @@ static void explain_budget(lua_State *L) {
   lua_setfield(L, -2, "message");
 }
 
-static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
-  ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
-  push_url(L, call);
-  lua_setfield(L, -2, "url");
-  if (call->exchange.over_budget) explain_budget(L);
-  if (call->exchange.retry_after >= 0) {
-    lua_pushnumber(L, call->exchange.retry_after);
-    lua_setfield(L, -2, "retry_after");
-  }
-  give_back(L);
-  return fail(L, call);
-}
-
-/* on_event has closed the client, or this is a child that it has forked. */
+/*
+** on_event has closed the client, or this is a child that it has forked. Or the collector came, as
+** it may with whatever Lua allocates, and ran a finalizer that did so: what was made since cannot
+** be trusted to be without the key.
+*/
 static bool is_gone(const struct call *call) { return call->exchange.transfer.slot == NULL; }
 
 /* Closed: the key is gone, and the answer with it. Forked: nobody here knows what becomes of it. */
@@ -136,6 +169,20 @@ static int fail_gone(lua_State *L, struct call *call) {
                            : "the call was begun before fork: it is the parent's");
   if (closed) ck_error_new(L, CK_CANCELLED, call->exchange.outcome.applied);
   else ck_error_new(L, CK_CONFIG, CK_UNKNOWN);
+  return fail(L, call);
+}
+
+static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
+  ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
+  if (is_gone(call)) return fail_gone(L, call);
+  push_url(L, call);
+  lua_setfield(L, -2, "url");
+  if (call->exchange.over_budget) explain_budget(L);
+  if (call->exchange.retry_after >= 0) {
+    lua_pushnumber(L, call->exchange.retry_after);
+    lua_setfield(L, -2, "retry_after");
+  }
+  give_back(L);
   return fail(L, call);
 }
 
@@ -197,10 +244,11 @@ static int push_headers(lua_State *L, int *own) {
 static int dry_run(lua_State *L, struct call *call) {
   const struct ck_request *request = &call->exchange.transfer.request;
   lua_createtable(L, 0, 5);
-  lua_pushstring(L, request->options.method);
-  lua_setfield(L, -2, "method");
+  if (is_gone(call)) return fail_gone(L, call);
   push_url(L, call);
   lua_setfield(L, -2, "url");
+  lua_pushstring(L, request->options.method);
+  lua_setfield(L, -2, "method");
   int own, client = push_headers(L, &own);
   ck_request_headers_push(L, request->options.has_body, client, own, &call->client->key);
   lua_setfield(L, client - 1, "headers");
@@ -227,7 +275,7 @@ static void write_headers(lua_State *L, struct call *call) {
   struct ck_request *request = &call->exchange.transfer.request;
   bool large = request->body.length > EXPECT_ABOVE, empty = is_empty(&request->options);
   int own, client = push_headers(L, &own);
-  bool ok = (own == 0 && !large && !empty) ||
+  bool ok = is_gone(call) || (own == 0 && !large && !empty) ||
             ck_request_headers_write(L, &request->headers, call->client->key.text, client, own);
   if (ok && large) ok = ck_headers_leave_out(&request->headers, "Expect");
   if (ok && empty) ok = ck_headers_add(&request->headers, "Content-Length", "0");
@@ -280,6 +328,7 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
   struct ck_request *request = &call->exchange.transfer.request;
   call->settings = call->client->settings;
   call->exchange.attempts = 0;
+  call->exchange.outcome = (struct ck_outcome){ 0 };
   call->exchange.retry_after = -1;
   call->evaluations = check(call, problems);
   ck_options_read(&call->settings, OPTIONS, CK_FOR_CALL, &options, problems);
@@ -399,6 +448,7 @@ static int read(lua_State *L, struct call *call) {
   else if (!ck_decode(L, answer->body.data, answer->body.length, &reading))
     return fail_unreadable(L, call);
   ck_response_push(L, &call->exchange, &call->client->key);
+  if (is_gone(call)) return fail_gone(L, call);
   give_back(L);
   return 2;
 }
@@ -438,7 +488,7 @@ static int resume(lua_State *L, int status, lua_KContext context) {
 static int send(lua_State *L, struct call *call) {
   begin(L, call);
   if (call->task != NULL && !ck_exchange_has_ended(&call->exchange)) {
-    ck_task_await(L, CLIENT, call->task, CALL);
+    ck_task_await(L, CLIENT, call->task, call, CALL);
     return lua_yieldk(L, 0, (lua_KContext)call, resume);
   }
   block(L, call);
@@ -451,6 +501,7 @@ static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint
   call->client = client;
   call->endpoint = endpoint != NULL ? endpoint : &call->own;
   lua_settop(L, TOP);
+  if (is_gone(call)) return fail_gone(L, call);
   struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
   if (!write(L, call, &problems)) return refuse_problems(L, call, &problems);
   if (is_over_budget(call)) return refuse_budget(L, call);

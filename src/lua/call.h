@@ -29,4 +29,7 @@ void ck_call_advance_all(lua_State *L, int index);
 /* Gives up the call that the task awaits. */
 void ck_call_abandon(lua_State *L, int index, struct ck_task *task);
 
+/* Frees what calls of the client at `index` still hold, of which nobody makes use any more. */
+void ck_call_close_all(lua_State *L, int index);
+
 #endif

@@ -101,6 +101,13 @@ static int client_close(lua_State *L) {
   return 0;
 }
 
+/* Only now are the calls of no use to anybody that Lua had no memory to finalize. */
+static int client_gc(lua_State *L) {
+  (void)client_close(L);
+  ck_call_close_all(L, 1);
+  return 0;
+}
+
 static int client_tostring(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   lua_pushfstring(L, "cekura.client (%s)", client->transport == NULL ? "closed" : "open");
@@ -211,6 +218,8 @@ static void keep_tables(lua_State *L, int client) {
   lua_setiuservalue(L, client, CK_CLIENT_IDLE);
   lua_newtable(L);
   lua_setiuservalue(L, client, CK_CLIENT_TASKS);
+  lua_newtable(L);
+  lua_setiuservalue(L, client, CK_CLIENT_CALLS);
 }
 
 static int push_headers(lua_State *L, int client) {
@@ -320,7 +329,7 @@ struct ck_client *ck_client_of_resource(lua_State *L) {
 /* ---- metatables ------------------------------------------------------------------------------------ */
 
 static void open_client_metatable(lua_State *L) {
-  static const luaL_Reg metamethods[] = { { "__gc", client_close },
+  static const luaL_Reg metamethods[] = { { "__gc", client_gc },
                                           { "__close", client_close },
                                           { "__tostring", client_tostring },
                                           { NULL, NULL } };

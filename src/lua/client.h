@@ -22,11 +22,12 @@ struct ck_client {
 /* The user values of a client. */
 enum {
   CK_CLIENT_RESOURCES = 1, /* { runs = …, results = …, api_url = … } */
-  CK_CLIENT_IDLE,          /* finished calls whose slots can be used again */
+  CK_CLIENT_IDLE,          /* handles of finished calls whose slots can be used again */
   CK_CLIENT_HEADERS,       /* { name = value }: the user agent, and the headers option's */
   CK_CLIENT_ON_EVENT,      /* a function, or nil */
   CK_CLIENT_TASKS,         /* { address = task }: those that have not ended */
-  CK_CLIENT_VALUES = CK_CLIENT_TASKS
+  CK_CLIENT_CALLS,         /* { address = call }: those that have not been finalized */
+  CK_CLIENT_VALUES = CK_CLIENT_CALLS
 };
 
 /* Makes the metatables of clients and resources. */

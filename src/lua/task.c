@@ -15,7 +15,7 @@ enum {
   TASK_CLIENT = 1,
   TASK_CONTENT, /* its coroutine; a list of its results once it has ended, nil = none */
   TASK_PARENT,
-  TASK_CALL, /* that it awaits, or has awaited */
+  TASK_CALL, /* the handle of the one that it awaits, or has awaited */
   TASK_VALUES = TASK_CALL
 };
 
@@ -132,12 +132,12 @@ static void set_awaiting(struct ck_task *task) {
   task->loop->awaiting++;
 }
 
-void ck_task_await(lua_State *L, int index, struct ck_task *task, int call) {
+void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int handle) {
   push_kept(L, index, task);
-  lua_pushvalue(L, call);
+  lua_pushvalue(L, handle);
   lua_setiuservalue(L, -2, TASK_CALL);
   lua_pop(L, 1);
-  task->awaits = lua_touserdata(L, call);
+  task->awaits = call;
   set_awaiting(task);
 }
 

@@ -70,10 +70,10 @@ void ck_task_push_client(lua_State *L, int index);
 struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop);
 
 /*
-** The current task will stand from its next yield on. Its client is at `index`, the call that
-** it awaits at `call`; a standing task keeps it alive.
+** The current task will stand from its next yield on. Its client is at `index`, what keeps the
+** call that it awaits alive at `handle`; a standing task keeps that.
 */
-void ck_task_await(lua_State *L, int index, struct ck_task *task, int call);
+void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int handle);
 void ck_task_sleep(struct ck_task *task, double wake_at);
 void ck_task_join(struct ck_task *task, struct ck_task *other);
 

@@ -1,0 +1,17 @@
+-- Calls that were given up are collected, and no memory is left to run their finalizers with. (In a
+-- new coroutine Lua needs some for each call of a function.) The client does not mind.
+local failing, url = ...
+local common = require "alloc.common"
+
+local client <close> = assert(require "cekura.core".new(common.options(url)))
+
+local function collect() return coroutine.wrap(collectgarbage)() end
+
+for _ = 1, 3 do
+  local task = client:spawn(common.vote, client, common.SLOW)
+  client:step()
+  assert(task:cancel())
+end
+common.check(failing(collect))
+collectgarbage()
+collectgarbage()
