@@ -53,6 +53,7 @@ build = {
         "src/lua/error.c",
         "src/lua/event.c",
         "src/lua/file.c",
+        "src/lua/handle.c",
         "src/lua/internal.c",
         "src/lua/interrupt.c",
         "src/lua/json.c",

@@ -11,6 +11,7 @@
 #include "decode.h"
 #include "error.h"
 #include "event.h"
+#include "handle.h"
 #include "interrupt.h"
 #include "request_headers.h"
 #include "response.h"
@@ -18,116 +19,14 @@
 /* Stack of a running call. */
 enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
 
-/*
-** One call. What stands on the stack for it is its handle, a userdata with a finalizer, so that an
-** error in the middle of it frees what it holds. Where Lua has no memory to run a finalizer, it
-** goes without: the client's table has the call itself, and libcurl can write to it until the end.
-*/
-struct call {
-  struct ck_exchange exchange;
-  struct ck_client *client; /* kept alive by the resource below it on the stack */
-  const struct ck_endpoint *endpoint;
-  struct ck_endpoint own; /* what `endpoint` points to where the contract has none */
-  struct ck_task *task;   /* that stands until it has ended; NULL: whoever calls is blocked */
-  struct ck_settings settings;
-  lua_Integer evaluations; /* that it would start; -1 = unknown */
-};
-
-struct handle {
-  struct call *call; /* NULL: it has none yet, or none any more */
-};
-
-/* The user value of a handle: the client's table of calls. */
-enum { HANDLE_CALLS = 1 };
-
-static const char metatable_key;
-
 /* From here on libcurl asks "Expect: 100-continue" and waits a second for the answer. */
 enum { EXPECT_ABOVE = 1024 * 1024 };
 
-/* ---- calls as userdata -------------------------------------------------------------------- */
-
-static int call_gc(lua_State *L) {
-  struct handle *handle = lua_touserdata(L, 1);
-  if (handle->call == NULL) return 0;
-  ck_transfer_close(&handle->call->exchange.transfer);
-  lua_getiuservalue(L, 1, HANDLE_CALLS);
-  lua_pushnil(L);
-  lua_rawsetp(L, -2, handle->call);
-  handle->call = NULL;
-  return 0;
-}
-
-void ck_call_close_all(lua_State *L, int index) {
-  if (lua_getiuservalue(L, index, CK_CLIENT_CALLS) != LUA_TTABLE) return;
-  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
-    struct call *call = lua_touserdata(L, -1);
-    ck_transfer_close(&call->exchange.transfer);
-  }
-}
-
-void ck_call_open(lua_State *L) {
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, call_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
-}
-
-/* Pushes a handle without a call. */
-static struct handle *push_handle(lua_State *L) {
-  struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_CALLS);
-  handle->call = NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  lua_setmetatable(L, -2);
-  return handle;
-}
-
-/* In the client's table a call stands under its address. handle → handle */
-static struct call *keep_call(lua_State *L) {
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_CALLS);
-  struct call *call = lua_newuserdatauv(L, sizeof(*call), 0);
-  memset(call, 0, sizeof(*call));
-  lua_rawsetp(L, -2, call);
-  lua_setiuservalue(L, -2, HANDLE_CALLS);
-  return call;
-}
-
-/* A finalizer may close the client meanwhile: then the call is gone, see below. */
-static struct call *new_call(lua_State *L, struct ck_client *client) {
-  struct handle *handle = push_handle(L);
-  struct call *call = handle->call = keep_call(L);
-  if (client->transport != NULL && !ck_transfer_open(&call->exchange.transfer, client->transport))
-    luaL_error(L, "not enough memory");
-  return call;
-}
-
-/* Pushes the handle of a call that has ended, or of a new one. */
-static struct call *take(lua_State *L, struct ck_client *client) {
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
-  lua_Integer idle = (lua_Integer)lua_rawlen(L, -1);
-  if (idle == 0) {
-    lua_pop(L, 1);
-    return new_call(L, client);
-  }
-  lua_rawgeti(L, -1, idle);
-  lua_pushnil(L);
-  lua_rawseti(L, -3, idle);
-  lua_remove(L, -2);
-  struct call *call = ((struct handle *)lua_touserdata(L, -1))->call;
-  ck_transfer_reset(&call->exchange.transfer);
-  return call;
-}
-
-static void give_back(lua_State *L) {
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
-  lua_pushvalue(L, CALL);
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  lua_pop(L, 1);
-}
+static void give_back(lua_State *L) { ck_handle_give_back(L, CLIENT, CALL); }
 
 /* ---- results -------------------------------------------------------------------------------- */
 
-static void push_url(lua_State *L, struct call *call) {
+static void push_url(lua_State *L, struct ck_call *call) {
   struct ck_buffer *url = &call->exchange.transfer.answer.head; /* has been read by now */
   ck_buffer_reset(url);
   if (!ck_transport_url(call->client->transport, &call->exchange.transfer.request, url))
@@ -136,7 +35,7 @@ static void push_url(lua_State *L, struct call *call) {
 }
 
 /* The error on the top gains what it was a call of, and is the call's result. */
-static int fail(lua_State *L, struct call *call) {
+static int fail(lua_State *L, struct ck_call *call) {
   lua_pushstring(L, call->endpoint->name);
   lua_setfield(L, -2, "endpoint");
   lua_pushstring(L, call->endpoint->method);
@@ -160,10 +59,10 @@ static void explain_budget(lua_State *L) {
 ** it may with whatever Lua allocates, and ran a finalizer that did so: what was made since cannot
 ** be trusted to be without the key.
 */
-static bool is_gone(const struct call *call) { return call->exchange.transfer.slot == NULL; }
+static bool is_gone(const struct ck_call *call) { return call->exchange.transfer.slot == NULL; }
 
 /* Closed: the key is gone, and the answer with it. Forked: nobody here knows what becomes of it. */
-static int fail_gone(lua_State *L, struct call *call) {
+static int fail_gone(lua_State *L, struct ck_call *call) {
   bool closed = call->client->transport == NULL;
   lua_pushstring(L, closed ? "the client was closed during the call"
                            : "the call was begun before fork: it is the parent's");
@@ -172,7 +71,7 @@ static int fail_gone(lua_State *L, struct call *call) {
   return fail(L, call);
 }
 
-static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome outcome) {
+static int fail_with_answer(lua_State *L, struct ck_call *call, struct ck_outcome outcome) {
   ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
   if (is_gone(call)) return fail_gone(L, call);
   push_url(L, call);
@@ -187,14 +86,14 @@ static int fail_with_answer(lua_State *L, struct call *call, struct ck_outcome o
 }
 
 /* It may close the client, or fork, and this be the child. */
-static bool tell(lua_State *L, struct call *call, enum ck_step step) {
+static bool tell(lua_State *L, struct ck_call *call, enum ck_step step) {
   bool ok = ck_event_emit(L, call->endpoint, &call->exchange, step);
   if (call->client->transport != NULL) (void)ck_transport_part(call->client->transport);
   return ok;
 }
 
 /* A task that stands for the call counts as running meanwhile, unless the call is taken from it. */
-static bool emit(lua_State *L, struct call *call, enum ck_step step) {
+static bool emit(lua_State *L, struct ck_call *call, enum ck_step step) {
   struct ck_task *task = call->task;
   bool stands = task != NULL && task->awaits == call;
   if (stands) ck_task_begin_event(task);
@@ -204,7 +103,7 @@ static bool emit(lua_State *L, struct call *call, enum ck_step step) {
 }
 
 /* on_event is told; what it lets through ends the call before it is raised. */
-static void report(lua_State *L, int client, struct call *call, enum ck_step step) {
+static void report(lua_State *L, int client, struct ck_call *call, enum ck_step step) {
   if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
   lua_getiuservalue(L, client, CK_CLIENT_ON_EVENT);
   if (emit(L, call, step)) return;
@@ -215,7 +114,7 @@ static void report(lua_State *L, int client, struct call *call, enum ck_step ste
 }
 
 /* The server did as asked, and then its answer cannot be read: the message is on the top. */
-static int fail_unreadable(lua_State *L, struct call *call) {
+static int fail_unreadable(lua_State *L, struct ck_call *call) {
   ck_secret_push(L, &call->client->key, lua_tostring(L, -1), lua_rawlen(L, -1));
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
   call->exchange.transfer.answer.error = lua_tostring(L, -1);
@@ -225,7 +124,7 @@ static int fail_unreadable(lua_State *L, struct call *call) {
   return fail_with_answer(L, call, call->exchange.outcome);
 }
 
-static void push_evaluations(lua_State *L, const struct call *call) {
+static void push_evaluations(lua_State *L, const struct ck_call *call) {
   if (call->evaluations >= 0) lua_pushinteger(L, call->evaluations);
   else lua_pushnil(L);
 }
@@ -241,7 +140,7 @@ static int push_headers(lua_State *L, int *own) {
   return client;
 }
 
-static int dry_run(lua_State *L, struct call *call) {
+static int dry_run(lua_State *L, struct ck_call *call) {
   const struct ck_request *request = &call->exchange.transfer.request;
   lua_createtable(L, 0, 5);
   if (is_gone(call)) return fail_gone(L, call);
@@ -271,7 +170,7 @@ static bool is_empty(const struct ck_request_options *options) {
 }
 
 /* Most requests use the client's headers as they are. */
-static void write_headers(lua_State *L, struct call *call) {
+static void write_headers(lua_State *L, struct ck_call *call) {
   struct ck_request *request = &call->exchange.transfer.request;
   bool large = request->body.length > EXPECT_ABOVE, empty = is_empty(&request->options);
   int own, client = push_headers(L, &own);
@@ -288,12 +187,12 @@ static void write_headers(lua_State *L, struct call *call) {
 ** closed an idle one, and HTTP/1.1, since over HTTP/2 others would join it, and libcurl cannot
 ** tell then what was refused from what was lost.
 */
-static void write_connection(struct call *call) {
+static void write_connection(struct ck_call *call) {
   struct ck_request_options *options = &call->exchange.transfer.request.options;
   options->fresh_connection = options->http1 = !call->endpoint->idempotent;
 }
 
-static void write_limits(struct call *call) {
+static void write_limits(struct ck_call *call) {
   struct ck_request *request = &call->exchange.transfer.request;
   const struct ck_settings *settings = &call->settings;
   request->max_response_bytes = (size_t)settings->max_response_bytes;
@@ -301,7 +200,7 @@ static void write_limits(struct call *call) {
   request->options.compressed = call->endpoint->large_answer;
 }
 
-static void write_policy(struct call *call) {
+static void write_policy(struct ck_call *call) {
   const struct ck_settings *settings = &call->settings;
   call->exchange.timeout = settings->timeout;
   call->exchange.deadline = settings->deadline;
@@ -315,7 +214,7 @@ static void write_policy(struct call *call) {
 }
 
 /* Returns how many evaluations the call would start, -1 = unknown. */
-static lua_Integer check(struct call *call, struct ck_problems *problems) {
+static lua_Integer check(struct ck_call *call, struct ck_problems *problems) {
   struct ck_request *request = &call->exchange.transfer.request;
   if (call->endpoint != &call->own) return ck_check(call->endpoint, ARGUMENTS, request, problems);
   ck_custom_check(&call->own, ARGUMENTS, request, problems);
@@ -323,7 +222,7 @@ static lua_Integer check(struct call *call, struct ck_problems *problems) {
 }
 
 /* Writes the whole request. False: there are problems, and it must not be sent. */
-static bool write(lua_State *L, struct call *call, struct ck_problems *problems) {
+static bool write(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
   const struct ck_path options = { .name = "options" };
   struct ck_request *request = &call->exchange.transfer.request;
   call->settings = call->client->settings;
@@ -342,18 +241,18 @@ static bool write(lua_State *L, struct call *call, struct ck_problems *problems)
   return true;
 }
 
-static int refuse_problems(lua_State *L, struct call *call, struct ck_problems *problems) {
+static int refuse_problems(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
   ck_error_push_problems(problems, CK_VALIDATION, &call->client->key);
   give_back(L);
   return fail(L, call);
 }
 
-static bool is_over_budget(const struct call *call) {
+static bool is_over_budget(const struct ck_call *call) {
   lua_Integer most = call->settings.max_evaluations;
   return most >= 0 && call->evaluations > most;
 }
 
-static int refuse_budget(lua_State *L, struct call *call) {
+static int refuse_budget(lua_State *L, struct ck_call *call) {
   lua_pushfstring(L, "would start %s%I metric evaluations, max_evaluations is %I: nothing was sent",
                   call->endpoint->at_least ? "at least " : "", (LUAI_UACINT)call->evaluations,
                   (LUAI_UACINT)call->settings.max_evaluations);
@@ -365,14 +264,14 @@ static int refuse_budget(lua_State *L, struct call *call) {
 /* ---- send ---------------------------------------------------------------------------------------- */
 
 /* on_event may do anything: the task that stands, and through it the call, are held meanwhile. */
-static void hold(lua_State *L, int client, const struct call *call) {
+static void hold(lua_State *L, int client, const struct ck_call *call) {
   const struct ck_task *task = call->task;
   if (call->settings.on_event && task != NULL && task->awaits == call)
     ck_task_hold(L, client, task);
 }
 
 /* As many steps as can be taken without waiting; the task is told when there are more. */
-static void advance(lua_State *L, int client, struct call *call) {
+static void advance(lua_State *L, int client, struct ck_call *call) {
   int top = lua_gettop(L);
   enum ck_step step;
   hold(L, client, call);
@@ -386,7 +285,7 @@ static void advance(lua_State *L, int client, struct call *call) {
 }
 
 /* Unless somebody else has made it go on already. */
-static void make_ready(struct ck_task *task, const struct call *call) {
+static void make_ready(struct ck_task *task, const struct ck_call *call) {
   if (task->awaits == call) ck_task_make_ready(task);
 }
 
@@ -394,14 +293,14 @@ void ck_call_advance_all(lua_State *L, int index) {
   struct ck_client *client = lua_touserdata(L, index);
   struct ck_task *task;
   while (client->transport != NULL && (task = ck_transport_next_done(client->transport)) != NULL) {
-    struct call *call = task->awaits;
+    struct ck_call *call = task->awaits;
     advance(L, index, call);
     if (ck_exchange_has_ended(&call->exchange)) make_ready(task, call);
   }
 }
 
 void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
-  struct call *call = task->awaits;
+  struct ck_call *call = task->awaits;
   ck_exchange_cancel(&call->exchange);
   advance(L, index, call);
   ck_task_note(task, call->exchange.applied);
@@ -412,7 +311,7 @@ void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
 ** A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. An event of
 ** another call may have closed the client, or forked: then there is nothing to wait for.
 */
-static void block(lua_State *L, struct call *call) {
+static void block(lua_State *L, struct ck_call *call) {
   lua_Hook hook = lua_gethook(call->client->main);
   while (!ck_exchange_has_ended(&call->exchange)) {
     if (ck_interrupt_is_pending(call->client->main, hook)) ck_exchange_cancel(&call->exchange);
@@ -422,7 +321,7 @@ static void block(lua_State *L, struct call *call) {
   }
 }
 
-static void begin(lua_State *L, struct call *call) {
+static void begin(lua_State *L, struct ck_call *call) {
   call->task = ck_task_current(L, &call->client->loop);
   ck_exchange_begin(&call->exchange);
   advance(L, CLIENT, call);
@@ -431,12 +330,12 @@ static void begin(lua_State *L, struct call *call) {
 /* ---- read ------------------------------------------------------------------------------------------ */
 
 /* A task is told what has been done in it; reading does nothing. */
-static void note_applied(struct call *call) {
+static void note_applied(struct ck_call *call) {
   if (strcmp(call->endpoint->method, "GET") == 0) return;
   ck_task_note(call->client->loop.running, call->exchange.applied);
 }
 
-static int read(lua_State *L, struct call *call) {
+static int read(lua_State *L, struct ck_call *call) {
   const struct ck_answer *answer = &call->exchange.transfer.answer;
   struct ck_reading reading = { .secret = &call->client->key,
                                 .keep_null = call->settings.keep_null };
@@ -475,7 +374,7 @@ static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
 ** call has ended, waits for it no longer.
 */
 static int resume(lua_State *L, int status, lua_KContext context) {
-  struct call *call = (struct call *)context;
+  struct ck_call *call = (struct ck_call *)context;
   (void)status;
   lua_settop(L, TOP);
   if (!ck_exchange_has_ended(&call->exchange)) advance(L, CLIENT, call);
@@ -485,7 +384,7 @@ static int resume(lua_State *L, int status, lua_KContext context) {
 }
 
 /* In a task the others go on while it stands; elsewhere the caller is blocked. */
-static int send(lua_State *L, struct call *call) {
+static int send(lua_State *L, struct ck_call *call) {
   begin(L, call);
   if (call->task != NULL && !ck_exchange_has_ended(&call->exchange)) {
     ck_task_await(L, CLIENT, call->task, call, CALL);
@@ -497,7 +396,7 @@ static int send(lua_State *L, struct call *call) {
 
 /* The client is on the top of the stack, at CLIENT. No endpoint: the arguments describe one. */
 static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint *endpoint) {
-  struct call *call = take(L, client);
+  struct ck_call *call = ck_handle_take(L, CLIENT);
   call->client = client;
   call->endpoint = endpoint != NULL ? endpoint : &call->own;
   lua_settop(L, TOP);

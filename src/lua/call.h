@@ -8,9 +8,6 @@
 
 #include "task.h"
 
-/* Makes the metatable of calls. */
-void ck_call_open(lua_State *L);
-
 /*
 ** resource:call(arguments, options). Upvalue 1 is the endpoint's row (light userdata),
 ** upvalue 2 the metatable of the resource that the call is a method of.
@@ -28,8 +25,5 @@ void ck_call_advance_all(lua_State *L, int index);
 
 /* Gives up the call that the task awaits. */
 void ck_call_abandon(lua_State *L, int index, struct ck_task *task);
-
-/* Frees what calls of the client at `index` still hold, of which nobody makes use any more. */
-void ck_call_close_all(lua_State *L, int index);
 
 #endif

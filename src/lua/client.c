@@ -8,6 +8,7 @@
 #include "../core/url.h"
 #include "call.h"
 #include "error.h"
+#include "handle.h"
 #include "request_headers.h"
 #include "version.h"
 
@@ -104,7 +105,7 @@ static int client_close(lua_State *L) {
 /* Only now are the calls of no use to anybody that Lua had no memory to finalize. */
 static int client_gc(lua_State *L) {
   (void)client_close(L);
-  ck_call_close_all(L, 1);
+  ck_handle_close_all(L, 1);
   return 0;
 }
 

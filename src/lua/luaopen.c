@@ -2,11 +2,11 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "call.h"
 #include "client.h"
 #include "decode.h"
 #include "endpoints.h"
 #include "error.h"
+#include "handle.h"
 #include "internal.h"
 #include "json.h"
 #include "loop.h"
@@ -44,7 +44,7 @@ int luaopen_cekura_core(lua_State *L) {
   ck_decode_open(L);
   ck_error_open(L);
   ck_response_open(L);
-  ck_call_open(L);
+  ck_handle_open(L);
   ck_client_open(L);
   ck_loop_open(L);
   ck_internal_open(L);
