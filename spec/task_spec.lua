@@ -159,6 +159,13 @@ describe("a task", function()
       assert.same({ success = true }, (good:wait()))
     end)
 
+    it("what Ctrl-C raises is raised to whoever steps, and the task has ended with it", function()
+      local task = client:spawn(error, "interrupted!", 0)
+      assert.same({ false, "interrupted!" }, { pcall(client.step, client) })
+      assert.same({ n = 2, nil, "interrupted!" }, table.pack(task:wait()))
+      is_idle()
+    end)
+
     it("can be caught in it, around calls too", function()
       server:script { faults.status(503), faults.status(404) }
       local task = client:spawn(function()
