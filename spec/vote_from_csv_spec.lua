@@ -430,6 +430,35 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(REJECTS, scratch.read(path_of "again.csv"))
     end)
 
+    it("is told by line, with why, where there is no file of rejects", function()
+      local path = sheet { "5544,55,no,2,", "999999,55,no,2,", "x,55,no,2,", "5545,999,no,2," }
+      local output, errors, code = run(path, "--skip-bad")
+      assert.equal("ok 1, failed 2, skipped 0, unknown 0\n", output)
+      assert.equal(1, code)
+      local lines = {}
+      for line in errors:gmatch "[^\n]+" do lines[#lines + 1] = line end
+      assert.equal(3, #lines, errors)
+      assert.matches("votes.csv:4: run_id: must be an id", lines[1], 1, true)
+      assert.matches("votes.csv:3: runs.mark_metric_vote: status 404", lines[2], 1, true)
+      assert.matches("votes.csv:5: runs.mark_metric_vote: status 400: metric_id", lines[3], 1, true)
+    end)
+
+    it("is told of twenty lines, and how many more there are", function()
+      local rows = {}
+      for i = 1, 23 do rows[i] = 999000 + i .. ",55,no,2," end
+      local _, errors = run(sheet(rows))
+      local _, lines = errors:gsub("status 404", "")
+      assert.equal(20, lines)
+      assert.matches("\nvote_from_csv: 3 more did not go through: --rejects FILE", errors, 1, true)
+    end)
+
+    it("is a key that the server does not know", function()
+      environment.CEKURA_API_KEY = "not-the-key"
+      local _, errors, code = run(sheet { "5544,55,no,2," })
+      assert.matches("votes.csv:2: .*401.*CEKURA_API_KEY", errors)
+      assert.equal(2, code)
+    end)
+
     it("is told also where the file of rejects cannot hold it", function()
       if not io.open "/dev/full" then return pending "needs /dev/full" end
       local output, errors, code = run(sheet { "999999,55,no,2," }, "--rejects", "/dev/full")
