@@ -200,20 +200,21 @@ describe("vote_from_csv", function()
       refuses(folder .. ": Is a directory", folder)
     end)
 
+    local HELP = "; --help shows how it is used"
     for what, row in pairs {
-      ["no sheet"] = { {}, "missing argument 'sheet'" },
-      ["two sheets"] = { { "SHEET", "b.csv" }, "too many arguments" },
+      ["no sheet"] = { {}, "missing argument 'sheet'" .. HELP },
+      ["two sheets"] = { { "SHEET", "b.csv" }, "too many arguments" .. HELP },
       ["an unknown option"] = { { "SHEET", "--dryrun" },
-        "unknown option '--dryrun'\nDid you mean '--dry-run'?" },
+        "unknown option '--dryrun'. Did you mean '--dry-run'? --help shows how it is used" },
       ["a concurrency of nothing"] = { { "SHEET", "--concurrency", "0" },
-        "'0' is not a whole number from 1 on" },
+        "'0' is not a whole number from 1 on" .. HELP },
       ["a concurrency that is no number"] = { { "SHEET", "--concurrency", "many" },
-        "'many' is not a whole number from 1 on" },
+        "'many' is not a whole number from 1 on" .. HELP },
     } do
       it("refuses " .. what, function()
         local words = { table.unpack(row[1]) }
         if words[1] == "SHEET" then words[1] = sheet { "5544,55,no,2," } end
-        refuses(row[2] .. "; --help shows how it is used", table.unpack(words))
+        refuses(row[2], table.unpack(words))
       end)
     end
 
