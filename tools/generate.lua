@@ -535,8 +535,9 @@ local function example(endpoint)
     end
   end
   local use = manual.uses[endpoint.name] or "print(response.status)"
-  return ("local value, response = assert(client.%s:%s {\n%s\n})\n%s"):format(
-    endpoint.resource, endpoint.call, table.concat(lines, "\n"), use)
+  local arguments = lines[1] and "\n" .. table.concat(lines, "\n") .. "\n" or ""
+  return ("local value, response = assert(client.%s:%s {%s})\n%s"):format(
+    endpoint.resource, endpoint.call, arguments, use)
 end
 
 local function add_endpoint(text, endpoint)
