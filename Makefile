@@ -148,7 +148,7 @@ demo: needs-build-sandbox-examples  ## the five endpoints against the sandbox: s
 
 sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (PORT=8080)
 	$(submake) --quiet all
-	@$(LUA) -e 'require "cekura.sandbox".serve { port = $(PORT) }'
+	@$(LUA) tools/sandbox.lua "$(PORT)"
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
 	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%,alloc host session) \

@@ -91,7 +91,10 @@ end
 --- Ends the command with the first error of a report, or with that which stopped it.
 local function check_report(report, err)
   if not report then error(err, 0) end
-  if report.errors[1] then error(report.errors[1].error, 0) end
+  local first = report.errors[1]
+  if not first then return end
+  if first.error.kind ~= "not_found" then error(first.error, 0) end
+  fail("usage", "result %s: %s", first.item, first.error)
 end
 
 --- Looks at each of them, several at once: an id that is wrong is found before anything is spent.

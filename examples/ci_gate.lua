@@ -241,7 +241,11 @@ end
 
 local function gate(options)
   local client <close> = need(cekura.new())
-  if options.evaluate then evaluate(client, options) end
+  if options.evaluate then
+    evaluate(client, options)
+  else  -- a wait goes on without a connection: a wrong address would take all of --timeout
+    need(client.results:get { result_id = options.result })
+  end
   local result = need(client.results:wait({ result_id = options.result },
     waiting.options(options)))
   local checks = check_all(result, options)

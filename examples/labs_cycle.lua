@@ -41,9 +41,9 @@ The votes are yours: --sheet names a sheet for vote_from_csv. If there is no suc
 written with the runs that are worth a look, for you to fill in. To begin anew, remove the state
 file.
 
-Exit codes: 0 done; 1 something was refused, or agreement fell; 2 wrong usage or key; 3 a person is
-needed: for votes, or by the optimiser; 4 no connection, or it is unknown whether something was
-started; 5 not done in time; 130 Ctrl-C.]]
+Exit codes: 0 done; 1 something was refused, or agreement fell; 2 wrong usage, sheet or key; 3 a
+person is needed: for votes, or by the optimiser; 4 no connection, or it is unknown whether
+something was started; 5 not done in time; 130 Ctrl-C.]]
 
 parser:option("--metric", "The metric's id.", nil, ids.one):argname "ID":count "1"
 parser:option("--agent", "The agent whose results are looked at.", nil, ids.one)
@@ -234,7 +234,9 @@ local function send_sheet(story)
   for i, word in ipairs(words) do words[i] = quoted(word) end
   io.stdout:flush()
   local _, _, code = os.execute("exec " .. table.concat(words, " "))
-  if code ~= 0 then fail(CODES[code] or "failed", "the votes are not all in: see above") end
+  if code == 0 then return end
+  fail(CODES[code] or "failed", "the votes are not all in: see above%s",
+    code == 2 and ". Rows that you leave out are to be removed: there is no --skip-bad here" or "")
 end
 
 --- Whether there are enough disagreements, now or, in a plan, once the sheet is sent.

@@ -238,6 +238,8 @@ local function try_rejects(path)
   file:close()
 end
 
+local function by_line(a, b) return a.line < b.line end
+
 local function rejects_text(columns, rows)
   local own = {}
   for _, name in ipairs(columns) do
@@ -254,7 +256,7 @@ end
 
 --- In the order of the sheet. Where there are none, only a header: an earlier run's are gone.
 local function write_rejects(path, columns, rows)
-  table.sort(rows, function(a, b) return a.line < b.line end)
+  table.sort(rows, by_line)
   local file, problem = io.open(path, "wb")
   local done = file
   if done then done, problem = file:write(rejects_text(columns, rows)) end
@@ -346,8 +348,26 @@ local function add_unknown(outcome, rows, report)
   say(UNKNOWN, report.unknown)
 end
 
-local function sum_up(report, outcome, all)
+local LISTED = 20
+
+--- Says why rows failed, where no file of rejects does. The bad ones have been listed before, and
+--- what the rest was given up for is told with that.
+local function list_failed(path, outcome, is_given_up)
+  local told, rows = is_given_up and tostring(outcome.stopped_by), {}
+  for _, row in ipairs(outcome.rejects) do
+    if not row.problems and row.error ~= told then rows[#rows + 1] = row end
+  end
+  table.sort(rows, by_line)
+  for i = 1, math.min(#rows, LISTED) do
+    command.say(path, ":", rows[i].line, ": ", rows[i].error)
+  end
+  if #rows <= LISTED then return end
+  say("%d more did not go through: --rejects FILE writes all of them, with why", #rows - LISTED)
+end
+
+local function sum_up(report, outcome, all, options)
   local left = all - report.ok - report.failed - report.skipped - report.unknown
+  if not options.rejects then list_failed(options.sheet, outcome, left > 0) end
   if left > 0 then
     say("gave up, with %d rows left: %s. When that is mended, %s", left, outcome.stopped_by, ADVICE)
   end
@@ -373,7 +393,7 @@ local function vote_all(client, sheet, options)
   local report, err = send_all(client, good, options, outcome)
   if not report then fail(command.code_of(err), "%s", err) end
   add_unknown(outcome, good, report)
-  sum_up(report, outcome, #good)
+  sum_up(report, outcome, #good, options)
   if options.rejects then write_rejects(options.rejects, sheet.columns, outcome.rejects) end
   return outcome.code
 end

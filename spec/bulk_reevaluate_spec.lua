@@ -171,7 +171,7 @@ describe("bulk_reevaluate", function()
         "/none/ids: No such file or directory" },
       ["an empty file"] = { { "--from-file", "/dev/null" }, "/dev/null: there is no id" },
       ["a result that there is not"] = { { "--results", "371,99999" },
-        "results.get: status 404: No Result matches the given query. (not_found)" },
+        "result 99999: results.get: status 404: No Result matches the given query. (not_found)" },
       ["an agent that there is not"] = { { "--agent", "99999" },
         "no result fits: are the id and the dates right?" },
     } do

@@ -143,6 +143,15 @@ describe("ci_gate", function()
       assert.equal(1, #gate:changes())
     end)
 
+    it("does not begin a wait without a connection", function()
+      begin {}
+      gate.server:stop()
+      local output, errors, code = gate:run("--metric", GOOD, "--timeout", "5")
+      assert.equal("", output)
+      assert.matches("^ci_gate: results.get: ", errors)
+      assert.equal(4, code)
+    end)
+
     it("ends a wait when the network is lost", function()
       begin { evaluation_time = 60 }
       local process = gate:start("--metric", GOOD, "--evaluate", "55", "--apply", "--timeout",

@@ -57,6 +57,21 @@ describe("dates", function()
     assert.is_nil(dates.last "2025-01-31T12:00:00+02:00")
   end)
 
+  for _, text in ipairs {
+    "2025-13-01", "2025-00-10", "2025-02-30", "2025-02-29", "2025-01-32", "2025-01-00",
+    "2025-01-31T24:00:00Z", "2025-01-31T12:60:00Z",
+  } do
+    it(("are not %s, which no calendar has"):format(text), function()
+      local date, problem = dates.first(text)
+      assert.is_nil(date)
+      assert.matches(text, problem, 1, true)
+    end)
+  end
+
+  it("are leap days", function()
+    assert.equal("2024-02-29T00:00:00Z", dates.first "2024-02-29")
+  end)
+
   it("are compared with the server's times", function()
     local first, last = dates.first "2025-01-31", dates.last "2025-01-31"
     assert.is_true(dates.is_between("2025-01-31T23:59:59.999999Z", first, last))

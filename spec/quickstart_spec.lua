@@ -73,6 +73,19 @@ describe("the quickstart", function()
   end)
 end)
 
+describe("the quickstart, interrupted", function()
+  -- Most of its time it waits for the sandbox.
+  for _, seconds in ipairs { 0.3, 0.6 } do
+    it(("ends: after %.1f s"):format(seconds), function()
+      local process = child.start_checked(quickstart, elsewhere)
+      os.execute("sleep " .. seconds)
+      process:signal "INT"
+      local output, code = process:finish()
+      assert.not_equal(0, code, output)
+    end)
+  end
+end)
+
 describe("the quickstart, live", function()
   it("explains which ids it needs", function()
     local output, code = child.run_checked(quickstart,

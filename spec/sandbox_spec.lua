@@ -693,6 +693,20 @@ describe("the sandbox", function()
     end)
   end)
 
+  it("says on a line that make's port is taken, and what to do", function()
+    local first <close> = sandbox.start()
+    for port, problem in pairs {
+      [tostring(first.port)] = "cannot listen on 127.0.0.1:" .. first.port,
+      many = "options.port: an integer expected",
+    } do
+      local pipe <close> = assert(io.popen("exec 2>&1; lua5.4 tools/sandbox.lua " .. port))
+      local output = pipe:read "a"
+      assert.matches("^sandbox.start: " .. problem, output)
+      assert.matches("make sandbox PORT=8081\n$", output)
+      assert.equal(1, select(3, pipe:close()))
+    end
+  end)
+
   describe("refuses", function()
     --- options, what the message has
     local rows = {

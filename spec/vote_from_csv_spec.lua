@@ -200,20 +200,21 @@ describe("vote_from_csv", function()
       refuses(folder .. ": Is a directory", folder)
     end)
 
+    local HELP = "; --help shows how it is used"
     for what, row in pairs {
-      ["no sheet"] = { {}, "missing argument 'sheet'" },
-      ["two sheets"] = { { "SHEET", "b.csv" }, "too many arguments" },
+      ["no sheet"] = { {}, "missing argument 'sheet'" .. HELP },
+      ["two sheets"] = { { "SHEET", "b.csv" }, "too many arguments" .. HELP },
       ["an unknown option"] = { { "SHEET", "--dryrun" },
-        "unknown option '--dryrun'\nDid you mean '--dry-run'?" },
+        "unknown option '--dryrun'. Did you mean '--dry-run'? --help shows how it is used" },
       ["a concurrency of nothing"] = { { "SHEET", "--concurrency", "0" },
-        "'0' is not a whole number from 1 on" },
+        "'0' is not a whole number from 1 on" .. HELP },
       ["a concurrency that is no number"] = { { "SHEET", "--concurrency", "many" },
-        "'many' is not a whole number from 1 on" },
+        "'many' is not a whole number from 1 on" .. HELP },
     } do
       it("refuses " .. what, function()
         local words = { table.unpack(row[1]) }
         if words[1] == "SHEET" then words[1] = sheet { "5544,55,no,2," } end
-        refuses(row[2] .. "; --help shows how it is used", table.unpack(words))
+        refuses(row[2], table.unpack(words))
       end)
     end
 
@@ -428,6 +429,35 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"a, \\"b\\""}',
         bodies()["5546"])
       assert.equal(REJECTS, scratch.read(path_of "again.csv"))
+    end)
+
+    it("is told by line, with why, where there is no file of rejects", function()
+      local path = sheet { "5544,55,no,2,", "999999,55,no,2,", "x,55,no,2,", "5545,999,no,2," }
+      local output, errors, code = run(path, "--skip-bad")
+      assert.equal("ok 1, failed 2, skipped 0, unknown 0\n", output)
+      assert.equal(1, code)
+      local lines = {}
+      for line in errors:gmatch "[^\n]+" do lines[#lines + 1] = line end
+      assert.equal(3, #lines, errors)
+      assert.matches("votes.csv:4: run_id: must be an id", lines[1], 1, true)
+      assert.matches("votes.csv:3: runs.mark_metric_vote: status 404", lines[2], 1, true)
+      assert.matches("votes.csv:5: runs.mark_metric_vote: status 400: metric_id", lines[3], 1, true)
+    end)
+
+    it("is told of twenty lines, and how many more there are", function()
+      local rows = {}
+      for i = 1, 23 do rows[i] = 999000 + i .. ",55,no,2," end
+      local _, errors = run(sheet(rows))
+      local _, lines = errors:gsub("status 404", "")
+      assert.equal(20, lines)
+      assert.matches("\nvote_from_csv: 3 more did not go through: --rejects FILE", errors, 1, true)
+    end)
+
+    it("is a key that the server does not know", function()
+      environment.CEKURA_API_KEY = "not-the-key"
+      local _, errors, code = run(sheet { "5544,55,no,2," })
+      assert.matches("votes.csv:2: .*401.*CEKURA_API_KEY", errors)
+      assert.equal(2, code)
     end)
 
     it("is told also where the file of rejects cannot hold it", function()

@@ -29,6 +29,15 @@ describe("the example with luv", function()
     assert.matches("^1 votes, 0 failed, 1 requests in 0%.%d seconds\n", output)
   end)
 
+  it("ends at a Ctrl-C", function()
+    local process = child.start_checked { child.lua, "examples/with_luv.lua", "--votes", "100000" }
+    os.execute("sleep " .. (is_checked and 10 or 0.7))
+    process:signal "INT"
+    local output, code = process:finish()
+    assert.equal("with_luv: interrupted: nothing is left to do\n", output)
+    assert.equal(130, code)
+  end)
+
   it("says how it is used", function()
     local output, code = run "--help"
     assert.equal(0, code)

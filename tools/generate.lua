@@ -523,6 +523,10 @@ local function sample_of(endpoint, field)
   return own and own[field.name] or manual.samples[field.name]
 end
 
+local function table_of(lines)
+  return #lines == 0 and "{}" or "{\n" .. table.concat(lines, "\n") .. "\n}"
+end
+
 local function example(endpoint)
   local lines, chosen = {}, false
   for _, field in ipairs(endpoint.fields) do
@@ -535,8 +539,8 @@ local function example(endpoint)
     end
   end
   local use = manual.uses[endpoint.name] or "print(response.status)"
-  return ("local value, response = assert(client.%s:%s {\n%s\n})\n%s"):format(
-    endpoint.resource, endpoint.call, table.concat(lines, "\n"), use)
+  return ("local value, response = assert(client.%s:%s %s)\n%s"):format(
+    endpoint.resource, endpoint.call, table_of(lines), use)
 end
 
 local function add_endpoint(text, endpoint)

@@ -31,7 +31,10 @@ end
 function command.parser(name, description)
   local parser = need_argparse(name)(name, description)
   function parser.error(_, message)
-    io.stderr:write(("%s: %s; --help shows how it is used\n"):format(name, message))
+    -- argparse asks "Did you mean …?" on a line of its own.
+    local text = message:gsub("\n", ". ")
+    local after = text:find "%?$" and " " or "; "
+    io.stderr:write(name, ": ", text, after, "--help shows how it is used\n")
     os.exit(command.codes.usage)
   end
   return parser

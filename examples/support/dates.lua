@@ -4,9 +4,18 @@ local dates = {}
 
 local DAY, MOMENT = "^%d%d%d%d%-%d%d%-%d%d$", "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"
 
+--- Whether the calendar has it: os.time would take 30 February for 2 March.
+local function exists(time)
+  local year, month, day, hour, minute, second =
+    time:match "^(%d+)%-(%d+)%-(%d+)T(%d+):(%d+):(%d+)Z$"
+  local noon = os.time { year = year, month = month, day = day, hour = 12 }
+  return os.date("%Y-%m-%d", noon) == time:sub(1, 10)
+    and tonumber(hour) < 24 and tonumber(minute) < 60 and tonumber(second) < 61
+end
+
 local function moment(text, time)
-  if text:find(DAY) then return text .. time end
-  if text:find(MOMENT) then return text end
+  local found = text:find(DAY) and text .. time or text:find(MOMENT) and text
+  if found and exists(found) then return found end
   return nil, ("'%s' is not a date like 2025-01-31 or 2025-01-31T12:00:00Z"):format(text)
 end
 

@@ -4,7 +4,9 @@ local cjson = require "cjson"
 local is_equal = dofile "spec/fuzz/equal.lua"
 
 -- Longer than any text that value.c makes: the key in a value would be redacted in the dry run.
-local client = assert(cekura.new { api_key = ("the-key-of-the-fuzzer"):rep(2), max_evaluations = 6 })
+local client = assert(cekura.new {
+  api_key = ("the-key-of-the-fuzzer"):rep(2), max_evaluations = 6,
+})
 local DRY = { dry_run = true }
 
 mark = cekura.array  -- luacheck: ignore 111 (value.c calls it)
