@@ -50,7 +50,7 @@ end)
 
 describe("luv's loop", function()
   local TICK = 10                            -- milliseconds
-  local LATE = is_checked and 800 or 50      -- milliseconds; what is waited for takes a second
+  local LATE = is_checked and 800 or 300     -- milliseconds; what is waited for takes a second
 
   local function now() return uv.hrtime() / 1e6 end
 
