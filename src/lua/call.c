@@ -363,7 +363,7 @@ static void check_tables(lua_State *L, const char *name) {
 }
 
 static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
-  if (!lua_getmetatable(L, RESOURCE) || !lua_rawequal(L, -1, lua_upvalueindex(2)))
+  if (!ck_client_is_resource(L, RESOURCE, lua_upvalueindex(2)))
     luaL_error(L, "call it with a colon: %s:%s{ … }", endpoint->resource, endpoint->call);
   check_tables(L, lua_pushfstring(L, "%s:%s", endpoint->resource, endpoint->call));
   lua_settop(L, OPTIONS);

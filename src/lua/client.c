@@ -115,9 +115,10 @@ static int client_tostring(lua_State *L) {
   return 1;
 }
 
-/* client.runs, or client.close */
+/* client.runs, or client.close. A script can get at this function, and call it with anything. */
 static int client_index(lua_State *L) {
-  lua_getiuservalue(L, 1, CK_CLIENT_RESOURCES);
+  if (lua_type(L, 1) != LUA_TUSERDATA || lua_getiuservalue(L, 1, CK_CLIENT_RESOURCES) != LUA_TTABLE)
+    return luaL_typeerror(L, 1, "cekura.client");
   lua_pushvalue(L, 2);
   if (lua_rawget(L, -2) != LUA_TNIL) return 1;
   lua_pushvalue(L, 2);
@@ -362,11 +363,18 @@ void ck_client_push_resource_methods(lua_State *L) {
   lua_remove(L, metatables);
 }
 
+bool ck_client_is_resource(lua_State *L, int index, int metatable) {
+  if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return false;
+  bool is_resource = lua_rawequal(L, -1, metatable);
+  lua_pop(L, 1);
+  return is_resource;
+}
+
 void ck_client_check_resource(lua_State *L, const char *resource, const char *method) {
   push_metatables(L);
   lua_getfield(L, -1, resource);
-  if (lua_getmetatable(L, 1) && lua_rawequal(L, -1, -2)) {
-    lua_pop(L, 3);
+  if (ck_client_is_resource(L, 1, lua_gettop(L))) {
+    lua_pop(L, 2);
     return;
   }
   luaL_where(L, 2); /* the caller of the method, which is written in Lua */

@@ -48,6 +48,9 @@ void ck_client_push_methods(lua_State *L);
 /* Pushes a new table of the tables of methods that resources have, by the resource's name. */
 void ck_client_push_resource_methods(lua_State *L);
 
+/* Whether a value is a resource with that metatable; a table may have it, too. */
+bool ck_client_is_resource(lua_State *L, int index, int metatable);
+
 /* Raises unless the value at stack index 1 is that resource; `method` is what was called on it. */
 void ck_client_check_resource(lua_State *L, const char *resource, const char *method);
 

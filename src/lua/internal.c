@@ -56,6 +56,7 @@ static int internal_error(lua_State *L) {
 /* nearest(word, list): the name of the list that was probably meant, or nil */
 static int internal_nearest(lua_State *L) {
   struct ck_nearest nearest = { .word = luaL_checkstring(L, 1) };
+  luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   luaL_checkstack(L, (int)lua_rawlen(L, 2), "too many names");
   for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++)

@@ -54,7 +54,9 @@ static void read_head(lua_State *L, int response) {
   lua_pop(L, 1);
 }
 
+/* A script can get at these functions, and call them with anything. */
 static int response_index(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   if (strcmp(name, "headers") != 0) return 0;
   read_head(L, 1);
@@ -64,11 +66,13 @@ static int response_index(lua_State *L) {
 }
 
 static int response_next(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   return lua_next(L, 1) ? 2 : 0;
 }
 
 static int response_pairs(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
   read_head(L, 1);
   lua_pushcfunction(L, response_next);
   lua_pushvalue(L, 1);
