@@ -138,6 +138,24 @@ describe("rare:", function()
     assert.error_matches(function() internal.open_file "a\0b" end, "without a zero byte")
   end)
 
+  -- libcurl reads such an answer until the connection ends, and an empty one would be a success.
+  describe("an answer whose head does not say where it ends, in", function()
+    for _, line in ipairs {
+      "Content-Length: 99999999999999999999999", "Transfer-Encoding: identity",
+      "Transfer-Encoding: gzip", "Transfer-Encoding:", "Transfer-Encoding: chunked, identity",
+    } do
+      it(line, function()
+        for _, body in ipairs { "", "12" } do
+          server:script { { { "send", "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n" .. body },
+            { "close" } } }
+          local value, err = calls.vote(client)
+          assert.is_nil(value)
+          assert.same({ "response", "yes" }, { err.kind, err.applied })
+        end
+      end)
+    end
+  end)
+
   it("a request without a path", function()
     local value, err = client:request { method = "GET" }
     assert.is_nil(value)

@@ -27,11 +27,14 @@ bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header 
   return false;
 }
 
+static bool is_named(const struct ck_header *header, const char *name) {
+  return header->name_length == strlen(name) &&
+         strncasecmp(header->name, name, header->name_length) == 0;
+}
+
 bool ck_head_find(const char *head, size_t length, const char *name, struct ck_header *header) {
-  size_t name_length = strlen(name);
   for (size_t at = 0; ck_head_next(head, length, &at, header);)
-    if (header->name_length == name_length && strncasecmp(header->name, name, name_length) == 0)
-      return true;
+    if (is_named(header, name)) return true;
   return false;
 }
 
@@ -45,17 +48,34 @@ int ck_head_status(const char *line, size_t length) {
   return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;
 }
 
-static bool begins_with(const char *line, size_t length, const char *name) {
-  size_t name_length = strlen(name);
-  return length > name_length && strncasecmp(line, name, name_length) == 0;
-}
-
 bool ck_head_is_framed(const char *line) { return line[5] != '1'; }
 
+/* One that libcurl takes for a length: what is larger than it can count, it passes over. */
+static bool is_length(const struct ck_header *header) {
+  enum { MOST_DIGITS = 18 };
+  size_t digits = 0;
+  while (digits < header->value_length && digit(header->value[digits]) >= 0) digits++;
+  return digits > 0 && digits <= MOST_DIGITS && digits == header->value_length;
+}
+
+/* Other codings say nothing of where the body ends, unless this one is the last. */
+static bool is_chunked(const struct ck_header *header) {
+  static const char coding[] = "chunked";
+  size_t length = strlen(coding), before = header->value_length - length;
+  if (header->value_length < length) return false;
+  const char *last = header->value + before;
+  return strncasecmp(last, coding, length) == 0 &&
+         (before == 0 || last[-1] == ',' || is_blank(last[-1]));
+}
+
 bool ck_head_delimits(const char *line, size_t length) {
+  struct ck_header header;
+  size_t at = 0;
   if (length == 0 || strchr("cCtT", line[0]) == NULL) return false; /* most lines */
-  return begins_with(line, length, "content-length:") ||
-         begins_with(line, length, "transfer-encoding:");
+  if (!ck_head_next(line, length, &at, &header)) return false;
+  return is_named(&header, "content-length") ? is_length(&header)
+                                             : is_named(&header, "transfer-encoding") &&
+                                                   is_chunked(&header);
 }
 
 bool ck_head_has_length(const char *head, size_t length, size_t body_length) {
