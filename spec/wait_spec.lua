@@ -483,6 +483,16 @@ describe("wait", function()
         return client.calls:wait({ call_logs = { snapshot }, metrics = metrics }, with(options))
       end
 
+      for what, body in pairs { nothing = "", ["a number"] = "5", ["null"] = "null" } do
+        it("an answer that is no log, but " .. what .. ", is no end, and no harm", function()
+          server:script { faults.ok(body), faults.ok(body) }
+          local value, err = client.calls:wait({ call_logs = { log(EARLY, {}) }, metrics = { 1 } },
+            with { timeout = 0.05, interval = 0.04 })
+          assert.is_nil(value)
+          assert.equal("timeout", err.kind)
+        end)
+      end
+
       -- { what, snapshot, metrics, polls, the poll that it is done with }
       for _, row in ipairs {
         { "a value where there was none", log(EARLY, {}), { 1 },

@@ -352,7 +352,7 @@ function Logs:read(entry, options)
   local log, response = self.resource:get({ call_log_id = entry.id }, options)
   if log == nil then return nil, response end
   self.values[entry.place], self.response = log, response
-  entry.is_done = entry.watch:is_done(log)
+  entry.is_done = type(log) == "table" and entry.watch:is_done(log)
   return true
 end
 
