@@ -103,6 +103,17 @@ describe("the key", function()
     end
   end)
 
+  it("that the server gives away in many names of one object costs no more time than one pass", function()
+    local names = {}
+    for i = 1, 30000 do names[i] = ('"%s %d": %d'):format(KEY, i, i) end
+    server:script { faults.ok("{" .. table.concat(names, ",") .. "}") }
+    local began = os.clock()
+    local value = assert(calls.vote(client))
+    assert.is_true(os.clock() - began < 5)
+    assert.equal(1, value["[redacted] 1"])
+    assert.equal(30000, value["[redacted] 30000"])
+  end)
+
   describe("that the caller gives away in", function()
     -- { what, changes of a vote, options }
     for _, row in ipairs {

@@ -110,29 +110,47 @@ static void tidy_value(struct tidier *tidier) {
   }
 }
 
-/* table, name, value: renames the field if the key stands in its name. */
-static bool tidy_name(struct tidier *tidier) {
-  lua_State *L = tidier->L;
+static bool has_name_with_key(const struct tidier *tidier) {
   size_t length;
-  const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
-  if (name == NULL || !ck_secret_is_in(tidier->reading->secret, name, length)) return false;
-  tidier->reading->redacted = true;
-  ck_secret_push(L, tidier->reading->secret, name, length);
-  lua_insert(L, -2);
-  lua_rawset(L, -4); /* table, name */
-  lua_pushnil(L);
-  lua_rawset(L, -3);
-  return true;
+  if (lua_type(tidier->L, -2) != LUA_TSTRING) return false;
+  const char *name = lua_tolstring(tidier->L, -2, &length);
+  return ck_secret_is_in(tidier->reading->secret, name, length);
 }
 
-/* A new field ends a traversal, so that each renaming begins another. */
+/* table, moved, name, value → the same; the field has left the table for `moved`, made if nil. */
+static void move_field(struct tidier *tidier) {
+  lua_State *L = tidier->L;
+  size_t length;
+  const char *name = lua_tolstring(L, -2, &length);
+  if (lua_isnil(L, -3)) {
+    lua_newtable(L);
+    lua_replace(L, -4);
+  }
+  ck_secret_push(L, tidier->reading->secret, name, length);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, -5);
+  lua_pushvalue(L, -2);
+  lua_pushnil(L);
+  lua_rawset(L, -6);
+  tidier->reading->redacted = true;
+}
+
+/*
+** Renames the fields of the table on the top whose names have the key. A new field would end the
+** traversal, and there may be a million of them: so they leave the table, and come back together.
+*/
 static void tidy_names(struct tidier *tidier) {
   lua_State *L = tidier->L;
+  int table = lua_gettop(L), moved = table + 1;
   lua_pushnil(L);
-  while (lua_next(L, -2)) {
-    if (tidy_name(tidier)) lua_pushnil(L);
-    else lua_pop(L, 1);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
+    if (has_name_with_key(tidier)) move_field(tidier);
+  for (lua_pushnil(L); lua_istable(L, moved) && lua_next(L, moved); lua_pop(L, 1)) {
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, table);
   }
+  lua_settop(L, table);
 }
 
 /* Existing fields may be changed, and cleared, while lua_next goes through them. */
