@@ -338,6 +338,25 @@ describe("lua-cjson", function()
       server:requests()[1].body)
   end)
 
+  -- Its decode returns nil and a message.
+  it("that a script has replaced by cjson.safe still tells what cannot be read", function()
+    server:faults { { body = '{"a": ' }, { body = '{"a": 1}' } }
+    local output = run([[package.loaded.cjson = require "cjson.safe"]] .. "\n", [[
+      local value, err = client.runs:get { run_id = 5544 }
+      print(value, err.kind, err.message:match "cannot be read: Expected")
+      print(client.runs:get { run_id = 5544 }.a)]])
+    assert.equal("nil\tresponse\tcannot be read: Expected\n1\n", output)
+  end)
+
+  it("that is no such thing is an error of require", function()
+    local output = script.run [[
+      local function new() return { decode = print, decode_invalid_numbers = type,
+        decode_max_depth = type } end
+      package.loaded.cjson = { new = new }
+      print(pcall(require, "cekura"))]]
+    assert.matches("false\t.*not lua%-cjson", output)
+  end)
+
   it("may have other settings for the host, which stay", function()
     server:faults { { body = '{"a": [[[[1]]]]}' } }
     local output = run([[

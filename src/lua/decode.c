@@ -27,6 +27,7 @@ static void probe_integers(lua_State *L) {
   lua_pushvalue(L, -1);
   lua_pushliteral(L, "[1]");
   lua_call(L, 1, 1);
+  if (!lua_istable(L, -1)) luaL_error(L, "what is loaded as cjson is not lua-cjson");
   lua_rawgeti(L, -1, 1);
   lua_pushboolean(L, lua_isinteger(L, -1));
   lua_rawsetp(L, LUA_REGISTRYINDEX, &integers_key);
@@ -208,7 +209,12 @@ bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading 
   luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pushlstring(L, text, length);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK) return ck_interrupt_is_error(L) ? lua_error(L) : false;
+  if (lua_pcall(L, 1, 2, 0) != LUA_OK) return ck_interrupt_is_error(L) ? lua_error(L) : false;
+  if (lua_isnil(L, -2)) { /* cjson.safe, in the place of cjson, raises nothing */
+    luaL_tolstring(L, -1, NULL);
+    return false;
+  }
+  lua_pop(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &integers_key);
   tidier.floats_only = !lua_toboolean(L, -1);
   lua_pop(L, 1);
