@@ -118,6 +118,25 @@ describe("a client", function()
     end)
   end
 
+  -- The finalizers of one collection run in turn: that of the task's call before the client's.
+  it("that is collected with a task, which a finalizer brings back: it learns of it", function()
+    server:script { "hang" }
+    local output, code = run [[
+      local kept
+      do
+        local client = new()
+        local task = client:spawn(vote, client)
+        for _ = 1, 5 do client:step(0.01) end
+        setmetatable({ task }, { __gc = function(list) kept = list[1] end })
+      end
+      collect()
+      local _, err = kept:wait()
+      print(err.kind, err.applied)
+    ]]
+    assert.equal("cancelled\tunknown\n", output)
+    assert.equal(0, code)
+  end)
+
   it("whose each stands in a coroutine that nobody resumes", function()
     server:script { "hang", "hang" }
     local output, code = run [[

@@ -82,20 +82,31 @@ bool ck_client_is_parents(const struct ck_client *client) {
   return client->transport != NULL && ck_transport_is_inherited(client->transport);
 }
 
+/* A task's call that was collected before its client has told nobody that it ended. */
+static void release_forgotten(lua_State *L) {
+  lua_getiuservalue(L, 1, CK_CLIENT_TASKS);
+  if (!lua_istable(L, -1)) return; /* it was never opened */
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    struct ck_task *task = lua_touserdata(L, -1);
+    if (task->state == CK_TASK_AWAITING) ck_task_make_ready(task);
+  }
+}
+
 /* The calls of tasks end, and the tasks learn of it when they are resumed. */
-static void release_tasks(struct ck_client *client) {
+static void release_tasks(lua_State *L, struct ck_client *client) {
   struct ck_link *sleeper;
   struct ck_task *task;
   if (client->transport == NULL || ck_client_is_parents(client)) return;
   ck_transport_cancel(client->transport);
   while ((task = ck_transport_next_done(client->transport)) != NULL) ck_task_make_ready(task);
+  release_forgotten(L);
   while ((sleeper = ck_list_first(&client->loop.asleep)) != NULL)
     ck_task_make_ready((struct ck_task *)sleeper);
 }
 
 static int client_close(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
-  release_tasks(client);
+  release_tasks(L, client);
   ck_transport_close(client->transport);
   client->transport = NULL;
   ck_secret_wipe(&client->key);
