@@ -200,4 +200,32 @@ describe("a client", function()
       assert.equal(0, code)
     end)
   end
+
+  it("is made of the options as they were, whatever a finalizer does to them meanwhile", function()
+    local output, code = run(([[
+      local options, armed, count, nth
+      local changes = { __gc = function()
+        count = count + 1
+        if armed and count == nth then
+          options.headers[true], options.headers.A = 5, nil
+          options.api_key, options.api_url, options.user_agent = nil, nil, nil
+        end
+      end }
+      for n = 5, 200, 5 do
+        options = { api_key = ("k"):rep(50) .. n, api_url = %q .. ("/a"):rep(50) .. n,
+          user_agent = ("u"):rep(50) .. n, headers = { A = "b" } }
+        armed, count, nth = false, 0, n
+        for _ = 1, 300 do setmetatable({}, changes) end
+        collectgarbage("incremental", 100, 100, 1)
+        while count == 0 do collectgarbage("step", 0) end
+        armed, count = true, 0
+        local made, err = cekura.new(options)
+        armed = false
+        if not made and err.kind ~= "config" then print(n, err) end
+        collectgarbage()
+      end
+    ]]):format(server.url))
+    assert.equal("", output)
+    assert.equal(0, code)
+  end)
 end)
