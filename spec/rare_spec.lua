@@ -156,6 +156,34 @@ describe("rare:", function()
     end
   end)
 
+  it("an address of more than a head may have, which is shown", function()
+    local ids = {}
+    for i = 1, 20000 do ids[i] = 1000000000000 + i end
+    local plan = assert(client.runs:bulk({ run_ids = ids }, { dry_run = true }))
+    assert.is_true(#plan.url > 256 * 1024)
+    server:usually(faults.status(414, {}, "{}"))
+    local value, err = client.runs:bulk { run_ids = ids }
+    assert.is_nil(value)
+    assert.equal(plan.url, err.url)
+  end)
+
+  describe("names beyond number,", function()
+    local many = {}
+    for i = 1, 100000 do many["name" .. i] = "x" end
+
+    it("of a query", function()
+      local value, err = client:request { method = "GET", path = "/", query = many }
+      assert.is_nil(value)
+      assert.matches("query: must have at most 1000 names, got 100000", err.message, 1, true)
+    end)
+
+    it("of headers", function()
+      local value, err = calls.vote(client, {}, { headers = many })
+      assert.is_nil(value)
+      assert.matches("headers: must have at most 1000 names, got 100000", err.message, 1, true)
+    end)
+  end)
+
   it("a request without a path", function()
     local value, err = client:request { method = "GET" }
     assert.is_nil(value)

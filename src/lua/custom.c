@@ -234,13 +234,34 @@ static void write_parameter(struct reader *reader, const struct ck_path *query, 
   lua_pop(L, 1);
 }
 
-static void check_names(struct reader *reader, const struct ck_path *path) {
+/* They are sorted by looking for the next one, and too many would take for ever. */
+enum { NAMES_AT_MOST = 1000 };
+
+/* Whether there are not too many of them. */
+static bool check_names(struct reader *reader, const struct ck_path *path) {
   lua_State *L = reader->L;
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+  int count = 0;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    count++;
     if (lua_type(L, -2) != LUA_TSTRING)
       ck_problems_add(reader->problems, path,
                       "must be a table of name = value, got a key of type %s",
                       luaL_typename(L, -2));
+  }
+  if (count <= NAMES_AT_MOST) return true;
+  ck_problems_add(reader->problems, path, "must have at most %d names, got %d", NAMES_AT_MOST,
+                  count);
+  return false;
+}
+
+/* query → query */
+static void write_parameters(struct reader *reader, const struct ck_path *query) {
+  lua_State *L = reader->L;
+  char separator = '?';
+  lua_pushnil(L);
+  for (push_next_name(L); !lua_isnil(L, -1); push_next_name(L), separator = '&')
+    write_parameter(reader, query, separator);
+  lua_pop(L, 1);
 }
 
 /* In the order of their names, so that the same table makes the same address. */
@@ -249,12 +270,7 @@ static void write_query(struct reader *reader) {
   lua_State *L = reader->L;
   int type = push_field(reader, path.name);
   if (type == LUA_TTABLE) {
-    char separator = '?';
-    check_names(reader, &path);
-    lua_pushnil(L);
-    for (push_next_name(L); !lua_isnil(L, -1); push_next_name(L), separator = '&')
-      write_parameter(reader, &path, separator);
-    lua_pop(L, 1);
+    if (check_names(reader, &path)) write_parameters(reader, &path);
   } else if (type != LUA_TNIL) {
     ck_problems_refuse(reader->problems, &path, "a table of name = value");
   }

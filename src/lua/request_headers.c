@@ -39,6 +39,9 @@ static void check_entry(const struct ck_path *path, struct ck_problems *problems
     ck_problems_add(problems, path, "must not contain line breaks or other control characters");
 }
 
+/* Each of a call's is compared with each of the client's; and no server takes so many. */
+enum { HEADERS_AT_MOST = 1000 };
+
 void ck_request_headers_check(int index, const struct ck_path *path, struct ck_problems *problems) {
   lua_State *L = problems->L;
   if (!lua_istable(L, index)) {
@@ -46,8 +49,10 @@ void ck_request_headers_check(int index, const struct ck_path *path, struct ck_p
                     luaL_typename(L, index));
     return;
   }
+  int count = 0;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     struct ck_path inner = { .up = path, .index = 1 };
+    count++;
     if (lua_type(L, -2) == LUA_TSTRING) {
       inner.name = lua_tostring(L, -2);
       check_entry(&inner, problems);
@@ -55,6 +60,8 @@ void ck_request_headers_check(int index, const struct ck_path *path, struct ck_p
       ck_problems_add(problems, path, "must be a table of name = value, got a list");
     }
   }
+  if (count > HEADERS_AT_MOST)
+    ck_problems_add(problems, path, "must have at most %d names, got %d", HEADERS_AT_MOST, count);
 }
 
 /* Whether the table at `index` names the header, in any case of letters. */
