@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include <lauxlib.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "../core/contract.h"
@@ -29,6 +30,7 @@ static void give_back(lua_State *L) { ck_handle_give_back(L, CLIENT, CALL); }
 static void push_url(lua_State *L, struct ck_call *call) {
   struct ck_buffer *url = &call->exchange.transfer.answer.head; /* has been read by now */
   ck_buffer_reset(url);
+  url->limit = SIZE_MAX; /* it is none of a head: many ids make a long address */
   if (!ck_transport_url(call->client->transport, &call->exchange.transfer.request, url))
     luaL_error(L, "not enough memory");
   ck_secret_push(L, &call->client->key, url->data, url->length);
