@@ -73,6 +73,11 @@ static int fail_gone(lua_State *L, struct ck_call *call) {
   return fail(L, call);
 }
 
+/* Results that a finalizer had a chance to spoil: with the key gone, nothing was redacted. */
+static int conclude(lua_State *L, struct ck_call *call, int results) {
+  return is_gone(call) ? fail_gone(L, call) : results;
+}
+
 static int fail_with_answer(lua_State *L, struct ck_call *call, struct ck_outcome outcome) {
   ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
   if (is_gone(call)) return fail_gone(L, call);
@@ -404,9 +409,9 @@ static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint
   lua_settop(L, TOP);
   if (is_gone(call)) return fail_gone(L, call);
   struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
-  if (!write(L, call, &problems)) return refuse_problems(L, call, &problems);
+  if (!write(L, call, &problems)) return conclude(L, call, refuse_problems(L, call, &problems));
   if (is_over_budget(call)) return refuse_budget(L, call);
-  if (call->settings.dry_run) return dry_run(L, call);
+  if (call->settings.dry_run) return conclude(L, call, dry_run(L, call));
   return send(L, call);
 }
 

@@ -186,6 +186,7 @@ static bool may_spell(const struct ck_secret *secret, char escape) {
 /* Whether the key may stand in a JSON text: as it is, or spelt with escapes. */
 static bool may_hold(const struct ck_secret *secret, const char *text, size_t length) {
   const char *end = text + length;
+  if (secret->text == NULL) return false; /* a finalizer has closed the client */
   if (ck_secret_is_in(secret, text, length)) return true;
   while ((text = memchr(text, '\\', (size_t)(end - text))) != NULL && end - text > 1) {
     if (may_spell(secret, text[1])) return true;
