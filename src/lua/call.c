@@ -291,6 +291,11 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   lua_settop(L, top);
 }
 
+/* A task is told what has been done in it; reading does nothing. */
+static void note_applied(struct ck_task *task, const struct ck_call *call) {
+  if (strcmp(call->endpoint->method, "GET") != 0) ck_task_note(task, call->exchange.applied);
+}
+
 /* Unless somebody else has made it go on already. */
 static void make_ready(struct ck_task *task, const struct ck_call *call) {
   if (task->awaits == call) ck_task_make_ready(task);
@@ -302,7 +307,9 @@ void ck_call_advance_all(lua_State *L, int index) {
   while (client->transport != NULL && (task = ck_transport_next_done(client->transport)) != NULL) {
     struct ck_call *call = task->awaits;
     advance(L, index, call);
-    if (ck_exchange_has_ended(&call->exchange)) make_ready(task, call);
+    if (!ck_exchange_has_ended(&call->exchange) || task->awaits != call) continue;
+    note_applied(task, call); /* here, too: its coroutine may have been closed by somebody else */
+    ck_task_make_ready(task);
   }
 }
 
@@ -336,17 +343,11 @@ static void begin(lua_State *L, struct ck_call *call) {
 
 /* ---- read ------------------------------------------------------------------------------------------ */
 
-/* A task is told what has been done in it; reading does nothing. */
-static void note_applied(struct ck_call *call) {
-  if (strcmp(call->endpoint->method, "GET") == 0) return;
-  ck_task_note(call->client->loop.running, call->exchange.applied);
-}
-
 static int read(lua_State *L, struct ck_call *call) {
   const struct ck_answer *answer = &call->exchange.transfer.answer;
   struct ck_reading reading = { .secret = &call->client->key,
                                 .keep_null = call->settings.keep_null };
-  note_applied(call);
+  note_applied(call->client->loop.running, call);
   if (is_gone(call)) return fail_gone(L, call);
   if (call->exchange.outcome.kind != CK_OK)
     return fail_with_answer(L, call, call->exchange.outcome);
