@@ -1,5 +1,5 @@
--- Misuse of what a script can get at without the debug library: it raises, and crashes nothing. Each
--- in an interpreter of its own, which a crash would take along.
+-- Misuse of what a script can get at without the debug library: it raises, and crashes nothing.
+-- Each in an interpreter of its own, which a crash would take along.
 local script = require "support.script"
 
 describe("misuse raises:", function()
@@ -25,7 +25,8 @@ describe("misuse raises:", function()
     ["a list of names that is a number"] = "require 'cekura.internal'.nearest('a', 42)",
   } do
     it(what, function()
-      local output, code = script.run(START .. "print((pcall(function() return " .. call .. " end)))")
+      local text = START .. "print((pcall(function() return %s end)))"
+      local output, code = script.run((text:gsub("%%s", function() return call end)))
       assert.equal("false\n", output)
       assert.equal(0, code)
     end)

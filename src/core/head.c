@@ -73,9 +73,8 @@ bool ck_head_delimits(const char *line, size_t length) {
   size_t at = 0;
   if (length == 0 || strchr("cCtT", line[0]) == NULL) return false; /* most lines */
   if (!ck_head_next(line, length, &at, &header)) return false;
-  return is_named(&header, "content-length") ? is_length(&header)
-                                             : is_named(&header, "transfer-encoding") &&
-                                                   is_chunked(&header);
+  if (is_named(&header, "content-length")) return is_length(&header);
+  return is_named(&header, "transfer-encoding") && is_chunked(&header);
 }
 
 bool ck_head_has_length(const char *head, size_t length, size_t body_length) {
