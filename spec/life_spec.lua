@@ -118,6 +118,20 @@ describe("a client", function()
     end)
   end
 
+  -- What is made while a state closes has no finalizer any more. (make asan sees what leaks.)
+  it("that makes its calls while the state closes leaves nothing behind", function()
+    local output, code = run [[
+      local client = new()
+      kept = setmetatable({}, { __gc = function()
+        local other <close> = new()
+        print(vote(client).success, vote(other).success)
+      end })
+      os.exit(0, true)
+    ]]
+    assert.equal("true\ttrue\n", output)
+    assert.equal(0, code)
+  end)
+
   -- The finalizers of one collection run in turn: that of the task's call before the client's.
   it("that is collected with a task, which a finalizer brings back: it learns of it", function()
     server:script { "hang" }
@@ -157,7 +171,7 @@ describe("a client", function()
   end)
 
   -- Lua calls the finalizers that are due a few at a time, wherever it is asked for memory: the nth
-  -- of many closes the client, in the middle of a call. Prints whether that met a call, and whatever
+  -- of many closes the client, in the middle of a call. Prints whether that met one, and whatever
   -- is neither a value nor an error or has the key in it.
   local CLOSING = [[
     local KEY = "key-of-the-client"

@@ -107,6 +107,7 @@ static void release_tasks(lua_State *L, struct ck_client *client) {
 static int client_close(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   release_tasks(L, client);
+  ck_handle_free_idle(L, 1);
   ck_transport_close(client->transport);
   client->transport = NULL;
   ck_secret_wipe(&client->key);

@@ -84,6 +84,18 @@ void ck_handle_give_back(lua_State *L, int client, int handle) {
   lua_pop(L, 1);
 }
 
+void ck_handle_free_idle(lua_State *L, int client) {
+  if (lua_getiuservalue(L, client, CK_CLIENT_IDLE) == LUA_TTABLE) {
+    for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i > 0; i--) {
+      lua_rawgeti(L, -1, i);
+      const struct handle *handle = lua_touserdata(L, -1);
+      if (handle->call != NULL) ck_transfer_close(&handle->call->exchange.transfer);
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+}
+
 void ck_handle_close_all(lua_State *L, int client) {
   if (lua_getiuservalue(L, client, CK_CLIENT_CALLS) != LUA_TTABLE) return;
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {

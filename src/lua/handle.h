@@ -33,6 +33,9 @@ struct ck_call *ck_handle_take(lua_State *L, int client);
 /* The call of the handle at `handle` has ended; another one may use what it holds. */
 void ck_handle_give_back(lua_State *L, int client, int handle);
 
+/* The client at `client` is closed: frees what calls that have ended hold for further ones. */
+void ck_handle_free_idle(lua_State *L, int client);
+
 /* Frees what calls of the client at `client` still hold, of which nobody makes use any more. */
 void ck_handle_close_all(lua_State *L, int client);
 
