@@ -303,7 +303,7 @@ describe("what goes in:", function()
     end)
 
     -- The locale is made here, because hardly any machine has one at hand.
-    it("has decimal points where the locale has decimal commas", function()
+    it("has decimal points where the locale has commas, and so has what comes back", function()
       local pipe <close> = assert(io.popen([[exec env -u LD_PRELOAD sh -c '
         folder=$(mktemp -d) && cd $folder || exit
         printf "LC_NUMERIC\ndecimal_point \"%s\"\nthousands_sep \"\"\nEND LC_NUMERIC\n" , >source
@@ -314,15 +314,17 @@ describe("what goes in:", function()
         [ -d comma ] && echo $folder']]))
       local folder = pipe:read "l"
       if not folder then return end  -- not glibc: there is no making one
+      server:faults { { body = '{"fraction": 1.5}' } }
       local output = script.run(([[
-        assert(os.setlocale("comma", "numeric"))
-        assert(tostring(0.5) == "0,5")
         local cekura = require "cekura"
         local client = assert(cekura.new { api_url = %q, api_key = %q })
-        print(client.runs:mark_metric_vote {
+        assert(os.setlocale("comma", "numeric"))
+        assert(tostring(0.5) == "0,5")
+        print(client.runs:mark_metric_vote({
           run_id = 5544, metric_id = 55, thumbs_up = false, expected_value = { 0.5, 1e300, 2.0 },
-        })]]):format(server.url, server.api_key), { LOCPATH = folder, LC_ALL = false })
+        }).fraction)]]):format(server.url, server.api_key), { LOCPATH = folder, LC_ALL = false })
       os.execute("exec env -u LD_PRELOAD rm -rf " .. folder)
+      assert.matches("^1,5\n", output)  -- LeakSanitizer may add what it says of glibc
       local request = assert(server:requests()[1], output)
       assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":[0.5,1e+300,2.0]}',
         request.body)

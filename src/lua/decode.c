@@ -7,8 +7,8 @@
 #include "interrupt.h"
 #include "json.h"
 
-/* Places in the registry: cjson.decode of our own instance, and whether it knows integers. */
-static const char decode_key, integers_key;
+/* Places in the registry: decode and new of our own cjson, and whether it knows integers. */
+static const char decode_key, new_key, integers_key;
 
 #define EXACT_BELOW ((lua_Integer)1 << 53) /* from there on, a float may not be what was sent */
 
@@ -39,6 +39,8 @@ void ck_decode_open(lua_State *L) {
   lua_call(L, 0, 1); /* its settings are its own: what the host does to cjson stays there */
   configure(L, "decode_invalid_numbers", LUA_TBOOLEAN, 0);
   configure(L, "decode_max_depth", LUA_TNUMBER, CK_MAX_DEPTH);
+  lua_getfield(L, -1, "new");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &new_key);
   lua_getfield(L, -1, "decode");
   probe_integers(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &decode_key);
@@ -197,6 +199,28 @@ static bool may_hold(const struct ck_secret *secret, const char *text, size_t le
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* Pushes what the text says, or why it cannot be read; whether it can. */
+static bool decode(lua_State *L, const char *text, size_t length) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
+  lua_pushlstring(L, text, length);
+  if (lua_pcall(L, 1, 2, 0) != LUA_OK) return ck_interrupt_is_error(L) ? lua_error(L) : false;
+  bool ok = !lua_isnil(L, -2);
+  if (ok) lua_pop(L, 1);
+  else luaL_tolstring(L, -1, NULL); /* cjson.safe, in the place of cjson, raises nothing */
+  return ok;
+}
+
+/*
+** lua-cjson looks at the locale's decimal point when an instance is made, and reads no fraction
+** any more once os.setlocale has chosen another.
+*/
+static void look_at_locale(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &new_key);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return;
+  if (ck_interrupt_is_error(L)) (void)lua_error(L);
+  lua_pop(L, 1);
+}
+
 bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading *reading) {
   struct tidier tidier = { .L = L, .reading = reading };
   if (ck_utf8_valid(text, length) != length) {
@@ -208,14 +232,12 @@ bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading 
     return false;
   }
   luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
-  lua_pushlstring(L, text, length);
-  if (lua_pcall(L, 1, 2, 0) != LUA_OK) return ck_interrupt_is_error(L) ? lua_error(L) : false;
-  if (lua_isnil(L, -2)) { /* cjson.safe, in the place of cjson, raises nothing */
-    luaL_tolstring(L, -1, NULL);
-    return false;
+  int top = lua_gettop(L);
+  if (!decode(L, text, length)) {
+    lua_settop(L, top);
+    look_at_locale(L);
+    if (!decode(L, text, length)) return false;
   }
-  lua_pop(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &integers_key);
   tidier.floats_only = !lua_toboolean(L, -1);
   lua_pop(L, 1);
