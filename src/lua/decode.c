@@ -221,27 +221,38 @@ static void look_at_locale(lua_State *L) {
   lua_pop(L, 1);
 }
 
-bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading *reading) {
-  struct tidier tidier = { .L = L, .reading = reading };
-  if (ck_utf8_valid(text, length) != length) {
-    lua_pushliteral(L, "the answer is not valid UTF-8");
-    return false;
-  }
-  if (memchr(text, '\0', length) != NULL) { /* lua-cjson would take it for the end */
-    lua_pushliteral(L, "the answer holds a NUL byte");
-    return false;
-  }
-  luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
+/* Likewise, whatever the locale has become. */
+static bool decode_in_any_locale(lua_State *L, const char *text, size_t length) {
   int top = lua_gettop(L);
-  if (!decode(L, text, length)) {
-    lua_settop(L, top);
-    look_at_locale(L);
-    if (!decode(L, text, length)) return false;
-  }
+  if (decode(L, text, length)) return true;
+  lua_settop(L, top);
+  look_at_locale(L);
+  return decode(L, text, length);
+}
+
+static bool reads_floats_only(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &integers_key);
-  tidier.floats_only = !lua_toboolean(L, -1);
+  bool floats_only = !lua_toboolean(L, -1);
   lua_pop(L, 1);
-  tidier.may_hold_key = may_hold(reading->secret, text, length);
+  return floats_only;
+}
+
+/* NULL, or why these bytes are no JSON text. */
+static const char *problem_of(const char *text, size_t length) {
+  if (ck_utf8_valid(text, length) != length) return "the answer is not valid UTF-8";
+  /* lua-cjson would take it for the end */
+  return memchr(text, '\0', length) != NULL ? "the answer holds a NUL byte" : NULL;
+}
+
+bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading *reading) {
+  const char *problem = problem_of(text, length);
+  luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
+  if (problem != NULL) lua_pushstring(L, problem);
+  if (problem != NULL || !decode_in_any_locale(L, text, length)) return false;
+  struct tidier tidier = { .L = L,
+                           .reading = reading,
+                           .floats_only = reads_floats_only(L),
+                           .may_hold_key = may_hold(reading->secret, text, length) };
   tidy(&tidier);
   return true;
 }
