@@ -7,8 +7,12 @@ struct handle {
   struct ck_call *call; /* NULL: it has none yet, or none any more */
 };
 
-/* The user value of a handle: the client's table of calls. */
-enum { HANDLE_CALLS = 1 };
+/* The user values of a handle. */
+enum {
+  HANDLE_CALLS = 1, /* the client's table of calls */
+  HANDLE_CALL,      /* the call: a finalizer may bring back a task that stands in it */
+  HANDLE_VALUES = HANDLE_CALL
+};
 
 static const char metatable_key;
 
@@ -32,7 +36,7 @@ void ck_handle_open(lua_State *L) {
 
 /* Pushes a handle without a call. */
 static struct handle *push_handle(lua_State *L) {
-  struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_CALLS);
+  struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_VALUES);
   handle->call = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
@@ -44,6 +48,8 @@ static struct ck_call *keep_call(lua_State *L, int client) {
   lua_getiuservalue(L, client, CK_CLIENT_CALLS);
   struct ck_call *call = lua_newuserdatauv(L, sizeof(*call), 0);
   memset(call, 0, sizeof(*call));
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, -4, HANDLE_CALL);
   lua_rawsetp(L, -2, call);
   lua_setiuservalue(L, -2, HANDLE_CALLS);
   return call;
