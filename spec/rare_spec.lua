@@ -138,6 +138,14 @@ describe("rare:", function()
     assert.error_matches(function() internal.open_file "a\0b" end, "without a zero byte")
   end)
 
+  it("an answer of which chunked is the last coding says where it ends", function()
+    for _, codings in ipairs { "chunked", "identity, chunked", "identity,Chunked" } do
+      server:script { { { "send", "HTTP/1.1 200 OK\r\nTransfer-Encoding: " .. codings
+        .. "\r\n\r\n2\r\n12\r\n0\r\n\r\n" }, { "close" } } }
+      assert.equal(12, (assert(calls.vote(client))))
+    end
+  end)
+
   -- libcurl reads such an answer until the connection ends, and an empty one would be a success.
   describe("an answer whose head does not say where it ends, in", function()
     for _, line in ipairs {
