@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct handle {
-  struct ck_call *call; /* NULL: it has none yet, or none any more */
+  struct ck_call *call; /* NULL: it has none yet */
 };
 
 /* The user values of a handle. */
@@ -23,7 +23,6 @@ static int handle_gc(lua_State *L) {
   lua_getiuservalue(L, 1, HANDLE_CALLS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, handle->call);
-  handle->call = NULL;
   return 0;
 }
 
@@ -95,7 +94,7 @@ void ck_handle_free_idle(lua_State *L, int client) {
     for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i > 0; i--) {
       lua_rawgeti(L, -1, i);
       const struct handle *handle = lua_touserdata(L, -1);
-      if (handle->call != NULL) ck_transfer_close(&handle->call->exchange.transfer);
+      ck_transfer_close(&handle->call->exchange.transfer);
       lua_pop(L, 1);
     }
   }
