@@ -268,13 +268,15 @@ local function evaluate_results()
   heading(("3  %d results at once"):format(#ids.result_ids),
     "client.results:bulk_evaluate_metrics")
   local arguments = { result_ids = ids.result_ids, metric_ids = metrics }
-  print_cost(assert(client.results:bulk_evaluate_metrics(arguments, { dry_run = true })),
-    "at least ")
+  local uncounted = true  -- under max_evaluations: the number of runs is not known here
+  print_cost(assert(client.results:bulk_evaluate_metrics(arguments,
+    { dry_run = true, uncounted = uncounted })), "at least ")
   local credits = server and balance()
   local rows = { { "results", "running", "completed", "failed", "metric and reviewer agree on" } }
   rows[2] = server and bulk_row "before"
 
-  local done, response = assert(client.results:bulk_evaluate_metrics(arguments))
+  local done, response = assert(client.results:bulk_evaluate_metrics(arguments,
+    { uncounted = uncounted }))
   rows[3] = server and bulk_row "scheduled"
   answered(response)
   printf("   There is no body to a success, so the value is %s.", done)
@@ -332,7 +334,8 @@ local function improve_metric()
     "client.metric_reviews:process_feedbacks")
   local credits = server and balance()
   local value, response =
-    assert(client.metric_reviews:process_feedbacks { metric_id = ids.metric_id })
+    assert(client.metric_reviews:process_feedbacks({ metric_id = ids.metric_id },
+      { uncounted = true }))
   answered(response)
   printf("   The optimiser works on metric %s: progress_id %s", ids.metric_id, value.progress_id)
   if not server then return end

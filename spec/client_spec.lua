@@ -289,9 +289,6 @@ describe("a client", function()
         "would start 12 metric" },
       { "counts call logs times metrics", LOGS, { call_logs = range(5), metrics = range(2) }, 10,
         "would start 10 metric" },
-      { "counts results times metrics, which is the least", BULK,
-        { result_ids = range(100), metric_ids = range(3) }, 300,
-        "would start at least 300 metric" },
       { "counts nothing where there is nothing", LOGS, { call_logs = {} }, 0 },
     } do
       local what, name, changes, count, said = table.unpack(row)
@@ -313,14 +310,101 @@ describe("a client", function()
         assert.equal(1, #server:requests())
         err = select(2, calls.make(client, name, changes, { max_evaluations = 0 }))
         assert.equal("budget", err.kind)
+        err = select(2, calls.make(strict, name, changes, { evaluations = 1, uncounted = true }))
+        assert.equal("budget", err.kind)  -- the arguments prove more than is stated
+        assert.equal(1, #server:requests())
       end)
     end
 
-    it("lets through what starts no evaluation that can be counted", function()
+    local function request(client, changes, options)
+      local arguments = { method = "POST", path = "/test_framework/v1/scenarios/run/" }
+      for name, value in pairs(changes) do arguments[name] = value end
+      return client:request(arguments, options)
+    end
+
+    local function made(name)
+      return function(client, changes, options)
+        return calls.make(client, name, changes, options)
+      end
+    end
+
+    -- { what, the call, its changes, how many are known, how the error says it }
+    for _, row in ipairs {
+      { "a bulk call", made(BULK), { result_ids = range(29), metric_ids = range(2) }, 58,
+        "is not known (at least 58), max_evaluations is 100: nothing was sent" },
+      { "the optimiser", made(FEEDBACKS), {}, 0,
+        "is not known, max_evaluations is 100: nothing was sent" },
+      { "the optimiser without an evaluation afterwards", made(FEEDBACKS),
+        { skip_evaluation = true }, 0, "is not known, max_evaluations is 100" },
+      { "a request that is not a GET", request, {}, 0, "is not known, max_evaluations is 100" },
+      { "a GET that spends credits", request, { method = "GET", spends_credits = true }, 0,
+        "is not known, max_evaluations is 100" },
+    } do
+      local what, make, changes, known, said = table.unpack(row)
+
+      describe("refuses " .. what .. " of unknown size,", function()
+        local client
+
+        before_each(function() client = new { max_evaluations = 100 } end)
+        after_each(function() client:close() end)
+
+        local function refuses(how, options)
+          local value, err = make(client, changes, options)
+          assert.is_nil(value)
+          assert.same({ "budget", "no", 0 }, { err.kind, err.applied, err.attempts })
+          assert.truthy(tostring(err):find(how, 1, true), tostring(err))
+          assert.same({}, server:requests())
+        end
+
+        it("unless the size is stated", function()
+          refuses(said)
+          refuses(said, { dry_run = true })
+          refuses(said, { uncounted = false })
+          refuses("would start 456 metric evaluations, max_evaluations is 100",
+            { evaluations = 456 })
+          refuses("would start 101 metric evaluations", { evaluations = 101, uncounted = true })
+          make(client, changes, { evaluations = 100 })
+          make(client, changes, { evaluations = 456, max_evaluations = 456 })
+          assert.equal(2, #server:requests())
+        end)
+
+        it("unless that is allowed", function()
+          make(client, changes, { uncounted = true })
+          assert.equal(1, #server:requests())
+        end)
+
+        it("and no statement gets around what the arguments prove", function()
+          if known == 0 then return end
+          for _, options in ipairs { { evaluations = 0 }, { evaluations = known - 1 },
+              { uncounted = true }, {} } do
+            options.max_evaluations = known - 1
+            refuses("would start " .. (options.evaluations and "" or "at least ") .. known
+              .. " metric evaluations", options)
+          end
+        end)
+
+        it("and sends it where there is no limit", function()
+          local free <close> = new()
+          make(free, changes)
+          make(free, changes, { evaluations = 5 })
+          assert.equal(2, #server:requests())
+        end)
+      end)
+    end
+
+    it("lets through every call that spends nothing", function()
       local client <close> = new { max_evaluations = 0 }
       assert(calls.vote(client))
-      assert(calls.make(client, FEEDBACKS))
-      assert.equal(2, #server:requests())
+      assert(calls.vote(client, {}, { evaluations = 5 }))
+      local free = 2
+      for _, name in ipairs(calls.companions) do
+        calls.make(client, name)
+        free = free + 1
+      end
+      request(client, { method = "GET" })
+      request(client, { spends_credits = false })
+      request(client, { idempotent = true })
+      assert.equal(free + 3, #server:requests())
     end)
   end)
 
@@ -350,6 +434,7 @@ describe("a client", function()
         shown.headers["User-Agent"] = nil
         assert.same({
           method = "POST", url = server.url .. path, body = body, evaluations = evaluations,
+          evaluations_at_least = name == BULK or nil,
           headers = { ["Content-Type"] = "application/json", Accept = "application/json",
             ["X-One"] = "1", ["x-two"] = "3" },
         }, shown)
@@ -359,6 +444,16 @@ describe("a client", function()
         assert.same({ path, body }, { request.path, request.body })
       end)
     end
+
+    it("shows the number of evaluations that the caller states", function()
+      local client <close> = new()
+      local shown = assert(calls.make(client, BULK, {}, { dry_run = true, evaluations = 7 }))
+      assert.same({ n = 2, 7, nil }, table.pack(shown.evaluations, shown.evaluations_at_least))
+      shown = assert(calls.make(client, FEEDBACKS, {}, { dry_run = true, evaluations = 8 }))
+      assert.equal(8, shown.evaluations)
+      shown = assert(calls.vote(client, {}, { dry_run = true, evaluations = 9 }))
+      assert.is_nil(shown.evaluations)
+    end)
 
     it("keeps to the checks and the budget", function()
       local client <close> = new()

@@ -500,7 +500,9 @@ local function evaluations_in_words(endpoint)
   end
   return ("`max_evaluations` counts %s%s."):format(
     table.concat(map(endpoint.evaluations, code), " × "),
-    endpoint.evaluations_at_least and ", which is a lower bound" or "")
+    endpoint.evaluations_at_least
+      and ", which is a lower bound: state the number with `evaluations`, or set `uncounted = true`"
+      or "")
 end
 
 local function facts(endpoint)

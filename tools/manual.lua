@@ -30,7 +30,8 @@ manual.options = {
   { name = "max_response_bytes", type = "integer", default = "67108864 (64 MiB)",
     text = "the largest answer that is read, counted after decompression" },
   { name = "max_evaluations", type = "integer", default = "no limit", call = true,
-    text = "refuses a call that would start more metric evaluations than this, before it is sent" },
+    text = "refuses a call that starts more metric evaluations than this, or a number that is not "
+      .. "known exactly, before it is sent" },
   { name = "keep_null", type = "boolean", default = "`false`",
     text = "keeps a JSON null in an object as `cekura.null`; else such a field is absent" },
   { name = "ca_file", type = "string", default = "libcurl's",
@@ -49,12 +50,19 @@ manual.options = {
     text = "sends again also where the server may have acted: you may pay twice" },
   { name = "dry_run", type = "boolean", default = "`false`", call = "only",
     text = "sends nothing, and returns what would be sent" },
+  { name = "evaluations", type = "integer", default = "what the arguments prove", call = "only",
+    text = "states how many metric evaluations the call starts, to be compared with "
+      .. "`max_evaluations`; a number below what the arguments prove does not count" },
+  { name = "uncounted", type = "boolean", default = "`false`", call = "only",
+    text = "sends the call under `max_evaluations` although its number of metric evaluations is "
+      .. "not known" },
 }
 
 manual.kinds = {
   { "config", "the options of `cekura.new` are wrong, or the client is closed" },
   { "validation", "the arguments are wrong; nothing was sent" },
-  { "budget", "the call would start more evaluations than `max_evaluations`; nothing was sent" },
+  { "budget", "the call would start more evaluations than `max_evaluations`, or a number that is "
+    .. "not known; nothing was sent" },
   { "authentication", "401: the key is not accepted" },
   { "permission", "403" },
   { "not_found", "404" },
@@ -123,7 +131,8 @@ manual.dry_run = {
   { name = "headers", type = "table<string, string>", text = "without the key" },
   { name = "body?", type = "string", text = "the JSON, byte by byte; a GET has none" },
   { name = "evaluations?", type = "integer",
-    text = "how many metric evaluations it would start; nil where that cannot be known" },
+    text = "how many metric evaluations it would start; nil if that is not known, or none" },
+  { name = "evaluations_at_least?", type = "true", text = "`evaluations` is a lower bound" },
 }
 
 --- Of the module. `params` and `returns` are { name, type, text }.
@@ -489,8 +498,8 @@ manual.uses = {
 
 -- ---- prose ----
 
-manual.uncounted = "How many evaluations it starts is not known beforehand: "
-  .. "`max_evaluations` is no limit here."
+manual.uncounted = "The number of evaluations is not known beforehand: under `max_evaluations` the "
+  .. "call is refused unless `evaluations` states it or `uncounted = true` allows it."
 
 manual.options_intro = [[
 Of `cekura.new`, and where the last column says so of a single call, as its second table. First
@@ -638,7 +647,8 @@ print(#page.results)
 
 It has the key, the retries, the errors and the decoding of every other call, and takes the same
 options. What is no GET is taken to spend credits unless you say otherwise, and is then not sent
-again when in doubt. How many evaluations it starts is not known: `max_evaluations` is no limit here.
+again when in doubt. The number of evaluations is not known: under `max_evaluations` a call that
+spends credits is refused unless `evaluations` states it or `uncounted = true` allows it.
 ]]
 
 manual.tasks = [[

@@ -12,7 +12,7 @@
 ---@alias cekura.Kind
 ---| "config" # the options of `cekura.new` are wrong, or the client is closed
 ---| "validation" # the arguments are wrong; nothing was sent
----| "budget" # the call would start more evaluations than `max_evaluations`; nothing was sent
+---| "budget" # the call would start more evaluations than `max_evaluations`, or a number that is not known; nothing was sent
 ---| "authentication" # 401: the key is not accepted
 ---| "permission" # 403
 ---| "not_found" # 404
@@ -82,7 +82,7 @@
 ---@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
 ---@field backoff? { base: number?, cap: number? } seconds to wait before another attempt: exponential, with full jitter (default: `{ base = 0.5, cap = 20 }`)
 ---@field max_response_bytes? integer the largest answer that is read, counted after decompression (default: 67108864 (64 MiB))
----@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
+---@field max_evaluations? integer refuses a call that starts more metric evaluations than this, or a number that is not known exactly, before it is sent (default: no limit)
 ---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; else such a field is absent (default: `false`)
 ---@field ca_file? string a file of certificate authorities to trust (default: libcurl's)
 ---@field ca_path? string a folder of certificate authorities to trust (default: libcurl's)
@@ -96,19 +96,23 @@
 ---@field timeout? number seconds for one attempt (default: 30)
 ---@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
 ---@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
----@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
+---@field max_evaluations? integer refuses a call that starts more metric evaluations than this, or a number that is not known exactly, before it is sent (default: no limit)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
 ---@field retry_unknown? boolean sends again also where the server may have acted: you may pay twice (default: `false`)
 ---@field dry_run? boolean sends nothing, and returns what would be sent (default: `false`)
+---@field evaluations? integer states how many metric evaluations the call starts, to be compared with `max_evaluations`; a number below what the arguments prove does not count (default: what the arguments prove)
+---@field uncounted? boolean sends the call under `max_evaluations` although its number of metric evaluations is not known (default: `false`)
 
 --- Options of a call that is not sent.
 ---@class cekura.DryRunOptions
 ---@field timeout? number seconds for one attempt (default: 30)
 ---@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
 ---@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
----@field max_evaluations? integer refuses a call that would start more metric evaluations than this, before it is sent (default: no limit)
+---@field max_evaluations? integer refuses a call that starts more metric evaluations than this, or a number that is not known exactly, before it is sent (default: no limit)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
 ---@field retry_unknown? boolean sends again also where the server may have acted: you may pay twice (default: `false`)
+---@field evaluations? integer states how many metric evaluations the call starts, to be compared with `max_evaluations`; a number below what the arguments prove does not count (default: what the arguments prove)
+---@field uncounted? boolean sends the call under `max_evaluations` although its number of metric evaluations is not known (default: `false`)
 ---@field dry_run true sends nothing, and returns what would be sent
 
 --- What a call would send.
@@ -117,7 +121,8 @@
 ---@field url string the whole of it
 ---@field headers table<string, string> without the key
 ---@field body? string the JSON, byte by byte; a GET has none
----@field evaluations? integer how many metric evaluations it would start; nil where that cannot be known
+---@field evaluations? integer how many metric evaluations it would start; nil if that is not known, or none
+---@field evaluations_at_least? true `evaluations` is a lower bound
 
 --- Options of `client:each`.
 ---@class cekura.EachOptions

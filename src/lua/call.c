@@ -131,9 +131,26 @@ static int fail_unreadable(lua_State *L, struct ck_call *call) {
   return fail_with_answer(L, call, call->exchange.outcome);
 }
 
-static void push_evaluations(lua_State *L, const struct ck_call *call) {
-  if (call->evaluations >= 0) lua_pushinteger(L, call->evaluations);
-  else lua_pushnil(L);
+/* The larger of what the arguments prove and what the caller states; -1 = neither is there. */
+static lua_Integer evaluations(const struct ck_call *call) {
+  lua_Integer stated = call->settings.evaluations;
+  return stated > call->evaluations ? stated : call->evaluations;
+}
+
+/* Whether the call may start more evaluations than that. A free call starts none. */
+static bool is_uncounted(const struct ck_call *call) {
+  if (!call->endpoint->spends_credits || call->settings.evaluations >= 0) return false;
+  return call->endpoint->at_least || call->evaluations < 0;
+}
+
+/* plan → plan */
+static void set_evaluations(lua_State *L, const struct ck_call *call) {
+  if (!call->endpoint->spends_credits || evaluations(call) < 0) return;
+  lua_pushinteger(L, evaluations(call));
+  lua_setfield(L, -2, "evaluations");
+  if (!is_uncounted(call)) return;
+  lua_pushboolean(L, true);
+  lua_setfield(L, -2, "evaluations_at_least");
 }
 
 /* Pushes the client's headers, and the call's own if it has any: 0 = none. */
@@ -163,8 +180,7 @@ static int dry_run(lua_State *L, struct ck_call *call) {
     ck_secret_push(L, &call->client->key, request->body.data, request->body.length);
     lua_setfield(L, -2, "body");
   }
-  push_evaluations(L, call);
-  lua_setfield(L, -2, "evaluations");
+  set_evaluations(L, call);
   give_back(L);
   return 1;
 }
@@ -220,7 +236,7 @@ static void write_policy(struct ck_call *call) {
   };
 }
 
-/* Returns how many evaluations the call would start, -1 = unknown. */
+/* Returns the least number of evaluations that the call would start, -1 = unknown. */
 static lua_Integer check(struct ck_call *call, struct ck_problems *problems) {
   struct ck_request *request = &call->exchange.transfer.request;
   if (call->endpoint != &call->own) return ck_check(call->endpoint, ARGUMENTS, request, problems);
@@ -254,15 +270,26 @@ static int refuse_problems(lua_State *L, struct ck_call *call, struct ck_problem
   return fail(L, call);
 }
 
-static bool is_over_budget(const struct ck_call *call) {
-  lua_Integer most = call->settings.max_evaluations;
-  return most >= 0 && call->evaluations > most;
+/* NULL if the call keeps to max_evaluations; else the message why it does not is pushed. */
+static const char *push_budget_problem(lua_State *L, const struct ck_call *call) {
+  lua_Integer most = call->settings.max_evaluations, count = evaluations(call);
+  const char *bound = is_uncounted(call) ? "at least " : "";
+  if (most < 0 || !call->endpoint->spends_credits) return NULL;
+  if (count > most)
+    return lua_pushfstring(L,
+                           "would start %s%I metric evaluations, max_evaluations is %I: "
+                           "nothing was sent",
+                           bound, (LUAI_UACINT)count, (LUAI_UACINT)most);
+  if (!is_uncounted(call) || call->settings.uncounted) return NULL;
+  const char *known = count < 0 ? "" : lua_pushfstring(L, " (at least %I)", (LUAI_UACINT)count);
+  return lua_pushfstring(L,
+                         "the number of metric evaluations is not known%s, max_evaluations is %I: "
+                         "nothing was sent; state the number with the option evaluations, or set "
+                         "uncounted = true",
+                         known, (LUAI_UACINT)most);
 }
 
 static int refuse_budget(lua_State *L, struct ck_call *call) {
-  lua_pushfstring(L, "would start %s%I metric evaluations, max_evaluations is %I: nothing was sent",
-                  call->endpoint->at_least ? "at least " : "", (LUAI_UACINT)call->evaluations,
-                  (LUAI_UACINT)call->settings.max_evaluations);
   ck_error_new(L, CK_BUDGET, CK_NO);
   give_back(L);
   return fail(L, call);
@@ -411,7 +438,7 @@ static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint
   if (is_gone(call)) return fail_gone(L, call);
   struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
   if (!write(L, call, &problems)) return conclude(L, call, refuse_problems(L, call, &problems));
-  if (is_over_budget(call)) return refuse_budget(L, call);
+  if (push_budget_problem(L, call) != NULL) return refuse_budget(L, call);
   if (call->settings.dry_run) return conclude(L, call, dry_run(L, call));
   return send(L, call);
 }

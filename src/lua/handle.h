@@ -18,7 +18,7 @@ struct ck_call {
   struct ck_endpoint own; /* what `endpoint` points to where the contract has none */
   struct ck_task *task;   /* that stands until it has ended; NULL: whoever calls is blocked */
   struct ck_settings settings;
-  lua_Integer evaluations; /* that it would start; -1 = unknown */
+  lua_Integer evaluations; /* the fewest that its arguments start; -1 = unknown */
 };
 
 /* Makes the metatable of handles. */

@@ -43,6 +43,8 @@ static const struct option options[] = {
   { "on_event", FUNCTION, CK_FOR_CLIENT, AT(on_event), 0, 0 },
   { "retry_unknown", BOOLEAN, CK_FOR_CALL, AT(retry_unknown), 0, 0 },
   { "dry_run", BOOLEAN, CK_FOR_CALL, AT(dry_run), 0, 0 },
+  { "evaluations", COUNT, CK_FOR_CALL, AT(evaluations), 0, ANY_COUNT },
+  { "uncounted", BOOLEAN, CK_FOR_CALL, AT(uncounted), 0, 0 },
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -58,6 +60,7 @@ struct ck_settings ck_options_defaults(void) {
     .backoff_cap = 20,
     .max_response_bytes = 64 * 1024 * 1024,
     .max_evaluations = -1,
+    .evaluations = -1,
     .api_key = getenv("CEKURA_API_KEY"),
     .api_url = url != NULL ? url : "https://api.cekura.ai",
   };
