@@ -146,6 +146,48 @@ describe("Ctrl-C", function()
     end)
   end
 
+  -- The event of another call sends the signal while the call stands in line.
+  local QUEUED = [[
+    local limited
+    PATIENT.on_event = function(event)
+      limited = limited or event.type == "retry"
+      if event.status == 200 and limited then io.popen "kill -INT $PPID":close() end
+    end
+    client = new(PATIENT)
+    local function vote() return client.runs:mark_metric_vote(arguments) end
+    for _ = 1, %d do client:spawn(vote) end
+    while client:step(1) do end
+    collectgarbage()
+    client:spawn(vote)
+    client:spawn(vote)
+    while not limited do client:step(1) end
+    coroutine.wrap(function()
+      local value, err = vote()
+      print(value, err.kind, err.applied, err.attempts, err.message)
+      for _ = 1, 100 do ("x"):rep(100) end
+    end)()]]
+
+  local late_and_limited = {
+    { { "read" }, { "sleep", 1 }, { "answer", 200, {}, '{"success": true}' } },
+    faults.status(429, { ["Retry-After"] = 20 }),
+  }
+
+  for what, row in pairs {
+    ["in a new handle"] = {},
+    ["in the handle of an answer that could not be read"] = { "not_json", "not_json", "not_json" },
+  } do
+    it("ends a call that stands in line behind a 429, " .. what, function()
+      local before = #row
+      server:script(table.move(late_and_limited, 1, 2, before + 1, row))
+      local process = start(QUEUED:format(before))
+      local output = process:finish()
+      running = nil
+      assert.matches("^nil\tcancelled\tno\t0\tcancelled\n", output)
+      assert.matches("interrupted!", output)
+      assert.equal(before + 2, server:deliveries())
+    end)
+  end
+
   -- It comes wherever it likes, so that it must be tried more than once: also while an answer is
   -- read, which is done protected.
   it("in the midst of many short calls is not swallowed", function()

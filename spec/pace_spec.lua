@@ -5,6 +5,7 @@ local clock = require "support.clock"
 local faults = require "support.faults"
 local retries = require "support.retries"
 local sandbox = require "cekura.sandbox"
+local internal = require "cekura.internal"  -- once cekura is there
 
 local times = retries.times
 local CONCURRENCY = 16
@@ -91,6 +92,18 @@ describe("after a 429", function()
   setup(function() server = faults.start() end)
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
+
+  it("the seconds that are left of the pause are known", function()
+    local client <close> = new(server)
+    local other <close> = new(server)
+    assert.equal(0, internal.pause_left(client))
+    pause(server, client, 30)
+    local left = internal.pause_left(client)
+    assert.is_true(left > 15 and left <= 30)
+    assert.equal(0, internal.pause_left(other))
+    client:close()
+    assert.equal(0, internal.pause_left(client))
+  end)
 
   local function numbers_delivered()
     local numbers = {}

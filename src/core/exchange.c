@@ -31,7 +31,6 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
   exchange->retry_after = -1;
   exchange->retries = 0;
   exchange->over_budget = false;
-  exchange->transfer.answer.attempt = (struct ck_attempt){ 0 };
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_NO;
   if (!is_closed(exchange)) ck_budget_earn(ck_transport_budget(exchange->transfer.slot));
@@ -53,12 +52,11 @@ static void sleep_for(struct ck_exchange *exchange, double seconds) {
 
 /* Its own time is over, or will be before the pause that another call was told of, or its turn. */
 static enum ck_step end_paused(struct ck_exchange *exchange) {
-  double pause = ck_transport_pause_left(exchange->transfer.slot);
+  double pause = ck_transfer_pause_left(&exchange->transfer);
   ck_transfer_pass(&exchange->transfer);
   if (pause > 0) exchange->retry_after = pause;
   if (exchange->attempts > 0) return end(exchange, exchange->outcome.kind);
-  exchange->transfer.answer.error =
-      "the server's rate limit would keep the call waiting beyond its deadline";
+  exchange->transfer.answer.attempt.paused = true;
   return end(exchange, CK_RATE_LIMITED);
 }
 

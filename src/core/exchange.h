@@ -40,7 +40,10 @@ struct ck_exchange {
   enum ck_applied applied; /* by all attempts so far */
 };
 
-/* The request, the policy and the two limits are filled in. Nothing is sent yet. */
+/*
+** The transfer has been reset; the request, the policy and the two limits are filled in. Nothing is
+** sent yet.
+*/
 void ck_exchange_begin(struct ck_exchange *exchange);
 
 /* Takes the next step if there is one to take now. CK_STEP_GIVE_UP and CK_STEP_FINISHED are the last. */

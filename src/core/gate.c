@@ -121,9 +121,14 @@ void ck_transport_content(struct ck_transfer_slot *slot) {
   ck_pace_content(&slot->transport->pace, slot->turn);
 }
 
-double ck_transport_pause_left(const struct ck_transfer_slot *slot) {
-  if (slot->transport->pace.paused_until == 0) return 0; /* nearly always */
-  return slot->transport->pace.paused_until - ck_clock_now();
+double ck_transport_pause_left(const struct ck_transport *transport) {
+  if (transport->pace.paused_until == 0) return 0; /* nearly always */
+  double left = transport->pace.paused_until - ck_clock_now();
+  return left > 0 ? left : 0;
+}
+
+double ck_transfer_pause_left(const struct ck_transfer *transfer) {
+  return ck_transport_pause_left(transfer->slot->transport);
 }
 
 struct ck_budget *ck_transport_budget(struct ck_transfer_slot *slot) {

@@ -40,13 +40,16 @@ enum ck_retriable {
 
 /* What was seen of one attempt. */
 struct ck_attempt {
-  int code;            /* libcurl's CURLcode */
-  unsigned sendings;   /* how often the request began to leave this machine */
-  int status;          /* of the last status line that arrived whole; 0 = none */
-  bool whole;          /* the whole answer arrived, as far as HTTP can tell */
-  bool resend_refused; /* libcurl wanted to send it once more on its own, and was not let */
-  bool too_large;      /* it was cut off here, at max_response_bytes */
-  bool cancelled;      /* it was given up here, on the caller's word */
+  int code;              /* libcurl's CURLcode */
+  unsigned sendings;     /* how often the request began to leave this machine */
+  int status;            /* of the last status line that arrived whole; 0 = none */
+  bool whole;            /* the whole answer arrived, as far as HTTP can tell */
+  bool resend_refused;   /* libcurl wanted to send it once more on its own, and was not let */
+  bool too_large;        /* it was cut off here, at max_response_bytes */
+  bool cancelled;        /* it was given up here, on the caller's word */
+  bool lacks_memory;     /* it was given up here */
+  bool lacks_descriptor; /* of the process, for the socket that was asked for last */
+  bool paused;           /* none was made: the pause after a 429 is longer than the call may take */
 };
 
 struct ck_outcome {

@@ -36,10 +36,7 @@ struct ck_transfer_slot {
   bool delimited;     /* the head tells where the body ends */
   bool bodiless;      /* … and that there is none, whatever its lines say */
   bool framed;        /* HTTP/2 or later */
-  bool failed_memory;
-  bool lacks_descriptor; /* of the process, for the socket that was asked for last */
-  bool forbids_reuse;    /* libcurl has been told not to keep the connection */
-  char error[CURL_ERROR_SIZE];
+  bool forbids_reuse; /* libcurl has been told not to keep the connection */
 };
 
 struct ck_lane {
@@ -69,6 +66,8 @@ struct ck_transport {
   pid_t owner;
   struct ck_transport *left; /* see ck_transport_close */
 };
+
+_Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its reasons there");
 
 #define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 

@@ -39,7 +39,8 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
   struct ck_transfer_slot *slot = user;
   (void)purpose;
   int opened = open_socket(address->family, address->socktype, address->protocol);
-  slot->lacks_descriptor = opened < 0 && (errno == EMFILE || errno == ENFILE);
+  slot->transfer->answer.attempt.lacks_descriptor =
+      opened < 0 && (errno == EMFILE || errno == ENFILE);
   return opened < 0 ? CURL_SOCKET_BAD : opened;
 }
 
@@ -81,7 +82,7 @@ static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
   (void)unit;
   if (ck_buffer_add(&answer->body, bytes, length)) return length;
   answer->attempt.too_large = length > answer->body.limit - answer->body.length;
-  slot->failed_memory = !answer->attempt.too_large;
+  answer->attempt.lacks_memory = !answer->attempt.too_large;
   return 0;
 }
 
@@ -130,17 +131,26 @@ static bool is_whole(const struct ck_transfer_slot *slot) {
   return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
 }
 
-static const char *reason(const struct ck_transfer_slot *slot) {
-  const struct ck_attempt *attempt = &slot->transfer->answer.attempt;
+const char *ck_answer_reason(const struct ck_answer *answer) {
+  const struct ck_attempt *attempt = &answer->attempt;
   if (attempt->cancelled) return "cancelled";
+  if (attempt->paused)
+    return "the server's rate limit would keep the call waiting beyond its deadline";
   if (attempt->too_large) return "the answer is larger than max_response_bytes";
-  if (slot->failed_memory) return "out of memory";
-  if (slot->lacks_descriptor) return "no descriptor is left for a connection";
+  if (attempt->lacks_memory) return "out of memory";
+  if (attempt->lacks_descriptor) return "no descriptor is left for a connection";
   if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
   if (attempt->resend_refused) return "the connection was closed before an answer came";
-  if (slot->error[0] != '\0') return slot->error;
+  if (answer->detail[0] != '\0') return answer->detail;
   if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
   return "the answer was cut off";
+}
+
+static void reset_answer(struct ck_answer *answer) {
+  answer->attempt = (struct ck_attempt){ 0 };
+  answer->detail[0] = '\0';
+  ck_buffer_reset(&answer->head);
+  ck_buffer_reset(&answer->body);
 }
 
 /* It counts as active before libcurl sees it, so that every way out takes it back. */
@@ -164,7 +174,6 @@ void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   leave_lane(slot);
   answer->attempt.code = (int)code;
   answer->attempt.whole = is_whole(slot);
-  answer->error = reason(slot);
   report(slot);
   ck_gate_leave(slot);
 }
@@ -180,9 +189,9 @@ void ck_slot_wake(struct ck_transfer_slot *slot) {
 static bool set_slot(struct ck_transfer_slot *slot) {
   CURL *easy = slot->easy;
   return SET(easy, CURLOPT_CURLU, slot->transport->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
-         SET(easy, CURLOPT_ERRORBUFFER, slot->error) && SET(easy, CURLOPT_WRITEDATA, slot) &&
-         SET(easy, CURLOPT_HEADERDATA, slot) && SET(easy, CURLOPT_PREREQDATA, slot) &&
-         SET(easy, CURLOPT_OPENSOCKETDATA, slot);
+         SET(easy, CURLOPT_ERRORBUFFER, slot->transfer->answer.detail) &&
+         SET(easy, CURLOPT_WRITEDATA, slot) && SET(easy, CURLOPT_HEADERDATA, slot) &&
+         SET(easy, CURLOPT_PREREQDATA, slot) && SET(easy, CURLOPT_OPENSOCKETDATA, slot);
 }
 
 static void detach(struct ck_transfer_slot *slot) {
@@ -228,8 +237,7 @@ void ck_transfer_reset(struct ck_transfer *transfer) {
   ck_buffer_reset(&request->target);
   ck_buffer_add_string(&request->target, transfer->slot->transport->path);
   ck_buffer_reset(&request->body);
-  ck_buffer_reset(&transfer->answer.head);
-  ck_buffer_reset(&transfer->answer.body);
+  reset_answer(&transfer->answer);
   ck_headers_free(&request->headers);
   ck_list_remove(&transfer->slot->line);
   transfer->waiter = NULL;
@@ -303,13 +311,9 @@ static bool prepare(struct ck_transfer_slot *slot) {
 
 static void clear_answer(struct ck_transfer_slot *slot) {
   struct ck_answer *answer = &slot->transfer->answer;
-  answer->attempt = (struct ck_attempt){ 0 };
   answer->body.limit = slot->transfer->request.max_response_bytes;
-  ck_buffer_reset(&answer->head);
-  ck_buffer_reset(&answer->body);
+  reset_answer(answer);
   slot->head_complete = slot->delimited = slot->bodiless = false;
-  slot->failed_memory = slot->lacks_descriptor = false;
-  slot->error[0] = '\0';
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);
 }

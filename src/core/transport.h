@@ -49,11 +49,13 @@ struct ck_request {
   size_t max_response_bytes; /* of the body, after decompression */
 };
 
+enum { CK_DETAIL_SIZE = 512 };
+
 struct ck_answer {
   struct ck_attempt attempt; /* what ck_outcome_judge wants to know */
   struct ck_buffer head;     /* the last block of header lines, as it arrived */
   struct ck_buffer body;
-  const char *error; /* why the attempt failed, in libcurl's words or ours */
+  char detail[CK_DETAIL_SIZE]; /* what libcurl said of the attempt; empty if nothing */
 };
 
 struct ck_transfer {
@@ -119,10 +121,13 @@ double ck_transport_timeout(const struct ck_transport *transport);
 /* Gives up all that is going on, as ck_transfer_cancel does. */
 void ck_transport_cancel(struct ck_transport *transport);
 
+/* Why the attempt failed: a literal, or the answer's own `detail`. */
+const char *ck_answer_reason(const struct ck_answer *answer);
+
 /* False: out of memory. `transfer` is zeroed before; ck_transfer_close ends it. */
 bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport);
 
-/* Empties the request and the answer for the next call. */
+/* Empties the request and the answer for the next call: what was said of the last is forgotten. */
 void ck_transfer_reset(struct ck_transfer *transfer);
 
 /* Begins an attempt. It may be done on return, and failed. */
@@ -145,7 +150,10 @@ void ck_transfer_pass(struct ck_transfer *transfer);
 
 /* What an attempt was told: a 429, which keeps every other one from beginning for that long… */
 void ck_transport_limit(struct ck_transfer_slot *slot, double seconds);
-double ck_transport_pause_left(const struct ck_transfer_slot *slot);
+
+/* Seconds that are left of it; 0 where there is none. */
+double ck_transport_pause_left(const struct ck_transport *transport);
+double ck_transfer_pause_left(const struct ck_transfer *transfer);
 
 /* … or an answer that shows the server content with how much it is asked. */
 void ck_transport_content(struct ck_transfer_slot *slot);

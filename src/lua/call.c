@@ -78,8 +78,8 @@ static int conclude(lua_State *L, struct ck_call *call, int results) {
   return is_gone(call) ? fail_gone(L, call) : results;
 }
 
-static int fail_with_answer(lua_State *L, struct ck_call *call, struct ck_outcome outcome) {
-  ck_error_push_answer(L, &call->exchange.transfer.answer, outcome, &call->client->key);
+/* The error on the top gains what else is known of the call, and is its result. */
+static int fail_sent(lua_State *L, struct ck_call *call) {
   if (is_gone(call)) return fail_gone(L, call);
   push_url(L, call);
   lua_setfield(L, -2, "url");
@@ -90,6 +90,12 @@ static int fail_with_answer(lua_State *L, struct ck_call *call, struct ck_outcom
   }
   give_back(L);
   return fail(L, call);
+}
+
+static int fail_with_answer(lua_State *L, struct ck_call *call) {
+  const struct ck_exchange *exchange = &call->exchange;
+  ck_error_push_answer(L, &exchange->transfer.answer, exchange->outcome, &call->client->key);
+  return fail_sent(L, call);
 }
 
 /* It may close the client, or fork, and this be the child. */
@@ -124,11 +130,10 @@ static void report(lua_State *L, int client, struct ck_call *call, enum ck_step 
 static int fail_unreadable(lua_State *L, struct ck_call *call) {
   ck_secret_push(L, &call->client->key, lua_tostring(L, -1), lua_rawlen(L, -1));
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
-  call->exchange.transfer.answer.error = lua_tostring(L, -1);
   call->exchange.outcome = (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER };
   report(L, CLIENT, call, CK_STEP_GIVE_UP);
-  if (is_gone(call)) return fail_gone(L, call);
-  return fail_with_answer(L, call, call->exchange.outcome);
+  ck_error_push_unreadable(L, &call->exchange.transfer.answer, &call->client->key);
+  return fail_sent(L, call);
 }
 
 /* The larger of what the arguments prove and what the caller states; -1 = neither is there. */
@@ -376,8 +381,7 @@ static int read(lua_State *L, struct ck_call *call) {
                                 .keep_null = call->settings.keep_null };
   note_applied(call->client->loop.running, call);
   if (is_gone(call)) return fail_gone(L, call);
-  if (call->exchange.outcome.kind != CK_OK)
-    return fail_with_answer(L, call, call->exchange.outcome);
+  if (call->exchange.outcome.kind != CK_OK) return fail_with_answer(L, call);
   if (answer->body.length == 0) lua_pushboolean(L, true);
   else if (!ck_decode(L, answer->body.data, answer->body.length, &reading))
     return fail_unreadable(L, call);

@@ -250,19 +250,34 @@ static void push_refusal(lua_State *L, const struct ck_answer *answer, struct ck
 
 static void push_failure(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
                          const struct ck_secret *secret) {
-  ck_secret_push(L, secret, answer->error, strlen(answer->error));
+  const char *reason = ck_answer_reason(answer);
+  ck_secret_push(L, secret, reason, strlen(reason));
   ck_error_new(L, outcome.kind, outcome.applied);
   if (answer->attempt.status != 0) set_body(L, answer, secret);
 }
 
-void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
-                          const struct ck_secret *secret) {
-  int status = answer->attempt.status;
-  luaL_checkstack(L, 20, "error");
-  if (status >= 300 && outcome.kind != CK_CANCELLED) push_refusal(L, answer, outcome, secret);
-  else push_failure(L, answer, outcome, secret);
-  if (status == 0) return;
-  lua_pushinteger(L, status);
+/* error → error */
+static void set_status(lua_State *L, const struct ck_answer *answer,
+                       const struct ck_secret *secret) {
+  if (answer->attempt.status == 0) return;
+  lua_pushinteger(L, answer->attempt.status);
   lua_setfield(L, -2, "status");
   set_request_id(L, answer, secret);
+}
+
+void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
+                          const struct ck_secret *secret) {
+  luaL_checkstack(L, 20, "error");
+  if (answer->attempt.status >= 300 && outcome.kind != CK_CANCELLED)
+    push_refusal(L, answer, outcome, secret);
+  else push_failure(L, answer, outcome, secret);
+  set_status(L, answer, secret);
+}
+
+void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
+                              const struct ck_secret *secret) {
+  luaL_checkstack(L, 8, "error");
+  ck_error_new(L, CK_RESPONSE, CK_YES);
+  set_body(L, answer, secret);
+  set_status(L, answer, secret);
 }

@@ -28,4 +28,8 @@ void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind,
 void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
                           const struct ck_secret *secret);
 
+/* Replaces the message on the top by an error of an answer that says yes and cannot be read. */
+void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
+                              const struct ck_secret *secret);
+
 #endif

@@ -28,6 +28,13 @@ static int internal_deadline_of(lua_State *L) {
   return 1;
 }
 
+/* pause_left(client): seconds for which it sends nothing, after a 429; 0 where there is no pause */
+static int internal_pause_left(lua_State *L) {
+  const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  lua_pushnumber(L, client->transport != NULL ? ck_transport_pause_left(client->transport) : 0);
+  return 1;
+}
+
 static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
   for (int kind = CK_OK; kind <= CK_NEEDS_PERSON; kind++)
@@ -103,6 +110,7 @@ static void push_module(lua_State *L) {
                                         { "deadline_of", internal_deadline_of },
                                         { "error", internal_error },
                                         { "nearest", internal_nearest },
+                                        { "pause_left", internal_pause_left },
                                         { "watch", internal_watch },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
