@@ -114,6 +114,63 @@ describe("a file", function()
     end)
   end
 
+  describe("that is replaced", function()
+    local function others()
+      local names = {}
+      for name in require "lfs".dir(path:match "^.*/") do
+        if name:find(path:match "[^/]+$" .. ".", 1, true) then names[#names + 1] = name end
+      end
+      return names
+    end
+
+    it("has the new content and its old permissions", function()
+      assert.is_true(internal.replace_file(path, "one\0\n"))
+      assert.equal("one\0\n", scratch.read(path))
+      assert(os.execute("exec env -u LD_PRELOAD chmod 640 " .. path))
+      assert.is_true(internal.replace_file(path, ""))
+      assert.equal("", scratch.read(path))
+      assert.equal("rw-r-----", require "lfs".attributes(path, "permissions"))
+      assert.same({}, others())
+    end)
+
+    it("keeps its old content if the disk is full", function()
+      scratch.write(path, "old\n")
+      local output = child.run_on_full_disk(2, ([[
+          require "cekura"
+          print(require "cekura.internal".replace_file(%q, ("x"):rep(100000)))
+        ]]):format(path))
+      assert.equal("nil\t" .. path .. ": File too large\n", output)
+      assert.equal("old\n", scratch.read(path))
+      assert.same({}, others())
+    end)
+
+    it("is written to if it is a device", function()
+      if not io.open "/dev/full" then return pending "needs /dev/full" end
+      assert.same({ nil, "/dev/full: No space left on device" },
+        { internal.replace_file("/dev/full", "x") })
+      assert.is_true(internal.replace_file("/dev/null", "x"))
+    end)
+
+    it("is in a folder that there is", function()
+      assert.same({ nil, "/none/x: No such file or directory" },
+        { internal.replace_file("/none/x", "x") })
+    end)
+  end)
+
+  it("is the same one under each of its names", function()
+    scratch.write(path, "")
+    local link = path .. ".link"
+    finally(function() os.remove(link) end)
+    assert(os.execute(("exec env -u LD_PRELOAD ln -s %s %s"):format(path, link)))
+    assert.equal(internal.file_id(path), internal.file_id(link))
+    assert.is_not.equal(internal.file_id(path), internal.file_id "/dev/null")
+    assert.is_nil(internal.file_id(path .. ".none"))
+    assert.equal(path, internal.read_link(link))
+    assert.is_nil(internal.read_link(path))
+    assert.equal(internal.real_path(path), internal.real_path(link))
+    assert.same({ nil, "/none: No such file or directory" }, { internal.real_path "/none" })
+  end)
+
   it("has a path that is text", function()
     assert.has_error(function() internal.open_file() end)
     assert.has_error(function() internal.open_file "/tmp/a\0b" end)

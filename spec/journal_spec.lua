@@ -456,4 +456,43 @@ describe("a journal", function()
     raises("`work` is not a string", journal.open, path, { api = "x", work = 5 })
     assert.equal(HEADER, content())
   end)
+
+  describe("with groups", function()
+    local function group(key) return key:match "^(.-):" end
+    local options = { api = WORK.api, work = WORK.work, group = group }
+
+    it("counts of each group the last key that did not fail, in a later run, too", function()
+      local it <close> = open(options)
+      for _, key in ipairs { "1:a", "2:x", "1:b" } do
+        it:start(key)
+        it:finish(key, "done")
+      end
+      it:start "1:c"
+      it:finish("1:c", "failed")
+      local function check(each)
+        assert.is_nil(each:state "1:a")
+        assert.equal("done", each:state "1:b")
+        assert.is_nil(each:state "1:c")
+        assert.equal("done", each:state "2:x")
+        assert.is_nil(each:state "alone")
+      end
+      check(it)
+      it:close()
+      local again <close> = open(options)
+      check(again)
+      again:start "1:a"
+      assert.equal("started", again:state "1:a")
+      assert.is_nil(again:state "1:b")
+    end)
+  end)
+
+  it("lists its keys with their last events", function()
+    local it <close> = open()
+    it:start "a b"
+    it:start(7)
+    it:finish(7, "done")
+    local found = {}
+    for key, event in it:entries() do found[key] = event end
+    assert.same({ ["a b"] = "started", ["7"] = "done" }, found)
+  end)
 end)

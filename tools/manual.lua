@@ -161,6 +161,9 @@ manual.each_options = {
     text = "a file that says what was begun and what has ended; a later run goes on from there" },
   { name = "key", type = "fun(item: any): string|integer", default = "the item itself",
     text = "names an item in the journal; two items need two keys" },
+  { name = "group", type = "fun(key: string): string?", default = "no groups",
+    text = "names what the key of an item is about; of the keys of a group only the last one that "
+      .. "did not fail counts" },
   { name = "work", type = "string", default = "the script's name",
     text = "what the journal is of; a journal of other work is refused" },
   { name = "redo_unknown", type = "boolean", default = "`false`",
@@ -586,6 +589,8 @@ coroutine of your own, inside `table.sort` or a metamethod, and on a client othe
 **The journal** is a text file. It says on what line which item was begun, and how it ended; both
 are on disk before the next item begins. A run that finds it skips what was done, does again what
 had failed without doing anything, and counts the rest as `unknown`, unless `redo_unknown` is set.
+With `group`, a key that another one of its group has superseded is done again: a vote that is
+changed and then changed back is sent three times.
 It keeps some hundred bytes of memory for each key; without a journal, memory does not grow.
 ]]
 

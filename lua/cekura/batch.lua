@@ -20,6 +20,7 @@ local problems_of = check.new({
   { "progress", check.is_meter, "true, false or a function" },
   { "journal", check.is_text, "the path of a file" },
   { "key", check.is_function, "a function that names an item" },
+  { "group", check.is_function, "a function that names the group of a key" },
   { "work", check.is_text, "a text that says what the journal is of" },
   { "redo_unknown", check.is_boolean, "true or false" },
   { "stop_on_error", check.is_boolean, "true or false" },
@@ -137,7 +138,7 @@ function Batch:open_log()
   local options = self.options
   if not options.journal then return true end
   local log, message = journal.open(options.journal,
-    { api = self.client.api_url, work = options.work or default_work() })
+    { api = self.client.api_url, work = options.work or default_work(), group = options.group })
   self.log = log or false
   return self:check_log(log, message)
 end

@@ -5,9 +5,10 @@
 ---     2026-11-21T04:20:12Z failed 5544:55 not_found: no such run
 ---
 --- The first line says what the journal belongs to; after it comes a line for each event, and of
---- each key the last one counts. A line is written at once, with one write: a process that is
---- killed tears at most the last line, and what has no end of line is not an event. Only `sync`
---- makes lines outlive the machine.
+--- each key the last one counts. Keys may form groups, such as all votes on one run: a key counts
+--- until another one of its group is started and does not fail. A line is written at once, with
+--- one write: a process that is killed tears at most the last line, and what has no end of line is
+--- not an event. Only `sync` makes lines outlive the machine.
 ---
 --- In memory a journal keeps the last event of each key, some hundred bytes for each.
 
@@ -131,8 +132,26 @@ local function damaged(number, line)
     :format(number, flatten(line))
 end
 
--- Fills `states`. Returns how many bytes are whole lines, or nil and what is wrong.
-local function read_events(content, header, states)
+-- A failure has changed nothing, so that it supersedes nothing.
+local function note_in_group(self, event, word)
+  local group = self.group(unescape(word))
+  if not group then return end
+  local last, before = self.last[group], self.before[group]
+  if event == "failed" then
+    if last == word then self.last[group] = before end
+  elseif last ~= word then
+    self.last[group], self.before[group] = word, last
+  end
+end
+
+-- Takes an event of a key.
+local function note(self, event, word)
+  self.states[word] = event
+  if self.group then note_in_group(self, event, word) end
+end
+
+-- Notes all events. Returns how many bytes are whole lines, or nil and what is wrong.
+local function read_events(self, content, header)
   local next_line = lines(content)
   local first, size = next_line()
   local problem = header_problem(first, header)
@@ -142,7 +161,7 @@ local function read_events(content, header, states)
     number, size = number + 1, after
     local event, word = parse(line)
     if not event then return nil, damaged(number, line) end
-    states[word] = event
+    note(self, event, word)
   end
   return size
 end
@@ -153,6 +172,9 @@ end
 ---@field private path string
 ---@field private file userdata? nil once it is closed
 ---@field private states table<string, string> by key, as a word
+---@field private group fun(key: string): string? | nil
+---@field private last table<string, string> by group, its last key as a word, and the one before
+---@field private before table<string, string>
 ---@field private unsynced boolean something may not be on disk yet
 ---@field private lost string? why something never will be
 local Journal = {}
@@ -169,7 +191,7 @@ end
 
 -- Goes on after the last whole line.
 local function go_on(self, header, content)
-  local size, problem = read_events(content, header:sub(1, -2), self.states)
+  local size, problem = read_events(self, content, header:sub(1, -2))
   if not size then return nil, self.path .. ": " .. problem end
   if size == #content then return true end
   return self.file:truncate(size)
@@ -193,6 +215,7 @@ end
 ---@class cekura.JournalOptions
 ---@field api string where the calls go
 ---@field work string? what the items are, such as the file that they come from
+---@field group? fun(key: string): string? names the group of a key; nil for none
 
 --- Opens a journal, or begins one where there is no file, or an empty one. A last line without
 --- its end is cut off; a file that is anything else than a journal of this work is left as it is.
@@ -204,7 +227,8 @@ end
 function journal.open(path, options)
   local header = header_of(options)
   -- An earlier run may have been killed before it synced.
-  local self = setmetatable({ path = path, file = false, states = {}, unsynced = true }, Journal)
+  local self = setmetatable({ path = path, file = false, states = {}, unsynced = true,
+    group = options.group, last = {}, before = {} }, Journal)
   local problem
   self.file, problem = internal.open_file(path)
   if not self.file then return nil, problem end
@@ -224,17 +248,32 @@ local function write(self, event, word, message)
   local line = os.date(TIME) .. " " .. event .. " " .. word .. message .. "\n"
   local ok, problem = self.file:append(line)
   if not ok then return nil, problem end
-  self.states[word] = event
+  note(self, event, word)
   self.unsynced = true
   return true
 end
 
---- The last event of a key, of this run or of an earlier one; nil if there has been none.
+--- The last event of a key, of this run or of an earlier one; nil if there has been none, or if
+--- another key of its group has superseded it.
 ---@param key string|number
 ---@return nil|"started"|"done"|"failed"|"unknown"
 function Journal:state(key)
   if not self.file then error(closed(self), 2) end
-  return self.states[word_of(key)]
+  local word = word_of(key)
+  local group = self.group and self.group(unescape(word))
+  local last = group and self.last[group]
+  if last and last ~= word then return nil end
+  return self.states[word]
+end
+
+--- Iterates over all keys, as text, and the last event of each.
+---@return fun(): string?, string?
+function Journal:entries()
+  local word, event
+  return function()
+    word, event = next(self.states, word)
+    if word then return unescape(word), event end
+  end
 end
 
 --- Writes that an item is begun. The line outlives the process from now on.

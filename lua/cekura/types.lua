@@ -130,6 +130,7 @@
 ---@field progress? boolean|fun(numbers: cekura.Progress) `true`: a line on stderr that is drawn again and again, or a plain line now and then where that is no terminal; a function is called with the numbers instead (default: `false`)
 ---@field journal? string a file that says what was begun and what has ended; a later run goes on from there (default: none)
 ---@field key? fun(item: any): string|integer names an item in the journal; two items need two keys (default: the item itself)
+---@field group? fun(key: string): string? names what the key of an item is about; of the keys of a group only the last one that did not fail counts (default: no groups)
 ---@field work? string what the journal is of; a journal of other work is refused (default: the script's name)
 ---@field redo_unknown? boolean does items again that an earlier run began without knowing their end (default: `false`)
 ---@field stop_on_error? boolean begins nothing more once an item has failed (default: `false`)

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -235,6 +237,87 @@ static int sync_folder(lua_State *L) {
   return push_result(L, ok, path);
 }
 
+/* ---- replacing a whole file ------------------------------------------------------------------ */
+
+/* Copies the permissions of the file that is replaced, if there is one. */
+static bool write_new(int fd, const char *path, const char *text, size_t length) {
+  struct file file = { .fd = fd };
+  struct stat old;
+  if (stat(path, &old) == 0) (void)fchmod(fd, old.st_mode & 07777);
+  return write_all(&file, text, length) && sync_with(fsync, fd);
+}
+
+/* Closes the descriptor whatever happens; errno is that of the first failure. */
+static bool write_and_close(int fd, const char *path, const char *text, size_t length) {
+  bool ok = write_new(fd, path, text, length);
+  int why = errno;
+  if (close(fd) != 0 && ok) return false;
+  errno = why;
+  return ok;
+}
+
+static bool replace_with(const char *new_path, const char *path, const char *text, size_t length) {
+  int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return false;
+  if (write_and_close(fd, path, text, length) && rename(new_path, path) == 0) return true;
+  int why = errno;
+  (void)unlink(new_path);
+  errno = why;
+  return false;
+}
+
+/* A pipe or a device is written to; there is nothing to replace. */
+static bool write_to(const char *path, const char *text, size_t length) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  return fd >= 0 && write_and_close(fd, path, text, length);
+}
+
+static bool is_regular_or_missing(const char *path) {
+  struct stat status;
+  return stat(path, &status) != 0 || S_ISREG(status.st_mode);
+}
+
+/*
+** replace_file(path, text): makes the text the content of the file. The file has its old content or
+** all of the new one, whatever happens. `path` is not a symbolic link: it would be replaced.
+*/
+static int replace_file(lua_State *L) {
+  size_t length;
+  const char *path = check_path(L), *text = luaL_checklstring(L, 2, &length);
+  const char *new_path = lua_pushfstring(L, "%s.%d.new", path, (int)getpid());
+  bool ok = is_regular_or_missing(path) ? replace_with(new_path, path, text, length)
+                                        : write_to(path, text, length);
+  return push_result(L, ok, path);
+}
+
+/* ---- which file a path names ------------------------------------------------------------------ */
+
+/* real_path(path): the absolute path without symbolic links, or nil and why there is none */
+static int real_path(lua_State *L) {
+  const char *path = check_path(L);
+  char real[PATH_MAX];
+  if (realpath(path, real) == NULL) return push_failure(L, path);
+  lua_pushstring(L, real);
+  return 1;
+}
+
+/* read_link(path): where the symbolic link leads, or nil if the path names anything else */
+static int read_link(lua_State *L) {
+  char target[PATH_MAX];
+  ssize_t length = readlink(check_path(L), target, sizeof(target));
+  if (length < 0) return 0;
+  lua_pushlstring(L, target, (size_t)length);
+  return 1;
+}
+
+/* file_id(path): the same text for all names of one file, or nil if there is no such file */
+static int file_id(lua_State *L) {
+  struct stat status;
+  if (stat(check_path(L), &status) != 0) return 0;
+  lua_pushfstring(L, "%I:%I", (LUAI_UACINT)status.st_dev, (LUAI_UACINT)status.st_ino);
+  return 1;
+}
+
 /* ---- the module -------------------------------------------------------------------------------- */
 
 static const luaL_Reg methods[] = {
@@ -246,6 +329,10 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = { { "open_file", open_file },
                                       { "sync_folder", sync_folder },
+                                      { "replace_file", replace_file },
+                                      { "real_path", real_path },
+                                      { "read_link", read_link },
+                                      { "file_id", file_id },
                                       { NULL, NULL } };
 
 void ck_file_add(lua_State *L) {
