@@ -15,6 +15,13 @@ local function page(ids, following, count)
   return faults.ok((text:gsub('"results":{}', '"results":[]')))
 end
 
+-- The memory that is in use, in kB.
+local function settled()
+  collectgarbage()
+  collectgarbage()
+  return collectgarbage "count"
+end
+
 local function ids_of(iterator)
   local ids = {}
   for item in iterator do ids[#ids + 1] = item.id end
@@ -171,43 +178,57 @@ describe("pages", function()
       assert.equal(LIST .. "?agent_id=5&page=2", list[2])
     end)
 
-    it("takes a cursor as well, with the filter as it was", function()
-      server:script { page({ 1 }, following "cursor=cD0y%3D"), page({ 2 }, following "cursor=x"),
-        page { 3 } }
-      assert.same({ 1, 2, 3 }, ids_of(client.results:pages { search = "a b", page_size = 1 }))
-      assert.same({ LIST .. "?search=a%20b&page_size=1",
-        LIST .. "?cursor=cD0y%3D&page_size=1&search=a%20b",
-        LIST .. "?cursor=x&page_size=1&search=a%20b" }, targets())
+    for _, base in ipairs { "?page=2", "/test_framework/v1/results/?page=2",
+      "//evil.example/?page=2", "http://127.0.0.1:1/?page=2", "https://evil.example/a?b=c&page=2",
+      "http://user@127.0.0.1/?page=2#page=3", "HTTP://127.0.0.1:80/?page=2&agent_id=1",
+      "javascript:?page=2", "?page=1&page=2", "?pages=9&page=2" } do
+      it("asks api_url for the page that `next` names: " .. base, function()
+        server:script { page({ 1 }, base), page { 2 } }
+        assert.same({ 1, 2 }, ids_of(client.results:pages { agent_id = 5 }))
+        assert.same({ LIST .. "?agent_id=5", LIST .. "?agent_id=5&page=2" }, targets())
+      end)
+    end
+
+    for name, path in pairs { results = LIST, calls = "/observability/v1/call-logs/" } do
+      it("has each id of the " .. name .. " once, although items are added meanwhile", function()
+        server:script { page({ 9, "8", 7 }, "?page=2"), page({ 8, "7", 6.0, 5 }, "?page=3"),
+          page({ 6, "5" }, "?page=4"), page { 5, 4, "4", "04", "x", "x" } }
+        assert.same({ 9, "8", 7, 6, 5, 4, "04", "x" }, ids_of(client[name]:pages {}))
+        for i, target in ipairs(targets()) do
+          assert.equal(path .. (i > 1 and "?page=" .. i or ""), target)
+        end
+      end)
+    end
+
+    it("has every item that has no id", function()
+      local body = '{"results": [{"a":1}, 5, null, {"id":null}, {"id":true}, {"a":1}], "next": %s}'
+      server:script { faults.ok(body:format '"?page=2"'), faults.ok(body:format "null") }
+      local count = 0
+      for _ in client.results:pages {} do count = count + 1 end
+      assert.equal(12, count)
     end)
 
-    it("takes a default port, and capital letters in the host, as the same address", function()
-      server:script { page({ 1 }, (following("page=2"):gsub("^http", "HTTP"))), page { 2 } }
-      assert.same({ 1, 2 }, ids_of(client.results:pages {}))
-    end)
-
-    it("raises for a `next` that leads elsewhere, after the items of its page", function()
-      for _, base in ipairs { "http://127.0.0.1:1", "https://127.0.0.1:" .. server.port,
-        "http://evil.example", "http://user@127.0.0.1:" .. server.port, "", "//evil.example",
-        server.url .. "/other", server.url .. ".evil.example", "javascript:" } do
-        server:clear()
-        server:script { page({ 1, 2 }, following("page=2", base)) }
-        local seen = {}
-        local ok, err = pcall(function()
-          for item in client.results:pages {} do seen[#seen + 1] = item.id end
-        end)
-        assert.is_false(ok)
-        assert.same({ "response", "results.pages", "GET" }, { err.kind, err.endpoint, err.method })
-        assert.matches("leads elsewhere, where the key is not sent", tostring(err))
-        assert.same({ 1, 2 }, seen)
-        assert.equal(1, server:deliveries())
+    it("keeps no more than the ids of what it has returned", function()
+      local pages, text = {}, ("x"):rep(20000)
+      for i = 1, 50 do
+        pages[i] = faults.ok(json.encode { results = { { id = i, text = text } },
+          next = i < 50 and "?page=" .. i + 1 or json.null })
       end
+      server:script(pages)
+      local next_result, before = client.results:pages {}, nil
+      for i = 1, 50 do
+        assert.equal(i, next_result().id)
+        if i == 2 then before = settled() end
+      end
+      assert.is_true(settled() - before < 200)  -- kB: fifty texts are a thousand
+      assert.is_nil(next_result())
     end)
 
     -- { `next`, what is said of it }
     for _, row in ipairs {
       { "page=0", "names no page" }, { "page=-1", "names no page" },
       { "page=two", "names no page" },
-      { "", "names no page" }, { "cursor=", "names no page" },
+      { "", "names no page" }, { "cursor=x", "names no page" },
       { "page=1", "leads back to page 1, which has been read" },
       { "page=99999999999999999999", "names no page" },
     } do
@@ -226,11 +247,6 @@ describe("pages", function()
       local ok, err = pcall(ids_of, client.results:pages {})
       assert.is_false(ok)
       assert.matches("back to page 2", err.message)
-      server:clear()
-      server:script { page({ 1 }, following "cursor=a"), page({ 2 }, following "cursor=a") }
-      ok, err = pcall(ids_of, client.results:pages {})
-      assert.is_false(ok)
-      assert.matches("back to page a", err.message)
     end)
 
     for what, body in pairs {
@@ -250,6 +266,138 @@ describe("pages", function()
       server:script { page({ 1 }, following "page=2"), faults.status(503), "close_before_answer",
         page { 2 } }
       assert.same({ 1, 2 }, ids_of(client.results:pages {}))
+    end)
+
+    describe("shared by several tasks", function()
+      local slow = { "sleep", 0.05 }
+
+      -- The same answer, which takes its time.
+      local function slowly(entry) return { slow, table.unpack(entry) } end
+
+      -- A task that reads all items; its results are their ids, or those until an error, and that.
+      local function reader(next_result)
+        return client:spawn(function()
+          local ids = {}
+          local ok, err = pcall(function()
+            for item in next_result do
+              ids[#ids + 1] = item.id
+              client:sleep(0.001)
+            end
+          end)
+          return ids, not ok and err or nil
+        end)
+      end
+
+      local function all_of(...)
+        local all = {}
+        for _, ids in ipairs { ... } do table.move(ids, 1, #ids, #all + 1, all) end
+        table.sort(all)
+        return all
+      end
+
+      it("has each item once, whoever asks", function()
+        server:script { slowly(page({ 1, 2, 3 }, "?page=2")), slowly(page({ 4, 5 }, "?page=3")),
+          slowly(page { 6 }) }
+        local next_result, tasks, all = client.results:pages {}, {}, {}
+        for i = 1, 4 do tasks[i] = reader(next_result) end
+        for i = 1, 4 do
+          local ids, err = tasks[i]:wait()
+          assert.is_nil(err)
+          all = all_of(all, ids)
+        end
+        assert.same({ 1, 2, 3, 4, 5, 6 }, all)
+        assert.equal(3, server:deliveries())
+        assert.is_false(client:step())
+      end)
+
+      it("and by the main program has each item once", function()
+        server:script { slowly(page({ 1, 2, 3 }, "?page=2")), slowly(page { 4, 5 }) }
+        local next_result = client.results:pages {}
+        local task = reader(next_result)
+        client:step()  -- it reads the first page
+        local mine = ids_of(next_result)
+        assert.same({ 1, 2, 3, 4, 5 }, all_of(mine, (task:wait())))
+        assert.equal(2, server:deliveries())
+      end)
+
+      it("and by a coroutine of a task's own has each item once", function()
+        server:script { slowly(page({ 1, 2, 3 }, "?page=2")), slowly(page { 4, 5 }) }
+        local next_result = client.results:pages {}
+        local one = reader(next_result)
+        local other = client:spawn(function()
+          return coroutine.wrap(function() return ids_of(next_result) end)()
+        end)
+        assert.same({ 1, 2, 3, 4, 5 }, all_of((other:wait()), (one:wait())))
+        assert.equal(2, server:deliveries())
+      end)
+
+      it("raises an error where the page was asked for, and the other reads it again", function()
+        server:script { slowly(faults.status(400)), page { 1, 2 } }
+        local next_result = client.results:pages {}
+        local one, other = reader(next_result), reader(next_result)
+        local ids, err = one:wait()
+        assert.same({}, ids)
+        assert.equal("bad_request", err.kind)
+        ids, err = other:wait()
+        assert.same({ 1, 2 }, ids)
+        assert.is_nil(err)
+      end)
+
+      for what, stop in pairs {
+        ["is cancelled"] = function(task) return task:cancel() end,
+        ["has its coroutine closed"] = function(_, co) return coroutine.close(co) end,
+      } do
+        it("goes on when the one that reads " .. what, function()
+          server:script { "hang", page { 1, 2 } }
+          local next_result, co = client.results:pages {}, nil
+          local one = client:spawn(function()
+            co = coroutine.running()
+            return next_result()
+          end)
+          local other = reader(next_result)
+          while server:deliveries() < 1 do client:step(0.01) end
+          assert.is_true(stop(one, co))
+          assert.same({ 1, 2 }, (other:wait()))
+          one:cancel()  -- the call of one whose coroutine was closed may still be in flight
+        end)
+      end
+
+      it("goes on when one that waits is cancelled", function()
+        server:script { slowly(page { 1, 2 }) }
+        local next_result = client.results:pages {}
+        local one, other, third = reader(next_result), reader(next_result), reader(next_result)
+        client:step()
+        assert.is_true(other:cancel())
+        assert.same({ 1, 2 }, all_of((one:wait()), (third:wait())))
+        assert.is_false(client:step())
+      end)
+
+      it("raises in all of them when the client is closed", function()
+        server:script { "hang" }
+        local mortal <close> = retries.client(server)
+        local next_result, errors = mortal.results:pages {}, {}
+        for i = 1, 3 do
+          mortal:spawn(function() errors[i] = select(2, pcall(next_result)) end)
+        end
+        mortal:step()
+        mortal:close()
+        while mortal:step() do end
+        assert.same({ "cancelled", "config", "config" },
+          { errors[1].kind, errors[2].kind, errors[3].kind })
+      end)
+
+      it("by an event of its own call is an error, and does not hang", function()
+        local next_result, err
+        local nosy <close> = retries.client(server, { on_event = function(event)
+          if event.type == "request" and not err then
+            err = select(2, pcall(next_result))
+          end
+        end })
+        server:script { page { 1, 2 } }
+        next_result = nosy.results:pages {}
+        assert.same({ 1, 2 }, ids_of(next_result))
+        assert.matches("while the same coroutine reads a page", err)
+      end)
     end)
 
     it("raises the error of a page that fails, and whoever asks again gets that page", function()

@@ -601,12 +601,17 @@ for result in client.results:pages { agent_id = 231 } do print(result.id, result
 
 The arguments are those of `list`. A page is read when its first item is asked for, and no earlier;
 inside `each` and tasks the others go on meanwhile, and an iterator can be the source of `each`.
-There is a next page where the answer's `next` says so, whatever `count` says. Only which page that
-is is taken from it; a `next` that leads to another address than the list's own, or back to a page
-that has been read, is an error of kind `response`.
+There is a next page if the answer's `next` names one, whatever `count` says. Only the page number is
+taken from `next`; its scheme, host, port and path are ignored, and the key goes to `api_url` only. A
+`next` without a page number, or with one that leads back, is an error of kind `response`.
+
+Each id is returned once. Lists are newest first, so a new item moves others to the next page while
+the list is read; items whose id was returned before are passed over. The iterator keeps the ids and
+one page in memory.
 
 A page that fails **raises** its error, an error table as any call returns it: a loop that just ended
-would look complete. Whoever asks the iterator again gets the same page.
+would look complete. The next call of the iterator asks for the same page again. Several tasks may
+share an iterator: while one reads a page, the others wait.
 ]]
 
 manual.wait = [[

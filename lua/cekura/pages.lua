@@ -1,8 +1,11 @@
 --- `client.results:pages{…}`: all items of a list, read a page at a time, as they are asked for.
 ---
---- Where the next page is, is taken from the answer's `next`: `count` is not reliable. It is not
---- followed as an address, though: the key goes to api_url and nowhere else. What it says is
---- compared with the address that the list itself has, and then asked for by its page.
+--- There is a next page if the answer's `next` names one: `count` is not reliable. Only the page
+--- number is taken from `next`; the address stays that of the list, so that the key goes to api_url
+--- and nowhere else.
+---
+--- Lists are newest first: a new item moves others to the next page. The ids that were returned are
+--- kept, and an item that has one of them is passed over.
 
 local core = require "cekura.core"
 local check = require "cekura.check"
@@ -10,135 +13,133 @@ local internal = require "cekura.internal"
 
 local null = require "cjson".null
 
-local SHOWN = 200  -- characters of an address in a message
-
--- ---- addresses -------------------------------------------------------------------------------
-
-local DEFAULT_PORTS = { http = ":80", https = ":443" }
-
---- The scheme and the host with its port, as they are compared; nil where it is no address.
-local function origin_of(url)
-  local scheme, authority = url:match "^(%a[%w+.-]*)://([^/?#]+)"
-  if not scheme then return nil end
-  scheme, authority = scheme:lower(), authority:lower()
-  local port = DEFAULT_PORTS[scheme]
-  if port and authority:sub(-#port) == port then authority = authority:sub(1, -#port - 1) end
-  return scheme .. "://" .. authority
-end
-
-local function path_of(url) return url:match "^%a[%w+.-]*://[^/?#]+([^?#]*)" end
-
-local function unescaped(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
-end
-
---- { name = value } of what stands in the query of the address.
-local function parameters(url)
-  local found = {}
-  for part in (url:match "^[^?#]*%?([^#]*)" or ""):gmatch "[^&]+" do
-    local name, value = part:match "^([^=]*)=?(.*)$"
-    found[unescaped(name)] = unescaped(value)
-  end
-  return found
-end
+local SHOWN = 200  -- bytes of an address in a message
 
 local function copy(given)
   local new = {}
-  for name, value in pairs(given or {}) do new[name] = value end
+  for name, value in pairs(given) do new[name] = value end
   return new
 end
 
--- ---- the pages ------------------------------------------------------------------------------
+-- ---- one page --------------------------------------------------------------------------------
 
 local Pages = {}
 Pages.__index = Pages
 
---- What the list says cannot be gone by: raised, because an iterator that just ended would hide
---- that there is more.
+--- Raises, because an iterator that just ended would hide that there is more.
 function Pages:refuse(format, ...)
   local problem = internal.error("response", format:format(...))
-  problem.endpoint, problem.method, problem.url = self.name .. ".pages", "GET", self.url
+  problem.endpoint, problem.method = self.name .. ".pages", "GET"
+  problem.url = self.client.api_url .. core.endpoints[self.name .. ".list"].path
   error(problem, 0)
 end
 
-local function shown(value)
-  local text = tostring(value)
-  return #text > SHOWN and text:sub(1, SHOWN) .. "…" or text
+local function shown(text) return #text > SHOWN and text:sub(1, SHOWN) .. "…" or text end
+
+--- The page that the query of an address names, of several the last one; nil if it names none.
+local function page_in(address)
+  local query = "&" .. (address:match "^[^?#]*%?([^#]*)" or "") .. "&"
+  local page = math.tointeger(tonumber(query:match ".*&page=([0-9]+)&"))
+  return page and page > 0 and page or nil
 end
 
---- Where `next` leads: a page's number, or a cursor.
-function Pages:place_in(following)
+--- The page that `next` names. A list that led back would never end.
+function Pages:page_after(following)
   if type(following) ~= "string" then
-    self:refuse("the list's `next` is no address, but a %s", type(following))
-  elseif origin_of(following) ~= origin_of(self.url) or path_of(following) ~= path_of(self.url) then
-    self:refuse("the list's `next` leads elsewhere, where the key is not sent: %s",
-      shown(following))
+    self:refuse("the list's `next` is not an address, but a %s", type(following))
   end
-  local given = parameters(following)
-  local page = given.page and given.page:find "^%d+$" and math.tointeger(tonumber(given.page))
-  if page and page > 0 then return page end
-  if given.cursor and given.cursor ~= "" then return given.cursor end
-  return self:refuse("the list's `next` names no page: %s", shown(following))
+  local page, current = page_in(following), math.tointeger(tonumber(self.arguments.page)) or 1
+  if not page then self:refuse("the list's `next` names no page: %s", shown(following)) end
+  if page <= current then
+    self:refuse("the list's `next` leads back to page %d, which has been read", page)
+  end
+  return page
 end
 
---- A list that led back would never end.
-function Pages:turn()
-  local place = self:place_in(self.following)
-  if self.read[place] then
-    self:refuse("the list's `next` leads back to page %s, which has been read", shown(place))
-  end
-  self.place = place
-end
-
---- One page. A cursor is no field of the documents' lists, so that it goes the way of what this
---- library does not know.
-function Pages:ask()
-  if type(self.place) == "number" then
-    self.arguments.page = self.place
-  elseif self.place then
-    local query = parameters(self.url)
-    query.cursor, query.page = self.place, nil
-    local path = core.endpoints[self.name .. ".list"].path
-    return self.client:request({ method = "GET", path = path, query = query }, self.options)
-  end
-  return self.resource:list(self.arguments, self.options)
-end
-
---- The address of the list, as a request has it. What is wrong with the arguments is raised here.
-function Pages:find_url()
-  local options = copy(self.options)
-  if options.dry_run then
+--- Reads the page in `arguments.page`. After an error the next call reads the same one.
+function Pages:read_page()
+  if self.options and self.options.dry_run then
     error(internal.error("validation", "pages: options.dry_run: is an option of a single call"), 0)
   end
-  options.dry_run = true
-  local plan, problem = self.resource:list(self.arguments, options)
-  if not plan then error(problem, 0) end
-  self.url = plan.url
-end
-
-function Pages:read_page()
-  if not self.url then self:find_url() end
-  local answer, problem = self:ask()
+  if self.following ~= nil then
+    self.arguments.page, self.following = self:page_after(self.following), nil
+  end
+  local answer, problem = self.resource:list(self.arguments, self.options)
   if answer == nil then error(problem, 0) end
   local items = type(answer) == "table" and answer.results
-  if type(items) ~= "table" then self:refuse("the answer is no page of a list: no `results`") end
+  if type(items) ~= "table" then self:refuse "the answer is not a page of a list: no `results`" end
   self.items, self.index = items, 0
   self.following = answer.next ~= null and answer.next or nil
-  self.read[self.place or math.tointeger(self.arguments.page) or 1] = true
-  self.is_begun = true
+  self.is_last = self.following == nil
 end
 
---- The next item; nil at the end. After an error it is the same page that is asked for again.
+-- ---- several readers -------------------------------------------------------------------------
+
+--- Ends the reading, however its function is left: others wait for that with `await_reader`.
+function Pages:__close()
+  local gate = self.gate
+  self.reader, self.gate = nil, nil
+  if gate then gate:cancel() end
+end
+
+function Pages:read()
+  self.reader = coroutine.running()
+  local _ <close> = self
+  self:read_page()
+end
+
+--- The gate is a task that lasts until the page has been read.
+function Pages:make_gate()
+  local client = self.client
+  local gate, problem = client:spawn(function() return client:sleep(math.huge) end)
+  if not gate then error(problem, 0) end
+  self.gate = gate
+end
+
+--- Waits until another task has read its page, or has failed to.
+function Pages:await_reader()
+  if self.reader == coroutine.running() then
+    error("pages: an item is asked for while the same coroutine reads a page", 0)
+  end
+  if not self.gate then self:make_gate() end
+  local gate = self.gate
+  local _, problem = gate:wait()
+  if self.gate == gate then error(problem, 0) end  -- the client was closed, or this is a fork
+end
+
+-- ---- items -----------------------------------------------------------------------------------
+
+--- What an item is known by: 5, 5.0 and "5" are one id. Nil: it has none, and is always returned.
+local function id_of(item)
+  local id = type(item) == "table" and item.id
+  if type(id) == "string" then
+    return id:find "^[1-9][0-9]*$" and math.tointeger(tonumber(id)) or id
+  end
+  return type(id) == "number" and id == id and id or nil
+end
+
+function Pages:is_new(item)
+  local id = id_of(item)
+  if id == nil then return true end
+  local is_new = not self.seen[id]
+  self.seen[id] = true
+  return is_new
+end
+
+--- The next item; nil at the end.
 function Pages:item()
   while true do
-    self.index = self.index + 1
-    local item = self.items[self.index]
-    if item ~= nil then return item end
-    if self.is_begun and self.following == nil then return nil end
-    if self.is_begun then self:turn() end
-    self:read_page()
+    local item = self.items[self.index + 1]
+    if item ~= nil then
+      self.index = self.index + 1
+      if self:is_new(item) then return item end
+    elseif self.is_last then
+      return nil
+    elseif self.reader then
+      self:await_reader()
+    else
+      self:read()
+    end
   end
 end
 
@@ -152,7 +153,11 @@ local function pages_of(name)
     local pages = setmetatable({
       name = name, client = client, resource = resource,
       arguments = copy(arguments), options = options,
-      read = {}, items = {}, index = 0, is_begun = false,
+      items = {}, index = 0, seen = {},
+      following = nil,  -- `next` of the page that was read last, until that page is asked for
+      is_last = false,
+      reader = nil,     -- the coroutine that reads a page, while it does
+      gate = nil,       -- a task that ends when that has been read, if another waits for it
     }, Pages)
     return function() return pages:item() end
   end
