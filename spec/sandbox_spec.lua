@@ -1,7 +1,9 @@
 --- What a client on the wire sees of the sandbox. The client here is curl, so that nothing of this
 --- project stands on both sides.
 
+local child = require "support.child"
 local cjson = require "cjson"
+local scratch = require "support.scratch"
 local sandbox = require "cekura.sandbox"
 
 local VOTE = "/test_framework/v1/runs/5544/mark_metric_vote/"
@@ -639,6 +641,58 @@ describe("the sandbox", function()
     end)
   end)
 
+  describe("accepts", function()
+    it("2000 connections at once, though the soft limit of descriptors is 1024", function()
+      local output = child.run(child.checked { "sh", "-c", 'ulimit -S -n 1024; exec "$@"', "sh",
+        child.lua, "-e", ([[
+          local cekura = require "cekura"
+          local server = require "cekura.sandbox".start { record = false,
+            faults = { { times = math.huge, delay = %d } } }
+          local client = assert(cekura.new { api_url = server.url, api_key = server.api_key,
+            deadline = 600, timeout = 300 })
+          local items = {}
+          for i = 1, 2000 do items[i] = i end
+          local started = os.time()
+          local report = client:each(items, function()
+            return client.billing:info {}
+          end, { concurrency = 2000 })
+          print(report.ok, report.unknown, server:state "connections" > 1500,
+            os.time() - started < %d)
+        ]]):format(2 * PATIENCE, 30 * PATIENCE) })
+      assert.equal("2000\t0\ttrue\ttrue\n", output)
+    end)
+
+    it("a connection late, and says so, if the process has no descriptor left", function()
+      local cue = scratch.path()
+      local process = child.start_checked { "sh", "-c", 'ulimit -n 64; exec "$@"', "sh", child.lua,
+        "-e", ([[
+          io.stdout:setvbuf "line"
+          local server = require "cekura.sandbox".start()
+          local held = {}
+          repeat
+            local file = io.open "/dev/null"
+            held[#held + 1] = file
+          until not file
+          print(server.url)
+          repeat until os.rename(%q, %q)  -- needs no descriptor
+          print("accepted so far: " .. server:state "connections")
+          for _, file in ipairs(held) do file:close() end
+          repeat until os.remove(%q)
+        ]]):format(cue, cue .. "-seen", cue .. "-end") }
+      local url = process:line()
+      local pipe = assert(io.popen("env -u LD_PRELOAD curl -s -o /dev/null -w '%{http_code}' "
+        .. url))
+      assert.equal("cekura.sandbox: cannot accept more connections now: Too many open files",
+        process:line())
+      assert(io.open(cue, "w")):close()
+      assert.equal("accepted so far: 0", process:line())
+      assert.equal("401", pipe:read "a")
+      pipe:close()
+      assert(io.open(cue .. "-end", "w")):close()
+      assert.same({ "", 0 }, { process:finish() })
+    end)
+  end)
+
   describe("begins and ends", function()
     it("several at once, each with a state of its own", function()
       local one <close> = sandbox.start()
@@ -684,10 +738,10 @@ describe("the sandbox", function()
       command = command:format(quote(script))
       for _, signal in ipairs { "INT", "TERM" } do
         local pipe <close> = assert(io.popen("exec 2>&1; " .. command))
-        local child = pipe:read "l"
+        local pid = pipe:read "l"
         local line
         repeat line = pipe:read "l" until not line or line:find "Ctrl"
-        os.execute(("kill -%s %s"):format(signal, child))
+        os.execute(("kill -%s %s"):format(signal, pid))
         assert.equal("served\n0\n", pipe:read "a")
       end
     end)

@@ -3,12 +3,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "answer.h"
@@ -16,7 +21,9 @@
 
 enum {
   CONNECTION_MEMORY = 64 * 1024, /* bytes; the headers of a request and its answer fit in */
-  STEP_MS = 20 /* longest wait where libmicrohttpd has no descriptor that could be waited for */
+  BACKLOG = 4096,      /* connections that wait to be accepted; the system may take less */
+  DESCRIPTORS = 65536, /* the soft limit that a sandbox asks for */
+  STEP_MS = 20         /* longest wait for an event that no descriptor announces */
 };
 
 /* ---- requests, as libmicrohttpd hands them over ---- */
@@ -28,12 +35,13 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
   return ck_request_new(target);
 }
 
+/* Numbers the connection that accept_one() has counted. */
 static void on_connection(void *cls, struct MHD_Connection *connection, void **number,
                           enum MHD_ConnectionNotificationCode event) {
   struct ck_listener *listener = cls;
   (void)connection;
   if (event == MHD_CONNECTION_NOTIFY_STARTED)
-    *number = (void *)(uintptr_t)(atomic_fetch_add(&listener->connections, 1) + 1);
+    *number = (void *)(uintptr_t)atomic_load(&listener->connections);
 }
 
 static unsigned long number_of(struct MHD_Connection *connection) {
@@ -106,6 +114,48 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
   *context = NULL;
 }
 
+/* ---- connections ---- */
+
+/* A socket that no child process inherits, or -1. */
+static int accept_socket(int listening, struct sockaddr_in *peer) {
+  socklen_t size = sizeof *peer;
+#ifdef __linux__
+  return accept4(listening, (struct sockaddr *)peer, &size, SOCK_CLOEXEC);
+#else
+  return accept(listening, (struct sockaddr *)peer, &size); /* MHD_add_connection sets the flag */
+#endif
+}
+
+/* libmicrohttpd owns the socket from here on, and closes it if it cannot serve it. */
+static void add_connection(struct ck_listener *listener, int fd, const struct sockaddr_in *peer) {
+  atomic_fetch_add(&listener->connections, 1);
+  if (MHD_add_connection(listener->daemon, fd, (const struct sockaddr *)peer, sizeof *peer) !=
+      MHD_YES)
+    fprintf(stderr, "cekura.sandbox: connection %lu was closed: %s\n",
+            atomic_load(&listener->connections), strerror(errno));
+}
+
+static bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/*
+** Accepts what has arrived. Without a descriptor the connections stay in the backlog, where they
+** are accepted as soon as the process has closed others.
+*/
+static void accept_all(struct ck_listener *listener) {
+  struct sockaddr_in peer;
+  int fd;
+  while ((fd = accept_socket(listener->listening, &peer)) >= 0) {
+    add_connection(listener, fd, &peer);
+    listener->has_shortage = false;
+  }
+  bool shortage = is_shortage(errno);
+  if (shortage && !listener->has_shortage)
+    fprintf(stderr, "cekura.sandbox: cannot accept more connections now: %s\n", strerror(errno));
+  listener->has_shortage = shortage;
+}
+
 /* ---- the thread ---- */
 
 static void resume(struct ck_listener *listener, struct ck_request *request) {
@@ -136,7 +186,7 @@ static int longest_wait(const struct ck_listener *listener) {
   return ms > 60000 ? 60000 : (int)ms;
 }
 
-/* The one descriptor that tells that libmicrohttpd has work; -1 where it has none (no epoll). */
+/* The one descriptor that announces work for libmicrohttpd; -1 without epoll. */
 static int work_descriptor(struct MHD_Daemon *daemon) {
   const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
   return info == NULL ? -1 : info->epoll_fd;
@@ -144,11 +194,16 @@ static int work_descriptor(struct MHD_Daemon *daemon) {
 
 /* Waits for work, and does it. False: the byte has come that ends the thread. */
 static bool turn(struct ck_listener *listener, int work) {
-  struct pollfd fds[2] = { { listener->wake[0], POLLIN, 0 }, { work, POLLIN, 0 } };
+  /* poll() ignores negative descriptors. */
+  int listening = listener->has_shortage ? -1 : listener->listening;
+  struct pollfd fds[] = { { listener->wake[0], POLLIN, 0 },
+                          { listening, POLLIN, 0 },
+                          { work, POLLIN, 0 } };
   int ms = longest_wait(listener);
-  if (work < 0 && (ms < 0 || ms > STEP_MS)) ms = STEP_MS;
-  if (poll(fds, work < 0 ? 1 : 2, ms) < 0 && errno != EINTR) return false;
+  if ((work < 0 || listening < 0) && (ms < 0 || ms > STEP_MS)) ms = STEP_MS;
+  if (poll(fds, sizeof fds / sizeof fds[0], ms) < 0 && errno != EINTR) return false;
   if (fds[0].revents != 0) return false;
+  accept_all(listener);
   resume_due(listener, ck_clock_now());
   return MHD_run(listener->daemon) == MHD_YES;
 }
@@ -176,50 +231,82 @@ static int start_thread(struct ck_listener *listener) {
 
 /* ---- open and close ---- */
 
+static bool set_flags(int fd, int more) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && fcntl(fd, F_SETFL, flags | more) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
 static bool open_wake(struct ck_listener *listener) {
   if (pipe(listener->wake) != 0) return false;
   listener->has_wake = true;
-  return fcntl(listener->wake[0], F_SETFD, FD_CLOEXEC) == 0 &&
-         fcntl(listener->wake[1], F_SETFD, FD_CLOEXEC) == 0;
+  return set_flags(listener->wake[0], 0) && set_flags(listener->wake[1], 0);
 }
 
-static struct MHD_Daemon *start_daemon(struct ck_listener *listener, unsigned short port) {
+/* Listens on `port`, or on a free one if it is 0. */
+static bool open_socket(struct ck_listener *listener, unsigned short port) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
+  if (fd < 0) return false;
+  listener->listening = fd;
   struct sockaddr_in address;
+  socklen_t size = sizeof address;
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return MHD_start_daemon(MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME, port, NULL, NULL, on_request,
-                          listener, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_URI_LOG_CALLBACK,
-                          on_target, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
-                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
-                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-                          MHD_OPTION_END);
+  if (!set_flags(fd, O_NONBLOCK) ||
+      setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+      bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, BACKLOG) != 0 ||
+      getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+    return false;
+  listener->port = ntohs(address.sin_port);
+  return true;
 }
 
-static unsigned short port_of(struct MHD_Daemon *daemon) {
-  const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
-  return info == NULL ? 0 : info->port;
+/*
+** Raises the soft limit, often 1,024: a sandbox and a client in one process need two descriptors
+** for each connection. Without success, connections wait in the backlog.
+*/
+static void raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  rlim_t wanted = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* With epoll, descriptors alone limit the connections; without it, select() does. */
+static struct MHD_Daemon *start_daemon(struct ck_listener *listener) {
+  unsigned limit = MHD_is_feature_supported(MHD_FEATURE_EPOLL) == MHD_YES ? INT_MAX : FD_SETSIZE;
+  return MHD_start_daemon(MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
+                          NULL, NULL, on_request, listener, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+                          listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
+                          MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
+                          MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                          (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 }
 
 const char *ck_listener_open(struct ck_listener *listener, struct ck_handlers *handlers,
                              unsigned short port) {
   listener->handlers = handlers;
+  listener->listening = -1;
+  raise_descriptor_limit();
   errno = 0;
   if (!open_wake(listener)) return "cannot make a pipe";
-  listener->daemon = start_daemon(listener, port);
-  if (listener->daemon == NULL) return "cannot listen";
-  listener->port = port_of(listener->daemon);
-  if (listener->port == 0) return "cannot find out its port";
+  if (!open_socket(listener, port)) return "cannot listen";
+  listener->daemon = start_daemon(listener);
+  if (listener->daemon == NULL) return "cannot start libmicrohttpd";
   errno = start_thread(listener);
   return errno ? "cannot start a thread" : NULL;
 }
 
-static void close_wake(struct ck_listener *listener) {
-  if (!listener->has_wake) return;
+static void close_own(struct ck_listener *listener) {
+  if (!listener->has_wake) return; /* opened first: nothing else is open then */
   close(listener->wake[0]);
   close(listener->wake[1]);
   listener->has_wake = false;
+  if (listener->listening >= 0) close(listener->listening);
+  listener->listening = -1;
 }
 
 static void end_thread(struct ck_listener *listener) {
@@ -234,16 +321,13 @@ void ck_listener_close(struct ck_listener *listener) {
   end_thread(listener);
   if (listener->daemon != NULL) MHD_stop_daemon(listener->daemon);
   listener->daemon = NULL;
-  close_wake(listener);
+  close_own(listener);
 }
 
-/* The daemon's memory is a copy that nobody will free: to stop it would shut down the sockets
-** of the parent. Its listening socket is closed, so that the port is free once the parent's is. */
+/* The daemon's memory is a copy that is never freed: to stop it would shut down the parent's
+** sockets. The port is free once the parent has closed its listening socket, too. */
 void ck_listener_abandon(struct ck_listener *listener) {
-  const union MHD_DaemonInfo *info =
-      listener->daemon ? MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
-  if (info != NULL && info->listen_fd >= 0) close(info->listen_fd);
   listener->daemon = NULL;
   listener->has_thread = false;
-  close_wake(listener);
+  close_own(listener);
 }

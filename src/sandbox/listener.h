@@ -20,7 +20,9 @@ struct ck_listener {
   struct ck_handlers *handlers; /* not owned; open as long as the listener is */
   pthread_t thread;
   bool has_thread, has_wake;
+  bool has_shortage;          /* the thread's own: connections wait for a descriptor */
   int wake[2];                /* a byte in this pipe ends the thread */
+  int listening;              /* the socket, or -1 */
   unsigned short port;        /* host byte order */
   atomic_ulong connections;   /* accepted so far */
   struct ck_request *waiting; /* the thread's own: answers that are not due yet */

@@ -97,7 +97,9 @@ Server.__close = Server.stop
 
 function Server:__tostring() return ("cekura.sandbox (%s)"):format(self.url) end
 
---- Starts a sandbox; raises where an option is wrong or the port is taken.
+--- Starts a sandbox; raises where an option is wrong or the port is taken. Raises the process's
+--- soft limit of descriptors (`ulimit -S -n`) as far as the hard limit allows, up to 65,536: the
+--- sandbox and the client need one each for a connection.
 ---@param given cekura.sandbox.Options?
 ---@return cekura.sandbox.Server
 function sandbox.start(given)
