@@ -73,6 +73,7 @@ build = {
       libraries = { "curl", "pthread" },
     },
     ["cekura"] = "lua/cekura/init.lua",
+    ["cekura.ascii"] = "lua/cekura/ascii.lua",
     ["cekura.batch"] = "lua/cekura/batch.lua",
     ["cekura.check"] = "lua/cekura/check.lua",
     ["cekura.job"] = "lua/cekura/job.lua",

@@ -5,6 +5,7 @@ local faults = require "support.faults"
 local internal = require "cekura.internal"
 local sandbox = require "cekura.sandbox"
 local scratch = require "support.scratch"
+local script = require "support.script"
 local votes = require "support.votes"
 
 local SEED = math.tointeger(os.getenv "SEED") or os.time()
@@ -271,6 +272,39 @@ describe("each with a journal", function()
       assert.matches("another run is using this file", report.errors[1].error.message)
       counts({ ok = 1 }, each({ 1 }, vote))
     end)
+  end)
+
+  for what, change in pairs {
+    ["is deleted"] = function() os.remove(path) end,
+    ["is replaced"] = function()
+      scratch.write(path .. ".new", scratch.read(path))
+      assert(os.rename(path .. ".new", path))
+    end,
+  } do
+    it("stops when the file " .. what .. ", and two runs vote once for each item", function()
+      local report, problem = each(votes.items(5), function(item)
+        if item == 3 then change() end
+        return vote(item)
+      end, { concurrency = 1 })
+      assert.is_nil(report)
+      assert.equal("config", problem.kind)
+      assert.matches("was replaced or deleted while it was in use", problem.message)
+      counts({ ok = 3 }, problem.report)
+      assert.same({ 1, 2, 3 }, votes.sorted(arrived()))
+    end)
+  end
+
+  it("needs no global `arg`, where undeclared globals are forbidden, too", function()
+    local output = script.run(([[
+      arg = nil
+      setmetatable(_G, { __index = function(_, name) error("undeclared " .. name, 2) end,
+        __newindex = function(_, name) error("assigned " .. name, 2) end })
+      local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
+      print(assert(client:each({ 1 }, function() end, { journal = %q, progress = true })).ok)
+      print(select(2, client.results:wait({ result_id = 1 }, { timeout = 0.1 })).kind)
+      print(select(2, pcall(client.results:pages {})).kind)]]):format(server.url, path))
+    assert.matches("1\nauthentication\nauthentication\n$", output)
+    assert.equal(("cekura journal 1 api=%s"):format(server.url), scratch.read(path):match "^[^\n]*")
   end)
 
   it("gives the file free, however it ends", function()

@@ -1,7 +1,9 @@
 -- What a run leaves behind for the next one, whatever became of it.
 local child = require "support.child"
 local journal = require "cekura.journal"
+local locale = require "support.locale"
 local scratch = require "support.scratch"
+local script = require "support.script"
 
 local WORK = { api = "https://api.cekura.ai", work = "votes.csv" }
 local HEADER = "cekura journal 1 api=https://api.cekura.ai work=votes.csv\n"
@@ -52,6 +54,27 @@ describe("a journal", function()
       open { api = "http://[::1]:80/a b" }:close()
       assert.equal("cekura journal 1 api=http://[::1]:80/a%20b\n", content())
       open { api = "http://[::1]:80/a b" }:close()
+    end)
+
+    for _, slashes in ipairs { "", "/", "//" } do
+      it("of the same work with any slashes at the end of the address: " .. slashes, function()
+        for _, work in ipairs { "votes/", "a b", false } do
+          local line = "cekura journal 1 api=http://h:1" .. slashes
+            .. (work and " work=" .. work:gsub(" ", "%%20") or "")
+          scratch.write(path, line .. "\n" .. AT .. "done 1\n")
+          for _, api in ipairs { "http://h:1", "http://h:1/" } do
+            local it <close> = open { api = api, work = work or nil }
+            assert.equal("done", it:state(1))
+          end
+          assert.is_nil((journal.open(path, { api = "http://h:12", work = work or nil })))
+          os.remove(path)
+        end
+      end)
+    end
+
+    it("with the address without a slash at its end", function()
+      open { api = "http://h:1/", work = "w/" }:close()
+      assert.equal("cekura journal 1 api=http://h:1 work=w/\n", content())
     end)
 
     it("a header with any work", function()
@@ -122,6 +145,24 @@ describe("a journal", function()
       assert.equal("failed", it:state(0.1))
       assert(it:finish(math.mininteger, "done"))
       assert.equal("done", it:state "-9223372036854775808")
+    end)
+
+    it("a number by its text in every locale", function()
+      local turkish <close> = locale.turkish()
+      if not turkish then return end
+      local output = script.run(turkish.SET .. ([[
+        local it <close> = assert(require "cekura.journal".open(%q, { api = "x" }))
+        for _, key in ipairs { 7.5, -0.25, 1e300, 1e-7, math.huge, -math.huge } do
+          assert(it:finish(key, "failed", "0,5"))
+          assert(it:state(key) == "failed")
+        end
+        print "written"]]):format(path), { LOCPATH = turkish.folder, LC_ALL = false })
+      assert.matches("^written\n", output)
+      local it <close> = open { api = "x" }
+      for _, key in ipairs { 7.5, -0.25, 1e300, 1e-7, math.huge, -math.huge } do
+        assert.equal("failed", it:state(key))
+      end
+      assert.matches("failed 7.5 0,5\n", content())
     end)
 
     it("keys that would break a line, each as itself", function()
@@ -287,6 +328,45 @@ describe("a journal", function()
       open():close()
       assert.is_nil(journal.open(path, { api = "other" }))
       open():close()
+    end)
+  end)
+
+  describe("that was replaced or deleted meanwhile", function()
+    local function replace()
+      scratch.write(path .. ".new", scratch.read(path))
+      assert(os.rename(path .. ".new", path))
+    end
+
+    for what, change in pairs {
+      deleted = function() os.remove(path) end,
+      ["deleted and made again"] = function()
+        os.remove(path)
+        open():close()
+      end,
+      ["replaced by a copy"] = replace,
+      moved = function() assert(os.rename(path, path .. ".moved")) end,
+    } do
+      it("takes no more events: " .. what, function()
+        local it <close> = open()
+        assert.is_true(it:start(1))
+        change()
+        local ok, message = it:start(2)
+        assert.is_nil(ok)
+        assert.equal(path .. ": this file was replaced or deleted while it was in use", message)
+        assert.equal("started", it:state(1))
+        assert.is_nil(it:state(2))
+      end)
+    end
+
+    it("is not one whose path is relative to a folder that was left", function()
+      local output = script.run(([[
+        local lfs, journal = require "lfs", require "cekura.journal"
+        assert(lfs.chdir %q)
+        local it <close> = assert(journal.open(%q, { api = "x" }))
+        assert(lfs.chdir "/")
+        print(it:start(1), it:finish(1, "done"))]]):format(path:match "^(.*)/(.*)$"))
+      assert.equal("true\ttrue\n", output)
+      assert.matches("done 1\n$", content())
     end)
   end)
 

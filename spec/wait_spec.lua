@@ -5,8 +5,10 @@ local child = require "support.child"
 local clock = require "support.clock"
 local faults = require "support.faults"
 local json = require "cjson".new()
+local locale = require "support.locale"
 local retries = require "support.retries"
 local sandbox = require "cekura.sandbox"
+local script = require "support.script"
 local system = require "system"
 local terminal = require "support.terminal"
 
@@ -301,6 +303,19 @@ describe("wait", function()
         if err and value == nil then assert.is_table(err.last) end
       end)
     end
+
+    it("knows a state in capital letters in every locale", function()
+      local turkish <close> = locale.turkish()
+      if not turkish then return end
+      server:script(answers({ status = "FAILED", waiting = 1 }, { status = "FAILED" },
+        { status = "WAITING FOR USER INPUT" }))
+      local output = script.run(turkish.SET .. ([[
+        local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
+        print(assert(client.results:wait { result_id = 1 }).status)
+        for _ = 1, 2 do print(select(2, client.metric_reviews:wait { progress_id = "a" }).kind) end
+      ]]):format(server.url), { LOCPATH = turkish.folder, LC_ALL = false })
+      assert.matches("^FAILED\nfailed\nneeds_person\n", output)
+    end)
 
     it("goes on over everything that passes, and is told of each poll", function()
       client:close()

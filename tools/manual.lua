@@ -591,7 +591,9 @@ are on disk before the next item begins. A run that finds it skips what was done
 had failed without doing anything, and counts the rest as `unknown`, unless `redo_unknown` is set.
 With `group`, a key that another one of its group has superseded is done again: a vote that is
 changed and then changed back is sent three times.
-It keeps some hundred bytes of memory for each key; without a journal, memory does not grow.
+A journal that is replaced or deleted while it is in use ends the run: another run would not see
+what this one does. A journal keeps some hundred bytes of memory for each key; without one, memory
+does not grow.
 ]]
 
 manual.pages = [[

@@ -123,8 +123,9 @@ end
 
 --- What the journal is of, where the caller does not say: the script.
 local function default_work()
-  local script = type(arg) == "table" and type(arg[0]) == "string" and arg[0] or nil
-  return script and script:match "[^/]+$" or nil
+  local arguments = rawget(_G, "arg")  -- a host may have none, and forbid undeclared globals
+  local script = type(arguments) == "table" and arguments[0]
+  return type(script) == "string" and script:match "[^/]+$" or nil
 end
 
 --- A file that cannot be written ends the batch: what is not written may be done twice.

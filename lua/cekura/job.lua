@@ -2,6 +2,8 @@
 --- state: this takes one from `status` or `state`, in any case of letters, at the top or in one of
 --- the objects that such answers are usually wrapped in.
 
+local ascii = require "cekura.ascii"
+
 local null = require "cjson".null
 
 local job = {}
@@ -48,7 +50,7 @@ local function levels(answer)
 end
 
 --- "Waiting for user" → "waiting_for_user"
-local function word_of(state) return (state:lower():gsub("[^%w]+", "_")) end
+local function word_of(state) return (ascii.lower(state):gsub("[^a-z0-9]+", "_")) end
 
 local function own_state(level)
   for _, name in ipairs { "status", "state" } do

@@ -13,13 +13,14 @@
 --- In memory a journal keeps the last event of each key, some hundred bytes for each.
 
 require "cekura.core"  -- brings the next
+local ascii = require "cekura.ascii"
 local internal = require "cekura.internal"
 
 local journal = {}
 
 local VERSION = "1"
 local TIME = "!%Y-%m-%dT%H:%M:%SZ"
-local LINE = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ (%l+) ([^ ]+)(.*)$"
+local LINE = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ ([a-z]+) ([^ ]+)(.*)$"
 local MESSAGE = "^ [^\0-\x1F\x7F]+$"
 local LONGEST_MESSAGE = 300  -- bytes
 
@@ -75,7 +76,7 @@ function journal.text_of(key)
   if type(key) == "string" and key ~= "" then return key end
   if type(key) ~= "number" or key ~= key then return nil end
   local integer = math.tointeger(key)
-  return integer and ("%d"):format(integer) or ("%.17g"):format(key)
+  return integer and ("%d"):format(integer) or ascii.format("%.17g", key)
 end
 
 local function word_of(key)
@@ -111,9 +112,15 @@ local function lines(content)
   end
 end
 
+-- Whether a first line is that header. Earlier versions kept a slash at the end of the address.
+local function is_header(line, header)
+  local kept = (line .. " "):gsub("^(cekura journal [0-9]+ api=[^ ]-)/+ ", "%1 ")
+  return kept == header .. " "
+end
+
 -- Why a run that would write this header cannot go on in a file with that first line.
 local function header_problem(line, header)
-  if line == header then return nil end
+  if line and is_header(line, header) then return nil end
   local version, rest = (line or ""):match "^cekura journal (%d+)( .*)$"
   if not version then return "not a journal, and left as it is: name another file" end
   if version ~= VERSION then
@@ -207,7 +214,8 @@ end
 local function header_of(options)
   assert(type(options) == "table" and type(options.api) == "string", "journal: no `api` is given")
   assert(options.work == nil or type(options.work) == "string", "journal: `work` is not a string")
-  local header = ("cekura journal %s api=%s"):format(VERSION, escape(options.api))
+  local api = options.api:gsub("/+$", "")
+  local header = ("cekura journal %s api=%s"):format(VERSION, escape(api))
   if options.work then header = header .. " work=" .. escape(options.work) end
   return header .. "\n"
 end
@@ -219,7 +227,8 @@ end
 
 --- Opens a journal, or begins one where there is no file, or an empty one. A last line without
 --- its end is cut off; a file that is anything else than a journal of this work is left as it is.
---- No two journals have the same file open.
+--- No two journals have the same file open. A file that has been replaced or deleted since takes
+--- no more events.
 ---@param path string
 ---@param options cekura.JournalOptions
 ---@return cekura.Journal?

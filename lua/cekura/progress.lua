@@ -7,6 +7,7 @@
 ---     meter:finish(numbers)
 
 require "cekura.core"  -- brings the next one
+local ascii = require "cekura.ascii"
 local internal = require "cekura.internal"
 
 local progress = {}
@@ -39,8 +40,8 @@ local function duration(seconds)
 end
 
 local function speed(rate)
-  if rate > 0 and rate < 0.95 then return ("%.1f/min"):format(rate * 60) end
-  return (rate < 9.95 and "%.1f/s" or "%.0f/s"):format(rate)
+  if rate > 0 and rate < 0.95 then return ascii.format("%.1f/min", rate * 60) end
+  return ascii.format(rate < 9.95 and "%.1f/s" or "%.0f/s", rate)
 end
 
 --- "3 failed"; nil where there is none, for that goes without saying.

@@ -5,6 +5,7 @@
 --- returned whether it is done, `count` how much of it, and `describe` what is still missing.
 
 require "cekura.core"  -- brings the next one
+local ascii = require "cekura.ascii"
 local check = require "cekura.check"
 local internal = require "cekura.internal"
 local job = require "cekura.job"
@@ -228,7 +229,7 @@ local ENDED = { completed = true, failed = true, timeout = true, cancelled = tru
 
 local function status_of(item)
   local status = type(item) == "table" and item.status
-  return type(status) == "string" and status:lower() or nil
+  return type(status) == "string" and ascii.lower(status) or nil
 end
 
 function Result.judge(_, result) return ENDED[status_of(result)] or false end
@@ -281,7 +282,7 @@ Logs.__index = Logs
 Logs.name = "calls.wait"
 
 local function to_id(value)
-  if type(value) == "string" and not value:find "^%d+$" then return nil end
+  if type(value) == "string" and not value:find "^[0-9]+$" then return nil end
   local id = math.tointeger(tonumber(value))
   return id and id > 0 and id or nil
 end

@@ -17,6 +17,7 @@ enum { PATH = 1 }; /* the user value: for messages */
 
 struct file {
   int fd;      /* -1: closed */
+  int folder;  /* that a relative path is relative to, whatever chdir does; -1 = the current one */
   pid_t owner; /* only this process writes: a child would write of what the parent does */
   off_t torn;  /* so many bytes at the end are of a text that could not be written whole */
 };
@@ -63,7 +64,7 @@ static int push_result(lua_State *L, bool ok, const char *path) {
 /* path, … → path, …, file */
 static struct file *new_file(lua_State *L) {
   struct file *file = lua_newuserdatauv(L, sizeof(*file), 1);
-  *file = (struct file){ .fd = -1, .owner = getpid() };
+  *file = (struct file){ .fd = -1, .folder = -1, .owner = getpid() };
   luaL_setmetatable(L, FILE_TYPE);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, PATH);
@@ -74,7 +75,8 @@ static struct file *new_file(lua_State *L) {
 static int file_close(lua_State *L) {
   struct file *file = luaL_checkudata(L, 1, FILE_TYPE);
   if (file->fd >= 0) close(file->fd);
-  file->fd = -1;
+  if (file->folder >= 0) close(file->folder);
+  file->fd = file->folder = -1;
   return 0;
 }
 
@@ -90,7 +92,10 @@ static int open_file(lua_State *L) {
   struct file *file = new_file(L);
   file->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
   if (file->fd < 0) return push_failure(L, path);
-  if (flock(file->fd, LOCK_EX | LOCK_NB) == 0) return 1;
+  if (flock(file->fd, LOCK_EX | LOCK_NB) == 0) {
+    if (path[0] != '/') file->folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return 1;
+  }
   int results = push_unlocked(L, path);
   close(file->fd);
   file->fd = -1;
@@ -179,11 +184,26 @@ static int push_parents(lua_State *L, const char *path) {
   return 2;
 }
 
+static int push_replaced(lua_State *L, const char *path) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "%s: this file was replaced or deleted while it was in use", path);
+  return 2;
+}
+
+/* Whether the path still names this file: others would lock and read another one. */
+static bool is_in_place(const struct file *file, const char *path) {
+  struct stat ours, theirs;
+  return fstat(file->fd, &ours) == 0 &&
+         fstatat(file->folder < 0 ? AT_FDCWD : file->folder, path, &theirs, 0) == 0 &&
+         ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 static int file_append(lua_State *L) {
   struct file *file = check_file(L);
   size_t length;
   const char *text = luaL_checklstring(L, 2, &length);
   if (file->owner != getpid()) return push_parents(L, path_of(L));
+  if (!is_in_place(file, path_of(L))) return push_replaced(L, path_of(L));
   bool ok = append(file, text, length);
   return push_result(L, ok, path_of(L));
 }
