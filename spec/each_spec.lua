@@ -292,6 +292,48 @@ describe("each", function()
       end)
     end
 
+    -- { what, list, what is said of it }
+    for _, row in ipairs {
+      { "a list with a hole", { 1, nil, 3 }, "without holes: keys 1 to n" },
+      { "a list that begins with a hole", { nil, 2 }, "without holes: keys 1 to n" },
+      { "a sparse list", { [1] = 1, [1000] = 2 }, "without holes: keys 1 to n" },
+      { "keys that are not whole", { 1, [1.5] = 2 }, "without holes: keys 1 to n" },
+      { "keys below 1", { [0] = 0, 1 }, "without holes: keys 1 to n" },
+      { "keys of other types", { [1] = 1, [3] = 3, [true] = 1 }, "without holes: keys 1 to n" },
+      { "a map", { a = 1, b = 2 }, "got a table with string keys" },
+      { "a map in a list", { 1, 2, name = "x" }, "got a table with string keys" },
+    } do
+      it(row[1] .. ", and does nothing", function()
+        for _, options in ipairs { {}, { journal = os.tmpname() } } do
+          local report, problem = client:each(row[2], error, options)
+          assert.is_nil(report)
+          assert.same({ "validation", "no" }, { problem.kind, problem.applied })
+          assert.equal("each: source: must be a list" .. (row[3]:find "got" and ", " or " ")
+            .. row[3], problem.message)
+          if options.journal then os.remove(options.journal) end
+        end
+      end)
+    end
+
+    it("a list that gets a hole meanwhile, after what was begun", function()
+      local list, seen = { 1, 2, 3, 4, 5 }, {}
+      local problem = raised_by(client.each, client, list, function(item)
+        seen[#seen + 1] = item
+        if item == 2 then list[3] = nil end
+      end, { concurrency = 1 })
+      assert.same({ "validation", 1, 2 }, { problem.kind, table.unpack(seen) })
+      assert.matches("source: must be a list without holes", problem.message)
+    end)
+
+    it("no list whose items are computed, unless it has a hole", function()
+      local function list(size, hole)
+        return setmetatable({ name = "computed" }, { __len = function() return size end,
+          __index = function(_, i) return i <= size and i ~= hole and i or nil end })
+      end
+      counts({ ok = 3 }, client:each(list(3), function() end))
+      assert.equal("validation", raised_by(client.each, client, list(3, 2), function() end).kind)
+    end)
+
     it("all that is wrong at once, and suggests what may have been meant", function()
       local _, problem = client:each({ 1 }, error,
         { concurency = 8, journal = false, [7] = 7, stop_on_errors = true })
@@ -317,7 +359,7 @@ describe("each", function()
     it("a dot in the place of the colon, and raises", function()
       assert.matches("each_spec.lua:%d+: each: call it with a colon: client:each",
         raised_by(function() client.each({ 1 }, print) end))
-      assert.matches("call it with a colon: cekura:each",
+      assert.matches("each_spec.lua:%d+: call it with a colon: cekura:each",
         raised_by(function() cekura.each({ 1 }, print) end))
     end)
 

@@ -109,9 +109,16 @@ describe("the module", function()
       end)
     end
 
-    it("raises where there is no list", function()
-      assert.has_error(function() cekura.chunks(nil, 3) end)
-    end)
+    for what, row in pairs {
+      ["no list"] = { "expected a list" }, ["a text"] = { "expected a list", "x" },
+      ["a list with a hole"] = { "the list must be a list without holes", { 1, nil, 3 } },
+      ["a map"] = { "the list must be a list, got a table with string keys", { a = 1 } },
+    } do
+      it("raises for " .. what .. ", at the caller's line", function()
+        local _, message = pcall(function() cekura.chunks(row[2], 3) end)
+        assert.matches("^spec/module_spec.lua:%d+: chunks: " .. row[1], message)
+      end)
+    end
   end)
 end)
 

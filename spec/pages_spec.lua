@@ -125,9 +125,14 @@ describe("pages", function()
         select(2, pcall(client.results.pages, {})))
       assert.matches("call it with a colon: results:pages{ … }",
         select(2, pcall(client.results.pages, client.calls, {})))
-      assert.matches("takes a table of arguments", select(2, pcall(function()
-        client.results:pages()
-      end)))
+      for _, row in ipairs {
+        { "results:pages takes a table of arguments, got nil", client.results },
+        { "results:pages takes a table of options, got boolean", client.results, {}, true },
+        { "call it with a colon: results:pages{ … }", {} },
+      } do
+        local _, message = pcall(function() client.results.pages(table.unpack(row, 2)) end)
+        assert.matches("^spec/pages_spec.lua:%d+: " .. row[1], message)
+      end
     end)
 
     it("raises the error of a closed client", function()

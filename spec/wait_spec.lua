@@ -579,6 +579,12 @@ describe("wait", function()
       { "calls", {}, nil, "calls.wait: call_logs: is required; metrics: is required" },
       { "calls", { call_logs = 5, metrics = {} }, nil, "call_logs: must be the list that" },
       { "calls", { call_logs = {}, metrics = { 0 } }, nil, "must have at least 1 item" },
+      { "calls", { call_logs = { nil, { id = 5, metrics = {} } }, metrics = { 1 } }, nil,
+        "call_logs: must be a list without holes" },
+      { "calls", { call_logs = { { id = 5, metrics = {} } }, metrics = { 1, nil, 2 } }, nil,
+        "metrics: must be a list without holes" },
+      { "calls", { call_logs = { results = {} }, metrics = { 1 } }, nil,
+        "call_logs: must be a list, got a table with string keys" },
       { "calls", { call_logs = { 5, { id = 5 } }, metrics = { 1 } }, nil,
         "call_logs%[2%]: must have updated_at and metrics" },
       { "results", { result_id = 1 }, { intervall = 1 }, 'options.intervall: unknown option, did '
@@ -605,10 +611,15 @@ describe("wait", function()
         calls = "calls" } do
         assert.matches("call it with a colon: " .. method .. ":wait{ … }",
           select(2, pcall(client[name].wait, {})))
-        assert.matches("takes a table of arguments",
-          select(2, pcall(client[name].wait, client[name])))
-        assert.matches("takes a table of options",
-          select(2, pcall(client[name].wait, client[name], {}, 5)))
+        for _, row in ipairs {
+          { "takes a table of arguments, got nil", client[name] },
+          { "takes a table of arguments, got string", client[name], "x" },
+          { "takes a table of options, got number", client[name], {}, 5 },
+          { "call it with a colon: " .. name .. ":wait{ … }", {} },
+        } do
+          local _, message = pcall(function() client[name].wait(table.unpack(row, 2)) end)
+          assert.matches("^spec/wait_spec.lua:%d+: .*" .. row[1], message)
+        end
       end
     end)
 

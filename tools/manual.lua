@@ -571,7 +571,8 @@ for _, e in ipairs(report.errors) do print(e.index, e.error) end
 
 The function runs in a coroutine. Inside it the same calls that block elsewhere let the others go
 on, with their retries and waits. It may make several calls, or none, or call `each` again. The
-source is read when there is room for an item, and no earlier; it may make calls of its own.
+source is a list without holes or an iterator function; it is read when there is room for an item,
+and no earlier, and may make calls of its own.
 
 A call blocks, and everything with it, where it cannot stand still: outside `each` and tasks, in a
 coroutine of your own, inside `table.sort` or a metamethod, and on a client other than the task's.

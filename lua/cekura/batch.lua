@@ -28,8 +28,10 @@ local problems_of = check.new({
 }, "option", "options.")
 
 --- nil, or an error that names all that is wrong.
-local function problem_of(options)
+local function problem_of(source, options)
   local problems = problems_of(options)
+  local of_list = type(source) == "table" and check.list_problem(source)
+  if of_list then table.insert(problems, 1, { "source", of_list }) end
   if #problems == 0 then return nil end
   return internal.error("validation", "each: " .. check.line(problems))
 end
@@ -39,11 +41,16 @@ end
 local Batch = {}
 Batch.__index = Batch
 
+--- A list may grow. One that has got a hole since, or computes its items, is looked at here.
 local function items_of(list)
   local index = 0
   return function()
     index = index + 1
-    return list[index]
+    local item = list[index]
+    if item == nil and index <= #list then
+      error(internal.error("validation", "each: source: " .. check.HOLE), 0)
+    end
+    return item
   end
 end
 
@@ -524,7 +531,7 @@ end
 
 local function each(client, source, fn, options)
   check_use(client, source, fn, options)
-  local problem = problem_of(options or {})
+  local problem = problem_of(source, options or {})
   if problem then return nil, problem end
   local batch = new_batch(client, source, fn, options or {})
   batch:go()

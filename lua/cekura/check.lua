@@ -23,11 +23,36 @@ function check.is_seconds(value)
   return type(value) == "number" and value >= 0.001 and value <= DAY  -- false for NaN
 end
 
---- Misuse of the language itself is all that raises.
+check.HOLE = "must be a list without holes: keys 1 to n"
+
+--- Whether the items may be computed, so that the table's own keys say nothing.
+local function is_computed(list)
+  local metatable = getmetatable(list)
+  return type(metatable) == "table" and type(metatable.__index) == "function"
+end
+
+--- Returns what is wrong with a list, in the words that every call uses, or nil.
+---@param list table
+function check.list_problem(list)
+  local count, last = 0, 0
+  if is_computed(list) then return nil end
+  for key in next, list do
+    if type(key) == "string" then return "must be a list, got a table with string keys" end
+    if math.type(key) ~= "integer" or key < 1 then key = math.huge end
+    count, last = count + 1, math.max(last, key)
+  end
+  return count ~= last and check.HOLE or nil
+end
+
+--- Raises, at the line of the method's caller, if there is no table of arguments or options.
 ---@param name string what was called: "results:wait"
 function check.tables(name, arguments, options)
-  assert(type(arguments) == "table", name .. " takes a table of arguments")
-  assert(options == nil or type(options) == "table", name .. " takes a table of options")
+  local function expect(ok, what, value)
+    if ok then return end
+    error(("%s takes a table of %s, got %s"):format(name, what, type(value)), 4)
+  end
+  expect(type(arguments) == "table", "arguments", arguments)
+  expect(options == nil or type(options) == "table", "options", options)
 end
 
 check.SECONDS = "a number of seconds from 0.001 to 86400"

@@ -2,6 +2,7 @@
 --- The types of everything here are in `cekura.types`, for editors only.
 
 local cekura = require "cekura.core"
+local check = require "cekura.check"
 local internal = require "cekura.internal"
 local pages_of = require "cekura.pages"
 local wait = require "cekura.wait"
@@ -22,7 +23,7 @@ local OF_CLIENTS = {
 
 for _, name in ipairs(OF_CLIENTS) do
   cekura[name] = function(self, ...)
-    assert(self == cekura, ("call it with a colon: cekura:%s(…)"):format(name))
+    if self ~= cekura then error(("call it with a colon: cekura:%s(…)"):format(name), 2) end
     local client, problem = internal.default_client()
     if not client then return nil, problem end
     return client[name](client, ...)
@@ -34,8 +35,12 @@ end
 ---@param size integer the most items of a slice, at least 1
 ---@return fun(): any[]? # the next slice, a new table each time
 function cekura.chunks(list, size)
-  assert(type(list) == "table", "chunks: expected a list")
-  assert(math.type(size) == "integer" and size > 0, "chunks: expected a positive whole size")
+  if type(list) ~= "table" then error("chunks: expected a list", 2) end
+  local problem = check.list_problem(list)
+  if problem then error("chunks: the list " .. problem, 2) end
+  if math.type(size) ~= "integer" or size < 1 then
+    error("chunks: expected a positive whole size", 2)
+  end
   local first = 1
   return function()
     if first > #list then return nil end

@@ -287,13 +287,11 @@ local function to_id(value)
   return id and id > 0 and id or nil
 end
 
-local function is_list(value)
-  return type(value) == "table" and (next(value) == nil or #value > 0)
-end
+local function is_table(value) return type(value) == "table" end
 
 local check_fields = check.new({
-  { "call_logs", is_list, "the list that calls:evaluate_metrics returned" },
-  { "metrics", is_list, "a list of ids" },
+  { "call_logs", is_table, "the list that calls:evaluate_metrics returned" },
+  { "metrics", is_table, "a list of ids" },
 }, "field", "")
 
 local function check_log(log)
@@ -312,13 +310,11 @@ end
 --- Adds what is wrong with a list, or with its items.
 local function check_items(problems, arguments, name, check_item)
   local list = arguments[name]
-  if list == nil then problems[#problems + 1] = { name, "is required" } end
-  if not is_list(list) then return end
-  if #list == 0 then problems[#problems + 1] = { name, "must have at least 1 item" } end
-  for i, item in ipairs(list) do
-    local message = check_item(item)
-    if message then problems[#problems + 1] = { ("%s[%d]"):format(name, i), message } end
-  end
+  local function add(path, message) problems[#problems + 1] = message and { path, message } end
+  if list == nil then return add(name, "is required") end
+  if not is_table(list) then return end
+  add(name, check.list_problem(list) or #list == 0 and "must have at least 1 item" or nil)
+  for i, item in ipairs(list) do add(("%s[%d]"):format(name, i), check_item(item)) end
 end
 
 local function check_arguments(arguments)
