@@ -44,13 +44,18 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
   return opened < 0 ? CURL_SOCKET_BAD : opened;
 }
 
-/* Just before a request goes out. Sending it again is the retry engine's choice alone. */
+/*
+** Just before a request goes out. Sending it again is the retry engine's choice alone; and one that
+** nobody would wait for any more, since the caller was busy, is not sent at all.
+*/
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_transfer_slot *slot = user;
   struct ck_attempt *attempt = &slot->transfer->answer.attempt;
   (void)ip, (void)local_ip, (void)port, (void)local_port;
   attempt->resend_refused = attempt->sendings > 0;
   if (attempt->resend_refused) return refuse_resend(slot);
+  slot->late = slot->deadline <= ck_clock_now();
+  if (slot->late) return CURL_PREREQFUNC_ABORT;
   attempt->sendings++;
   return CURL_PREREQFUNC_OK;
 }
@@ -172,7 +177,7 @@ static void leave_lane(struct ck_transfer_slot *slot) {
 void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   struct ck_answer *answer = &slot->transfer->answer;
   leave_lane(slot);
-  answer->attempt.code = (int)code;
+  answer->attempt.code = slot->late ? CURLE_OPERATION_TIMEDOUT : (int)code;
   answer->attempt.whole = is_whole(slot);
   report(slot);
   ck_gate_leave(slot);
@@ -313,7 +318,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   struct ck_answer *answer = &slot->transfer->answer;
   answer->body.limit = slot->transfer->request.max_response_bytes;
   reset_answer(answer);
-  slot->head_complete = slot->delimited = slot->bodiless = false;
+  slot->head_complete = slot->delimited = slot->bodiless = slot->late = false;
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);
 }

@@ -16,7 +16,10 @@
 
 #define MAX_IDLE 30L /* seconds: many servers close an idle connection after a minute */
 
-enum { EVENTS_AT_ONCE = 32 };
+enum {
+  EVENTS_AT_ONCE = 32,
+  READS_AT_MOST = 64 /* of a socket, before a deadline: more than its buffer holds */
+};
 
 /* ---- libcurl, once for the process ------------------------------------------------- */
 
@@ -81,7 +84,6 @@ static void act_on_deadline(struct ck_transfer_slot *slot) {
 
 /* Ends what is over time. Ours, not libcurl's: its own timers cost 1,200 instructions a call. */
 static void act_on_deadlines(struct ck_transport *transport, double now) {
-  if (transport->deadline == 0 || transport->deadline > now) return;
   transport->deadline = 0;
   for (struct ck_transfer_slot *slot = transport->slots; slot != NULL; slot = slot->next) {
     if (slot->deadline <= now) act_on_deadline(slot);
@@ -112,15 +114,38 @@ static void act_on_lanes(struct ck_transport *transport, double now) {
   }
 }
 
-bool ck_transport_step(struct ck_transport *transport, double wait) {
+/* Returns how many sockets were ready, of which there may be more. */
+static int act_on_sockets(struct ck_transport *transport, double wait) {
   struct ck_poller_event events[EVENTS_AT_ONCE];
+  int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ck_clock_ms(wait));
+  for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
+  return count;
+}
+
+static bool is_overdue(const struct ck_transport *transport, double now) {
+  return transport->deadline != 0 && transport->deadline <= now;
+}
+
+/*
+** Reads all that has arrived before any deadline is enforced: the caller may have been busy, or the
+** process stopped, for longer than a timeout. Bounded, for a peer may never cease to send.
+*/
+static void drain(struct ck_transport *transport) {
+  int rounds = READS_AT_MOST * (1 + transport->busy / EVENTS_AT_ONCE);
+  while (rounds-- > 0 && act_on_sockets(transport, 0) > 0)
+    act_on_lanes(transport, ck_clock_now() + MOMENT);
+}
+
+bool ck_transport_step(struct ck_transport *transport, double wait) {
   bool opened = ck_gate_open(transport); /* whoever was let in may be waiting for this step */
   double most = opened ? 0 : time_to_wait(transport, wait);
-  int count = ck_poller_wait(transport->poller, events, EVENTS_AT_ONCE, ck_clock_ms(most));
-  for (int i = 0; i < count; i++) act_on_event(transport, &events[i]);
+  int count = act_on_sockets(transport, most);
   double now = ck_clock_now();
   act_on_lanes(transport, now);
-  act_on_deadlines(transport, now);
+  if (is_overdue(transport, now)) {
+    drain(transport);
+    act_on_deadlines(transport, now);
+  }
   return opened || count > 0 || most < wait;
 }
 
