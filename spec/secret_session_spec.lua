@@ -10,6 +10,7 @@ local scratch = require "support.scratch"
 local script = require "support.script"
 
 local KEY = keys.KEY
+local STARS = ("*"):rep(#KEY) -- what a server's echo of it is overwritten with
 
 -- What a server may echo the key in, answers and refusals by turns.
 local ECHOES = {
@@ -58,7 +59,7 @@ describe("the key, after a busy session", function()
   end)
 
   it("was echoed, and is in nothing that was written", function()
-    assert.truthy(output:find("[redacted]", 1, true), output)
+    assert.truthy(output:find(STARS, 1, true), output)
     assert.truthy(scratch.read(journal):find("started", 1, true))
   end)
 end)
@@ -113,7 +114,7 @@ describe("the key is not in what others see:", function()
         local output = run(words, folder, function(example)
           example.server:faults { echo(403, KEY, n) }
         end)
-        if n == 1 then assert.matches("[redacted]", output, 1, true) end
+        if n == 1 then assert.matches(STARS, output, 1, true) end
       end
     end)
 
@@ -123,7 +124,7 @@ describe("the key is not in what others see:", function()
         example.environment.CEKURA_API_KEY = other
         example.server:faults { echo(401, other, 1) }
       end)
-      assert.matches("[redacted]", output, 1, true)
+      assert.matches(STARS, output, 1, true)
     end)
 
     it(name .. ", where there is no server", function()
@@ -169,7 +170,7 @@ describe("the key is not in", function()
       error(tostring(err) .. " " .. err.body .. " " .. err.url)
     ]]
     assert.equal(1, code)
-    assert.matches("502.* <p>%[redacted%] http.*stack traceback:", output)
+    assert.matches("502.* <p>%*+ http.*stack traceback:", output)
     output, code = run_script "assert(vote())"
     assert.equal(1, code)
     assert.matches("502", output)

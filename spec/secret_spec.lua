@@ -8,16 +8,15 @@ local keys = require "support.keys"
 local KEY = "s3cret/Key-0815"
 local LOGS = "calls.evaluate_metrics"
 
--- The same text, each character as \uXXXX.
-local ESCAPED = KEY:gsub(".", function(c) return ("\\u%04x"):format(c:byte()) end)
-
 -- Fails if the key is anywhere in these values, also in what stands in a string as JSON; true if it
--- has been replaced somewhere.
+-- has been overwritten or redacted somewhere.
 local function is_clean(key, ...)
   local was_there = false
+  local stars = ("*"):rep(#key)
   local function look(text)
     keys.refuse("what a script gets", text, key)
     was_there = was_there or text:find("[redacted]", 1, true) ~= nil
+      or text:find(stars, 1, true) ~= nil
     local is_json, inner = pcall(cjson.decode, text)
     if is_json then keys.each_string(inner, look) end
   end
@@ -67,14 +66,9 @@ describe("the key", function()
       { "a name", faults.ok('{"' .. KEY .. '": 1}') },
       { "the middle of a name", faults.ok('[{"a ' .. KEY .. ' b": [1]}]') },
       { "depth", faults.ok('[[{"a": [{"b": "' .. KEY .. '"}]}]]') },
-      { "escapes", faults.ok('["' .. ESCAPED .. '"]') },
-      { "escapes in a name", faults.ok('{"' .. ESCAPED .. '": 1}') },
-      { "an escaped slash", faults.ok('["' .. KEY:gsub("/", "\\/") .. '"]') },
       { "a detail", faults.status(401, {}, '{"detail": "Invalid key ' .. KEY .. '."}') },
-      { "a detail, in escapes", faults.status(401, {}, '{"detail": "' .. ESCAPED .. '"}') },
       { "a field", faults.status(400, {}, '{"key": ["' .. KEY .. '"]}') },
       { "the name of a field", faults.status(400, {}, '{"' .. KEY .. '": ["x"]}') },
-      { "the name of a field, in escapes", faults.status(400, {}, '{"' .. ESCAPED .. '": ["x"]}') },
       { "a nested field", faults.status(400, {}, '{"a": {"b": ["' .. KEY .. '"]}}') },
       { "a list of messages", faults.status(400, {}, '["' .. KEY .. '"]') },
       { "HTML that refuses", faults.status(502, { ["Content-Type"] = "text/html" },
@@ -110,8 +104,9 @@ describe("the key", function()
     local began = os.clock()
     local value = assert(calls.vote(client))
     assert.is_true(os.clock() - began < 5)
-    assert.equal(1, value["[redacted] 1"])
-    assert.equal(30000, value["[redacted] 30000"])
+    local stars = ("*"):rep(#KEY)
+    assert.equal(1, value[stars .. " 1"])
+    assert.equal(30000, value[stars .. " 30000"])
   end)
 
   describe("that the caller gives away in", function()
@@ -158,60 +153,139 @@ describe("the key", function()
     end
   end)
 
-  describe("that an address and JSON write in another way", function()
-    local AWKWARD = [[s3cret/"Key"+%41\0815]]
-    local own
-    setup(function()
-      own = assert(cekura.new { api_url = server.url, api_key = AWKWARD, max_attempts = 1 })
-    end)
-    teardown(function() own:close() end)
+  it("is overwritten by as many asterisks, and nothing else of the answer is", function()
+    local stars = ("*"):rep(#KEY)
+    local text = '{"a": "<%s|%s>", "%s": ["x%s"]}'
+    server:script { faults.status(200, { ["X-Echo"] = "a" .. KEY }, (text:gsub("%%s", KEY))) }
+    local value, response = calls.vote(client)
+    assert.same({ a = "<" .. stars .. "|" .. stars .. ">", [stars] = { "x" .. stars } }, value)
+    assert.equal("a" .. stars, response.headers["x-echo"])
+    server:script { faults.status(400, {}, (text:gsub("%%s", KEY))) }
+    assert.equal(text:gsub("%%s", stars), select(2, calls.vote(client)).body)
+  end)
 
-    local function encoded(digits)
-      return (AWKWARD:gsub("[^%w]", function(c) return digits:format(c:byte()) end))
+  it("of which an answer has only a part is left as it is, if the answer is whole", function()
+    local part = KEY:sub(1, -2)
+    for _, body in ipairs { part, "x" .. part .. " ", KEY:sub(2), ('{"a": %q}'):format(part) } do
+      server:script { faults.status(502, {}, body) }
+      assert.equal(body, select(2, calls.vote(client)).body)
     end
-    local SLASHES = AWKWARD:gsub('[/"\\]', "\\%0")
-    local QUERY = { method = "GET", path = "/x/", query = { a = "<" .. AWKWARD .. AWKWARD .. ">" } }
+  end)
 
-    it("is not in the address of a dry run", function()
-      local shown = own:request(QUERY, { dry_run = true })
-      assert.is_true(is_clean(AWKWARD, shown))
-      assert.matches("?a=%3C[redacted][redacted]%3E", shown.url, 1, true)
-    end)
+  describe("of which an answer that is cut off has the beginning,", function()
+    local function cut_off(head, body)
+      return { { "send", head .. "\r\n\r\n" .. body }, { "close" } }
+    end
 
-    it("is not in the address of a call that fails", function()
-      server:script { faults.status(404) }
-      assert.is_true(is_clean(AWKWARD, select(2, own:request(QUERY))))
-    end)
-
-    it("is not in the body of a dry run", function()
-      local shown = calls.vote(own, { feedback = "x" .. AWKWARD .. "y" }, { dry_run = true })
-      assert.matches('"x[redacted]y"', shown.body, 1, true)
-      assert.is_true(is_clean(AWKWARD, shown))
-    end)
-
-    for what, entry in pairs {
-      ["in a value, percent-encoded"] = faults.ok('["' .. encoded "%%%02X" .. '"]'),
-      ["in a name, percent-encoded"] = faults.ok('{"' .. encoded "%%%02X" .. '": 1}'),
-      ["in a header, percent-encoded"] =
-        faults.status(200, { ["X-Echo"] = encoded "%%%02x" }, "{}"),
-      ["in a header, with slashes"] = faults.status(200, { ["X-Echo"] = SLASHES }, "{}"),
-      ["in text, percent-encoded"] = faults.status(502, {}, "at %4 and %: " .. encoded "%%%02x"),
-      ["in text, with slashes"] = faults.status(502, {}, '{"a": "\\n\\"' .. SLASHES),
-      ["in text, in escapes"] = faults.status(502, {}, '{"a": "' .. encoded "\\u%04x"),
-      ["as it is"] = faults.status(502, {}, AWKWARD .. "%" .. AWKWARD .. "\\"),
+    -- { what, the head, what comes before the key }
+    for _, row in ipairs {
+      { "a body with a length", "HTTP/1.1 200 OK\r\nContent-Length: 1000", '{"a": "' },
+      { "a body that the end of the connection delimits", "HTTP/1.0 200 OK", '{"a": "' },
+      { "a refusal", "HTTP/1.1 400 Bad Request\r\nContent-Length: 1000", '{"detail": "' },
+      { "one that has the whole key, too", "HTTP/1.1 500 No\r\nContent-Length: 1000", KEY .. "<" },
     } do
-      it("is not shown where the server echoes it " .. what, function()
-        server:script { entry }
-        local value, about = calls.vote(own)
-        assert.is_true(is_clean(AWKWARD, value, about, value and about.headers))
+      local what, head, before = table.unpack(row)
+      it("is not in the error: " .. what, function()
+        for n = 1, #KEY - 1 do
+          server:script { cut_off(head, before .. KEY:sub(1, n)) }
+          local _, err = calls.vote(client)
+          local shown = before == KEY .. "<" and ("*"):rep(#KEY) .. "<" or before
+          assert.equal(shown .. ("*"):rep(n), err.body)
+        end
       end)
     end
 
-    it("leaves alone what only begins like it", function()
-      local part = encoded "%%%02X":sub(1, -2)
-      server:script { faults.status(502, {}, part), faults.status(502, {}, SLASHES:sub(1, -2)) }
-      assert.equal(part, select(2, calls.vote(own)).body)
-      assert.equal(SLASHES:sub(1, -2), select(2, calls.vote(own)).body)
+    it("is not in the error: a body that is larger than allowed", function()
+      for n = 1, #KEY - 1, 4 do
+        local own <close> = assert(cekura.new { api_key = KEY, api_url = server.url,
+          max_response_bytes = 100 })
+        server:script { faults.ok(("x"):rep(100 - n) .. KEY .. ("y"):rep(100)) }
+        local _, err = calls.vote(own)
+        assert.equal("response", err.kind)
+        assert.is_nil((err.body):find(KEY:sub(1, 2), 1, true))
+      end
     end)
+  end)
+
+  describe("of digits alone", function()
+    local DIGITS = "90210000112233445566"
+    local own
+    setup(function()
+      own = assert(cekura.new { api_key = DIGITS, api_url = server.url, max_attempts = 1 })
+    end)
+    teardown(function() own:close() end)
+
+    -- The digits of a float that is as large: Lua shows no more of them.
+    local FLOAT = ("%.14g"):format(tonumber(DIGITS)):match "^[%d.]+"
+
+    local function is_hidden(...)
+      for i = 1, select("#", ...) do
+        keys.each_string(select(i, ...), function(text)
+          keys.refuse("what a script gets", text, DIGITS)
+        end)
+      end
+    end
+
+    for what, body in pairs {
+      ["a number"] = "%s",
+      ["a number in an object"] = '{"a": %s}',
+      ["the middle of a number"] = '{"a": 1%s0}',
+      ["a fraction"] = '{"a": 0.%s}',
+      ["a negative number"] = '{"a": [-%s]}',
+      ["an exponent"] = '{"a": 1e%s}',
+      ["a string"] = '{"a": "%s"}',
+      ["a name"] = '{"%s": 1}',
+    } do
+      it("leaves an answer readable that echoes it in " .. what, function()
+        local text = body:gsub("%%s", DIGITS)
+        server:script { faults.status(200, { ["X-Echo"] = DIGITS }, text) }
+        local value, response = own.runs:mark_metric_vote(calls.arguments "runs.mark_metric_vote")
+        assert.is_not_nil(value, response)
+        is_hidden(value, response)
+        local number = type(value) == "table" and value.a or value
+        assert.is_nil(tostring(number):find(FLOAT, 1, true))
+        server:script { faults.status(400, {}, text) }
+        local _, err = own.runs:mark_metric_vote(calls.arguments "runs.mark_metric_vote")
+        is_hidden(err)
+      end)
+    end
+  end)
+
+  describe("that a message quotes the beginning of", function()
+    local LONG = ("0123456789abcdef"):rep(4):reverse()
+    local own
+    setup(function() own = assert(cekura.new { api_url = server.url, api_key = LONG }) end)
+    teardown(function() own:close() end)
+
+    -- No eight characters of the key are in the error, wherever a message would have cut it.
+    local function shows_nothing(err)
+      assert.is_not_nil(err)
+      keys.each_string(err, function(text)
+        for i = 1, 16 do assert.is_nil(text:find(LONG:sub(i, i + 7), 1, true), text) end
+      end)
+    end
+
+    for _, before in ipairs { "", "x", ("x"):rep(20), ("x"):rep(39), ("é"):rep(19), "\n\0" } do
+      local text = before .. LONG
+      it(("is not shown after %q"):format(before), function()
+        for _, changes in ipairs {
+          { run_id = text }, { metric_id = text }, { thumbs_up = text }, { [LONG] = text },
+          { expected_value = { [text] = print } },
+        } do
+          shows_nothing(select(2, calls.vote(own, changes)))
+        end
+        for name in pairs { timeout = 1, max_attempts = 1, dry_run = 1, headers = 1, [LONG] = 1 } do
+          shows_nothing(select(2, calls.vote(own, {}, { [name] = text })))
+        end
+        shows_nothing(select(2, own.calls:list { timestamp_from = text }))
+        shows_nothing(select(2, own.results:evaluate_metrics { result_id = 1, metrics = { text } }))
+        shows_nothing(select(2, own:request { method = text, path = "/x/" }))
+        shows_nothing(select(2, own:request { method = "GET", path = text, query = text }))
+        for name in pairs { timeout = 1, max_attempts = 1, backoff = 1, on_event = 1, api_url = 1,
+            keep_null = 1, proxy = 1, ca_file = 1 } do
+          shows_nothing(select(2, cekura.new { api_key = LONG, timeout = LONG, [name] = text }))
+        end
+      end)
+    end
   end)
 end)

@@ -15,6 +15,11 @@ local client = assert(cekura.new { ca_file = os.getenv "CA_FILE" })
 for _ = 1, 3 do assert(calls.vote(client)) end
 assert(client:each({ 1, 2, 3, 4 }, function() return calls.vote(client) end))
 look "open"
+local unfinished = client:spawn(function()
+  calls.vote(client, {}, { headers = { ["X-Trace"] = "a" } })
+end)
+client:step()
 client:close()
 look "closed"
+assert(tostring(unfinished))
 os.exit(true, true)

@@ -199,8 +199,10 @@ static bool set_slot(struct ck_transfer_slot *slot) {
          SET(easy, CURLOPT_PREREQDATA, slot) && SET(easy, CURLOPT_OPENSOCKETDATA, slot);
 }
 
+/* The headers hold the key, and the transfer may live on for as long as it pleases Lua. */
 static void detach(struct ck_transfer_slot *slot) {
   struct ck_transfer *transfer = slot->transfer;
+  ck_headers_free(&transfer->request.headers);
   ck_list_remove(&slot->line);
   slot->transfer = NULL;
   transfer->slot = NULL;
@@ -209,12 +211,15 @@ static void detach(struct ck_transfer_slot *slot) {
 
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
   if (slot->transfer == NULL) return; /* inherited, and left already */
-  if (!inherited) ck_transfer_cancel(slot->transfer);
+  if (inherited) {
+    detach(slot);
+    return;
+  }
+  ck_transfer_cancel(slot->transfer);
+  curl_easy_cleanup(slot->easy); /* before the headers that it refers to */
   detach(slot);
-  if (inherited) return;
   *slot->link = slot->next;
   if (slot->next != NULL) slot->next->link = slot->link;
-  curl_easy_cleanup(slot->easy);
   free(slot);
 }
 

@@ -94,7 +94,7 @@ static int fail_sent(lua_State *L, struct ck_call *call) {
 
 static int fail_with_answer(lua_State *L, struct ck_call *call) {
   const struct ck_exchange *exchange = &call->exchange;
-  ck_error_push_answer(L, &exchange->transfer.answer, exchange->outcome, &call->client->key);
+  ck_error_push_answer(L, &exchange->transfer.answer, exchange->outcome);
   return fail_sent(L, call);
 }
 
@@ -128,11 +128,10 @@ static void report(lua_State *L, int client, struct ck_call *call, enum ck_step 
 
 /* The server did as asked, and then its answer cannot be read: the message is on the top. */
 static int fail_unreadable(lua_State *L, struct ck_call *call) {
-  ck_secret_push(L, &call->client->key, lua_tostring(L, -1), lua_rawlen(L, -1));
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
   call->exchange.outcome = (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER };
   report(L, CLIENT, call, CK_STEP_GIVE_UP);
-  ck_error_push_unreadable(L, &call->exchange.transfer.answer, &call->client->key);
+  ck_error_push_unreadable(L, &call->exchange.transfer.answer);
   return fail_sent(L, call);
 }
 
@@ -270,7 +269,7 @@ static bool write(lua_State *L, struct ck_call *call, struct ck_problems *proble
 }
 
 static int refuse_problems(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
-  ck_error_push_problems(problems, CK_VALIDATION, &call->client->key);
+  ck_error_push_problems(problems, CK_VALIDATION);
   give_back(L);
   return fail(L, call);
 }
@@ -309,6 +308,17 @@ static void hold(lua_State *L, int client, const struct ck_call *call) {
     ck_task_hold(L, client, task);
 }
 
+/* Before anybody reads what the server, or libcurl of the address, says of an attempt. */
+static void hide_key(struct ck_call *call) {
+  struct ck_answer *answer = &call->exchange.transfer.answer;
+  const struct ck_secret *key = &call->client->key;
+  bool is_cut = !answer->attempt.whole;
+  if (key->text == NULL) return; /* the client is closed, and nobody reads it any more */
+  ck_secret_hide(key, answer->head.data, answer->head.length, is_cut);
+  ck_secret_hide(key, answer->body.data, answer->body.length, is_cut);
+  ck_secret_hide(key, answer->detail, strlen(answer->detail), false);
+}
+
 /* As many steps as can be taken without waiting; the task is told when there are more. */
 static void advance(lua_State *L, int client, struct ck_call *call) {
   int top = lua_gettop(L);
@@ -317,6 +327,7 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   ck_transfer_tell(&call->exchange.transfer, NULL);
   do {
     step = ck_exchange_advance(&call->exchange);
+    if (step == CK_STEP_RESPONSE) hide_key(call);
     report(L, client, call, step);
   } while (step != CK_STEP_NONE && !ck_exchange_has_ended(&call->exchange));
   ck_transfer_tell(&call->exchange.transfer, call->task);
@@ -377,15 +388,13 @@ static void begin(lua_State *L, struct ck_call *call) {
 
 static int read(lua_State *L, struct ck_call *call) {
   const struct ck_answer *answer = &call->exchange.transfer.answer;
-  struct ck_reading reading = { .secret = &call->client->key,
-                                .keep_null = call->settings.keep_null };
   note_applied(call->client->loop.running, call);
   if (is_gone(call)) return fail_gone(L, call);
   if (call->exchange.outcome.kind != CK_OK) return fail_with_answer(L, call);
   if (answer->body.length == 0) lua_pushboolean(L, true);
-  else if (!ck_decode(L, answer->body.data, answer->body.length, &reading))
+  else if (!ck_decode(L, answer->body.data, answer->body.length, call->settings.keep_null))
     return fail_unreadable(L, call);
-  ck_response_push(L, &call->exchange, &call->client->key);
+  ck_response_push(L, &call->exchange);
   if (is_gone(call)) return fail_gone(L, call);
   give_back(L);
   return 2;
@@ -440,7 +449,7 @@ static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint
   call->endpoint = endpoint != NULL ? endpoint : &call->own;
   lua_settop(L, TOP);
   if (is_gone(call)) return fail_gone(L, call);
-  struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
+  struct ck_problems problems = ck_problems_begin(L, PROBLEMS, &client->key);
   if (!write(L, call, &problems)) return conclude(L, call, refuse_problems(L, call, &problems));
   if (push_budget_problem(L, call) != NULL) return refuse_budget(L, call);
   if (call->settings.dry_run) return conclude(L, call, dry_run(L, call));

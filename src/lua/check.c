@@ -205,7 +205,7 @@ static void refuse_enum(struct walk *walk, const struct ck_field *field,
     lua_pushfstring(L, "%s%s \"%s\"", lua_tostring(L, -1), i > 0 ? "," : "", field->values[i]);
     lua_remove(L, -2);
   }
-  const char *wanted = lua_tostring(L, -1), *got = ck_problems_describe(L, -2);
+  const char *wanted = lua_tostring(L, -1), *got = ck_problems_describe(walk->problems, -2);
   if (nearest.known != NULL)
     ck_problems_add(walk->problems, path, "must be %s, got %s, did you mean \"%s\"?", wanted, got,
                     nearest.known);

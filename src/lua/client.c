@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -270,11 +271,20 @@ static int refuse(lua_State *L) {
   return 2;
 }
 
-static int refuse_problems(lua_State *L, struct ck_problems *problems, const char *key) {
-  struct ck_secret secret = { .text = (char *)key, .length = key == NULL ? 0 : strlen(key) };
+static int refuse_problems(lua_State *L, struct ck_problems *problems) {
   lua_pushnil(L);
-  ck_error_push_problems(problems, CK_CONFIG, &secret);
+  ck_error_push_problems(problems, CK_CONFIG);
   return 2;
+}
+
+/* The key that the client would have, owned by the options or the environment. */
+static struct ck_secret borrow_key(lua_State *L, int options) {
+  struct ck_secret key = { .text = getenv("CEKURA_API_KEY") };
+  if (key.text != NULL) key.length = strlen(key.text);
+  if (push_option(L, options, "api_key") == LUA_TSTRING)
+    key.text = (char *)lua_tolstring(L, -1, &key.length);
+  lua_pop(L, 1);
+  return key;
 }
 
 static void push_copy(lua_State *L, int from) {
@@ -305,11 +315,12 @@ int ck_client_new(lua_State *L) {
   if (lua_istable(L, OPTIONS)) copy_options(L, OPTIONS);
   struct ck_client *client = push_client(L);
   lua_settop(L, PROBLEMS);
-  struct ck_problems problems = ck_problems_begin(L, PROBLEMS);
+  struct ck_secret key = borrow_key(L, OPTIONS);
+  struct ck_problems problems = ck_problems_begin(L, PROBLEMS, &key);
   client->settings = ck_options_defaults();
   ck_options_read(&client->settings, OPTIONS, CK_FOR_CLIENT, NULL, &problems);
   check(&client->settings, push_option(L, OPTIONS, "api_key") != LUA_TNIL, &problems);
-  if (problems.count > 0) return refuse_problems(L, &problems, client->settings.api_key);
+  if (problems.count > 0) return refuse_problems(L, &problems);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
   keep_on_event(L, OPTIONS, CLIENT);
   keep_resources(L, &client->settings, CLIENT);

@@ -51,23 +51,14 @@ void ck_decode_open(lua_State *L) {
 
 struct tidier {
   lua_State *L;
-  struct ck_reading *reading;
-  bool floats_only;  /* this lua-cjson reads every number as a float */
-  bool may_hold_key; /* the key, or an escape that may spell it, stands in the text */
+  bool keep_null;
+  bool floats_only; /* this lua-cjson reads every number as a float */
 };
 
-static void tidy_table(struct tidier *tidier);
-
-/* table, name, old, new → table, name */
-static void replace(lua_State *L) {
-  lua_pushvalue(L, -3);
-  lua_insert(L, -2);
-  lua_rawset(L, -5);
-  lua_pop(L, 1);
-}
+static void tidy_table(const struct tidier *tidier);
 
 /* There are many of them: this is as short as it can be. */
-static void tidy_number(struct tidier *tidier) {
+static void tidy_number(const struct tidier *tidier) {
   lua_State *L = tidier->L;
   int whole;
   lua_Integer value = lua_tointegerx(L, -1, &whole);
@@ -78,32 +69,19 @@ static void tidy_number(struct tidier *tidier) {
   lua_rawset(L, -4);
 }
 
-static void tidy_string(struct tidier *tidier) {
-  size_t length;
-  const char *text = tidier->may_hold_key ? lua_tolstring(tidier->L, -1, &length) : NULL;
-  if (text == NULL || !ck_secret_is_in(tidier->reading->secret, text, length)) {
-    lua_pop(tidier->L, 1);
-    return;
-  }
-  tidier->reading->redacted = true;
-  ck_secret_push(tidier->L, tidier->reading->secret, text, length);
-  replace(tidier->L);
-}
-
 /* A null in an object, whose keys are strings. In a list it keeps the others in place. */
-static void tidy_null(struct tidier *tidier) {
+static void tidy_null(const struct tidier *tidier) {
   lua_pop(tidier->L, 1);
-  if (tidier->reading->keep_null || lua_type(tidier->L, -1) != LUA_TSTRING) return;
+  if (tidier->keep_null || lua_type(tidier->L, -1) != LUA_TSTRING) return;
   lua_pushvalue(tidier->L, -1);
   lua_pushnil(tidier->L);
   lua_rawset(tidier->L, -4);
 }
 
 /* table, name, value → table, name; the value in the table may be another afterwards */
-static void tidy_value(struct tidier *tidier) {
+static void tidy_value(const struct tidier *tidier) {
   switch (lua_type(tidier->L, -1)) {
     case LUA_TNUMBER: tidy_number(tidier); break;
-    case LUA_TSTRING: tidy_string(tidier); break;
     case LUA_TLIGHTUSERDATA: tidy_null(tidier); break;
     case LUA_TTABLE:
       tidy_table(tidier);
@@ -113,58 +91,13 @@ static void tidy_value(struct tidier *tidier) {
   }
 }
 
-static bool has_name_with_key(const struct tidier *tidier) {
-  size_t length;
-  if (lua_type(tidier->L, -2) != LUA_TSTRING) return false;
-  const char *name = lua_tolstring(tidier->L, -2, &length);
-  return ck_secret_is_in(tidier->reading->secret, name, length);
-}
-
-/* table, moved, name, value → the same; the field has left the table for `moved`, made if nil. */
-static void move_field(struct tidier *tidier) {
-  lua_State *L = tidier->L;
-  size_t length;
-  const char *name = lua_tolstring(L, -2, &length);
-  if (lua_isnil(L, -3)) {
-    lua_newtable(L);
-    lua_replace(L, -4);
-  }
-  ck_secret_push(L, tidier->reading->secret, name, length);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, -5);
-  lua_pushvalue(L, -2);
-  lua_pushnil(L);
-  lua_rawset(L, -6);
-  tidier->reading->redacted = true;
-}
-
-/*
-** Renames the fields of the table on the top whose names have the key. A new field would end the
-** traversal, and there may be a million of them: so they leave the table, and come back together.
-*/
-static void tidy_names(struct tidier *tidier) {
-  lua_State *L = tidier->L;
-  int table = lua_gettop(L), moved = table + 1;
-  lua_pushnil(L);
-  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
-    if (has_name_with_key(tidier)) move_field(tidier);
-  for (lua_pushnil(L); lua_istable(L, moved) && lua_next(L, moved); lua_pop(L, 1)) {
-    lua_pushvalue(L, -2);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, table);
-  }
-  lua_settop(L, table);
-}
-
 /* Existing fields may be changed, and cleared, while lua_next goes through them. */
-static void tidy_table(struct tidier *tidier) {
-  lua_State *L = tidier->L;
-  for (lua_pushnil(L); lua_next(L, -2);) tidy_value(tidier);
-  if (tidier->may_hold_key) tidy_names(tidier);
+static void tidy_table(const struct tidier *tidier) {
+  for (lua_pushnil(tidier->L); lua_next(tidier->L, -2);) tidy_value(tidier);
 }
 
 /* The value itself, as the only item of a table, so that it is tidied like any other. */
-static void tidy(struct tidier *tidier) {
+static void tidy(const struct tidier *tidier) {
   lua_State *L = tidier->L;
   if (lua_istable(L, -1)) {
     tidy_table(tidier);
@@ -176,25 +109,6 @@ static void tidy(struct tidier *tidier) {
   tidy_table(tidier);
   lua_rawgeti(L, -1, 1);
   lua_remove(L, -2);
-}
-
-/* Whether a character of the key can be written as this escape: \n and the like cannot. */
-static bool may_spell(const struct ck_secret *secret, char escape) {
-  if (escape == 'u') return true;
-  bool is_itself = escape == '"' || escape == '\\' || escape == '/';
-  return is_itself && memchr(secret->text, escape, secret->length) != NULL;
-}
-
-/* Whether the key may stand in a JSON text: as it is, or spelt with escapes. */
-static bool may_hold(const struct ck_secret *secret, const char *text, size_t length) {
-  const char *end = text + length;
-  if (secret->text == NULL) return false; /* a finalizer has closed the client */
-  if (ck_secret_is_in(secret, text, length)) return true;
-  while ((text = memchr(text, '\\', (size_t)(end - text))) != NULL && end - text > 1) {
-    if (may_spell(secret, text[1])) return true;
-    text += 2;
-  }
-  return false;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -244,15 +158,12 @@ static const char *problem_of(const char *text, size_t length) {
   return memchr(text, '\0', length) != NULL ? "the answer holds a NUL byte" : NULL;
 }
 
-bool ck_decode(lua_State *L, const char *text, size_t length, struct ck_reading *reading) {
+bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null) {
   const char *problem = problem_of(text, length);
   luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
   if (problem != NULL) lua_pushstring(L, problem);
   if (problem != NULL || !decode_in_any_locale(L, text, length)) return false;
-  struct tidier tidier = { .L = L,
-                           .reading = reading,
-                           .floats_only = reads_floats_only(L),
-                           .may_hold_key = may_hold(reading->secret, text, length) };
+  struct tidier tidier = { L, keep_null, reads_floats_only(L) };
   tidy(&tidier);
   return true;
 }

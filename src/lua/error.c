@@ -81,10 +81,9 @@ void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied) {
   lua_setmetatable(L, -2);
 }
 
-void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind,
-                            const struct ck_secret *secret) {
+void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind) {
   lua_State *L = problems->L;
-  ck_problems_push(problems, secret); /* fields, line */
+  ck_problems_push(problems); /* fields, line */
   ck_error_new(L, kind, CK_NO);
   lua_insert(L, -2);
   lua_setfield(L, -2, "fields");
@@ -196,27 +195,18 @@ static void push_status_line(lua_State *L, int status) {
   lua_remove(L, -2);
 }
 
-/* Redacted before it is cut, so that no beginning of the key is left at the edge. */
-static void set_body(lua_State *L, const struct ck_answer *answer, const struct ck_secret *secret) {
-  size_t length;
-  ck_secret_push(L, secret, answer->body.length > 0 ? answer->body.data : "", answer->body.length);
-  const char *body = lua_tolstring(L, -1, &length);
-  lua_pushlstring(L, body, length < BODY_AT_MOST ? length : BODY_AT_MOST);
-  lua_setfield(L, -3, "body");
-  lua_pop(L, 1);
+static void set_body(lua_State *L, const struct ck_answer *answer) {
+  const struct ck_buffer *body = &answer->body;
+  size_t length = body->length < BODY_AT_MOST ? body->length : BODY_AT_MOST;
+  lua_pushlstring(L, length > 0 ? body->data : "", length);
+  lua_setfield(L, -2, "body");
 }
 
-/*
-** error → error, gist: what the body says, if it is JSON. A body that spells the key in
-** escapes is not shown as it is.
-*/
-static void read_body(lua_State *L, const struct ck_answer *answer,
-                      const struct ck_secret *secret) {
+/* error → error, gist: what the body says, if it is JSON */
+static void read_body(lua_State *L, const struct ck_answer *answer) {
   const struct ck_buffer *body = &answer->body;
-  struct ck_reading reading = { .secret = secret };
   int error = lua_gettop(L);
-  if (body->length == 0 || !ck_decode(L, body->data, body->length, &reading) ||
-      !lua_istable(L, -1)) {
+  if (body->length == 0 || !ck_decode(L, body->data, body->length, false) || !lua_istable(L, -1)) {
     lua_settop(L, error);
     lua_pushnil(L);
     return;
@@ -224,60 +214,50 @@ static void read_body(lua_State *L, const struct ck_answer *answer,
   set_what_it_says(L, error);
   lua_replace(L, error + 1);
   lua_settop(L, error + 1);
-  if (!reading.redacted) return;
-  lua_pushliteral(L, "[redacted]");
-  lua_setfield(L, error, "body");
 }
 
-static void set_request_id(lua_State *L, const struct ck_answer *answer,
-                           const struct ck_secret *secret) {
+static void set_request_id(lua_State *L, const struct ck_answer *answer) {
   struct ck_header header;
   if (!ck_head_find(answer->head.data, answer->head.length, "x-request-id", &header)) return;
-  ck_secret_push(L, secret, header.value, header.value_length);
+  lua_pushlstring(L, header.value, header.value_length);
   lua_setfield(L, -2, "request_id");
 }
 
-static void push_refusal(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
-                         const struct ck_secret *secret) {
+static void push_refusal(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome) {
   lua_pushliteral(L, "");
   ck_error_new(L, outcome.kind, outcome.applied);
-  set_body(L, answer, secret);
-  read_body(L, answer, secret);
+  set_body(L, answer);
+  read_body(L, answer);
   push_status_line(L, answer->attempt.status);
   lua_setfield(L, -3, "message");
   lua_pop(L, 1);
 }
 
-static void push_failure(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
-                         const struct ck_secret *secret) {
-  const char *reason = ck_answer_reason(answer);
-  ck_secret_push(L, secret, reason, strlen(reason));
+static void push_failure(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome) {
+  lua_pushstring(L, ck_answer_reason(answer));
   ck_error_new(L, outcome.kind, outcome.applied);
-  if (answer->attempt.status != 0) set_body(L, answer, secret);
+  if (answer->attempt.status != 0) set_body(L, answer);
 }
 
 /* error → error */
-static void set_status(lua_State *L, const struct ck_answer *answer,
-                       const struct ck_secret *secret) {
+static void set_status(lua_State *L, const struct ck_answer *answer) {
   if (answer->attempt.status == 0) return;
   lua_pushinteger(L, answer->attempt.status);
   lua_setfield(L, -2, "status");
-  set_request_id(L, answer, secret);
+  set_request_id(L, answer);
 }
 
-void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome,
-                          const struct ck_secret *secret) {
+void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome) {
   luaL_checkstack(L, 20, "error");
   if (answer->attempt.status >= 300 && outcome.kind != CK_CANCELLED)
-    push_refusal(L, answer, outcome, secret);
-  else push_failure(L, answer, outcome, secret);
-  set_status(L, answer, secret);
+    push_refusal(L, answer, outcome);
+  else push_failure(L, answer, outcome);
+  set_status(L, answer);
 }
 
-void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
-                              const struct ck_secret *secret) {
+void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer) {
   luaL_checkstack(L, 8, "error");
   ck_error_new(L, CK_RESPONSE, CK_YES);
-  set_body(L, answer, secret);
-  set_status(L, answer, secret);
+  set_body(L, answer);
+  set_status(L, answer);
 }

@@ -8,10 +8,10 @@
 
 enum { QUOTE_AT_MOST = 40, SAY_AT_MOST = 10 };
 
-struct ck_problems ck_problems_begin(lua_State *L, int slot) {
+struct ck_problems ck_problems_begin(lua_State *L, int slot, const struct ck_secret *secret) {
   lua_pushnil(L);
   lua_replace(L, slot);
-  return (struct ck_problems){ .L = L, .slot = slot };
+  return (struct ck_problems){ .L = L, .secret = secret, .slot = slot };
 }
 
 static void push_path(lua_State *L, const struct ck_path *path) {
@@ -61,9 +61,13 @@ static void add_visible(luaL_Buffer *buffer, unsigned char c) {
   luaL_addstring(buffer, escape);
 }
 
-static const char *quote(lua_State *L, int index) {
+/* The key is redacted before the text is cut, which may leave the beginning of a key. */
+static const char *quote(struct ck_problems *problems, int index) {
+  lua_State *L = problems->L;
   size_t length;
   const char *text = lua_tolstring(L, index, &length);
+  ck_secret_push(L, problems->secret, text, length);
+  text = lua_tolstring(L, -1, &length);
   size_t shown = ck_utf8_cut(text, length, QUOTE_AT_MOST);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
@@ -71,13 +75,15 @@ static const char *quote(lua_State *L, int index) {
   for (size_t i = 0; i < shown; i++) add_visible(&buffer, (unsigned char)text[i]);
   luaL_addstring(&buffer, shown < length ? "\"…" : "\"");
   luaL_pushresult(&buffer);
+  lua_remove(L, -2);
   return lua_tostring(L, -1);
 }
 
-const char *ck_problems_describe(lua_State *L, int index) {
+const char *ck_problems_describe(struct ck_problems *problems, int index) {
+  lua_State *L = problems->L;
   switch (lua_type(L, index)) {
     case LUA_TNUMBER: return luaL_tolstring(L, index, NULL);
-    case LUA_TSTRING: return quote(L, index);
+    case LUA_TSTRING: return quote(problems, index);
     case LUA_TLIGHTUSERDATA:
       return lua_pushstring(L, lua_touserdata(L, index) == NULL ? "null" : "userdata");
     default: return lua_pushstring(L, luaL_typename(L, index));
@@ -86,7 +92,7 @@ const char *ck_problems_describe(lua_State *L, int index) {
 
 void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path,
                         const char *wanted) {
-  const char *got = ck_problems_describe(problems->L, -1);
+  const char *got = ck_problems_describe(problems, -1);
   ck_problems_add(problems, path, "must be %s, got %s", wanted, got);
   lua_pop(problems->L, 1);
 }
@@ -106,25 +112,25 @@ static void file(lua_State *L, int fields) {
   lua_pop(L, 2);
 }
 
-static void push_redacted(struct ck_problems *problems, const struct ck_secret *secret, int i) {
+static void push_redacted(struct ck_problems *problems, int i) {
   size_t length;
   lua_rawgeti(problems->L, problems->slot, i);
   const char *text = lua_tolstring(problems->L, -1, &length);
-  ck_secret_push(problems->L, secret, text, length);
+  ck_secret_push(problems->L, problems->secret, text, length);
   lua_remove(problems->L, -2);
 }
 
 /* Pushes the path and the message of a problem. */
-static void get(struct ck_problems *problems, const struct ck_secret *secret, int i) {
-  push_redacted(problems, secret, 2 * i + 1);
-  push_redacted(problems, secret, 2 * i + 2);
+static void get(struct ck_problems *problems, int i) {
+  push_redacted(problems, 2 * i + 1);
+  push_redacted(problems, 2 * i + 2);
 }
 
-static void push_line(struct ck_problems *problems, const struct ck_secret *secret) {
+static void push_line(struct ck_problems *problems) {
   lua_State *L = problems->L;
   lua_pushliteral(L, "");
   for (int i = 0; i < problems->count && i < SAY_AT_MOST; i++) {
-    get(problems, secret, i); /* line, path, message */
+    get(problems, i); /* line, path, message */
     const char *line = lua_tostring(L, -3), *between = i > 0 ? "; " : "";
     lua_pushfstring(L, "%s%s%s: %s", line, between, lua_tostring(L, -2), lua_tostring(L, -1));
     lua_replace(L, -4);
@@ -135,14 +141,14 @@ static void push_line(struct ck_problems *problems, const struct ck_secret *secr
   lua_remove(L, -2);
 }
 
-void ck_problems_push(struct ck_problems *problems, const struct ck_secret *secret) {
+void ck_problems_push(struct ck_problems *problems) {
   lua_State *L = problems->L;
   luaL_checkstack(L, 12, "too many problems");
   lua_newtable(L);
   int fields = lua_gettop(L);
   for (int i = 0; i < problems->count; i++) {
-    get(problems, secret, i);
+    get(problems, i);
     file(L, fields);
   }
-  push_line(problems, secret);
+  push_line(problems);
 }

@@ -18,12 +18,13 @@ struct ck_path {
 
 struct ck_problems {
   lua_State *L;
+  const struct ck_secret *secret; /* kept out of what is said: a caller may have given it */
   int slot; /* of the stack: nil, then a list of path, message, path, message … */
   int count;
 };
 
-/* Takes the stack slot that will hold them; it is set to nil. */
-struct ck_problems ck_problems_begin(lua_State *L, int slot);
+/* Takes the stack slot that will hold them, which is set to nil, and borrows the key. */
+struct ck_problems ck_problems_begin(lua_State *L, int slot, const struct ck_secret *secret);
 
 /* Adds one; the format is lua_pushfstring's. */
 void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, const char *format,
@@ -34,16 +35,13 @@ void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path 
                              const char *what, const char *known);
 
 /* Pushes a word for the value, short enough for a message: a number, "text", or its type. */
-const char *ck_problems_describe(lua_State *L, int index);
+const char *ck_problems_describe(struct ck_problems *problems, int index);
 
 /* Adds that the value on the top must be something else; it stays there. */
 void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path,
                         const char *wanted);
 
-/*
-** Pushes { path = { message, … } } and then all of it as one line of text. The key is
-** redacted: a caller may have put it where it does not belong.
-*/
-void ck_problems_push(struct ck_problems *problems, const struct ck_secret *secret);
+/* Pushes { path = { message, … } } and then all of it as one line of text, without the key. */
+void ck_problems_push(struct ck_problems *problems);
 
 #endif

@@ -91,11 +91,10 @@ void ck_response_open(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }
 
-void ck_response_push(lua_State *L, const struct ck_exchange *exchange,
-                      const struct ck_secret *secret) {
+void ck_response_push(lua_State *L, const struct ck_exchange *exchange) {
   const struct ck_answer *answer = &exchange->transfer.answer;
   lua_createtable(L, 0, 4); /* also of HEAD: an array for it alone would cost more */
-  ck_secret_push(L, secret, answer->head.data, answer->head.length);
+  lua_pushlstring(L, answer->head.data, answer->head.length);
   lua_rawseti(L, -2, HEAD);
   lua_pushinteger(L, answer->attempt.status);
   lua_setfield(L, -2, "status");

@@ -7,7 +7,6 @@
 #include <lua.h>
 
 #include "../core/exchange.h"
-#include "secret.h"
 
 /* Makes the metatable of responses. */
 void ck_response_open(lua_State *L);
@@ -16,7 +15,6 @@ void ck_response_open(lua_State *L);
 ** Pushes the response. Its headers become a table when a script first looks at them, or
 ** goes through the response with pairs: most scripts never do.
 */
-void ck_response_push(lua_State *L, const struct ck_exchange *exchange,
-                      const struct ck_secret *secret);
+void ck_response_push(lua_State *L, const struct ck_exchange *exchange);
 
 #endif

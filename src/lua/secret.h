@@ -1,5 +1,6 @@
 /*
-** The key, and keeping it out of everything that Lua sees.
+** The key, and keeping it out of everything that Lua sees. A key of less than six characters, as
+** in tests, is not looked for: it would be found in too many words.
 */
 #ifndef CK_SECRET_H
 #define CK_SECRET_H
@@ -9,27 +10,24 @@
 #include <stddef.h>
 
 struct ck_secret {
-  char *text; /* owned */
+  char *text; /* owned by the client; borrowed while its options are checked */
   size_t length;
-  bool plain; /* nobody has cause to write it in another way, as it is with most keys */
 };
 
-/* False: out of memory. */
+/* Copies the key. False: out of memory. */
 bool ck_secret_set(struct ck_secret *secret, const char *text);
 
-/* Overwrites it before the memory goes back. */
+/* Overwrites the key before its memory is freed. */
 void ck_secret_wipe(struct ck_secret *secret);
 
 /*
-** Whether the key stands anywhere in the bytes: as it is or, if it has characters that call for it,
-** percent-encoded or in JSON's escapes.
+** Overwrites the key with asterisks wherever a server's bytes have it; a key of digits alone with
+** other digits. `is_cut`: the bytes may end in the middle of the key, whose beginning is
+** overwritten as well then.
 */
-bool ck_secret_is_in(const struct ck_secret *secret, const char *text, size_t length);
+void ck_secret_hide(const struct ck_secret *secret, char *text, size_t length, bool is_cut);
 
-/*
-** Pushes the bytes as a string, with "[redacted]" wherever the key stood. A key of less
-** than six characters, as in tests, is left: it would be found in too many words.
-*/
+/* Pushes a caller's bytes as a string, with "[redacted]" in the place of the key. */
 void ck_secret_push(lua_State *L, const struct ck_secret *secret, const char *text, size_t length);
 
 #endif
