@@ -519,6 +519,54 @@ describe("the sandbox", function()
       assert.equal('{"wrong":true}', answer.text)
     end)
 
+    local LIST = "/observability/v1/call-logs/?page_size=1"
+
+    --- A path as a rule has it, and one that it fits.
+    for path, target in pairs {
+      ["/call-logs/"] = LIST,
+      ["/observability/v1/call-logs/"] = LIST,
+      ["call-logs"] = LIST,
+      ["/call%-logs/$"] = LIST,
+      ["^/observability/.-/call.logs/$"] = LIST,
+      ["5544/mark_metric_vote/"] = VOTE,
+      ["/runs/%d+/mark"] = VOTE,
+      ["/runs/(%d)%1"] = VOTE,
+      ["/metrics/call_outcome/"] = "/test_framework/v1/metrics/call_outcome/",
+      ["call_outcome"] = "/test_framework/v1/metrics/call_outcome/",
+      ["/metrics/a%20b/"] = "/test_framework/v1/metrics/a%20b/",
+      ["/metrics/a%C3%A9/"] = "/test_framework/v1/metrics/a%C3%A9/",
+    } do
+      it("a path is read as text and as a pattern: " .. path, function()
+        start { faults = { { path = path, status = 503 } } }
+        assert.equal(503, get(server, target).status)
+        assert.same({ { times_applied = 1 } }, server:state "faults")
+      end)
+    end
+
+    it("an answer for an endpoint that the sandbox does not know", function()
+      start { faults = { { path = "/v2/widgets/", status = 404, body = { id = 1 } },
+        { method = "DELETE", path = "/v2/widgets/", status = 204 } } }
+      assert.equal('{"id":1}', get(server, "/v2/widgets/").text)
+      assert.equal(204, send(server, "DELETE", "/v2/widgets/").status)
+    end)
+
+    it("a header of a rule replaces one whose name differs by case", function()
+      start { faults = { { status = 500, body = "x", headers = { ["content-type"] = "a/b" } } } }
+      local answer = send(server, "GET", BILLING)
+      assert.equal("a/b", answer.headers["content-type"])
+      server:stop()
+      start { faults = { { status = 500, headers = { ["CONTENT-TYPE"] = "a/b", X = 7.0 } } } }
+      local output = curl("-i", server.url .. BILLING)
+      assert.equal(1, select(2, output:lower():gsub("\ncontent%-type:", "")))
+      assert.matches("\nX: 7\r", output)
+    end)
+
+    it("a whole number may be a float", function()
+      start { faults = { { status = 503.0, times = 2.0, skip = 1.0 } } }
+      assert.equal(200, get(server, BILLING).status)
+      assert.equal(503, get(server, BILLING).status)
+    end)
+
     it("a method that does not fit is left alone", function()
       start { faults = { { method = "PATCH", status = 500 } } }
       assert.equal(200, get(server, BILLING).status)
@@ -583,6 +631,14 @@ describe("the sandbox", function()
         assert.same(state.runs[5544], server:state("runs", 5544))
       end
       assert.has_error(function() server:state "nothing" end, 'there is no state called "nothing"')
+    end)
+
+    it("by an id that is a string of digits, a float, or a metric's slug", function()
+      start()
+      assert.same(server:state("runs", 5544), server:state("runs", "5544"))
+      assert.same(server:state("results", 373), server:state("results", 373.0))
+      assert.equal(52, server:state("metrics", "call_outcome").id)
+      assert.is_nil(server:state("runs", "1"))
     end)
   end)
 
@@ -775,6 +831,11 @@ describe("the sandbox", function()
       { { faults = { { path = "[" } } }, "options.faults[1].path: a Lua pattern expected" },
       { { faults = { { headers = { a = "b\nc" } } } }, "control characters cannot be sent" },
       { { rate_limit = {} }, "options.rate_limit.per_second is required" },
+      { { rate_limit = { per_second = 1, retry_after = math.huge } },
+        "options.rate_limit.retry_after: at most" },
+      { { optimiser = "improve" }, 'got string "improve"' },
+      { { now = 1e18 }, "options.now: at most 253402300799 expected" },
+      { false, "options: a table expected, got boolean" },
     }
     for _, row in ipairs(rows) do
       it(row[2], function()
@@ -790,5 +851,115 @@ describe("the sandbox", function()
       assert.is_false(ok)
       assert.matches("cannot listen on 127.0.0.1:%d+: Address already in use", message)
     end)
+
+    local cycle = {}
+    cycle[1] = cycle
+    --- what server:faults gets, what the message has
+    local lists = {
+      { false, "faults: a list of rules expected" },
+      { { status = 500 }, "faults: a list of rules expected, such as { { status = 503 } }" },
+      { { { status = 500 }, nil, { status = 500 } }, "faults: a list of rules expected" },
+      { { nil, { status = 500 }, extra = 1 }, "faults: a list of rules expected" },
+      { { { status = 500 }, status = 500 }, "faults: a list of rules expected" },
+      { { { status = 500 }, 5 }, "faults[2]: a table expected, got 5" },
+      { { { status = 500 }, { stauts = 500 } },
+        'faults[2]: unknown field "stauts", did you mean "status"?' },
+      { { { status = "500" } }, 'faults[1].status: an integer expected, got string "500"' },
+      { { { status = 600 } }, "faults[1].status: at most 599 expected, got 600" },
+      { { { status = 500, times = "2" } }, "faults[1].times: an integer or math.huge expected" },
+      { { { status = 500, skip = 0.5 } }, "faults[1].skip: an integer expected, got 0.5" },
+      { { { drop = "yes" } }, "faults[1].drop: a boolean expected" },
+      { { { delay = "1" } }, "faults[1].delay: a number expected" },
+      { { { method = "post", status = 500 } },
+        'faults[1].method: unknown method "post", did you mean "POST"?' },
+      { { { method = "PSOT", status = 500 } }, 'did you mean "POST"?' },
+      { { { method = "GET", path = VOTE, status = 500 } },
+        "faults[1].method: no endpoint with this path takes GET, but POST does" },
+      { { { path = "(a", status = 500 } }, "faults[1].path: a Lua pattern expected" },
+      { { { path = "x%", status = 500 } }, "faults[1].path: a Lua pattern expected" },
+      { { { path = "%d%1", status = 500 } }, "faults[1].path: a Lua pattern expected" },
+      { { { path = "a)*", status = 500 } }, "faults[1].path: a Lua pattern expected" },
+      { { { path = "%b(", status = 500 } }, "faults[1].path: a Lua pattern expected" },
+      { { { path = "%fa", status = 500 } }, "faults[1].path: a Lua pattern expected" },
+      { { { path = 5, status = 500 } }, "faults[1].path: a string expected, got 5" },
+      { { { path = "/call-log/", status = 500 } },
+        'faults[1].path: no endpoint has "call-log" in its path, did you mean "call-logs"?' },
+      { { { path = "^/test_framework/v1/run/%-$", status = 500 } }, 'did you mean "runs"?' },
+      { { { path = "/vote/", drop = true } }, 'did you mean "mark_metric_vote"?' },
+      { { { path = "/test_framework/runs/5544/", status = 500 } },
+        "faults[1].path: no endpoint has this path" },
+      { { { path = "/nothing/", status = 500 } }, "faults[1].path: no endpoint has this path" },
+      { { { path = "/runs/{run_id}/", status = 500 } },
+        "faults[1].path: an id or the pattern %d+ expected instead of {run_id}" },
+      { { { path = "http://127.0.0.1/x/", status = 500 } }, "without scheme and host" },
+      { { { path = "/results/?page=2", status = 500 } }, "without the query" },
+      { { { applied = true } }, "faults[1].applied: this needs status, body or drop beside it" },
+      { { { applied = false, delay = 1 } }, "faults[1].applied: this needs" },
+      { { { path = "vote", times = 2 } }, "faults[1]: this changes nothing" },
+      { { { drop = false } }, "faults[1]: this changes nothing" },
+      { { { drop = true, status = 500 } }, "faults[1].status: this is never sent" },
+      { { { drop = true, truncate = 1 } }, "faults[1].truncate: this is never sent" },
+      { { { status = 204, body = "x" } }, "faults[1].body: an answer with status 204 has none" },
+      { { { body = "abc", truncate = 3 } }, "faults[1].truncate: 3 leaves out nothing" },
+      { { { body = { a = print } } }, "faults[1].body: JSON cannot hold a function" },
+      { { { body = { a = { 1, nil, 3 } } } },
+        "faults[1].body: JSON cannot hold a list with holes" },
+      { { { body = { 1, a = 2 } } }, "faults[1].body: JSON cannot hold the key a beside others" },
+      { { { body = { [true] = 2 } } }, "faults[1].body: JSON cannot hold the key true" },
+      { { { body = { 0 / 0 } } }, "faults[1].body: JSON cannot hold" },
+      { { { body = cycle } }, "faults[1].body: JSON cannot hold a table that contains itself" },
+      { { { headers = { ["Content-Length"] = "5" } } }, "faults[1].headers.Content-Length:" },
+      { { { headers = { ["transfer-encoding"] = "x" } } }, "faults[1].headers.transfer-encoding:" },
+      { { { headers = { connection = "keep-alive" } } }, "faults[1].headers.connection:" },
+      { { { headers = { "Retry-After: 1" } } }, 'faults[1].headers: "1" is not a header name' },
+      { { { headers = { X = "" } } }, "faults[1].headers.X: a text that is not empty expected" },
+      { { { headers = { X = 1.5 } } }, "faults[1].headers.X: a string expected, got number" },
+      { { { headers = { X = "1", x = "2" } } }, "this is there twice" },
+      { { { headers = { X = ("x"):rep(20000) } } }, "faults[1].headers: at most 16384 bytes" },
+      { { { times = math.huge, delay = 1 }, { path = "vote", drop = true } },
+        "faults[2]: this can never apply, because faults[1] applies to all its requests" },
+    }
+    for i, row in ipairs(lists) do
+      it(("rule %d: %s"):format(i, row[2]), function()
+        start()
+        local ok, message = pcall(function() server:faults(row[1]) end)
+        assert.is_false(ok)
+        assert.matches("^spec/sandbox_spec%.lua:%d+: ", message)
+        assert.is_truthy(message:find(row[2], 1, true), message)
+        assert.equal(200, get(server, BILLING).status)
+      end)
+    end
+
+    --- What is mistyped, and what the message has.
+    local calls = {
+      { function() server:faults({ { status = 500 } }, { { status = 500 } }) end,
+        "one argument too many: server:faults { rule, … }" },
+      { function() server.faults { { status = 500 } } end, -- luacheck: ignore
+        "call it with a colon: server:faults { rule, … }" },
+      { function() server:requests "POST" end, "one argument too many: server:requests()" },
+      { function() server:stop(1) end, "one argument too many: server:stop()" },
+      { function() server:state "run" end, 'no state called "run", did you mean "runs"?' },
+      { function() server:state(5544) end, 'no state called "5544"' },
+      { function() server:state("runs", "5544x") end, 'the state "runs" has no item "5544x"' },
+      { function() server:state("runs", 5544.5) end, 'the state "runs" has no item 5544.5' },
+      { function() server:state("metrics", "outcome") end, 'has no item "outcome"' },
+      { function() server:state("votes", 1) end, 'the state "votes" has no ids' },
+      { function() server:state("connections", 1) end, 'the state "connections" has no ids' },
+      { function() server:state(nil, 5544) end, "the name of a state expected before the id" },
+      { function() server:fault {} end, 'the sandbox has no "fault", did you mean "faults"?' },
+      { function() server:close() end, 'the sandbox has no "close"' },
+      { function() return server.uri end, 'the sandbox has no "uri", did you mean "url"?' },
+      { function() server.faults = {} end, 'the sandbox takes no "faults"' },
+      { function() sandbox.start({}, { port = 1 }) end, "sandbox.start: one argument too many" },
+    }
+    for _, row in ipairs(calls) do
+      it(row[2], function()
+        start()
+        local ok, message = pcall(row[1])
+        assert.is_false(ok)
+        assert.matches("^spec/sandbox_spec%.lua:%d+: ", message)
+        assert.is_truthy(message:find(row[2], 1, true), message)
+      end)
+    end
   end)
 end)

@@ -101,15 +101,7 @@ end
 
 -- ---- faults ----
 
-local JSON_TYPE, HTML_TYPE = "application/json", "text/html; charset=utf-8"
-
---- The text of a body, and its type: a table is JSON (encoded where the rule was given).
-local function replaced_body(rule)
-  if rule.body then return rule.body, rule.body:find "^%s*<" and HTML_TYPE or JSON_TYPE end
-  if rule.status == 204 or rule.status == 304 then return "", nil end
-  return json.encode { detail = ("The sandbox was told to answer %d."):format(rule.status or 200) },
-    JSON_TYPE
-end
+local JSON_TYPE = "application/json"
 
 --- Status, headers and text of the real answer.
 function App:real_answer(request, at)
@@ -120,6 +112,14 @@ function App:real_answer(request, at)
   return status, headers, json.encode(value)
 end
 
+--- Sets a header in place of one whose name differs by case.
+local function set_header(headers, name, value)
+  for other in pairs(headers) do
+    if other:lower() == name:lower() then headers[other] = nil end
+  end
+  headers[name] = value
+end
+
 --- Status, headers and text of the answer, with the rule applied if there is one.
 function App:answer_with(rule, request, at)
   if not rule then return self:real_answer(request, at) end
@@ -128,17 +128,23 @@ function App:answer_with(rule, request, at)
   if not replaces or rule.applied then status, headers, text = self:real_answer(request, at) end
   if replaces then
     local media_type
-    text, media_type = replaced_body(rule)
+    text, media_type = Faults.body(rule)
     status, headers = rule.status or 200, { ["Content-Type"] = media_type }
   end
-  for name, content in pairs(rule.headers or EMPTY) do headers[name] = content end
+  for name, content in pairs(rule.headers or EMPTY) do set_header(headers, name, content) end
   return status, headers, text
 end
 
---- How many bytes to send; nil for all of them.
+--- How many bytes to send; nil for all of them. Says so, once, if a rule leaves nothing out.
 local function cut(rule, text)
-  local bytes = rule and rule.truncate
-  return bytes and bytes < #text and bytes or nil
+  local bytes = rule.truncate
+  if not bytes or bytes < #text then return bytes end
+  if not rule.has_warned then
+    io.stderr:write(("cekura.sandbox: truncate = %d leaves out nothing of %d bytes\n"):format(
+      bytes, #text))
+  end
+  rule.has_warned = true
+  return nil
 end
 
 -- ---- what the server calls ----
@@ -186,7 +192,7 @@ function CONTROL.faults(app, rules) app.faults = Faults.new(rules) end
 
 function CONTROL.state(app, part, id)
   app.store:settle()
-  return snapshot.of(app.store, part, id)
+  return snapshot.of(app.store, app.faults, part, id)
 end
 
 --- The two functions that the server calls.

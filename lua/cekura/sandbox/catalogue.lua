@@ -306,4 +306,12 @@ function catalogue.by_id(list)
   return index
 end
 
+--- Whether a metric has this slug.
+function catalogue.has_slug(slug)
+  for _, metric in ipairs(catalogue.metrics) do
+    if metric.slug == slug then return true end
+  end
+  return false
+end
+
 return catalogue

@@ -6,17 +6,20 @@
 ---     local client = cekura.new { api_url = server.url, api_key = server.api_key }
 
 local core = require "cekura.core"
+local fields = require "cekura.sandbox.fields"
 local json = require "cekura.sandbox.json"
 local native = require "cekura.sandbox.server"
 local options = require "cekura.sandbox.options"
+local rules = require "cekura.sandbox.rules"
 
 json.know_array(core.array and getmetatable(core.array {})) -- the client's mark, in fault bodies
 
 local sandbox = {}
 
+--- A rule that could never apply, or that has no effect, is an error when it is set.
 ---@class cekura.sandbox.Fault
----@field method string? only requests with this method
----@field path string? only requests whose path, as on the wire, matches this Lua pattern
+---@field method string? only requests with this method, in capitals
+---@field path string? only requests whose path, as on the wire, contains this text or Lua pattern
 ---@field times number? for how many requests (default 1; math.huge: for all)
 ---@field skip integer? how many requests that fit go by before (default 0)
 ---@field status integer? 200 to 599: answers with this instead of the real answer
@@ -57,60 +60,111 @@ local sandbox = {}
 ---@field api_key string
 ---@field private native userdata
 local Server = {}
-Server.__index = Server
+
+--- Raises an error, at the line of the method's caller, unless it was called as `usage` shows.
+local function check_call(self, usage, extra)
+  if getmetatable(self) ~= Server then error("call it with a colon: server:" .. usage, 3) end
+  if extra ~= nil then error("one argument too many: server:" .. usage, 3) end
+end
+
+--- Asks the server; an error is at the line of the method's caller.
+local function ask(self, what, ...)
+  local ok, result = pcall(self.native[what], self.native, ...)
+  if not ok then error(result, 3) end
+  return result
+end
+
+local methods = {}
 
 --- The requests that arrived, in order: the last ones, as many as the option `record` says.
 ---@return cekura.sandbox.Request[]
-function Server:requests() return self.native:control "requests" end
+function methods:requests(...)
+  check_call(self, "requests()", ...)
+  local requests = ask(self, "control", "requests")
+  return requests
+end
 
 --- Forgets the recorded requests. State, faults and connections stay as they are.
-function Server:clear() self.native:control "clear" end
+function methods:clear(...)
+  check_call(self, "clear()", ...)
+  ask(self, "control", "clear")
+end
 
 --- The state as plain tables, by id where there is one: runs, results, call_logs, metrics, agents;
---- jobs and votes (lists, the last 10000); balance { initial, remaining, used }; connections (how
---- many TCP connections have been accepted). With the name of one of those, that one alone; with
---- an id, too, that one item, or nil. All of it is some megabytes to copy: name what you need.
+--- jobs and votes (lists, the last 10000); balance { initial, remaining, used }; faults (a list of
+--- { times_applied }, one for each rule); connections (how many TCP connections have been
+--- accepted). With the name of one of those, that one alone; with an id, too (a number or its
+--- digits), that one item, or nil. All of it is some megabytes to copy: name what you need.
 ---
 ---     server:state("runs", 5544).is_reviewed
 ---@param part string?
----@param id integer?
+---@param id integer|string|nil
 ---@return any
-function Server:state(part, id)
-  if part == "connections" then return self.native:connections() end
-  local state = self.native:control("state", part, id)
-  if not part then state.connections = self.native:connections() end
+function methods:state(part, id, ...)
+  check_call(self, "state(part, id)", ...)
+  local state = ask(self, "control", "state", part, id)
+  if part == "connections" then return (ask(self, "connections")) end
+  if part == nil then state.connections = ask(self, "connections") end
   return state
 end
 
 --- Replaces the faults; without an argument there are none any more.
----@param rules cekura.sandbox.Fault[]?
-function Server:faults(rules)
-  local ok, faults = pcall(options.faults, rules or {}, "faults")
-  if not ok then error(faults, 2) end
-  self.native:control("faults", faults)
+---@param given cekura.sandbox.Fault[]?
+function methods:faults(given, ...)
+  check_call(self, "faults { rule, … }", ...)
+  if given == nil then given = {} end
+  local ok, list = pcall(rules.read, given, "faults")
+  if not ok then error(list, 2) end
+  ask(self, "control", "faults", list)
 end
 
 --- Closes every connection and ends the thread. Twice does no harm.
-function Server:stop() self.native:stop() end
+function methods:stop(...)
+  check_call(self, "stop()", ...)
+  self.native:stop()
+end
 
-Server.__close = Server.stop
+local NAMES = { url = true, port = true, api_key = true }
+for name in pairs(methods) do NAMES[name] = true end
+
+function Server.__index(_, name)
+  local method = methods[name]
+  if method == nil then
+    error(("the sandbox has no %q%s"):format(tostring(name), fields.suggestion(name, NAMES)), 2)
+  end
+  return method
+end
+
+function Server.__newindex(_, name)
+  error(("the sandbox takes no %q: its options belong to sandbox.start"):format(tostring(name)), 2)
+end
+
+function Server:__close() self.native:stop() end
 
 function Server:__tostring() return ("cekura.sandbox (%s)"):format(self.url) end
+
+--- A server, or nil and what is wrong.
+local function start(given, extra)
+  if extra ~= nil then return nil, "sandbox.start: one argument too many" end
+  local ok, config = pcall(options.start, given)
+  if not ok then return nil, "sandbox.start: " .. config end
+  local started, server = pcall(native.start, config)
+  if not started then return nil, "sandbox.start: " .. tostring(server) end
+  local port = server:port()
+  return setmetatable({
+    native = server, port = port, url = "http://127.0.0.1:" .. port, api_key = config.api_key,
+  }, Server)
+end
 
 --- Starts a sandbox; raises where an option is wrong or the port is taken. Raises the process's
 --- soft limit of descriptors (`ulimit -S -n`) as far as the hard limit allows, up to 65,536: the
 --- sandbox and the client need one each for a connection.
 ---@param given cekura.sandbox.Options?
 ---@return cekura.sandbox.Server
-function sandbox.start(given)
-  local ok, config = pcall(options.start, given)
-  if not ok then error("sandbox.start: " .. config, 2) end
-  local started, server = pcall(native.start, config)
-  if not started then error("sandbox.start: " .. tostring(server), 2) end
-  local port = server:port()
-  return setmetatable({
-    native = server, port = port, url = "http://127.0.0.1:" .. port, api_key = config.api_key,
-  }, Server)
+function sandbox.start(given, ...)
+  local server, problem = start(given, ...)
+  if not server then error(problem, 2) end
+  return server
 end
 
 local WELCOME = [[
@@ -132,12 +186,14 @@ Ctrl-C ends it.
 --- Runs a sandbox in the foreground, until SIGINT or SIGTERM comes; then returns.
 ---@param given cekura.sandbox.Options?
 function sandbox.serve(given)
-  local server
-  native.until_signal(function()
-    server = sandbox.start(given)
+  local server, problem
+  local ok, failure = pcall(native.until_signal, function()
+    server, problem = start(given)
+    if not server then error(problem, 0) end
     io.stdout:write(WELCOME:format(server.url, server.api_key))
     io.stdout:flush()
   end)
+  if not ok then error(failure, 2) end
   server:stop()
 end
 

@@ -1,5 +1,6 @@
 --- The store as plain tables, for server:state().
 
+local fields = require "cekura.sandbox.fields"
 local Store = require "cekura.sandbox.store"
 
 local snapshot = {}
@@ -90,7 +91,8 @@ local function job(j)
   return view
 end
 
-local LISTS = {
+--- What has no ids: the server adds how many connections there were.
+local OTHERS = {
   jobs = function(store)
     local jobs = {}
     for i, item in ipairs(store.jobs:list()) do jobs[i] = job(item) end
@@ -98,6 +100,8 @@ local LISTS = {
   end,
   votes = function(store) return store.votes:list() end,
   balance = function(store) return store.balance end,
+  faults = function(_, faults) return faults:state() end,
+  connections = function() return nil end,
 }
 
 local function all(store, item)
@@ -106,24 +110,45 @@ local function all(store, item)
   return views
 end
 
+--- A number, or its digits; a metric's slug, too. Raises an error for anything else.
+local function read_id(store, part, id)
+  local number = type(id) == "number" and math.tointeger(id)
+    or type(id) == "string" and id:find "^[0-9]+$" and math.tointeger(tonumber(id))
+  if number then return number end
+  local metric = part == "metrics" and type(id) == "string" and store:metric(id)
+  if metric then return metric.id end
+  error(("the state %q has no item %s"):format(part,
+    type(id) == "string" and ("%q"):format(id) or tostring(id)), 0)
+end
+
+local function unknown(part)
+  local known = {}
+  for name in pairs(ITEMS) do known[name] = true end
+  for name in pairs(OTHERS) do known[name] = true end
+  error(("there is no state called %q%s"):format(tostring(part), fields.suggestion(part, known)), 0)
+end
+
 --- One part of the state, or one item of it: nil where there is no such item.
-local function part_of(store, part, id)
-  local item = ITEMS[part]
-  if item and id ~= nil then return item.ids(store)[id] and item.view(store, id) or nil end
-  if item then return all(store, item) end
-  local list = LISTS[part] or error(("there is no state called %q"):format(tostring(part)), 0)
-  return list(store)
+local function part_of(store, faults, part, id)
+  local item, other = ITEMS[part], OTHERS[part]
+  if not (item or other) then unknown(part) end
+  if id == nil then return item and all(store, item) or other and other(store, faults) end
+  if not item then error(("the state %q has no ids"):format(part), 0) end
+  local number = read_id(store, part, id)
+  return item.ids(store)[number] and item.view(store, number) or nil
 end
 
 --- All of the state, or a part, or an item of a part.
 ---@param store cekura.sandbox.Store
+---@param faults cekura.sandbox.Faults
 ---@param part string?
----@param id integer?
-function snapshot.of(store, part, id)
-  if part then return part_of(store, part, id) end
+---@param id integer|string|nil
+function snapshot.of(store, faults, part, id)
+  if part ~= nil then return part_of(store, faults, part, id) end
+  if id ~= nil then error("the name of a state expected before the id", 0) end
   local state = {}
-  for name in pairs(ITEMS) do state[name] = part_of(store, name) end
-  for name in pairs(LISTS) do state[name] = part_of(store, name) end
+  for name in pairs(ITEMS) do state[name] = part_of(store, faults, name) end
+  for name in pairs(OTHERS) do state[name] = part_of(store, faults, name) end
   return state
 end
 
