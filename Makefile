@@ -44,7 +44,7 @@ object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
              $(wildcard spec/fuzz/*.c) $(patsubst %,spec/c/%.c,alloc decisions fork host session))
 
-.PHONY: all core deps demo sandbox test soak flat alloc lint format asan aggressive tsan memcheck valgrind \
+.PHONY: all core deps demo sandbox test soak soak-asan flat alloc lint format asan aggressive tsan memcheck valgrind \
         coverage fuzz bench \
         conformance rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
@@ -155,9 +155,10 @@ test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test
 	  $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
+soak soak-asan: export SOAK_SECONDS = $(or $(SECONDS),300)
 soak: export CALLS := 5000
-soak:  ## votes and evaluations against a mixture of faults: CALLS=5000, SEED=number
-	$(submake) test SPEC=spec/soak_spec.lua
+soak:  ## calls and random programs against a mixture of faults: CALLS=5000, SECONDS=300, SEED=number
+	$(submake) test SPEC="spec/soak_spec.lua spec/combination_spec.lua"
 
 flat: export CALLS := 100000
 flat: export CLIENTS := 10000
@@ -174,6 +175,9 @@ asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS
 asan:  ## the specs under ASan, UBSan and LSan, then some of them with an aggressive collector
 	$(asan_test)
 	$(asan_test) CEKURA_GC=aggressive SPEC="$(call some,$(quick))"
+
+soak-asan:  ## the random programs of `make soak` under ASan: SECONDS=300, SEED=number
+	$(asan_test) SPEC=spec/combination_spec.lua
 
 aggressive:  ## most of the specs under ASan with an aggressive collector: ten minutes
 	$(asan_test) CEKURA_GC=aggressive SPEC="$(call most,$(examples))"
@@ -265,5 +269,5 @@ clean:  ## remove build/
 	rm -rf $(BUILD)
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r target text; do \
 	  printf '  make %-12s %s\n' "$$target" "$$text"; done

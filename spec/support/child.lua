@@ -82,11 +82,15 @@ process.__index = process
 --   process:line()      the next line that it writes; nil at the end
 --   process:signal "INT"
 --   process:finish()    waits for its end; returns what it wrote since then, and its exit code
-function child.start_checked(words, environment)
-  local pipe = assert(io.popen("echo $$; " .. command_of(child.checked(words), environment)))
+function child.start(words, environment)
+  local pipe = assert(io.popen("echo $$; " .. command_of(words, environment)))
   return setmetatable({
     pid = math.tointeger(pipe:read "l"), pipe = pipe, environment = environment, lines = {},
   }, process)
+end
+
+function child.start_checked(words, environment)
+  return child.start(child.checked(words), environment)
 end
 
 function process:line()

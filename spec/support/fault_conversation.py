@@ -121,6 +121,10 @@ class Conversation:
         self.ledger.go_out()
         self.do_answer(request, 200, [], '{"success": true}')
 
+    def do_planned(self, request):
+        """What the plan has for the number in the request."""
+        self.run(request, self.ledger.next_planned(*request.planned_for()))
+
     def do_sleep(self, _request, seconds):
         self.wire.sleep(seconds)
 

@@ -1,6 +1,7 @@
 """HTTP/1.1 from raw bytes: no library, which would repair what has to stay broken."""
 
 import socket
+import time
 import zlib
 from collections import deque
 
@@ -82,8 +83,9 @@ class Http1(Conversation):
             self.wire.send(byte.encode("latin-1"))
             self.wire.sleep(seconds_per_byte)
 
-    def do_answer(self, _request, status, headers, body):
+    def do_answer(self, request, status, headers, body):
         self.wire.send(answer(int(status), list(headers), body))
+        request.answered = time.monotonic()
 
     def do_flood(self, _request, data):
         data = data.encode("latin-1")

@@ -1,7 +1,13 @@
 """What reached the fault server: one delivery for each request that began to arrive."""
 
+import re
 import threading
 import time
+
+
+PERIOD = 10000  # a plan for 7 is also for 10007, which takes its entries from the first one on
+NUMBERED = re.compile(r"[/=](\d+)")
+PAGE = re.compile(r"[?&]page=(\d+)")
 
 
 class Delivery:
@@ -18,6 +24,7 @@ class Delivery:
         self.has_head = False
         self.complete = False
         self.note = None  # of the script about what it does with this
+        self.answered = None  # when an answer had been written
 
     def feed(self, data):
         """Takes the bytes that belong to this request; returns those that do not."""
@@ -57,6 +64,12 @@ class Delivery:
         self.received -= len(rest)
         return rest
 
+    def planned_for(self):
+        """The number in its path, or the first one in its body, and its page as "/2" or ""."""
+        found = NUMBERED.search(self.path) or re.search(rb"(\d+)", self.body)
+        page = PAGE.search(self.path)
+        return int(found[1]) if found else 0, "/" + page[1] if page else ""
+
     def as_row(self, n):
         row = {
             "n": n,
@@ -69,7 +82,8 @@ class Delivery:
             "body": self.body.decode("latin-1"),
             "complete": self.complete,
         }
-        return row if self.note is None else row | {"note": self.note}
+        extra = {"note": self.note, "answered": self.answered}
+        return row | {name: value for name, value in extra.items() if value is not None}
 
 
 class Ledger:
@@ -79,6 +93,8 @@ class Ledger:
         self.deliveries = []
         self.script = []
         self.usual = None  # the entry of a request that finds the script empty
+        self.plan = {}  # { key: entries }, see NUMBERED
+        self.progress = {}  # { (number, page): how many of its plan's entries were taken }
         self.crowd = 0  # how many are in a step "limited"
         self.wires = []  # accepted since the last clear
 
@@ -86,6 +102,7 @@ class Ledger:
         with self.lock:
             self.deliveries, self.script = [], []
             self.usual = None
+            self.plan, self.progress = {}, {}
             self.wires = []
 
     def come_in(self, most):
@@ -114,6 +131,15 @@ class Ledger:
                 if is_wanted(entry):
                     return self.script.pop(index)
             return self.usual if self.usual and is_wanted(self.usual) else None
+
+    def next_planned(self, number, page):
+        """The next entry of the plan for a number; its last one is repeated."""
+        key = str(number % PERIOD) + page
+        with self.lock:
+            entries = self.plan.get(key) or self.plan["usual"]
+            taken = self.progress.get((number, page), 0)
+            self.progress[number, page] = taken + 1
+            return entries[min(taken, len(entries) - 1)]
 
     def rows(self):
         with self.lock:

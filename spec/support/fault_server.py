@@ -141,6 +141,12 @@ class Server:
         with self.ledger.lock:
             self.ledger.usual = command["entry"]
 
+    def do_plan(self, command):
+        for entries in command["plan"].values():
+            self.check(entries)
+        with self.ledger.lock:
+            self.ledger.plan, self.ledger.usual = command["plan"], [["planned"]]
+
     def do_ledger(self, _command):
         self.settle()
         return self.ledger.rows()

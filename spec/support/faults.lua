@@ -31,6 +31,7 @@
 --   { "note", text }               sends nothing: the ledger's row gets it as its `note`
 --   { "tunnel" }                   HTTP/1 only: what a proxy does with CONNECT; the row's body is
 --                                  what the client sent through it
+--   { "planned" }                  HTTP/1 only: what server:plan has for this request
 --   { "hang" }                     no answer, until the peer goes away
 --   { "cork" }                     what is sent from here on waits for the FIN and goes with it
 --   { "close" }                    FIN (after close_notify), then reads on and only counts
@@ -337,9 +338,16 @@ end
 -- What every request gets that finds the script empty, until the next clear.
 function server:usually(entry) ask(self, { ["do"] = "usual", entry = entry_of(self, entry) }) end
 
+-- Answers each request by the first number in its path, or else in its body, whatever the order in
+-- which they arrive: `plan` has a list of entries for each number, of which the last is repeated.
+-- "7/2" is for a request for page 2, "usual" for numbers without a list. The number 10007 takes its
+-- entries from the list of 7, from the first one on.
+function server:plan(plan) ask(self, { ["do"] = "plan", plan = plan }) end
+
 -- What has arrived until now, in order: a list of { n, connection (its number), at (seconds since
 -- the start), request_line, method, path, headers (names in lower case), body (as far as it was
--- read), complete, note }. A request is in it from its first byte on.
+-- read), complete, note, answered (when a step "answer" had written it, by the system's clock) }. A
+-- request is in it from its first byte on.
 function server:ledger() return ask(self, { ["do"] = "ledger" }) end
 
 -- #server:ledger(), cheaper
