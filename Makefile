@@ -42,7 +42,7 @@ embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
-             $(wildcard spec/fuzz/*.c) $(patsubst %,spec/c/%.c,alloc decisions fork host session))
+             $(wildcard spec/fuzz/*.c) $(patsubst %,spec/c/%.c,alloc decisions fork host session signals))
 
 .PHONY: all core deps demo sandbox test soak soak-asan flat alloc lint format asan aggressive tsan memcheck valgrind \
         coverage fuzz bench \
@@ -89,8 +89,8 @@ $(BUILD)/alloc: $(BUILD)/obj/spec/c/alloc.o $(BUILD)/libcekura.a
 $(BUILD)/session: $(BUILD)/obj/spec/c/session.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(curl_libs)
 
-# What a script does that forks.
-$(BUILD)/fork.so: $(BUILD)/obj/spec/c/fork.o
+# What a script does that forks, or handles signals.
+$(BUILD)/fork.so $(BUILD)/signals.so: $(BUILD)/%.so: $(BUILD)/obj/spec/c/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
 
 # Preloaded: one makes some names hang the resolver, the other has Ctrl-C come at a bad moment.
@@ -152,7 +152,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 
 test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
 	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%,alloc host session) \
-	  $(patsubst %,$(BUILD)/%.so,decisions fork slow_dns late_signal)
+	  $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 soak soak-asan: export SOAK_SECONDS = $(or $(SECONDS),300)

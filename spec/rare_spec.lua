@@ -69,7 +69,11 @@ describe("rare:", function()
         api_url = server.url, api_key = "the-key", max_attempts = 3,
         on_event = function(event)
           told[#told + 1] = event.type
-          if event.type == kind then error("interrupted!", 0) end
+          if event.type ~= kind then return end
+          debug.sethook(function()
+            debug.sethook()
+            error("interrupted!", 0)
+          end, "", 1)
         end,
       })
       assert.error_matches(function() calls.vote(own) end, "interrupted!")

@@ -99,31 +99,25 @@ static int fail_with_answer(lua_State *L, struct ck_call *call) {
 }
 
 /* It may close the client, or fork, and this be the child. */
-static bool tell(lua_State *L, struct ck_call *call, enum ck_step step) {
-  bool ok = ck_event_emit(L, call->endpoint, &call->exchange, step);
+static void tell(lua_State *L, struct ck_call *call, enum ck_step step) {
+  ck_event_emit(L, call->endpoint, &call->exchange, step);
   if (call->client->transport != NULL) (void)ck_transport_part(call->client->transport);
-  return ok;
 }
 
 /* A task that stands for the call counts as running meanwhile, unless the call is taken from it. */
-static bool emit(lua_State *L, struct ck_call *call, enum ck_step step) {
+static void emit(lua_State *L, struct ck_call *call, enum ck_step step) {
   struct ck_task *task = call->task;
   bool stands = task != NULL && task->awaits == call;
   if (stands) ck_task_begin_event(task);
-  bool ok = tell(L, call, step);
+  tell(L, call, step);
   if (stands && task->awaits == call) ck_task_end_event(task);
-  return ok;
 }
 
-/* on_event is told; what it lets through ends the call before it is raised. */
+/* on_event is told. */
 static void report(lua_State *L, int client, struct ck_call *call, enum ck_step step) {
   if (!call->settings.on_event || step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
   lua_getiuservalue(L, client, CK_CLIENT_ON_EVENT);
-  if (emit(L, call, step)) return;
-  ck_exchange_cancel(&call->exchange);
-  while (!ck_exchange_has_ended(&call->exchange)) (void)ck_exchange_advance(&call->exchange);
-  if (call->task != NULL && call->task->awaits == call) ck_task_make_ready(call->task);
-  (void)lua_error(L);
+  emit(L, call, step);
 }
 
 /* The server did as asked, and then its answer cannot be read: the message is on the top. */
@@ -365,13 +359,12 @@ void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
 }
 
 /*
-** A hook that came meanwhile is Ctrl-C: back to Lua, where it raises. See interrupt.h. An event of
-** another call may have closed the client, or forked: then there is nothing to wait for.
+** A hook that raises ends the call: its error is raised when the caller goes on. An event of another
+** call, or a hook, may have closed the client, or forked: then there is nothing to wait for.
 */
-static void block(lua_State *L, struct ck_call *call) {
-  lua_Hook hook = lua_gethook(call->client->main);
+static void block(lua_State *L, struct ck_call *call, unsigned long raised) {
   while (!ck_exchange_has_ended(&call->exchange)) {
-    if (ck_interrupt_is_pending(call->client->main, hook)) ck_exchange_cancel(&call->exchange);
+    if (ck_interrupt_came(call->client->interrupt, raised)) ck_exchange_cancel(&call->exchange);
     else if (!is_gone(call)) (void)ck_transport_step(call->client->transport, CK_INTERRUPT_LOOK);
     advance(L, CLIENT, call); /* before others, whose events may make calls that it keeps waiting */
     ck_call_advance_all(L, CLIENT);
@@ -433,12 +426,13 @@ static int resume(lua_State *L, int status, lua_KContext context) {
 
 /* In a task the others go on while it stands; elsewhere the caller is blocked. */
 static int send(lua_State *L, struct ck_call *call) {
+  unsigned long raised = ck_interrupt_count(call->client->interrupt);
   begin(L, call);
   if (call->task != NULL && !ck_exchange_has_ended(&call->exchange)) {
     ck_task_await(L, CLIENT, call->task, call, CALL);
     return lua_yieldk(L, 0, (lua_KContext)call, resume);
   }
-  block(L, call);
+  block(L, call, raised);
   return read(L, call);
 }
 

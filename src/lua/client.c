@@ -10,6 +10,7 @@
 #include "call.h"
 #include "error.h"
 #include "handle.h"
+#include "interrupt.h"
 #include "request_headers.h"
 #include "version.h"
 
@@ -147,9 +148,7 @@ static struct ck_client *push_client(lua_State *L) {
   ck_task_init(&client->loop);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key);
   lua_setmetatable(L, -2);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  client->main = lua_tothread(L, -1);
-  lua_pop(L, 1);
+  client->interrupt = ck_interrupt_of(L);
   return client;
 }
 

@@ -15,8 +15,8 @@ struct ck_client {
   struct ck_transport *transport; /* owned; NULL once closed */
   struct ck_settings settings;    /* without the borrowed strings */
   struct ck_secret key;
-  struct ck_loop loop; /* its tasks */
-  lua_State *main;     /* where the interpreter announces Ctrl-C */
+  struct ck_loop loop;            /* its tasks */
+  struct ck_interrupt *interrupt; /* the state's */
 };
 
 /* The user values of a client. */

@@ -117,7 +117,7 @@ static void tidy(const struct tidier *tidier) {
 static bool decode(lua_State *L, const char *text, size_t length) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
   lua_pushlstring(L, text, length);
-  if (lua_pcall(L, 1, 2, 0) != LUA_OK) return ck_interrupt_is_error(L) ? lua_error(L) : false;
+  if (!ck_interrupt_call_without(L, 1, 2)) return false;
   bool ok = !lua_isnil(L, -2);
   if (ok) lua_pop(L, 1);
   else luaL_tolstring(L, -1, NULL); /* cjson.safe, in the place of cjson, raises nothing */
@@ -130,9 +130,7 @@ static bool decode(lua_State *L, const char *text, size_t length) {
 */
 static void look_at_locale(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &new_key);
-  if (lua_pcall(L, 0, 0, 0) == LUA_OK) return;
-  if (ck_interrupt_is_error(L)) (void)lua_error(L);
-  lua_pop(L, 1);
+  if (!ck_interrupt_call_without(L, 0, 0)) lua_pop(L, 1);
 }
 
 /* Likewise, whatever the locale has become. */

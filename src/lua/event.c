@@ -63,7 +63,7 @@ static int tell(lua_State *L) {
 
 /* As a message handler, so that a __tostring that raises is caught with the rest. */
 static int show(lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
+  if (!ck_interrupt_note(L, tell)) luaL_tolstring(L, 1, NULL);
   return 1;
 }
 
@@ -73,16 +73,16 @@ static void warn(lua_State *L) {
   lua_warning(L, message != NULL ? message : luaL_typename(L, -1), 0);
 }
 
-bool ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
+void ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
                    const struct ck_exchange *exchange, enum ck_step step) {
   struct event event = { endpoint, exchange, step };
   lua_pushcfunction(L, show);
   lua_pushcfunction(L, tell);
   lua_rotate(L, -3, 2);
   lua_pushlightuserdata(L, &event); /* show, tell, on_event, event */
-  bool ok = lua_pcall(L, 2, 0, -4) == LUA_OK;
-  if (!ok && ck_interrupt_is_error(L)) return false;
-  if (!ok) warn(L);
-  lua_pop(L, ok ? 1 : 2);
-  return true;
+  if (lua_pcall(L, 2, 0, -4) != LUA_OK && !ck_interrupt_take(L)) {
+    warn(L);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
 }

@@ -5,7 +5,6 @@
 #define CK_EVENT_H
 
 #include <lua.h>
-#include <stdbool.h>
 
 #include "../core/contract.h"
 #include "../core/exchange.h"
@@ -13,9 +12,9 @@
 /*
 ** Calls the function on the top of the stack, and pops it, with a table of the step. An
 ** error that it raises becomes a warning: it must not cost the answer of a call that may
-** have been paid for. Only Ctrl-C is left on the stack as an error to raise: false then.
+** have been paid for. An error of a debug hook is raised on the main thread: see interrupt.h.
 */
-bool ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
+void ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
                    const struct ck_exchange *exchange, enum ck_step step);
 
 #endif

@@ -1,16 +1,167 @@
+/* Debug hooks of the main thread: run while we wait, their errors raised afterwards. */
 #include "interrupt.h"
 
-#include <string.h>
+#include <lauxlib.h>
+#include <signal.h>
 
-bool ck_interrupt_is_pending(lua_State *main, lua_Hook before) {
-  lua_Hook now = lua_gethook(main);
-  return now != NULL && now != before;
+static const char interrupt_key;
+
+/* The user values. */
+enum { RUNNER = 1, ERROR, QUIET, VALUES = QUIET };
+
+enum { ANY_EVENT = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT };
+
+struct ck_interrupt {
+  lua_State *main, *quiet;
+  lua_Hook hook; /* the main thread's, which ours has replaced */
+  int mask, count;
+  unsigned long raised; /* errors of hooks so far */
+  bool pending;         /* the last of them is to be raised on the main thread */
+  bool noted;           /* the error that is being caught is a hook's */
+};
+
+void ck_interrupt_open(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key) == LUA_TNIL) {
+    struct ck_interrupt *interrupt = lua_newuserdatauv(L, sizeof(*interrupt), VALUES);
+    *interrupt = (struct ck_interrupt){ 0 };
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    interrupt->main = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    interrupt->quiet = lua_newthread(L);
+    lua_sethook(interrupt->quiet, NULL, 0, 0); /* inherited from L */
+    lua_setiuservalue(L, -2, QUIET);
+    if (luaL_loadbufferx(L, "return", 6, "=cekura", "t") != LUA_OK) (void)lua_error(L);
+    lua_setiuservalue(L, -2, RUNNER);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+  }
+  lua_pop(L, 1);
 }
 
-bool ck_interrupt_is_error(lua_State *L) {
-  static const char text[] = "interrupted!"; /* lua.c's; a position may stand before it */
-  size_t length;
-  const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-  return message != NULL && length >= strlen(text) &&
-         strcmp(message + length - strlen(text), text) == 0;
+static struct ck_interrupt *push(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_key);
+  return lua_touserdata(L, -1);
+}
+
+struct ck_interrupt *ck_interrupt_of(lua_State *L) {
+  struct ck_interrupt *interrupt = push(L);
+  lua_pop(L, 1);
+  return interrupt;
+}
+
+bool ck_interrupt_call_without(lua_State *L, int arguments, int results) {
+  lua_State *quiet = ck_interrupt_of(L)->quiet;
+  if (!lua_checkstack(quiet, arguments + results + 1)) luaL_error(L, "not enough memory");
+  lua_xmove(L, quiet, arguments + 1);
+  bool ok = lua_pcall(quiet, arguments, results, 0) == LUA_OK;
+  lua_xmove(quiet, L, ok ? results : 1);
+  return ok;
+}
+
+/* A coroutine that is made meanwhile inherits the hook, and not the error. */
+static void raise_kept(lua_State *L, lua_Debug *unused) {
+  (void)unused;
+  struct ck_interrupt *interrupt = push(L);
+  if (L != interrupt->main || !interrupt->pending) {
+    lua_sethook(L, NULL, 0, 0);
+    lua_pop(L, 1);
+    return;
+  }
+  interrupt->pending = false;
+  lua_sethook(L, interrupt->hook, interrupt->mask, interrupt->count);
+  lua_getiuservalue(L, -1, ERROR);
+  lua_pushnil(L);
+  lua_setiuservalue(L, -3, ERROR);
+  (void)lua_error(L);
+}
+
+/* Another hook may have replaced ours since: it is run after the error was raised. */
+static void arm(struct ck_interrupt *interrupt) {
+  lua_State *main = interrupt->main;
+  if (lua_gethook(main) == raise_kept) return;
+  interrupt->hook = lua_gethook(main);
+  interrupt->mask = lua_gethookmask(main);
+  interrupt->count = lua_gethookcount(main);
+  lua_sethook(main, raise_kept, ANY_EVENT, 1);
+}
+
+/* interrupt, error → */
+static void keep(lua_State *L, struct ck_interrupt *interrupt) {
+  lua_setiuservalue(L, -2, ERROR);
+  lua_pop(L, 1);
+  interrupt->raised++;
+  interrupt->pending = true;
+  arm(interrupt);
+}
+
+/* A few instructions on the main thread, which is below us on the C stack, or does not run. */
+static void run(struct ck_interrupt *interrupt) {
+  lua_State *main = interrupt->main;
+  if (lua_status(main) != LUA_OK || !lua_checkstack(main, 3)) return;
+  (void)push(main);
+  lua_getiuservalue(main, -1, RUNNER);
+  if (lua_pcall(main, 0, 0, 0) != LUA_OK) keep(main, interrupt);
+  else lua_pop(main, 1);
+}
+
+unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt) { return interrupt->raised; }
+
+bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before) {
+  lua_Hook hook = lua_gethook(interrupt->main);
+  if (hook != NULL && hook != raise_kept) run(interrupt);
+  if (interrupt->pending) arm(interrupt);
+  return interrupt->raised != before;
+}
+
+static void note_that_hooks_run(lua_State *L, lua_Debug *unused) {
+  (void)unused;
+  ck_interrupt_of(L)->noted = false;
+}
+
+static int do_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* No hook runs within another. No signal must set one meanwhile, for it would be lost. */
+static bool is_in_some_hook(lua_State *L, struct ck_interrupt *interrupt) {
+  sigset_t all, before;
+  (void)sigfillset(&all);
+  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+  lua_Hook hook = lua_gethook(L);
+  int mask = lua_gethookmask(L), count = lua_gethookcount(L);
+  interrupt->noted = true;
+  lua_sethook(L, note_that_hooks_run, LUA_MASKCALL, 0);
+  lua_pushcfunction(L, do_nothing);
+  (void)lua_pcall(L, 0, 0, 0);
+  lua_sethook(L, hook, mask, count);
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return interrupt->noted;
+}
+
+/* A hook whose function ends with a tail call has no frame of its own. */
+bool ck_interrupt_note(lua_State *L, lua_CFunction within) {
+  struct ck_interrupt *interrupt = ck_interrupt_of(L);
+  lua_Debug frame;
+  bool in_hook = false, is_outside = false, has_tail_call = false;
+  for (int level = 0; !in_hook && !is_outside && lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "nft", &frame);
+    in_hook = frame.namewhat[0] == 'h'; /* "hook", and no other word */
+    has_tail_call = has_tail_call || frame.istailcall;
+    is_outside = lua_tocfunction(L, -1) == within;
+    lua_pop(L, 1);
+  }
+  interrupt->noted = in_hook || (has_tail_call && is_in_some_hook(L, interrupt));
+  return interrupt->noted;
+}
+
+bool ck_interrupt_take(lua_State *L) {
+  struct ck_interrupt *interrupt = push(L);
+  if (!interrupt->noted) {
+    lua_pop(L, 1);
+    return false;
+  }
+  interrupt->noted = false;
+  lua_insert(L, -2);
+  keep(L, interrupt);
+  return true;
 }

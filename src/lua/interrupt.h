@@ -1,7 +1,7 @@
 /*
-** Ctrl-C. The stock interpreter answers it with a hook on its main thread, which raises
-** "interrupted!" as soon as Lua code runs there. We install no handler of our own: we look
-** for the hook while we wait, and let its error through where we catch others.
+** Debug hooks on the main thread. The stock interpreter announces Ctrl-C there, luaposix every
+** signal. While we wait, such a hook is run: it interrupts the wait only if it raises. Its error is
+** kept, and a hook of our own raises it as soon as Lua code runs on the main thread again.
 */
 #ifndef CK_INTERRUPT_H
 #define CK_INTERRUPT_H
@@ -11,10 +11,34 @@
 
 #define CK_INTERRUPT_LOOK 0.1 /* seconds between two looks, while we wait */
 
-/* Whether a hook stands on the main thread that was not there before. */
-bool ck_interrupt_is_pending(lua_State *main, lua_Hook before);
+struct ck_interrupt;
 
-/* Whether the error on the top is that one. */
-bool ck_interrupt_is_error(lua_State *L);
+/* Makes the state's one. The registry owns it until the state is closed. */
+void ck_interrupt_open(lua_State *L);
+struct ck_interrupt *ck_interrupt_of(lua_State *L);
+
+/* The number of errors that hooks have raised so far: to be asked before a wait begins. */
+unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt);
+
+/*
+** Runs the hook of the main thread, if there is one: it may do anything that Lua code may do.
+** Returns whether a hook has raised an error since the count was `before`.
+*/
+bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before);
+
+/*
+** For a message handler. Returns whether a hook has raised the error, below the call of `within`;
+** ck_interrupt_take then takes the error that lua_pcall left on the stack.
+*/
+bool ck_interrupt_note(lua_State *L, lua_CFunction within);
+
+/* Pops the error on the top and returns true if it was noted; it is raised on the main thread. */
+bool ck_interrupt_take(lua_State *L);
+
+/*
+** Calls as lua_pcall does, in a thread that no hook can interrupt: for steps of ours that must not
+** end halfway. Returns false with the error on the top if the function raised.
+*/
+bool ck_interrupt_call_without(lua_State *L, int arguments, int results);
 
 #endif

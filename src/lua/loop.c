@@ -36,11 +36,11 @@ static bool step(lua_State *L, int index, double wait) {
 /* In pieces: a Ctrl-C that comes just before the wait begins does not end it. */
 static void step_within(lua_State *L, int index, double wait) {
   const struct ck_client *client = lua_touserdata(L, index);
-  lua_Hook hook = lua_gethook(client->main);
+  unsigned long raised = ck_interrupt_count(client->interrupt);
   double end = ck_clock_now() + wait, left = wait;
   while (!step(L, index, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK)) {
     left = end - ck_clock_now();
-    if (left <= 0 || ck_interrupt_is_pending(client->main, hook)) return;
+    if (left <= 0 || ck_interrupt_came(client->interrupt, raised)) return;
   }
 }
 
@@ -133,13 +133,13 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
   ck_task_push_client(L, 1);
   int index = lua_gettop(L);
   struct ck_client *client = lua_touserdata(L, index);
-  lua_Hook hook = lua_gethook(client->main);
+  unsigned long raised = ck_interrupt_count(client->interrupt);
   while (task->state != CK_TASK_ENDED) {
     if (ck_client_is_parents(client)) return fail_parents(L);
     if (is_deadlocked(task))
       return luaL_error(L, "deadlock: the task waits for one that waits for it");
     (void)step(L, index, CK_INTERRUPT_LOOK);
-    if (ck_interrupt_is_pending(client->main, hook) && task->state != CK_TASK_ENDED)
+    if (ck_interrupt_came(client->interrupt, raised) && task->state != CK_TASK_ENDED)
       return fail(L, CK_CANCELLED, "interrupted while waiting for a task, which goes on");
   }
   return ck_task_push_results(L, 1);
@@ -211,11 +211,11 @@ static int resume_sleep(lua_State *L, int status, lua_KContext context) {
 }
 
 static int block_until(lua_State *L, struct ck_client *client, double time) {
-  lua_Hook hook = lua_gethook(client->main);
+  unsigned long raised = ck_interrupt_count(client->interrupt);
   for (double left; is_usable(client) && (left = time - ck_clock_now()) > 0;) {
     (void)ck_transport_step(client->transport, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK);
     ck_call_advance_all(L, 1);
-    if (ck_interrupt_is_pending(client->main, hook)) return fail(L, CK_CANCELLED, "interrupted");
+    if (ck_interrupt_came(client->interrupt, raised)) return fail(L, CK_CANCELLED, "interrupted");
   }
   return end_sleep(L);
 }

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "handle.h"
 #include "internal.h"
+#include "interrupt.h"
 #include "json.h"
 #include "loop.h"
 #include "response.h"
@@ -40,6 +41,7 @@ static void set_default_resources(lua_State *L) {
 int luaopen_cekura_core(lua_State *L) {
   luaL_checkversion(L);
   require_cjson(L);
+  ck_interrupt_open(L);
   ck_json_open(L);
   ck_decode_open(L);
   ck_error_open(L);

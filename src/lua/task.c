@@ -295,12 +295,9 @@ static void conclude(lua_State *L, int index, lua_CFunction how) {
   const struct ck_task *task = lua_touserdata(L, index);
   lua_pushcfunction(L, how);
   lua_pushvalue(L, index);
-  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
-  lua_pushvalue(L, -1);
+  if (ck_interrupt_call_without(L, 1, 0)) return;
   if (task->state != CK_TASK_ENDED) end_without_list(L, index);
   else lua_pop(L, 1);
-  if (ck_interrupt_is_error(L)) (void)lua_error(L);
-  lua_pop(L, 1);
 }
 
 static int push_error_alone(lua_State *L, int index) {
@@ -366,14 +363,12 @@ static bool was_refused(lua_State *co) {
   return lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD;
 }
 
-/* The error is Ctrl-C's, and is not the task's alone. */
 static int fail_raised(lua_State *L) {
   struct ck_task *task = lua_touserdata(L, 1);
   if (was_refused(task->co)) lua_xmove(task->co, L, 1);
   (void)close_coroutine(L, task); /* the error is on the top now */
-  lua_pushvalue(L, -1);
   fail(L, 1);
-  return ck_interrupt_is_error(L) ? lua_error(L) : 0;
+  return 0;
 }
 
 /* A function that yields by itself lets the others go on, and is resumed after them. */

@@ -95,7 +95,7 @@ void ck_task_wake(struct ck_loop *loop, double now);
 
 /*
 ** Resumes each task that is ready now, once, or as many as there is time for: a host's loop has
-** other things to do. Only Ctrl-C, raised in one of them, is raised on.
+** other things to do.
 */
 void ck_task_run(lua_State *L, int index);
 
