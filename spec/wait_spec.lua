@@ -547,6 +547,77 @@ describe("wait", function()
         assert.is_true(system.monotime() - began >= 0.4)
       end)
 
+      describe("an old value is not taken for a new one", function()
+        local before, half = log(EARLY, { 5, 5 }), log(LATE, { 3, 5 })
+        local new = log("2026-01-01T10:00:09Z", { 3, 4 })
+
+        -- That the new value of the second metric is waited for, which comes with the last poll.
+        local function waits_for_it(snapshot, list)
+          local logs = assert(wait_for(snapshot, { 1, 2 }, list, { interval = 0.02 }))
+          assert.equal(4, logs[1].evaluation.metrics[2].score)
+        end
+
+        it("in a log that has moved before the first look", function()
+          waits_for_it(log(EARLY, { 5, 5 }), { half, half, half, half, half, new })
+        end)
+
+        it("in a second wait, after one that timed out before the log moved", function()
+          local _, err = wait_for(before, { 1, 2 }, { before }, { timeout = 0.3, interval = 0.02 })
+          assert.equal("timeout", err.kind)
+          waits_for_it(before, { half, half, half, half, new })
+        end)
+
+        it("in a second wait, after one that timed out while the log stood still", function()
+          local snapshot = log(EARLY, { 5, 5 })
+          local _, err = wait_for(snapshot, { 1, 2 }, { half }, { timeout = 0.1, interval = 0.02 })
+          assert.equal("timeout", err.kind)
+          waits_for_it(snapshot, { half, half, half, new })
+        end)
+
+        it("but once it stands still, in a second wait for the same snapshot, too", function()
+          local snapshot = log(EARLY, { 5, 5 })
+          local list = { snapshot, snapshot, half }
+          local _, err = wait_for(snapshot, { 1, 2 }, list, { timeout = 0.15, interval = 0.05 })
+          assert.equal("timeout", err.kind)
+          assert.equal(5, assert(wait_for(snapshot, { 1, 2 }, { half },
+            { interval = 0.02 }))[1].evaluation.metrics[2].score)
+        end)
+      end)
+
+      describe("its timeout is one for all of them:", function()
+        -- Seconds that a wait for many logs takes whose reads are answered so, and its error.
+        local function time(count, entry, options)
+          local snapshots = {}
+          for i = 1, count do snapshots[i] = { id = i, updated_at = EARLY, metrics = {} } end
+          server:script(retries.times(count, entry))
+          return clock.time(client.calls.wait, client.calls,
+            { call_logs = snapshots, metrics = { 1 } }, with(options))
+        end
+
+        it("a server that does not answer", function()
+          local seconds, value, err = time(40, "hang", { timeout = 0.4 })
+          assert.is_nil(value)
+          assert.same({ "timeout", "timeout", 40 }, { err.kind, err.cause.kind, #err.last })
+          assert.is_true(seconds < 0.4 + clock.OVERRUN, seconds)
+        end)
+
+        it("a server that answers slowly", function()
+          local slow = { { "sleep", 0.15 }, table.unpack(encoded(log(EARLY, {}))) }
+          local seconds, value, err = time(100, slow, { timeout = 0.5 })
+          assert.is_nil(value)
+          assert.equal("timeout", err.kind)
+          assert.is_true(seconds < 0.5 + clock.OVERRUN, seconds)
+        end)
+
+        it("a server that asks for a pause", function()
+          local seconds, value, err = time(100, faults.status(429, { ["Retry-After"] = "30" }),
+            { timeout = 0.5 })
+          assert.is_nil(value)
+          assert.same({ "timeout", "rate_limited" }, { err.kind, err.cause.kind })
+          assert.is_true(seconds < 0.5 + clock.OVERRUN, seconds)
+        end)
+      end)
+
       it("one that fails in passing is read again, those that are done are not", function()
         client:close()
         client = retries.client(server, { max_attempts = 1 })

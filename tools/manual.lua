@@ -641,9 +641,12 @@ the last poll. It never starts anything. Inside `each` and tasks the others go o
   it asks: answer it in the dashboard, then wait again.
 - **Call logs** are done when each metric has a value that is newer than in the snapshot that
   `evaluate_metrics` returned: one where there was none, another one, or the same in a log whose
-  `updated_at` is later. Where several metrics were asked for, one of them that says what it said
-  before counts once `updated_at` stands still: for one and a half times as long as it took to move.
+  `updated_at` is later. If several metrics were asked for, one of them that says what it said before
+  counts once `updated_at` stands still: for one and a half times as long as it took to move, and for
+  half a minute if it had moved before the first look. A second wait for the same snapshot goes on
+  from what the first one saw.
 
+`timeout` is the limit of the whole wait, however many logs there are and whatever the server does.
 A poll that fails in passing (`network`, `timeout`, `server`, `rate_limited`, `response`) is followed
 by others; any other error ends the wait. When `timeout` has passed, or a `Retry-After` would pass
 it, the error is of kind `timeout`: `err.last` is the last value, `err.cause` why the last poll

@@ -8,11 +8,12 @@
 ---    stands beside them.
 --- 2. A value that is as it was counts once the log's `updated_at` is later than the snapshot's,
 ---    for then it was written again. Both times are the server's: no clock of ours is compared.
---- 3. But where several metrics were asked for, one of them may have moved it, while the others
----    are still at work with their old values in place. So it must stand still for a time: one and
----    a half times what it took to move. Metrics that run side by side, and one after the other,
----    move it again within that time, unless one takes much longer than those before it. That is
----    a length of time and not a moment, so that it may be measured here.
+--- 3. If several metrics were asked for, one of them may have moved it, while the others are still
+---    at work with their old values in place. So it must stand still for a time: one and a half
+---    times what it took to move since the first wait for this snapshot began, or half a minute if
+---    it had moved before that. Metrics that run side by side, and one after the other, move it
+---    again within that time, unless one takes much longer than those before it. These are lengths
+---    of time and not moments, so that they may be measured here.
 ---
 --- A vote on the same log moves `updated_at` too. That one is taken for an evaluation where a
 --- person votes in the very moments of waiting, and the metric then says what it said before.
@@ -24,35 +25,26 @@ local null = require "cjson".null
 
 local newer = {}
 
-local STILL = 1.5  -- of the time that it took to move
+local STILL = 1.5   -- of the time that it took to move
+local UNKNOWN = 30  -- seconds, if nobody saw how long that was
 
 -- ---- the server's times ----------------------------------------------------------------------
 
---- The days since 1970 of a date in the Gregorian calendar.
-local function days(year, month, day)
-  year = month <= 2 and year - 1 or year
-  local era, month_from_march = year // 400, (month + 9) % 12
-  local year_of_era = year - era * 400
-  local day_of_year = (153 * month_from_march + 2) // 5 + day - 1
-  return era * 146097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
-    - 719468
-end
-
 local function offset_of(zone)
   local sign, hours, minutes = zone:match "^([+-])(%d%d):?(%d%d)$"
-  if not sign then return zone:upper() == "Z" and 0 or nil end
+  if not sign then return (zone == "Z" or zone == "z") and 0 or nil end
   return (sign == "-" and -60 or 60) * (hours * 60 + minutes)
 end
 
---- Whole seconds, and the digits of the fraction; nil where the text is no time.
+--- Seconds since any moment, and the digits of the fraction; nil if the text is not a time.
 local function read_time(text)
   if type(text) ~= "string" then return nil end
-  local year, month, day, hour, minute, second, fraction, zone =
+  local year, month, day, hour, min, sec, fraction, zone =
     text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)%.?(%d*)(.+)$"
   local offset = zone and offset_of(zone)
   if not offset then return nil end
-  local day_number = days(tonumber(year), tonumber(month), tonumber(day))
-  return day_number * 86400 + hour * 3600 + minute * 60 + second - offset, fraction
+  return os.time { year = year, month = month, day = day, hour = hour, min = min, sec = sec,
+    isdst = false } - offset, fraction
 end
 
 --- Whether one of the server's times is after another. Two views of a log may show fractions of
@@ -124,34 +116,55 @@ end
 
 -- ---- a log that is watched -------------------------------------------------------------------
 
-local Watch = {}
-Watch.__index = Watch
-
 --- A snapshot without a time and without metrics says nothing of how the log was before.
 function newer.is_snapshot(log)
   return type(log) == "table" and (read_time(log.updated_at) ~= nil or metrics_of(log) ~= nil)
 end
 
+--- What was seen of each log since its snapshot. It outlasts a wait: a second one for the same
+--- snapshot goes on from there.
+local histories = setmetatable({}, { __mode = "k" })
+
+local function new_history()
+  return {
+    began = internal.monotime(),
+    looked = false,
+    seen = nil,      -- the last updated_at that is later than the snapshot's
+    moved_at = nil,  -- when it was seen first
+    still = 0,       -- seconds that it must stand still for
+  }
+end
+
+local Watch = {}
+Watch.__index = Watch
+
 ---@param snapshot table as evaluate_metrics returned it
 ---@param metrics integer[] the metrics that were asked for
 function newer.watch(snapshot, metrics)
-  return setmetatable({
-    snapshot = snapshot, before = by_id(snapshot), metrics = metrics,
-    began = internal.monotime(),
-    seen = nil,      -- the last updated_at that is later than the snapshot's
-    moved_at = nil,  -- when it was seen first
-  }, Watch)
+  histories[snapshot] = histories[snapshot] or new_history()
+  return setmetatable({ snapshot = snapshot, before = by_id(snapshot), metrics = metrics,
+    history = histories[snapshot] }, Watch)
+end
+
+--- Takes a look at the log. Whether it has been written since the snapshot.
+function Watch:note(log)
+  local history, now = self.history, internal.monotime()
+  local looked = history.looked
+  history.looked = true
+  if not newer.is_later(log.updated_at, self.snapshot.updated_at) then return false end
+  if log.updated_at ~= history.seen then
+    local still = looked and STILL * (now - history.began) or UNKNOWN
+    history.seen, history.moved_at = log.updated_at, now
+    history.still = math.max(history.still, still)
+  end
+  return true
 end
 
 --- Whether what has not changed may be taken for evaluated anew: 2 and 3 above.
 function Watch:is_settled(log)
-  if not newer.is_later(log.updated_at, self.snapshot.updated_at) then return false end
-  local now = internal.monotime()
-  if log.updated_at ~= self.seen then
-    self.seen, self.moved_at = log.updated_at, now
-    return #self.metrics == 1
-  end
-  return #self.metrics == 1 or now - self.moved_at >= STILL * (self.moved_at - self.began)
+  local history = self.history
+  return self:note(log)
+    and (#self.metrics == 1 or internal.monotime() - history.moved_at >= history.still)
 end
 
 --- Whether each metric that was asked for has a new value. To be asked after every look.

@@ -72,7 +72,7 @@ function Wait:numbers()
   }
 end
 
---- A poll's own retries end with the wait, too.
+--- The options of a call that begins now: it ends with the wait at the latest.
 function Wait:poll_options()
   local options = call_options(self.options)
   local most = math.max(self:left(), SHORTEST)
@@ -84,7 +84,7 @@ end
 --- The value and its response, or nil and an error. The caller is told of each.
 function Wait:poll()
   self.polls = self.polls + 1
-  local value, response = self.subject:poll(self:poll_options())
+  local value, response = self.subject:poll(self)
   if value ~= nil then self.last, self.trouble = value, nil else self.trouble = response end
   if self.options.on_poll then
     self.options.on_poll(value, self.polls, value == nil and response or nil)
@@ -187,6 +187,7 @@ function Wait:run()
     if not pause then return self:time_out() end
     local slept, broken = self:sleep(pause)
     if not slept then return self:fail(broken) end
+    if self:left() <= 0 then return self:time_out() end
   end
 end
 
@@ -202,7 +203,7 @@ end
 
 local Subject = {}
 
-function Subject:poll(options) return self.read(self.arguments, options) end
+function Subject:poll(wait) return self.read(self.arguments, wait:poll_options()) end
 
 --- Nothing is sent: the call says what is wrong with its arguments and options, if anything is.
 function Subject:problem(options)
@@ -361,26 +362,22 @@ function Logs:drop_done()
   self.pending = pending
 end
 
---- The one that ends the wait, if there is one; else any.
-local function worst(errors)
-  for _, each in ipairs(errors) do
-    if final(each.error) then return each.error end
-  end
-  return errors[1] and errors[1].error
-end
-
---- Reads each log that is not done, several at once. After an error that cannot pass, none begins.
-function Logs:poll(options)
-  local hopeless
+--- Reads each log that is not done, several at once, until the wait's time is over. After an error
+--- that cannot pass, none begins. Errors are not left to `each`, which would wait for a pause that
+--- the server asked for.
+function Logs:poll(wait)
+  local hopeless, passing, begun
   local report, problem = self.client:each(self.pending, function(entry)
-    if hopeless then return nil, hopeless end
-    local ok, err = self:read(entry, options)
-    if not ok then hopeless = final(err) end
-    return ok, err
+    if hopeless or begun and wait:left() <= 0 then return true end
+    begun = true
+    local ok, err = self:read(entry, wait:poll_options())
+    if not ok then hopeless, passing = hopeless or final(err), passing or err end
+    return true
   end, { concurrency = AT_ONCE })
   self:drop_done()
-  problem = problem or worst(report.errors)
+  problem = problem or hopeless or passing
   if problem then return nil, problem end
+  if report.errors[1] then error(report.errors[1].error, 0) end
   return self.values, self.response
 end
 
