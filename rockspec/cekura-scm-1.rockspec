@@ -59,6 +59,7 @@ build = {
         "src/lua/json.c",
         "src/lua/loop.c",
         "src/lua/luaopen.c",
+        "src/lua/mend.c",
         "src/lua/options.c",
         "src/lua/problems.c",
         "src/lua/request_headers.c",

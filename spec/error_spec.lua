@@ -124,7 +124,9 @@ describe("an error", function()
       { "of nothing", "", nil, nil, "status 400" },
       { "of HTML", "<html>\r\n<body>Bad Request</body>\r\n</html>", nil, nil, "status 400" },
       { "of broken JSON", '{"detail": "x', nil, nil, "status 400" },
-      { "of broken UTF-8", '{"detail": "\xff"}', nil, nil, "status 400" },
+      { "of broken UTF-8", '{"detail": "a\xff"}', "a\u{FFFD}", nil, "status 400: a\u{FFFD}" },
+      { "of half a pair of surrogates", '{"detail": "a\\ud800"}', "a\u{FFFD}", nil,
+        "status 400: a\u{FFFD}" },
       { "of several lines", '{"detail": "one\\ntwo\\r\\nthree"}', "one\ntwo\r\nthree", nil, "one" },
       { "of a field with several lines", '{"a\\nb": ["c\\nd"]}', nil, { ["a\nb"] = { "c\nd" } },
         "a" },
@@ -147,6 +149,66 @@ describe("an error", function()
     it("of megabytes keeps the beginning of it", function()
       local err = failure(faults.status(500, {}, ("0123456789abcdef"):rep(1 << 17)))
       assert.equal(("0123456789abcdef"):rep(1 << 12), err.body)
+    end)
+  end)
+
+  describe("of a success that cannot be read says what has arrived:", function()
+    local function answered(content_type, body, coding)
+      local headers = { { "Content-Type", content_type } }
+      if coding then headers[2] = { "Content-Encoding", coding } end
+      return { { "answer", 200, headers, body } }
+    end
+
+    local PACKED = "\x1f\x8b\b\0\0\0\0\0\0\3\xabV\x4a\x54\xb2\x32\xac\5\0\xc2\x87\xb9\x25\7\0\0\0"
+    local PAGE = "<html>\r\n<head>\t<title>Sign in</title></head>\r\n</html>"
+
+    -- { what, the answer, parts of the message }
+    for _, row in ipairs {
+      { "a page", answered("text/html; charset=utf-8", PAGE),
+        { "not JSON", "text/html; charset=utf-8", "<html> <head> <title>Sign in</title>" } },
+      { "plain text", answered("text/plain", "Service  is\n\n down"),
+        { "not JSON", "text/plain", '"Service is down"' } },
+      { "blanks", answered("application/json", " \r\n "), { "blank", "application/json" } },
+      { "an object that is cut off", answered("application/json", '{"a": [1, {"b": "c'),
+        { "cut off", "application/json", '{"a": [1, {"b": "c' } },
+      { "an open string", answered("application/json", '"abc'), { "cut off", '"abc' } },
+      { "JSON with a mistake", answered("application/json", '{"a" 1}'), { '{"a" 1}' } },
+      { "bytes behind what is packed", answered("application/json", PACKED .. "more", "gzip"),
+        { "application/json", "gzip" } },
+      { "what is not packed", answered("text/html", PAGE, "gzip"), { "text/html", "gzip" } },
+      { "what is packed, though nothing says so", answered("application/json", PACKED),
+        { "not valid UTF-8", "application/json" } },
+      { "bytes", answered("image/png", "\x89PNG\r\n\x1a\nabc"), { "image/png", "PNG abc" } },
+      { "a long text", answered("text/plain", ("é "):rep(1000)), { ("é "):rep(20) } },
+      { "a strange content type", answered("a\tb\xff", "hello"), { "a b\u{FFFD}", "hello" } },
+      { "no content type", { { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" } },
+        { "none", "hello" } },
+    } do
+      local what, entry, parts = table.unpack(row)
+
+      it(what, function()
+        local err = failure(entry, "calls.evaluate_metrics")
+        assert.same({ "response", "yes", 200 }, { err.kind, err.applied, err.status })
+        local line = is_one_line(err)
+        for _, part in ipairs(parts) do assert.truthy(line:find(part, 1, true), line) end
+        assert.is_nil(line:find("Expected value", 1, true), line)
+        assert.is_nil(line:find "  ", line)
+        assert.is_true(#line < 400)
+        assert.is_string(err.body)
+      end)
+    end
+
+    it("without the key that it echoes", function()
+      local own <close> = new { api_key = "a-key-of-some-length" }
+      for _, entry in ipairs {
+        answered("text/a-key-of-some-length", "<b>a-key-of-some-length</b>"),
+        answered("text/html", ("x"):rep(70) .. "a-key-of-some-length"),
+      } do
+        server:script { entry }
+        local _, err = calls.vote(own)
+        assert.is_nil(tostring(err):find("a-key-", 1, true))
+        assert.truthy(tostring(err):find("***", 1, true))
+      end
     end)
   end)
 

@@ -7,7 +7,10 @@ local reasons = require "support.json_reasons"
 
 local null = cekura.null
 local CONTROL, DEPTH, DIGITS = reasons.CONTROL, reasons.DEPTH, reasons.DIGITS
-local LONE, MARK, RANGE = reasons.LONE, reasons.MARK, reasons.RANGE
+local INFINITE, LONE, MARK = reasons.INFINITE, reasons.LONE, reasons.MARK
+local RANGE, UTF8 = reasons.RANGE, reasons.UTF8
+
+local FFFD = "\u{FFFD}"
 
 local deep = {}
 for _ = 1, 127 do deep = { deep } end
@@ -147,13 +150,17 @@ local INVALID = {
   { "a no-break space for a blank", "[\u{A0}1]" },
   { "a zero-width space for a blank", "[\u{200B}1]" },
   { "a word joiner alone", "\u{2060}" },
-  { "a byte order mark", "\u{FEFF}[1]", MARK },
   { "half a byte order mark", "\xEF\xBB[1]" },
   { "UTF-16, little end first", "\xFF\xFE[\0001\0]\0" },
   { "UTF-16, big end first", "\xFE\xFF\0[\0001\0]" },
   { "UTF-16 without a mark", "[\0001\0]\0" },
   { "UTF-32", "[\0\0\0001\0\0\0]\0\0\0" },
 
+  { "NaN and a letter", "[NaNx]" },
+  { "NaN after a digit", "[1NaN]" },
+  { "NaN for a name", "{NaN:1}" },
+  { "Infinity with a plus", "[+Infinity]" },
+  { "a bad byte and an open string", '"\xFF' },
   { "half of true", "[tru]" },
   { "half of false", "[fals]" },
   { "half of null", "[nul]" },
@@ -165,11 +172,8 @@ local INVALID = {
   { "true and a digit", "[true1]" },
   { "undefined", "[undefined]" },
 
-  { "NaN", "[NaN]" },
   { "nan", "[nan]" },
   { "-NaN", "[-NaN]" },
-  { "Infinity", "[Infinity]" },
-  { "-Infinity", "[-Infinity]" },
   { "inf", "[inf]" },
   { "a plus", "[+1]" },
   { "a minus alone", "[-]" },
@@ -229,29 +233,55 @@ local INVALID = {
   { "an escape outside of a string", [=[[\u0041]]=] },
   { "an escaped quote around a string", [=[[\"a\"]]=] },
   { "half of an escape in a pair", [=["\ud834\ud"]=] },
-  { "a lone high surrogate", [=["\ud834"]=], LONE },
-  { "a lone low surrogate", [=["\udd1e"]=], LONE },
-  { "a high surrogate and a letter", [=["\ud834a"]=], LONE },
-  { "a high surrogate and another escape", [=["\ud834\u0041"]=], LONE },
-  { "a high surrogate and a short escape", [=["\ud834\n"]=], LONE },
-  { "two high surrogates", [=["\ud834\ud834"]=], LONE },
-  { "a pair the wrong way round", [=["\udd1e\ud834"]=], LONE },
 
-  { "a byte that is no UTF-8", '"\xFF"' },
-  { "a lone tail", '"\x80"' },
-  { "half a character", '"\xE2\x82"' },
-  { "a character that is cut by the end", '"\xC3"' },
-  { "an overlong solidus", '"\xC0\xAF"' },
-  { "an overlong NUL", '"\xC0\x80"' },
-  { "an overlong form of three bytes", '"\xE0\x80\xAF"' },
-  { "an overlong form of four bytes", '"\xF0\x80\x80\xAF"' },
-  { "an encoded surrogate", '"\xED\xA0\x80"' },
-  { "a pair of encoded surrogates", '"\xED\xA0\xB4\xED\xB4\x9E"' },
-  { "more than the last character", '"\xF4\x90\x80\x80"' },
-  { "five bytes", '"\xF8\x88\x80\x80\x80"' },
-  { "Latin-1", '"\xE9"' },
-  { "a name that is no UTF-8", '{"\xFF":1}' },
   { "no UTF-8 outside of a string", "[1\xE5]" },
+}
+
+-- { what, text, what is read, why } of what is not JSON, or need not be read, and says enough.
+local MENDED = {
+  { "a byte order mark", "\u{FEFF}[1]", { 1 }, MARK },
+  { "NaN", "[NaN]", { null }, INFINITE },
+  { "Infinity", "[Infinity]", { null }, INFINITE },
+  { "-Infinity", "[-Infinity]", { null }, INFINITE },
+  { "a lone high surrogate", [=["\ud834"]=], FFFD, LONE },
+  { "a lone low surrogate", [=["\udd1e"]=], FFFD, LONE },
+  { "a high surrogate and a letter", [=["\ud834a"]=], FFFD .. "a", LONE },
+  { "a high surrogate and another escape", [=["\ud834\u0041"]=], FFFD .. "A", LONE },
+  { "a high surrogate and a short escape", [=["\ud834\n"]=], FFFD .. "\n", LONE },
+  { "two high surrogates", [=["\ud834\ud834"]=], FFFD .. FFFD, LONE },
+  { "a pair the wrong way round", [=["\udd1e\ud834"]=], FFFD .. FFFD, LONE },
+  { "a byte that is no UTF-8", '"\xFF"', FFFD, UTF8 },
+  { "a lone tail", '"\x80"', FFFD, UTF8 },
+  { "half a character", '"\xE2\x82"', FFFD, UTF8 },
+  { "a character that is cut by the end", '"\xC3"', FFFD, UTF8 },
+  { "an overlong solidus", '"\xC0\xAF"', FFFD:rep(2), UTF8 },
+  { "an overlong NUL", '"\xC0\x80"', FFFD:rep(2), UTF8 },
+  { "an overlong form of three bytes", '"\xE0\x80\xAF"', FFFD:rep(3), UTF8 },
+  { "an overlong form of four bytes", '"\xF0\x80\x80\xAF"', FFFD:rep(4), UTF8 },
+  { "an encoded surrogate", '"\xED\xA0\x80"', FFFD:rep(3), UTF8 },
+  { "a pair of encoded surrogates", '"\xED\xA0\xB4\xED\xB4\x9E"', FFFD:rep(6), UTF8 },
+  { "more than the last character", '"\xF4\x90\x80\x80"', FFFD:rep(4), UTF8 },
+  { "five bytes", '"\xF8\x88\x80\x80\x80"', FFFD:rep(5), UTF8 },
+  { "Latin-1", '"\xE9"', FFFD, UTF8 },
+  { "a name that is no UTF-8", '{"\xFF":1}', { [FFFD] = 1 }, UTF8 },
+  { "a bad byte among good ones", '{"a":"é\xFF€","b":["\\\"\xE2\x82"]}',
+    { a = "é" .. FFFD .. "€", b = { '"' .. FFFD } }, UTF8 },
+  { "half a character before a good one", '"\xF0\x9F\x98é"', FFFD .. "é", UTF8 },
+  { "bad bytes in a long text", '["' .. ("x"):rep(5000) .. "\xC3(" .. ("y"):rep(5000) .. '"]',
+    { ("x"):rep(5000) .. FFFD .. "(" .. ("y"):rep(5000) }, UTF8 },
+  { "a lone surrogate in a name", [=[{"\ud800":"\uD83D\uDE00\udc00"}]=],
+    { [FFFD] = "😀" .. FFFD }, LONE },
+  { "a lone surrogate before a pair", [=["\ud83d\ud83d\ude00"]=], FFFD .. "😀", LONE },
+  { "an escaped backslash before what looks like one", [=["\\ud800\ud800"]=], "\\ud800" .. FFFD,
+    LONE },
+  { "a byte order mark before a word", "\u{FEFF}true", true, MARK },
+  { "NaN alone", "NaN", null, INFINITE },
+  { "NaN in an object, which is left out", '{"a":NaN,"b":[NaN,-Infinity,1]}',
+    { b = { null, null, 1 } }, INFINITE },
+  { "NaN, and the same word in strings", [=[{"NaN":"Infinity","a\"NaN":["-Infinity\\",NaN]}]=],
+    { NaN = "Infinity", ['a"NaN'] = { "-Infinity\\", null } }, INFINITE },
+  { "everything at once", '\u{FEFF}{"a":"\xFF\\udfff","b":[Infinity]}',
+    { a = FFFD .. FFFD, b = { null } }, INFINITE },
 }
 
 -- { what, text, what is read, why } of what may be read or refused; another lua-cjson may
@@ -296,6 +326,16 @@ describe("JSON in an answer:", function()
     local what, text, value = table.unpack(row, 1, 3)
 
     it("is read: " .. what, function()
+      local read, response = answered(text)
+      assert.same(value, read)
+      assert.equal(200, response.status)
+    end)
+  end
+
+  for _, row in ipairs(MENDED) do
+    local what, text, value, why = table.unpack(row, 1, 4)
+
+    it(("is read: %s (%s)"):format(what, why), function()
       local read, response = answered(text)
       assert.same(value, read)
       assert.equal(200, response.status)

@@ -92,7 +92,7 @@ manual.error = {
     text = "problems by field, or by path (`call_logs[3]`) for `validation` and `config`" },
   { name = "status?", type = "integer", text = "of the answer, where there was one" },
   { name = "detail?", type = "string", text = "what the answer says in one sentence, if it does" },
-  { name = "body?", type = "string", text = "the answer's body as it came, 64 KiB at most" },
+  { name = "body?", type = "string", text = "the answer's body as it came, but for the key; 64 KiB at most" },
   { name = "retry_after?", type = "number",
     text = "seconds to wait before the next call, where the server named them" },
   { name = "request_id?", type = "string", text = "the answer's `X-Request-Id`, to tell support" },
@@ -555,6 +555,11 @@ manual.comes_back = [[
 `value` is the answer's JSON, or `true` where a successful answer has no body. An answer is never
 refused for its shape. A JSON integer is a Lua integer. A JSON null in an object is an absent field
 (with `keep_null` it is `cekura.null`); in an array it is `cekura.null`, so that positions hold.
+
+A fault in the text does not cost the answer: every string is valid UTF-8, in which U+FFFD replaces
+bytes that are not, and half of a pair of surrogates; a byte order mark is skipped; `NaN`, `Infinity`
+and `-Infinity` are read as null. If an answer cannot be read even so, the error (`response`) says
+what has arrived, and `err.body` has it.
 ]]
 
 manual.many = [[

@@ -41,7 +41,7 @@
 ---@field fields? table<string, string[]> problems by field, or by path (`call_logs[3]`) for `validation` and `config`
 ---@field status? integer of the answer, where there was one
 ---@field detail? string what the answer says in one sentence, if it does
----@field body? string the answer's body as it came, 64 KiB at most
+---@field body? string the answer's body as it came, but for the key; 64 KiB at most
 ---@field retry_after? number seconds to wait before the next call, where the server named them
 ---@field request_id? string the answer's `X-Request-Id`, to tell support
 ---@field endpoint? string of the call: `"runs.mark_metric_vote"`

@@ -22,9 +22,26 @@ local function tidied(value, keep_null)
   return copy
 end
 
+-- Whether a text has anything that is mended: it may be read although lua-cjson refuses it then.
+local function may_be_mended(body)
+  return not utf8.len(body) or body:find "^\xEF\xBB\xBF" or body:find "\\u[dD][89a-fA-F]"
+    or body:find("NaN", 1, true) or body:find("Infinity", 1, true)
+end
+
+local function check_text(value)
+  if type(value) == "string" then assert(utf8.len(value), "a string is not UTF-8") end
+  if type(value) ~= "table" then return end
+  for name, item in next, value do
+    check_text(name)
+    check_text(item)
+  end
+end
+
 local function check_value(body, keep_null, is_read, value)
   local ok, expected = pcall(cjson.decode, body)
   ok = ok and utf8.len(body) ~= nil and not body:find("\0", 1, true)
+  if is_read then check_text(value) end
+  if not ok and may_be_mended(body) then return end
   assert(ok == is_read, ok and "refused: " .. tostring(value) or "was read")
   if ok then assert(is_equal(value, tidied(expected, keep_null)), "not what lua-cjson reads") end
 end

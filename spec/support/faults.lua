@@ -101,7 +101,7 @@ end
 
 function common.not_json() return common.ok "It worked." end
 function common.empty() return common.ok "" end
-function common.invalid_utf8() return common.ok '{"success": "\xff\xfe\xc0\xaf"}' end
+function common.invalid_utf8() return common.ok '{"success": \xff\xfe\xc0\xaf}' end
 function common.deep_json(depth) return common.ok(("["):rep(depth or 100000)) end
 function common.hang() return { { "hang" } } end
 function common.close_before_answer() return { { "read" }, { "close" } } end

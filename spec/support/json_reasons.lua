@@ -6,9 +6,11 @@ return {
 
   EMPTY = "no body is no JSON text, but a success that says no more: true",
 
-  LONE = "half of a pair of surrogates is no character, and no UTF-8 could say it",
+  LONE = "half of a pair of surrogates is not a character, and becomes U+FFFD",
+  INFINITE = "JSON has no such number: it becomes null",
   RANGE = "beyond what a float can say: the nearest of them, if only an infinity",
   DEPTH = "a reader may limit the depth (RFC 8259, 9): ours is 128",
-  MARK = "a reader may refuse a byte order mark (RFC 8259, 8.1)",
-  UTF8 = "JSON between systems is in UTF-8 (RFC 8259, 8.1)",
+  MARK = "a reader may skip a byte order mark (RFC 8259, 8.1)",
+  UTF8 = "what is not UTF-8 becomes U+FFFD, as in the decoders of browsers and of Python",
+  NUL = "a NUL byte is not text, and UTF-16 is not UTF-8 (RFC 8259, 8.1)",
 }

@@ -1,16 +1,19 @@
 """What Python's json reads in each of the files that are named, as fields of a table in Lua.
 
 An integer that a float may not hold is the nearest float, as it is to lua-cjson; null and inf are
-left to whoever loads them.
+left to whoever loads them. U+FFFD replaces what is not UTF-8, and surrogates without a partner; a
+byte order mark is skipped.
 """
 
 import json
+import re
 import sys
 
 EXACT_BELOW = 2**53
 
 
 def string(text):
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     return '"' + "".join(rf"\x{byte:02x}" for byte in text.encode()) + '"'
 
 
@@ -34,5 +37,5 @@ def lua(value):
 
 
 for path in sys.argv[1:]:
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
         print(f"[{string(path)}]={lua(json.load(file))},")

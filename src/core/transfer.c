@@ -145,6 +145,9 @@ const char *ck_answer_reason(const struct ck_answer *answer) {
   if (attempt->lacks_memory) return "out of memory";
   if (attempt->lacks_descriptor) return "no descriptor is left for a connection";
   if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
+  if (answer->head.failed) return "the answer's head is larger than 256 KiB";
+  if (attempt->code == CURLE_WRITE_ERROR || attempt->code == CURLE_BAD_CONTENT_ENCODING)
+    return "the answer's coding is broken, or other bytes follow it";
   if (attempt->resend_refused) return "the connection was closed before an answer came";
   if (answer->detail[0] != '\0') return answer->detail;
   if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);

@@ -33,6 +33,15 @@ static size_t character(const unsigned char *at, size_t left) {
   return length;
 }
 
+size_t ck_utf8_broken(const char *text, size_t length) {
+  const unsigned char *at = (const unsigned char *)text;
+  size_t wanted = at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4, found = 2;
+  bool begins = at[0] >= 0xC2 && at[0] <= 0xF4 && length > 1 && is_second(at[0], at[1]);
+  if (!begins) return 1;
+  while (found < wanted && found < length && is_tail(at[found])) found++;
+  return found;
+}
+
 size_t ck_utf8_valid(const char *text, size_t length) {
   const unsigned char *bytes = (const unsigned char *)text;
   size_t at = 0;

@@ -9,6 +9,12 @@
 */
 size_t ck_utf8_valid(const char *text, size_t length);
 
+/*
+** How many of the bytes, of which the first is not valid, one U+FFFD replaces: the longest
+** beginning of a character, or one byte.
+*/
+size_t ck_utf8_broken(const char *text, size_t length);
+
 /* The length of the text cut to at most `most` bytes, but not within a character. */
 size_t ck_utf8_cut(const char *text, size_t length, size_t most);
 

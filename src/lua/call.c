@@ -122,7 +122,6 @@ static void report(lua_State *L, int client, struct ck_call *call, enum ck_step 
 
 /* The server did as asked, and then its answer cannot be read: the message is on the top. */
 static int fail_unreadable(lua_State *L, struct ck_call *call) {
-  lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
   call->exchange.outcome = (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER };
   report(L, CLIENT, call, CK_STEP_GIVE_UP);
   ck_error_push_unreadable(L, &call->exchange.transfer.answer);

@@ -3,9 +3,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "../core/head.h"
 #include "../core/utf8.h"
 #include "interrupt.h"
 #include "json.h"
+#include "mend.h"
 
 /* Places in the registry: decode and new of our own cjson, and whether it knows integers. */
 static const char decode_key, new_key, integers_key;
@@ -113,14 +115,19 @@ static void tidy(const struct tidier *tidier) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Pushes what the text says, or why it cannot be read; whether it can. */
-static bool decode(lua_State *L, const char *text, size_t length) {
+/* text → its value, or why it cannot be read; whether it can */
+static bool decode(lua_State *L) {
+  int text = lua_gettop(L);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &decode_key);
-  lua_pushlstring(L, text, length);
-  if (!ck_interrupt_call_without(L, 1, 2)) return false;
-  bool ok = !lua_isnil(L, -2);
-  if (ok) lua_pop(L, 1);
-  else luaL_tolstring(L, -1, NULL); /* cjson.safe, in the place of cjson, raises nothing */
+  lua_pushvalue(L, text);
+  bool ok = ck_interrupt_call_without(L, 1, 2);
+  if (ok && lua_isnil(L, text + 1)) { /* cjson.safe, in the place of cjson, raises nothing */
+    luaL_tolstring(L, text + 2, NULL);
+    lua_replace(L, text + 1);
+    ok = false;
+  }
+  lua_settop(L, text + 1);
+  lua_remove(L, text);
   return ok;
 }
 
@@ -134,12 +141,35 @@ static void look_at_locale(lua_State *L) {
 }
 
 /* Likewise, whatever the locale has become. */
-static bool decode_in_any_locale(lua_State *L, const char *text, size_t length) {
-  int top = lua_gettop(L);
-  if (decode(L, text, length)) return true;
-  lua_settop(L, top);
-  look_at_locale(L);
-  return decode(L, text, length);
+static bool decode_in_any_locale(lua_State *L) {
+  lua_pushvalue(L, -1);
+  bool ok = decode(L);
+  if (!ok) {
+    lua_pop(L, 1);
+    look_at_locale(L);
+    lua_pushvalue(L, -1);
+    ok = decode(L);
+  }
+  lua_remove(L, -2);
+  return ok;
+}
+
+/*
+** Likewise, of a text that need not be valid as it is: most are, and are not mended. lua-cjson would
+** take a NUL byte for the end.
+*/
+static bool decode_mended(lua_State *L, const char *text, size_t length) {
+  if (memchr(text, '\0', length) != NULL) {
+    lua_pushnil(L);
+    return false;
+  }
+  if (ck_utf8_valid(text, length) == length) {
+    lua_pushlstring(L, text, length);
+    if (decode_in_any_locale(L)) return true;
+    lua_pop(L, 1);
+  }
+  ck_mend_push_json(L, text, length);
+  return decode_in_any_locale(L);
 }
 
 static bool reads_floats_only(lua_State *L) {
@@ -149,18 +179,29 @@ static bool reads_floats_only(lua_State *L) {
   return floats_only;
 }
 
-/* NULL, or why these bytes are no JSON text. */
+/* NULL, or why the bytes are not JSON, where that is plainer than what lua-cjson says. */
 static const char *problem_of(const char *text, size_t length) {
-  if (ck_utf8_valid(text, length) != length) return "the answer is not valid UTF-8";
-  /* lua-cjson would take it for the end */
-  return memchr(text, '\0', length) != NULL ? "the answer holds a NUL byte" : NULL;
+  size_t first = 0;
+  while (first < length && strchr(" \t\r\n", text[first]) != NULL) first++;
+  if (first == length) return "it is blank";
+  if (strchr("[{\"", text[first]) == NULL) return "it is not JSON";
+  return ck_head_is_closed_json(text, length) ? NULL : "its JSON is cut off";
+}
+
+/* lua-cjson's message → a message */
+static bool refuse(lua_State *L, const char *text, size_t length) {
+  const char *problem = problem_of(text, length);
+  if (ck_utf8_valid(text, length) != length) problem = "it is not valid UTF-8";
+  else if (memchr(text, '\0', length) != NULL) problem = "it holds a NUL byte";
+  if (problem == NULL) return false;
+  lua_pop(L, 1);
+  lua_pushstring(L, problem);
+  return false;
 }
 
 bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null) {
-  const char *problem = problem_of(text, length);
   luaL_checkstack(L, 4 * CK_MAX_DEPTH, "answer");
-  if (problem != NULL) lua_pushstring(L, problem);
-  if (problem != NULL || !decode_in_any_locale(L, text, length)) return false;
+  if (!decode_mended(L, text, length)) return refuse(L, text, length);
   struct tidier tidier = { L, keep_null, reads_floats_only(L) };
   tidy(&tidier);
   return true;

@@ -7,11 +7,12 @@
 #include "../core/head.h"
 #include "../core/utf8.h"
 #include "decode.h"
+#include "mend.h"
 
 /* Place in the registry: the errors' metatable. */
 static const char metatable_key;
 
-enum { BODY_AT_MOST = 64 * 1024, SAY_AT_MOST = 300 };
+enum { BODY_AT_MOST = 64 * 1024, SAY_AT_MOST = 300, WORDS_AT_MOST = 80, LOOK_AT_MOST = 400 };
 
 /* ---- text -------------------------------------------------------------------------------- */
 
@@ -233,8 +234,54 @@ static void push_refusal(lua_State *L, const struct ck_answer *answer, struct ck
   lua_pop(L, 1);
 }
 
+/* ---- an answer that says yes, and cannot be used ------------------------------------------------ */
+
+/* Pushes the first words of a server's text as one line of valid UTF-8. */
+static void push_words(lua_State *L, const char *text, size_t length) {
+  ck_mend_push_utf8(L, text, ck_utf8_cut(text, length, LOOK_AT_MOST));
+  text = lua_tolstring(L, -1, &length);
+  luaL_Buffer words;
+  char *to = luaL_buffinitsize(L, &words, length);
+  size_t size = 0;
+  for (size_t i = 0; i < length; i++) {
+    bool is_blank = (unsigned char)text[i] <= ' ' || text[i] == 0x7f;
+    if (!is_blank) to[size++] = text[i];
+    else if (size > 0 && to[size - 1] != ' ') to[size++] = ' ';
+  }
+  luaL_pushresultsize(&words, ck_utf8_cut(to, size, WORDS_AT_MOST));
+  lua_remove(L, -2);
+}
+
+/* Pushes the words of a header; returns NULL, with nil pushed, if there is no such header. */
+static const char *push_header_words(lua_State *L, const struct ck_answer *answer,
+                                     const char *name) {
+  struct ck_header header;
+  if (ck_head_find(answer->head.data, answer->head.length, name, &header))
+    push_words(L, header.value, header.value_length);
+  else lua_pushnil(L);
+  return lua_tostring(L, -1);
+}
+
+/* problem → the problem, and what has arrived instead of an answer */
+static void add_arrived(lua_State *L, const struct ck_answer *answer) {
+  const struct ck_buffer *body = &answer->body;
+  const char *problem = lua_tostring(L, -1);
+  const char *type = push_header_words(L, answer, "content-type");
+  const char *coding = push_header_words(L, answer, "content-encoding");
+  push_words(L, body->length > 0 ? body->data : "", body->length);
+  const char *words = lua_tostring(L, -1);
+  lua_pushfstring(L, "%s (content type: %s%s%s, ", problem, type != NULL ? type : "none",
+                  coding != NULL ? ", coded as " : "", coding != NULL ? coding : "");
+  if (words[0] != '\0') lua_pushfstring(L, "begins with \"%s\")", words);
+  else lua_pushliteral(L, "without any text)");
+  lua_concat(L, 2);
+  lua_replace(L, -5);
+  lua_pop(L, 3);
+}
+
 static void push_failure(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome) {
   lua_pushstring(L, ck_answer_reason(answer));
+  if (outcome.kind == CK_RESPONSE && answer->attempt.status != 0) add_arrived(L, answer);
   ck_error_new(L, outcome.kind, outcome.applied);
   if (answer->attempt.status != 0) set_body(L, answer);
 }
@@ -256,7 +303,10 @@ void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct c
 }
 
 void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer) {
-  luaL_checkstack(L, 8, "error");
+  luaL_checkstack(L, 20, "error");
+  lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
+  lua_remove(L, -2);
+  add_arrived(L, answer);
   ck_error_new(L, CK_RESPONSE, CK_YES);
   set_body(L, answer);
   set_status(L, answer);

@@ -1,0 +1,19 @@
+/*
+** Makes text readable that a faulty byte would make unreadable as a whole.
+*/
+#ifndef CK_MEND_H
+#define CK_MEND_H
+
+#include <lua.h>
+#include <stddef.h>
+
+/* Pushes the bytes as valid UTF-8: U+FFFD replaces each longest beginning of a character. */
+void ck_mend_push_utf8(lua_State *L, const char *text, size_t length);
+
+/*
+** Pushes a JSON text that says the same as this one, in valid UTF-8: without a byte order mark,
+** with U+FFFD for half of a pair of surrogates, and with null for NaN, Infinity and -Infinity.
+*/
+void ck_mend_push_json(lua_State *L, const char *text, size_t length);
+
+#endif
