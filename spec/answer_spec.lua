@@ -126,6 +126,27 @@ describe("what comes back:", function()
       assert.same({ success = true }, (vote "whole_close_delimited"))
     end)
 
+    local CHUNKED = "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n"
+
+    -- { what, the answer's bytes }
+    for _, row in ipairs {
+      { "a trailer that looks like a status line",
+        "HTTP/1.1 200 OK\r\n" .. CHUNKED .. "HTTP/1.1 500 No: y\r\nX: y\r\n\r\n" },
+      { "a header that looks like a status line",
+        "HTTP/1.1 200 OK\r\nHTTP/1.1 500 No: y\r\n" .. CHUNKED .. "\r\n" },
+      { "two spaces in its status line", "HTTP/1.1  200 OK\r\n" .. CHUNKED .. "\r\n" },
+      { "a status line without a reason", "HTTP/1.1 200\r\n" .. CHUNKED .. "\r\n" },
+      { "an interim answer before", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+        .. "HTTP/1.1 200 OK\r\n" .. CHUNKED .. "\r\n" },
+    } do
+      it("is read with " .. row[1], function()
+        server:script { { { "send", row[2] } } }
+        local value, response = calls.vote(client)
+        assert.same({}, value, tostring(response))
+        assert.same({ 200, 1 }, { response.status, response.attempts })
+      end)
+    end
+
     it("is read after a 100 Continue", function()
       assert.same({ success = true }, (vote(faults.continue_then())))
     end)
@@ -223,6 +244,11 @@ describe("what comes back:", function()
         "larger than max_response_bytes", endpoint = LOGS, max_response_bytes = MEBIBYTE },
       { "that unpacks though nobody asked for it", faults.gzip_bomb(1024 * MEBIBYTE), 200, "yes",
         "." },
+      { "that is packed and of which only the beginning came", { { "answer", 200,
+        { { "Content-Encoding", "gzip" } }, "\x1f\x8b\8\0\0\0\0\0\0\3" } }, 200, "yes", "cut off",
+        endpoint = LOGS },
+      { "that is packed by zlib and of which only the beginning came", { { "answer", 200,
+        { { "Content-Encoding", "deflate" } }, "\x78\x9c" } }, 200, "yes", ".", endpoint = LOGS },
       { "that is packed and broken", { { "answer", 200, { { "Content-Encoding", "gzip" } },
         "no gzip" } }, 200, "yes", ".", endpoint = LOGS },
       { "of a redirect", faults.redirect(302), 302, "unknown", "redirect is not followed" },

@@ -72,6 +72,8 @@ describe("a client", function()
       -- { options, the problems they have }
       { { api_kye = "x" }, { api_kye = 'unknown option, did you mean "api_key"?' } },
       { { timeuot = 3 }, { timeuot = 'unknown option, did you mean "timeout"?' } },
+      { { ["api_url\0x"] = 3 }, { ["(a name with a NUL byte)"] = "unknown option" } },
+      { { backoff = { ["base\0"] = 3 } }, { backoff = TWO_FIELDS } },
       { { colour = 3 }, { colour = "unknown option" } },
       { { "the-key" }, { ["(not a name)"] = "unknown option" } },
       { { dry_run = true }, { dry_run = "is an option of a single call, not of cekura.new" } },
@@ -479,6 +481,8 @@ describe("a client", function()
   describe("refuses for a single call", function()
     for _, row in ipairs {
       { { timeuot = 3 }, { ["options.timeuot"] = 'unknown option, did you mean "timeout"?' } },
+      { { ["timeout\0x"] = 3 }, { ["options.(a name with a NUL byte)"] = "unknown option" } },
+      { { ["dry_run\0"] = true }, { ["options.(a name with a NUL byte)"] = "unknown option" } },
       { { api_key = "x" },
         { ["options.api_key"] = "is an option of cekura.new, not of a single call" } },
       { { keep_null = true },

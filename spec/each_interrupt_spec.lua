@@ -169,7 +169,7 @@ describe("Ctrl-C in each", function()
     end)
 
   it("is an error of an inner each that has read its last item, and not begun it", function()
-    server:script { faults.status(429, { ["Retry-After"] = 70000 }) }
+    server:script { faults.status(429, { ["Retry-After"] = 3500 }) }
     local output, code = interrupt(start([[
       client:each({ 10 }, function(outer)
         return client:each({ outer + 1, outer + 2 }, vote, { concurrency = 1 })
@@ -244,7 +244,7 @@ describe("Ctrl-C in each", function()
   end)
 
   it("while each waits for its turn is not swallowed", function()
-    server:script(retries.times(3, faults.status(429, { ["Retry-After"] = 70000 })))
+    server:script(retries.times(3, faults.status(429, { ["Retry-After"] = 3500 })))
     local output, code, seconds = interrupt(start(THREE .. [[
       go {}
       print "went on"]], 3))

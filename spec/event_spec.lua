@@ -84,7 +84,7 @@ describe("on_event", function()
       { "a timeout", { "hang" }, VOTE, {
         "request 1 - - -", "response 1 - timeout unknown", "give_up 1 - timeout unknown" },
         { timeout = clock.SHORT, max_attempts = 1 } },
-      { "a wait that is not begun", { faults.status(429, { ["Retry-After"] = "5000" }) }, VOTE, {
+      { "a wait that is not begun", { faults.status(429, { ["Retry-After"] = "3500" }) }, VOTE, {
         "request 1 - - -", "response 1 429 rate_limited no", "give_up 1 429 rate_limited no" } },
       { "an answer that cannot be read", { "not_json" }, VOTE, {
         "request 1 - - -", "response 1 200 - -", "give_up 1 200 response yes" } },
@@ -102,7 +102,7 @@ describe("on_event", function()
 
     it("a call that is not begun because the client is paused", function()
       local client <close>, events = new { max_attempts = 1, deadline = 5 }
-      server:script { faults.status(429, { ["Retry-After"] = "5000" }) }
+      server:script { faults.status(429, { ["Retry-After"] = "3500" }) }
       calls.vote(client)
       calls.make(client, SPENDING)
       assert.equal("give_up 0 - rate_limited no", lines(events)[4])

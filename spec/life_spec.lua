@@ -233,6 +233,35 @@ describe("a client", function()
     assert.equal(0, code)
   end)
 
+  it("sends the headers of a call as they were, whatever a finalizer does to them", function()
+    local output, code = run(([[
+      local client = assert(cekura.new { api_url = %q, api_key = "k" })
+      local options, armed, count, nth
+      local changes = { __gc = function()
+        count = count + 1
+        if armed and count == nth then options.headers[true], options.headers.B = 5, nil end
+      end }
+      for _, dry_run in ipairs { true, false } do
+        for n = 5, 200, 5 do
+          options = { dry_run = dry_run }
+          options.headers = { A = ("a"):rep(50) .. n, B = ("b"):rep(50) .. n }
+          armed, count, nth = false, 0, n
+          for _ = 1, 300 do setmetatable({}, changes) end
+          collectgarbage("incremental", 100, 100, 1)
+          while count == 0 do collectgarbage("step", 0) end
+          armed, count = true, 0
+          local value, err = client.runs:mark_metric_vote(arguments, options)
+          armed = false
+          if not value and err.kind ~= "validation" then print(n, err) end
+          if value and dry_run and value.headers.A ~= options.headers.A then print(n, "differs") end
+          collectgarbage()
+        end
+      end
+    ]]):format(server.url))
+    assert.equal("", output)
+    assert.equal(0, code)
+  end)
+
   it("is made of the options as they were, whatever a finalizer does to them meanwhile", function()
     local output, code = run(([[
       local options, armed, count, nth

@@ -124,7 +124,8 @@ describe("request", function()
       end)
     end
 
-    for _, path in ipairs { "/", "/a..b/", "/a/...", "/a%20b/", "/@:!$&'()*+,;=~_-." } do
+    for _, path in ipairs { "/", "/a..b/", "/a/...", "/a%20b/", "/a%2fb", "/a%2f...%2Fb",
+      "/a%5C.b/", "/..a%2f", "/a%2f%2fb", "/%252e/", "/@:!$&'()*+,;=~_-." } do
       it("takes the path " .. path, function()
         assert.equal("https://a.example/x" .. path, plan({ path = path }).url)
       end)
@@ -144,6 +145,11 @@ describe("request", function()
       { "path", "/a%zz", "two hexadecimal digits" }, { "path", "/../a", "as a segment" },
       { "path", "/a/..", "as a segment" }, { "path", "/./a", "as a segment" },
       { "path", "/%2E%2e/a", "as a segment" }, { "path", "/a/.%2e", "as a segment" },
+      { "path", "/a%2f..%2fb", "as a segment" }, { "path", "/a%2F%2e%2E%2Fb", "as a segment" },
+      { "path", "/a/..%2fb", "as a segment" }, { "path", "/a%2f../b", "as a segment" },
+      { "path", "/a%5c..%5Cb", "as a segment" }, { "path", "/a%2f..", "as a segment" },
+      { "path", "/..%5c", "as a segment" }, { "path", "/a%2f.", "as a segment" },
+      { "path", "/%2e", "as a segment" },
       { "path", 5, "must be a string, got 5" },
       { "method", "get", 'must be one of "GET", "POST"' }, { "method", "HEAD", "must be one of" },
       { "method", true, "must be one of" }, { "method", "GET\0", "must be one of" },
@@ -168,6 +174,11 @@ describe("request", function()
         assert.matches("^" .. row[1] .. "[^:]*: .*" .. row[3], err.message)
       end)
     end
+
+    it("refuses a name that only begins like a field", function()
+      local _, err = client:request({ method = "GET", path = "/y", ["idempotent\0x"] = true })
+      assert.matches("NUL byte%): unknown field", err.message)
+    end)
 
     it("refuses a body that JSON cannot say, with the path to it", function()
       local _, err = client:request { method = "POST", path = "/y", body = { a = { print } } }
@@ -275,4 +286,57 @@ describe("request", function()
       assert.same({ "request request", "request response" }, types)
     end)
   end)
+end)
+
+describe("an answer without a body to a request", function()
+  local RESET = "HTTP/1.1 205 Reset Content\r\n"
+  local NO_CHUNKS = "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+  local COMPLETE = {
+    ["a 200 with a length"] = { { "answer", 200, {}, "" } },
+    ["a 200 that ends with the connection"] = "empty_close_delimited",
+    ["a 200 of no chunks"] = { { "send", "HTTP/1.1 200 OK\r\n" .. NO_CHUNKS } },
+    ["a 202 that ends with the connection"] = {
+      { "send", "HTTP/1.1 202 Accepted\r\n\r\n" }, { "close" } },
+    ["a 204"] = { { "answer", 204, {}, "" } },
+    ["a 205 with a length"] = { { "answer", 205, {}, "" } },
+    ["a 205 of no chunks"] = { { "send", RESET .. NO_CHUNKS } },
+    ["a 205 that ends with the connection"] = { { "send", RESET .. "\r\n" }, { "close" } },
+    ["a 205 that does not end the connection"] = { { "send", RESET .. "\r\n" }, { "hang" } },
+    ["a coded one of no bytes"] = { { "answer", 200, { { "Content-Encoding", "gzip" } }, "" } },
+  }
+
+  for over, options in pairs { ["HTTP/1.1"] = {}, ["HTTP/2"] = { h2 = true } } do
+    local server
+    local has = not options.h2 or faults.has_h2()
+
+    describe("over " .. over, function()
+      setup(function() server = has and faults.start(options) end)
+      teardown(function() if server then server:stop() end end)
+
+      local rows = options.h2 and {
+        ["a 200 of a head alone"] = { { "headers", 200, {} }, { "end" } },
+        ["a 204 of a head alone"] = { { "headers", 204, {} }, { "end" } },
+        ["a 205 of a head alone"] = { { "headers", 205, {} }, { "end" } },
+        ["a 200 with a length"] = { { "headers", 200, { { "content-length", "0" } } }, { "end" } },
+      } or COMPLETE
+
+      for what, entry in pairs(has and rows or {}) do
+        it("is whole: " .. what, function()
+          local client <close> = retries.client(server)
+          for _, arguments in ipairs {
+            { method = "DELETE", path = "/a/", idempotent = true },
+            { method = "GET", path = "/a/" },
+            not options.h2 and { method = "POST", path = "/a/" } or nil,  -- HTTP/1.1
+          } do
+            server:clear()
+            server:script { entry }
+            local value, response = client:request(arguments)
+            assert.is_true(value, tostring(response))
+            assert.equal(1, response.attempts)
+            assert.equal(1, server:deliveries())
+          end
+        end)
+      end
+    end)
+  end
 end)

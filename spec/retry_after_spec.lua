@@ -6,7 +6,6 @@ local retries = require "support.retries"
 
 local new, is_sound = retries.client, retries.is_sound
 local VOTE, SPENDING = "runs.mark_metric_vote", "results.bulk_evaluate_metrics"
-local YEAR = 365 * 24 * 3600
 
 local function http_date(seconds) return os.date("!%a, %d %b %Y %H:%M:%S GMT", seconds) end
 
@@ -24,15 +23,12 @@ describe("Retry-After", function()
     -- { what, headers, seconds }
     for _, row in ipairs {
       { "seconds", { ["Retry-After"] = "120" }, 120 },
+      { "an hour", { ["Retry-After"] = "3600" }, 3600 },
+      { "repeated, absurd once", { ["Retry-After"] = { "120", "1792540800" } }, 120 },
       { "seconds, with blanks around", { ["Retry-After"] = "  120 \t" }, 120 },
       { "seconds, with zeros before", { ["Retry-After"] = "000120" }, 120 },
       { "a name in lower case", { ["retry-after"] = "120" }, 120 },
       { "a name in capitals", { ["RETRY-AFTER"] = "120" }, 120 },
-      { "an absurd number", { ["Retry-After"] = "99999999999999999999" }, YEAR },
-      { "a number of a thousand digits", { ["Retry-After"] = ("9"):rep(1000) }, YEAR },
-      { "a number beyond every double", { ["Retry-After"] = "1" .. ("0"):rep(400) }, YEAR },
-      { "2^63", { ["Retry-After"] = "9223372036854775808" }, YEAR },
-      { "2^32 and a bit", { ["Retry-After"] = "4294967297" }, YEAR },
       { "repeated", { ["Retry-After"] = { "60", "120", "90" } }, 120 },
       { "repeated, in one line", { ["Retry-After"] = "60, 120, 90" }, 120 },
       { "repeated, garbled once", { ["Retry-After"] = { "soon", "120" } }, 120 },
@@ -44,8 +40,6 @@ describe("Retry-After", function()
         Date = http_date(NOON) }, 120 },
       { "a date of asctime", { ["Retry-After"] = "Thu Jan  1 12:02:00 2026",
         Date = http_date(NOON) }, 120 },
-      { "a date a century away", { ["Retry-After"] = "Fri, 01 Jan 2126 12:00:00 GMT",
-        Date = http_date(NOON) }, YEAR },
     } do
       local what, headers, seconds = table.unpack(row)
 
@@ -127,6 +121,18 @@ describe("Retry-After", function()
       { "the date of now, by a clock that is years behind",
         { ["Retry-After"] = "Sat, 01 Jan 2000 12:00:00 GMT",
           Date = "Sat, 01 Jan 2000 12:00:00 GMT" }, 0 },
+      { "an absurd number", { ["Retry-After"] = "99999999999999999999" } },
+      { "a number of a thousand digits", { ["Retry-After"] = ("9"):rep(1000) } },
+      { "a number beyond every double", { ["Retry-After"] = "1" .. ("0"):rep(400) } },
+      { "2^63", { ["Retry-After"] = "9223372036854775808" } },
+      { "2^32 and a bit", { ["Retry-After"] = "4294967297" } },
+      { "a date a century away", { ["Retry-After"] = "Fri, 01 Jan 2126 12:00:00 GMT",
+        Date = http_date(NOON) } },
+      { "the time of the epoch at which to come back", { ["Retry-After"] = tostring(NOON + 60) } },
+      { "milliseconds", { ["Retry-After"] = "30000" } },
+      { "a second more than an hour", { ["Retry-After"] = "3601" } },
+      { "a date two hours away", { ["Retry-After"] = http_date(NOON + 7200),
+        Date = http_date(NOON) } },
       { "very long", { ["Retry-After"] = ("x"):rep(10000) } },
       { "another header", { ["X-Retry-After"] = "120", ["Retry-Afterwards"] = "120" } },
     } do

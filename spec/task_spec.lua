@@ -377,7 +377,7 @@ describe("a task", function()
       return task
     end },
     { "behind a 429 that another has met", "no", function(run)
-      server:script { faults.status(429, { ["Retry-After"] = 70000 }) }
+      server:script { faults.status(429, { ["Retry-After"] = 3500 }) }
       client:close()
       client = retries.client(server, NEVER)
       client:spawn(vote)

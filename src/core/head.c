@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
+
+#include "ascii.h"
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
@@ -27,24 +28,24 @@ bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header 
   return false;
 }
 
-static bool is_named(const struct ck_header *header, const char *name) {
-  return header->name_length == strlen(name) &&
-         strncasecmp(header->name, name, header->name_length) == 0;
+bool ck_head_is_named(const struct ck_header *header, const char *name) {
+  return ck_ascii_is(header->name, header->name_length, name);
 }
 
 bool ck_head_find(const char *head, size_t length, const char *name, struct ck_header *header) {
   for (size_t at = 0; ck_head_next(head, length, &at, header);)
-    if (is_named(header, name)) return true;
+    if (ck_head_is_named(header, name)) return true;
   return false;
 }
 
 static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : -1; }
 
 int ck_head_status(const char *line, size_t length) {
-  const char *space =
-      length > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', length) : NULL;
-  if (space == NULL || line + length - space < 4) return 0;
-  int a = digit(space[1]), b = digit(space[2]), c = digit(space[3]);
+  const char *end = line + length;
+  const char *at = length > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', length) : NULL;
+  while (at != NULL && at < end && is_blank(*at)) at++; /* there should be one */
+  if (at == NULL || end - at < 3) return 0;
+  int a = digit(at[0]), b = digit(at[1]), c = digit(at[2]);
   return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;
 }
 
@@ -64,7 +65,7 @@ static bool is_chunked(const struct ck_header *header) {
   size_t length = strlen(coding), before = header->value_length - length;
   if (header->value_length < length) return false;
   const char *last = header->value + before;
-  return strncasecmp(last, coding, length) == 0 &&
+  return ck_ascii_is(last, length, coding) &&
          (before == 0 || last[-1] == ',' || is_blank(last[-1]));
 }
 
@@ -73,15 +74,16 @@ bool ck_head_delimits(const char *line, size_t length) {
   size_t at = 0;
   if (length == 0 || strchr("cCtT", line[0]) == NULL) return false; /* most lines */
   if (!ck_head_next(line, length, &at, &header)) return false;
-  if (is_named(&header, "content-length")) return is_length(&header);
-  return is_named(&header, "transfer-encoding") && is_chunked(&header);
+  if (ck_head_is_named(&header, "content-length")) return is_length(&header);
+  return ck_head_is_named(&header, "transfer-encoding") && is_chunked(&header);
 }
 
 bool ck_head_has_length(const char *head, size_t length, size_t body_length) {
   struct ck_header header;
   char number[32];
   int digits = snprintf(number, sizeof(number), "%zu", body_length);
-  if (ck_head_find(head, length, "content-encoding", &header)) return false;
+  bool coded = ck_head_find(head, length, "content-encoding", &header);
+  if (coded && body_length > 0) return false;
   return ck_head_find(head, length, "content-length", &header) &&
          header.value_length == (size_t)digits && memcmp(header.value, number, (size_t)digits) == 0;
 }

@@ -16,6 +16,9 @@ struct ck_header {
 */
 bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header *header);
 
+/* Whether it has that name, in any case of letters. */
+bool ck_head_is_named(const struct ck_header *header, const char *name);
+
 /* The first header of that name, in any case of letters. */
 bool ck_head_find(const char *head, size_t length, const char *name, struct ck_header *header);
 

@@ -13,4 +13,7 @@
 */
 bool ck_percent_add(struct ck_buffer *buffer, const char *text, size_t length);
 
+/* What two hexadecimal digits say; -1 if they are none. */
+int ck_percent_code(const char *digits);
+
 #endif

@@ -1,5 +1,7 @@
 #include "retry.h"
 
+#include "retry_after.h"
+
 double ck_retry_backoff(const struct ck_policy *policy, int attempt, double random) {
   double most = policy->backoff_base;
   for (int i = 1; i < attempt && most < policy->backoff_cap; i++) most *= 2;
@@ -17,7 +19,10 @@ static bool is_harmless(const struct ck_policy *policy, const struct ck_outcome 
 
 double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *situation) {
   if (situation->retry_after >= 0) return situation->retry_after;
-  return ck_retry_backoff(policy, situation->attempt, situation->random);
+  double wait = ck_retry_backoff(policy, situation->attempt, situation->random);
+  bool is_pause =
+      situation->outcome.kind == CK_RATE_LIMITED; /* for the client's other calls, too */
+  return is_pause && wait > CK_RETRY_AFTER_MOST ? CK_RETRY_AFTER_MOST : wait;
 }
 
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,

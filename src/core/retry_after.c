@@ -3,20 +3,15 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
 #include "head.h"
 
 enum { LONGEST_DATE = 63 };
 
-static double clamp(double seconds) {
+/* Negative where they are more than anybody can mean: an epoch time, or milliseconds. */
+static double believe(double seconds) {
   if (!(seconds > 0)) return 0;
-  return seconds < CK_RETRY_AFTER_MOST ? seconds : CK_RETRY_AFTER_MOST;
-}
-
-static bool is_named(const struct ck_header *header, const char *name) {
-  return header->name_length == strlen(name) &&
-         strncasecmp(header->name, name, header->name_length) == 0;
+  return seconds <= CK_RETRY_AFTER_MOST ? seconds : -1;
 }
 
 /* Digits, perhaps with a fraction; negative if it is anything else. */
@@ -33,7 +28,7 @@ static double seconds_of(const char *text, size_t length) {
     if (fraction) unit /= 10;
     value = fraction ? value + unit * (text[i] - '0') : value * 10 + (text[i] - '0');
   }
-  return clamp(value);
+  return believe(value);
 }
 
 /* One of the forms of RFC 9110, 5.6.7; negative if it is none of them. */
@@ -65,7 +60,7 @@ static double wait_of(const struct ck_header *header, time_t now) {
   if (first >= '0' && first <= '9') return longest_of(header->value, header->value_length);
   if (first == '-' || first == '+') return -1; /* libcurl would read a time zone */
   time_t date = date_of(header);
-  return date < 0 ? -1 : clamp(difftime(date, now));
+  return date < 0 ? -1 : believe(difftime(date, now));
 }
 
 double ck_retry_after(const char *head, size_t length, time_t now) {
@@ -75,7 +70,7 @@ double ck_retry_after(const char *head, size_t length, time_t now) {
   time_t sent = ck_head_find(head, length, "date", &header) ? date_of(&header) : -1;
   if (sent >= 0) now = sent;
   for (size_t at = 0; ck_head_next(head, length, &at, &header);) {
-    double wait = is_named(&header, "retry-after") ? wait_of(&header, now) : -1;
+    double wait = ck_head_is_named(&header, "retry-after") ? wait_of(&header, now) : -1;
     if (wait > longest) longest = wait;
   }
   return longest;

@@ -34,7 +34,8 @@ struct ck_transfer_slot {
   bool asleep;        /* until the deadline */
   bool head_complete; /* the blank line has come */
   bool delimited;     /* the head tells where the body ends */
-  bool bodiless;      /* … and that there is none, whatever its lines say */
+  bool has_length;    /* … because one of its lines says so */
+  bool bodiless;      /* there is none, whatever its lines say */
   bool framed;        /* HTTP/2 or later */
   bool late;          /* its time was over before the request could be sent, and it was not */
   bool forbids_reuse; /* libcurl has been told not to keep the connection */

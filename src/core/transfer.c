@@ -60,25 +60,40 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
   return CURL_PREREQFUNC_OK;
 }
 
+/* The first line of a head. A line behind it, or of a trailer, may look like one and is none. */
+static bool begins_head(const struct ck_transfer_slot *slot) {
+  const struct ck_answer *answer = &slot->transfer->answer;
+  return answer->head.length == 0 || (slot->head_complete && answer->attempt.status == 0);
+}
+
 /* A status line begins a new head, as after a 100 Continue. */
 static void begin_head(struct ck_transfer_slot *slot, const char *line, int status) {
   struct ck_answer *answer = &slot->transfer->answer;
   answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
   answer->head.length = 0;
-  slot->framed = ck_head_is_framed(line);
+  slot->framed = status != 0 && ck_head_is_framed(line);
   slot->head_complete = false;
-  slot->bodiless = slot->delimited = status == 204 || status == 304;
+  slot->bodiless = slot->delimited = status == 204 || status == 205 || status == 304;
+}
+
+/*
+** Whether libcurl would wait for the end of the connection, where there is none to wait for: of
+** these it does not know that a 205 has no body (RFC 9110, 15.3.6).
+*/
+static bool is_all(const struct ck_transfer_slot *slot) {
+  return slot->head_complete && slot->bodiless && !slot->framed && !slot->has_length &&
+         slot->transfer->answer.attempt.status == 205;
 }
 
 /* One line of a head. */
 static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   struct ck_transfer_slot *slot = user;
   (void)unit;
-  int status = ck_head_status(line, length);
-  if (status != 0) begin_head(slot, line, status);
+  if (begins_head(slot)) begin_head(slot, line, ck_head_status(line, length));
   else if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
-  else if (ck_head_delimits(line, length)) slot->delimited = true;
-  return ck_buffer_add(&slot->transfer->answer.head, line, length) ? length : 0;
+  else if (ck_head_delimits(line, length)) slot->delimited = slot->has_length = true;
+  bool added = ck_buffer_add(&slot->transfer->answer.head, line, length);
+  return added && !is_all(slot) ? length : 0;
 }
 
 static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
@@ -125,13 +140,30 @@ static void unreport(struct ck_transfer_slot *slot) {
 */
 static bool is_whole_stream(const struct ck_transfer_slot *slot) {
   const struct ck_answer *answer = &slot->transfer->answer;
-  return slot->bodiless || ck_head_is_closed_json(answer->body.data, answer->body.length) ||
+  return ck_head_is_closed_json(answer->body.data, answer->body.length) ||
          ck_head_has_length(answer->head.data, answer->head.length, answer->body.length);
+}
+
+/* What has arrived may be the beginning of a coded body, and decoded to nothing. */
+static bool has_received_body(const struct ck_transfer_slot *slot) {
+  curl_off_t received = 0;
+  return curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received) != CURLE_OK ||
+         received > 0;
+}
+
+static bool is_whole_without_body(const struct ck_transfer_slot *slot) {
+  const struct ck_answer *answer = &slot->transfer->answer;
+  if (has_received_body(slot)) return false;
+  if (slot->bodiless || slot->transfer->request.may_be_empty) return true;
+  return slot->framed ? ck_head_has_length(answer->head.data, answer->head.length, 0)
+                      : slot->delimited;
 }
 
 static bool is_whole(const struct ck_transfer_slot *slot) {
   const struct ck_answer *answer = &slot->transfer->answer;
+  if (is_all(slot)) return true;
   if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
+  if (answer->body.length == 0) return is_whole_without_body(slot);
   if (slot->framed) return is_whole_stream(slot);
   return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
 }
@@ -326,7 +358,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   struct ck_answer *answer = &slot->transfer->answer;
   answer->body.limit = slot->transfer->request.max_response_bytes;
   reset_answer(answer);
-  slot->head_complete = slot->delimited = slot->bodiless = slot->late = false;
+  slot->head_complete = slot->delimited = slot->has_length = slot->bodiless = slot->late = false;
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);
 }

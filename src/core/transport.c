@@ -7,9 +7,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "ascii.h"
 #include "clock.h"
 #include "poller.h"
 #include "slot.h"
@@ -184,7 +184,7 @@ static bool let_resolver_linger(CURL *easy) {
 }
 
 static bool is_https(const struct ck_transport_options *options) {
-  return strncasecmp(options->url, "https:", 6) == 0;
+  return ck_ascii_begins(options->url, "https:");
 }
 
 /*

@@ -47,6 +47,7 @@ struct ck_request {
   struct ck_headers headers; /* owned, for this request; none = the transport's */
   double timeout;            /* seconds, from the start to the end of the answer */
   size_t max_response_bytes; /* of the body, after decompression */
+  bool may_be_empty; /* a successful answer without a body is whole, whatever its head says of it */
 };
 
 enum { CK_DETAIL_SIZE = 512 };

@@ -3,7 +3,8 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <string.h>
-#include <strings.h>
+
+#include "ascii.h"
 
 /* One part of a parsed URL, owned by the caller through curl_free; NULL where it has none. */
 static char *part_of(CURLU *url, CURLUPart part) {
@@ -20,7 +21,7 @@ static bool has(CURLU *url, CURLUPart part) {
 
 static bool is(CURLU *url, CURLUPart part, const char *wanted) {
   char *text = part_of(url, part);
-  bool equal = text != NULL && strcasecmp(text, wanted) == 0;
+  bool equal = text != NULL && ck_ascii_equal(text, wanted);
   curl_free(text);
   return equal;
 }

@@ -218,6 +218,7 @@ static void write_limits(struct ck_call *call) {
   request->max_response_bytes = (size_t)settings->max_response_bytes;
   request->options.connect_timeout = settings->connect_timeout;
   request->options.compressed = call->endpoint->large_answer;
+  request->may_be_empty = call->endpoint == &call->own;
 }
 
 static void write_policy(struct ck_call *call) {
@@ -241,10 +242,23 @@ static lua_Integer check(struct ck_call *call, struct ck_problems *problems) {
   return -1;
 }
 
+/* Only headers are read again once they have been checked. */
+static void keep_headers(lua_State *L) {
+  if (!lua_istable(L, OPTIONS)) return;
+  lua_pushliteral(L, "headers");
+  bool has_headers = lua_rawget(L, OPTIONS) == LUA_TTABLE;
+  lua_pop(L, 1);
+  if (!has_headers) return;
+  lua_pushvalue(L, OPTIONS);
+  ck_options_copy(L, lua_gettop(L));
+  lua_replace(L, OPTIONS);
+}
+
 /* Writes the whole request. False: there are problems, and it must not be sent. */
 static bool write(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
   const struct ck_path options = { .name = "options" };
   struct ck_request *request = &call->exchange.transfer.request;
+  keep_headers(L);
   call->settings = call->client->settings;
   call->exchange.attempts = 0;
   call->exchange.outcome = (struct ck_outcome){ 0 };

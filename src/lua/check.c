@@ -338,11 +338,9 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
 
 /* ---- the whole table --------------------------------------------------------------------------- */
 
-static const struct ck_field *find(const struct ck_endpoint *endpoint, const char *name,
-                                   size_t length) {
+static const struct ck_field *find(const struct ck_endpoint *endpoint, const char *name) {
   for (size_t i = 0; i < endpoint->field_count; i++)
-    if (strlen(endpoint->fields[i].name) == length && strcmp(endpoint->fields[i].name, name) == 0)
-      return &endpoint->fields[i];
+    if (strcmp(endpoint->fields[i].name, name) == 0) return &endpoint->fields[i];
   return NULL;
 }
 
@@ -397,15 +395,14 @@ static void add_unknown(struct walk *walk, const char *name) {
 /* Looks for keys that are no field; `present` of them are. */
 static void check_unknown(struct walk *walk) {
   lua_State *L = walk->L;
-  size_t length;
   for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) walk->entries++;
   if (walk->entries == walk->present) return;
   for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) {
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &length) : NULL;
+    const char *name = ck_problems_name(L, -2, NULL);
     if (name == NULL)
       ck_problems_add(walk->problems, &(struct ck_path){ .name = "(list item)" },
                       "fields have names, got a key of type %s", luaL_typename(L, -2));
-    else if (find(walk->endpoint, name, length) == NULL) add_unknown(walk, name);
+    else if (find(walk->endpoint, name) == NULL) add_unknown(walk, name);
   }
 }
 

@@ -3,8 +3,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "../core/ascii.h"
 #include "../core/contract.h"
 #include "../core/url.h"
 #include "call.h"
@@ -176,7 +176,7 @@ static void check(const struct ck_settings *settings, bool key_given,
   check_key(settings->api_key, key_given, problems);
   if (problem != NULL) ck_problems_add(problems, &url, "%s", problem);
   if (settings->proxy != NULL && settings->proxy[0] != '\0' &&
-      strncasecmp(settings->api_url, "http:", 5) == 0)
+      ck_ascii_begins(settings->api_url, "http:"))
     ck_problems_add(problems, &proxy, "would be shown the key: api_url is plain http");
   if (settings->user_agent != NULL && !ck_headers_is_value(settings->user_agent))
     ck_problems_add(problems, &agent, "must not contain line breaks or other control characters");
@@ -198,22 +198,13 @@ static void set_user_agent(lua_State *L, const struct ck_settings *settings) {
   lua_setfield(L, -2, "User-Agent");
 }
 
-/* Adds the fields of one table to another. */
-static void add_fields(lua_State *L, int from, int to) {
-  for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
-    lua_pushvalue(L, -2);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, to);
-  }
-}
-
 /* A copy, so that a later change of the caller's table changes nothing. */
 static void keep_headers(lua_State *L, const struct ck_settings *settings, int options,
                          int client) {
   lua_newtable(L);
   int to = lua_gettop(L);
   set_user_agent(L, settings);
-  if (push_option(L, options, "headers") == LUA_TTABLE) add_fields(L, to + 1, to);
+  if (push_option(L, options, "headers") == LUA_TTABLE) ck_options_add_fields(L, to + 1, to);
   lua_settop(L, to);
   lua_setiuservalue(L, client, CK_CLIENT_HEADERS);
 }
@@ -286,32 +277,11 @@ static struct ck_secret borrow_key(lua_State *L, int options) {
   return key;
 }
 
-static void push_copy(lua_State *L, int from) {
-  lua_newtable(L);
-  add_fields(L, from, lua_gettop(L));
-}
-
-/*
-** Options are read one by one, and used later: what a finalizer does to the caller's tables in
-** between, which may run wherever Lua asks for memory, changes nothing. options → a copy
-*/
-static void copy_options(lua_State *L, int options) {
-  push_copy(L, options);
-  lua_replace(L, options);
-  if (push_option(L, options, "headers") == LUA_TTABLE) {
-    push_copy(L, lua_gettop(L));
-    lua_pushliteral(L, "headers");
-    lua_insert(L, -2);
-    lua_rawset(L, options);
-  }
-  lua_settop(L, options);
-}
-
 int ck_client_new(lua_State *L) {
   enum { OPTIONS = 1, CLIENT, PROBLEMS };
   if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
   lua_settop(L, OPTIONS);
-  if (lua_istable(L, OPTIONS)) copy_options(L, OPTIONS);
+  if (lua_istable(L, OPTIONS)) ck_options_copy(L, OPTIONS);
   struct ck_client *client = push_client(L);
   lua_settop(L, PROBLEMS);
   struct ck_secret key = borrow_key(L, OPTIONS);

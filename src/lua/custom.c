@@ -84,25 +84,31 @@ static const char path_characters[] =
     "/-._~!$&'()*+,;=:@%ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 static bool has_bad_escape(const char *text) {
-  static const char hex[] = "0123456789ABCDEFabcdef";
   for (const char *at = text; (at = strchr(at, '%')) != NULL; at++)
-    if (at[1] == '\0' || strspn(at + 1, hex) < 2) return true;
+    if (at[1] == '\0' || ck_percent_code(at + 1) < 0) return true;
   return false;
 }
 
-/* The length of a dot at the start of the text, as it is or encoded; 0 if there is none. */
-static size_t dot_length(const char *text) {
-  if (text[0] == '.') return 1;
-  return strncmp(text, "%2e", 3) == 0 || strncmp(text, "%2E", 3) == 0 ? 3 : 0;
+/* Reads the character that begins the text, which may be encoded; returns what is behind it. */
+static const char *read_character(const char *text, char *c) {
+  *c = text[0] == '%' ? (char)ck_percent_code(text + 1) : text[0];
+  return text[0] == '%' ? text + 3 : text + 1;
 }
+
+/* There are servers that take an encoded slash, or a backslash, for a slash. */
+static bool is_separator(char c) { return c == '/' || c == '\\'; }
 
 /* A segment of one dot or two would be taken as a way, here or by a server in between. */
 static bool has_dot_segment(const char *text) {
-  for (const char *at = text; (at = strchr(at, '/')) != NULL;) {
-    at++;
-    size_t first = dot_length(at), second = first > 0 ? dot_length(at + first) : 0;
-    char after = at[first + second];
-    if (first > 0 && (after == '/' || after == '\0')) return true;
+  size_t dots = 0, length = 0; /* of the segment so far */
+  for (char c; text[0] != '\0';) {
+    text = read_character(text, &c);
+    dots += c == '.';
+    length++;
+    if (!is_separator(c) && text[0] != '\0') continue;
+    length -= is_separator(c);
+    if (dots == length && (dots == 1 || dots == 2)) return true;
+    dots = length = 0;
   }
   return false;
 }
@@ -309,7 +315,7 @@ static void check_name(struct reader *reader, const char *name) {
 static void check_unknown(struct reader *reader) {
   lua_State *L = reader->L;
   for (lua_pushnil(L); lua_next(L, reader->table); lua_pop(L, 1))
-    check_name(reader, lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(list item)");
+    check_name(reader, ck_problems_name(L, -2, "(list item)"));
 }
 
 void ck_custom_check(struct ck_endpoint *row, int index, struct ck_request *request,

@@ -53,15 +53,17 @@ void ck_json_add_integer(struct ck_buffer *buffer, lua_Integer value) {
 
 /* The shortest of the forms that read back as the same number. */
 static void add_float(struct ck_buffer *buffer, lua_Number value) {
+  static const char digits[] = "-0123456789", digits_and_e[] = "0123456789e";
   char text[40];
   for (int precision = 15; precision <= 17; precision++) {
     (void)snprintf(text, sizeof(text), "%.*g", precision, value);
     if (strtod(text, NULL) == value) break;
   }
-  char *comma = strchr(text, lua_getlocaledecpoint());
-  if (comma != NULL) *comma = '.'; /* os.setlocale may have chosen another */
-  ck_buffer_add_string(buffer, text);
-  if (text[strcspn(text, ".en")] == '\0') ck_buffer_add_string(buffer, ".0"); /* stays a float */
+  size_t whole = strspn(text, digits), point = strcspn(text + whole, digits_and_e);
+  ck_buffer_add(buffer, text, whole);
+  if (point > 0) ck_buffer_add_char(buffer, '.'); /* whatever os.setlocale has made of it */
+  ck_buffer_add_string(buffer, text + whole + point);
+  if (text[whole] == '\0') ck_buffer_add_string(buffer, ".0"); /* stays a float */
 }
 
 /* ---- tables ----------------------------------------------------------------------------- */

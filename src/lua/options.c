@@ -141,7 +141,7 @@ static const struct option backoff_options[] = {
 static void read_backoff_entry(struct reader *outer) {
   struct reader reader = *outer;
   lua_State *L = reader.problems->L;
-  const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+  const char *name = ck_problems_name(L, -2, "");
   reader.path = (struct ck_path){ .up = &outer->path, .name = name };
   for (size_t i = 0; i < sizeof(backoff_options) / sizeof(backoff_options[0]); i++) {
     reader.option = &backoff_options[i];
@@ -208,7 +208,35 @@ void ck_options_read(struct ck_settings *settings, int index, enum ck_scope scop
   struct reader reader = { .settings = settings, .problems = problems, .path.up = within };
   if (!lua_istable(L, index)) return;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    reader.path.name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
+    reader.path.name = ck_problems_name(L, -2, "(not a name)");
     read_entry(&reader, scope);
   }
+}
+
+/* ---- a copy ------------------------------------------------------------------------------ */
+
+void ck_options_add_fields(lua_State *L, int from, int to) {
+  for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, to);
+  }
+}
+
+/* Puts a copy in the place of the table at `index`. */
+static void replace_by_copy(lua_State *L, int index) {
+  lua_newtable(L);
+  ck_options_add_fields(L, index, lua_gettop(L));
+  lua_replace(L, index);
+}
+
+void ck_options_copy(lua_State *L, int index) {
+  replace_by_copy(L, index);
+  lua_pushliteral(L, "headers");
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, index) == LUA_TTABLE) {
+    replace_by_copy(L, lua_gettop(L));
+    lua_rawset(L, index);
+  }
+  lua_settop(L, index);
 }

@@ -36,4 +36,14 @@ struct ck_settings ck_options_defaults(void);
 void ck_options_read(struct ck_settings *settings, int index, enum ck_scope scope,
                      const struct ck_path *within, struct ck_problems *problems);
 
+/*
+** Replaces the table at `index` by a copy, and the headers in it as well. It is read more than once:
+** what a finalizer does to the caller's tables in between, which may run wherever Lua asks for
+** memory, changes nothing.
+*/
+void ck_options_copy(lua_State *L, int index);
+
+/* Adds the fields of one table to another. */
+void ck_options_add_fields(lua_State *L, int from, int to);
+
 #endif

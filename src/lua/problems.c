@@ -14,6 +14,12 @@ struct ck_problems ck_problems_begin(lua_State *L, int slot, const struct ck_sec
   return (struct ck_problems){ .L = L, .secret = secret, .slot = slot };
 }
 
+const char *ck_problems_name(lua_State *L, int index, const char *otherwise) {
+  if (lua_type(L, index) != LUA_TSTRING) return otherwise;
+  const char *name = lua_tostring(L, index);
+  return strlen(name) == lua_rawlen(L, index) ? name : "(a name with a NUL byte)";
+}
+
 static void push_path(lua_State *L, const struct ck_path *path) {
   luaL_checkstack(L, 4, "path too deep");
   if (path->up == NULL) {

@@ -26,6 +26,12 @@ struct ck_problems {
 /* Takes the stack slot that will hold them, which is set to nil, and borrows the key. */
 struct ck_problems ck_problems_begin(lua_State *L, int slot, const struct ck_secret *secret);
 
+/*
+** The key at `index` of a caller's table as a C string; `otherwise` if it is no string, and a word that
+** is no name of anything if it has a NUL byte, behind which it would not be compared.
+*/
+const char *ck_problems_name(lua_State *L, int index, const char *otherwise);
+
 /* Adds one; the format is lua_pushfstring's. */
 void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, const char *format,
                      ...);

@@ -2,7 +2,8 @@
 
 #include <lauxlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "../core/ascii.h"
 
 /* Of a request with a body only; first in the list, as ck_headers_of wants it. */
 static const char content_type[] = "Content-Type";
@@ -18,7 +19,7 @@ static const char *const reserved[] = {
 
 static bool is_reserved(const char *name) {
   for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-    if (strcasecmp(reserved[i], name) == 0) return true;
+    if (ck_ascii_equal(reserved[i], name)) return true;
   return false;
 }
 
@@ -67,7 +68,7 @@ void ck_request_headers_check(int index, const struct ck_path *path, struct ck_p
 /* Whether the table at `index` names the header, in any case of letters. */
 static bool names(lua_State *L, int index, const char *name) {
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    if (strcasecmp(lua_tostring(L, -2), name) != 0) continue;
+    if (!ck_ascii_equal(lua_tostring(L, -2), name)) continue;
     lua_pop(L, 2);
     return true;
   }

@@ -1,9 +1,9 @@
 #include "response.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "../core/head.h"
 
 /* Place in the registry: the metatable. */
@@ -16,7 +16,7 @@ enum { HEAD = 1 }; /* where the head waits, as it arrived, until `headers` is as
 static void push_lower(lua_State *L, const char *text, size_t length) {
   luaL_Buffer lower;
   char *to = luaL_buffinitsize(L, &lower, length);
-  for (size_t i = 0; i < length; i++) to[i] = (char)tolower((unsigned char)text[i]);
+  for (size_t i = 0; i < length; i++) to[i] = ck_ascii_lower(text[i]);
   luaL_pushresultsize(&lower, length);
 }
 

@@ -1,11 +1,11 @@
 #include "answer.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "clock.h"
 
 struct question {
@@ -19,7 +19,7 @@ enum { STATUS = 2, HEADERS, BODY, DELAY, DROP, TRUNCATE, RESULTS = TRUNCATE - ST
 static void push_lower(lua_State *L, const char *text, size_t length) {
   luaL_Buffer b;
   char *out = luaL_buffinitsize(L, &b, length);
-  for (size_t i = 0; i < length; i++) out[i] = (char)tolower((unsigned char)text[i]);
+  for (size_t i = 0; i < length; i++) out[i] = ck_ascii_lower(text[i]);
   luaL_pushresultsize(&b, length);
 }
 
