@@ -319,18 +319,89 @@ describe("a task", function()
       assert.matches("cannot wait for its own end", message)
     end)
 
-    it("in vain, in a circle: a deadlock is an error, and can be ended", function()
-      local one, two
-      one = client:spawn(function() return two:wait() end)
-      two = client:spawn(function() return one:wait() end)
-      for _ = 1, 2 do
-        local ok, message = pcall(one.wait, one)
+    -- Tasks that wait for each other in a circle, by `wait`; the last to begin closes it.
+    local function circle(count, wait)
+      local tasks = {}
+      for i = 1, count do
+        tasks[i] = client:spawn(function() return wait(tasks[i % count + 1], i) end)
+      end
+      return tasks
+    end
+
+    local function plain(task) return task:wait() end
+    local function in_coroutine(task) return coroutine.wrap(plain)(task) end
+
+    -- { what else there is, which does not end, how the tasks wait }
+    for _, row in ipairs {
+      { "with nothing else", function() end, plain },
+      { "with a task that sleeps", function() client:spawn(client.sleep, client, 1000) end, plain },
+      { "with a call that is not answered", function()
+          server:script { "hang" }
+          client:spawn(vote)
+        end, plain },
+      { "in coroutines", function() client:spawn(client.sleep, client, 1000) end, in_coroutine },
+      { "one of them in a coroutine", function() client:spawn(client.sleep, client, 1000) end,
+        function(task, i) return (i == 2 and in_coroutine or plain)(task) end },
+    } do
+      local what, prepare, wait = table.unpack(row)
+      for _, count in ipairs { 2, 3, 50 } do
+        if count < 50 or wait == plain then
+          it(("in vain, in a circle of %d %s: an error"):format(count, what), function()
+            prepare()
+            local tasks = circle(count, wait)
+            for _, task in ipairs(tasks) do
+              local value, message = task:wait()
+              assert.is_nil(value)
+              assert.matches("deadlock", message)
+            end
+          end)
+        end
+      end
+    end
+
+    it("in vain, in a circle: the one that closes it can go on", function()
+      client:spawn(client.sleep, client, 1000)
+      local tasks = circle(3, function(task, i)
+        if i < 3 then return task:wait() end
+        local ok, message = pcall(task.wait, task)
         assert.is_false(ok)
         assert.matches("deadlock", message)
+        assert(client:sleep(0.01))
+        return "went on"
+      end)
+      for i = 3, 1, -1 do assert.equal("went on", tasks[i]:wait()) end
+    end)
+
+    it("in vain, for the task of its each", function()
+      client:spawn(client.sleep, client, 1000)
+      local task
+      task = client:spawn(function()
+        return client:each({ 1, 2 }, function() return task:wait() end)
+      end)
+      local report = task:wait()
+      assert.same({ 0, 2 }, { report.ok, report.failed })
+      assert.matches("deadlock", report.errors[1].error)
+    end)
+
+    it("together with others, for one that waits itself, which is no circle", function()
+      local last = client:spawn(function() return client:sleep(0.05) end)
+      local middle = client:spawn(function() return last:wait() end)
+      local tasks = {}
+      for i = 1, 3 do
+        tasks[i] = client:spawn(function() return middle:wait() and last:wait() end)
       end
-      assert.is_true(one:cancel())
-      is_cancelled(one)
-      assert.equal("cancelled", select(2, two:wait()).kind)
+      for i = 1, 3 do assert.is_true(tasks[i]:wait()) end
+    end)
+
+    it("again, after it has waited in the other direction", function()
+      local one, two
+      one = client:spawn(function() return two:wait() end)
+      two = client:spawn(function()
+        client:sleep(0.01)
+        assert.is_true(one:cancel())
+        return select(2, one:wait()).kind
+      end)
+      assert.equal("cancelled", two:wait())
     end)
 
     it("in vain, below a function that cannot be left", function()
@@ -913,6 +984,19 @@ describe("a task", function()
       local value, message = one:wait()
       assert.is_nil(value)
       assert.matches("deadlock", tostring(message))
+    end)
+
+    it("in a circle of three are a deadlock, although others sleep", function()
+      for _, own in ipairs { client, other } do own:spawn(own.sleep, own, 1000) end
+      local one, two, three
+      one = client:spawn(function() return two:wait() end)
+      two = other:spawn(function() return three:wait() end)
+      three = client:spawn(function() return one:wait() end)
+      for _, task in ipairs { one, two, three } do
+        local value, message = task:wait()
+        assert.is_nil(value)
+        assert.matches("deadlock", tostring(message))
+      end
     end)
   end)
 

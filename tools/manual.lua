@@ -675,7 +675,8 @@ spends credits is refused unless `evaluations` states it or `uncounted = true` a
 manual.tasks = [[
 `each` is made of tasks. `client:spawn(fn, …)` returns one at once; code of tasks runs only in
 `task:wait()`, `client:each` and `client:step()`. A task that ends by an error keeps it for
-`wait`. Inside a task a bare `coroutine.yield()` lets the others go on.
+`wait`. Inside a task a bare `coroutine.yield()` lets the others go on. A `wait` that would close a
+circle of tasks that wait for each other raises an error.
 
 ```lua
 local first = client:spawn(function() return client.runs:mark_metric_vote {
@@ -713,7 +714,8 @@ everything else over HTTP/2 where the server speaks it, many requests over one c
 
 manual.events = [[
 `on_event` is called with a table for each step of a call. What it raises becomes a warning
-(`warn`), so that it cannot cost the answer of a call that has been paid for. The key is in no event.
+(`warn`), so that it cannot cost the answer of a call that has been paid for. The error of a debug
+hook, such as Ctrl-C, is raised on the main thread instead. The key is in no event.
 ]]
 
 manual.errors = [[

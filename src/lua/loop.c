@@ -116,12 +116,19 @@ static int resume_wait(lua_State *L, int status, lua_KContext context) {
   return ck_task_push_results(L, 1);
 }
 
-/* It stands below us on the C stack; or nothing that is under way can end it, or make it ready. */
+/*
+** It, or the task that it waits for, stands below us on the C stack; or nothing that is under way can
+** end it, or make it ready.
+*/
 static bool is_deadlocked(const struct ck_task *task) {
   const struct ck_loop *loop = task->loop;
-  return task->state == CK_TASK_RUNNING ||
+  return ck_task_last_joined(task)->state == CK_TASK_RUNNING ||
          (ck_list_first(&loop->ready) == NULL && ck_list_first(&loop->asleep) == NULL &&
           loop->awaiting == 0);
+}
+
+static int raise_deadlock(lua_State *L) {
+  return luaL_error(L, "deadlock: the task waits for one that waits for it");
 }
 
 static int fail_parents(lua_State *L) {
@@ -136,8 +143,7 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
   unsigned long raised = ck_interrupt_count(client->interrupt);
   while (task->state != CK_TASK_ENDED) {
     if (ck_client_is_parents(client)) return fail_parents(L);
-    if (is_deadlocked(task))
-      return luaL_error(L, "deadlock: the task waits for one that waits for it");
+    if (is_deadlocked(task)) return raise_deadlock(L);
     (void)step(L, index, CK_INTERRUPT_LOOK);
     if (ck_interrupt_came(client->interrupt, raised) && task->state != CK_TASK_ENDED)
       return fail(L, CK_CANCELLED, "interrupted while waiting for a task, which goes on");
@@ -151,6 +157,7 @@ static int task_wait(lua_State *L) {
   if (task->state == CK_TASK_ENDED) return ck_task_push_results(L, 1);
   if (current == NULL) return block_until_end(L, task);
   if (current == task) return luaL_error(L, "a task cannot wait for its own end");
+  if (ck_task_last_joined(task) == current) return raise_deadlock(L);
   ck_task_join(current, task);
   return lua_yieldk(L, 0, (lua_KContext)task, resume_wait);
 }

@@ -151,7 +151,14 @@ void ck_task_sleep(struct ck_task *task, double wake_at) {
 
 void ck_task_join(struct ck_task *task, struct ck_task *other) {
   task->state = CK_TASK_JOINING;
+  task->joins = other;
   ck_list_insert(&other->joiners, &task->line);
+}
+
+/* No wait is let begin that would close a circle. */
+const struct ck_task *ck_task_last_joined(const struct ck_task *task) {
+  while (task->joins != NULL) task = task->joins;
+  return task;
 }
 
 static void set_running(struct ck_task *task) {
@@ -163,6 +170,7 @@ static void set_running(struct ck_task *task) {
 static void leave(struct ck_task *task) {
   set_running(task);
   task->awaits = NULL;
+  task->joins = NULL;
   ck_list_remove(&task->line);
 }
 

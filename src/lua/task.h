@@ -37,6 +37,7 @@ struct ck_task {
   void *awaits;            /* the call, while it is AWAITING */
   double wake_at;          /* while it is ASLEEP */
   struct ck_link joiners;  /* tasks that wait for its end */
+  struct ck_task *joins;   /* the task that it waits for, while it is JOINING */
   enum ck_applied applied; /* by the calls made in it, and in tasks that were begun in it */
   bool stood;              /* at least once */
 };
@@ -76,6 +77,9 @@ struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop);
 void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int handle);
 void ck_task_sleep(struct ck_task *task, double wake_at);
 void ck_task_join(struct ck_task *task, struct ck_task *other);
+
+/* Returns the task whose end all wait for in the end that `task` waits for: mostly itself. */
+const struct ck_task *ck_task_last_joined(const struct ck_task *task);
 
 /* Pushes the task and the call that it awaits, so that they last for as long as they stand there. */
 void ck_task_hold(lua_State *L, int index, const struct ck_task *task);
