@@ -5,11 +5,15 @@
 --
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. It only reads.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
-local agreement = require "support.report.agreement"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
+local answers = require "support.answers"
 local command = require "support.command"
+local files = require "support.files"
+local output = require "support.output"
+local agreement = require "support.report.agreement"
 local page = require "support.report.page"
 local reading = require "support.report.reading"
 local times = require "support.report.times"
@@ -126,9 +130,9 @@ end
 
 --- An iterator over the ids of the results to read.
 local function result_ids(client, options)
-  local next_result = client.results:pages {
+  local next_result = answers.pages_of_results(client.results:pages {
     agent_id = options.agent, project_id = options.project, page_size = PAGE_SIZE,
-  }
+  })
   return function()
     local result = next_result()
     while result and not may_fit(result, options) do result = next_result() end
@@ -145,9 +149,9 @@ local function read_runs(client, options)
   local calls, count = {}, 0
   local source = options.results or result_ids(client, options)
   read_all(client, "result", source, function(result_id)
-    local result, err = client.results:get { result_id = result_id }
+    local result, err = answers.result(client.results:get { result_id = result_id })
     if not result then return nil, err end
-    for _, answer in pairs(result.runs) do
+    for _, answer in pairs(result.runs or {}) do
       local run = reading.run(answer, result)
       if is_wanted(run, options) then calls[run.key], count = run, count + 1 end
     end
@@ -173,12 +177,12 @@ end
 --- asked for.
 local function read_metrics(client, calls, options)
   local list = {}
-  local answers = read_all(client, "metric", options.metric or metrics_of(calls), function(id)
-    local metric, err = client.metrics:get { metric_id = id }
+  local found = read_all(client, "metric", options.metric or metrics_of(calls), function(id)
+    local metric, err = answers.metric(client.metrics:get { metric_id = id })
     if not metric and err.kind == "not_found" and not options.metric then return false end
     return metric, err
   end, options)
-  for _, answer in ipairs(answers) do
+  for _, answer in ipairs(found) do
     if answer then list[#list + 1] = { metric = reading.metric(answer),
       reviews = reading.last_words(answer.reviews) } end
   end
@@ -212,7 +216,7 @@ local function read_call_logs(client, calls, metrics, options)
   local call_log_ids = reviewed_call_logs(metrics, options)
   if #call_log_ids == 0 then return end
   read_all(client, "reviewed production call", call_log_ids, function(id)
-    local answer, err = client.calls:get { call_log_id = id }
+    local answer, err = answers.call_log(client.calls:get { call_log_id = id })
     if not answer then return err.kind == "not_found" or nil, err end
     local call = reading.call_log(answer)
     if is_in_scope(call, options) then calls[call.key] = call end
@@ -260,14 +264,11 @@ local function scope_of(report, reviews, calls)
 end
 
 local function write(path, text)
-  local file, problem = io.open(path, "wb")
-  local done = file
-  if done then done, problem = file:write(text) end
-  if done then done, problem = file:close() end
-  if not done then fail("failed", "--output: %s: %s", path, problem) end
+  local done, problem = files.replace(path, text)
+  if not done then fail("failed", "--output: %s", problem) end
 end
 
-local function say(format, ...) print(command.printable(format:format(...))) end
+local function say(format, ...) output.print(command.printable(format:format(...))) end
 
 local function sum_up(report, path)
   say("%s", words.summary(report))

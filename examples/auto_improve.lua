@@ -7,13 +7,16 @@
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. What has been started
 -- stands in a state file: the same command goes on with it, and does not pay again.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
+local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local ids = require "support.ids"
 local jobs = require "support.jobs"
+local output = require "support.output"
 local proposal = require "support.proposal"
 local state = require "support.state"
 local text = require "support.text"
@@ -62,7 +65,9 @@ end
 
 -- ---- the metrics ----
 
-local function get_metric(client, id) return assert(client.metrics:get { metric_id = id }) end
+local function get_metric(client, id)
+  return assert(answers.metric(client.metrics:get { metric_id = id }))
+end
 
 --- All of them first: an id that is wrong ends it before anything is started.
 local function get_metrics(client, list)
@@ -106,10 +111,10 @@ local function conclude(client, known, id, answer, options)
   local metric = get_metric(client, id)  -- anew: it may have changed while the job went on
   text.print("metric %d, %s: the proposal", id, metric.name)
   if jobs.find(known, id).saved then
-    print "  was saved before; --restart starts another job"
+    output.print "  was saved before; --restart starts another job"
     return "ok"
   elseif not next(proposal.changes(metric, answer)) then
-    print "  nothing to improve: the metric is as proposed"
+    output.print "  nothing to improve: the metric is as proposed"
     return "ok"
   end
   proposal.print(metric, answer)
@@ -143,15 +148,18 @@ local function improve_all(client, known, options)
   for _, each in ipairs(started) do
     code = worse(code, await(client, known, each.id, each.job, options))
   end
-  if #started == 0 then print(NOT_STARTED) elseif not options.apply then print(NOT_SAVED) end
+  if #started == 0 then
+    output.print(NOT_STARTED)
+  elseif not options.apply then
+    output.print(NOT_SAVED)
+  end
   return code
 end
 
-io.stdout:setvbuf "line"
-
 command.run(NAME, ADVICE, function()
   local options = read_options()
-  local known = state.open(options.state, NAME)
   local client <close> = assert(cekura.new())
+  local known = state.open(options.state,
+    { work = NAME, server = client.api_url, is_written = options.start })
   return improve_all(client, known, options)
 end)

@@ -6,14 +6,19 @@
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. A journal says what has
 -- been sent: the same command goes on where it ended, and pays for nothing twice.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
+local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local dates = require "support.dates"
+local files = require "support.files"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
+local output = require "support.output"
+local sent = require "support.sent"
 local texttable = require "support.table"
 local waiting = require "support.waiting"
 
@@ -32,8 +37,9 @@ parser:epilog [[
 Without --apply nothing is started: the plan is shown with its cost. With it the calls are sent, one
 after the other; when all results are done, a table says what became of them.
 
-The journal has which hundreds were sent. The same command, run again, leaves those out. Where it is
-unknown whether one was started it is named and left out, too, unless you say --redo-unknown.
+The journal has which results were sent. Every command with the same metrics and journal leaves them
+out, in whatever order they are named. A result of which it is unknown whether it was started is
+named and left out, too, unless you say --redo-unknown.
 The results that --agent finds are written beside the journal (FILE.ID.ids), and stay the same ones.
 
 Exit codes: 0 done; 1 some of it was refused, as without credits; 2 wrong usage, ids or key; 4 no
@@ -63,6 +69,8 @@ local function read_options()
     parser:error "which results? Say --results, --from-file or --agent"
   elseif not options.agent and (options.since or options["until"]) then
     parser:error "--since and --until go with --agent"
+  elseif options.from_file and files.are_same(options.from_file, options.journal) then
+    fail("usage", "--from-file and --journal must be two files")
   end
   return options
 end
@@ -71,15 +79,16 @@ end
 
 --- What is kept of a result: there may be thousands.
 local function summary(result)
-  local runs = tonumber(result.total_runs_count)
+  local runs = math.tointeger(result.total_runs_count)
   if not runs then fail("failed", "result %s does not say how many runs it has", result.id) end
-  return { id = result.id, name = result.name, status = result.status,
-    runs = math.tointeger(runs), success = result.success_rate }
+  return { id = result.id, name = result.name, status = result.status, runs = runs,
+    success = result.success_rate }
 end
 
 local function find(client, options)
   local list = {}
-  for result in client.results:pages { agent_id = options.agent, page_size = 100 } do
+  local pages = client.results:pages { agent_id = options.agent, page_size = 100 }
+  for result in answers.pages_of_results(pages) do
     if dates.is_between(result.created_at, options.since, options["until"]) then
       list[#list + 1] = summary(result)
     end
@@ -101,7 +110,7 @@ end
 local function look_at(client, list, options)
   local found = {}
   check_report(client:each(list, function(id, i)
-    local result, err = client.results:get { result_id = id }
+    local result, err = answers.result(client.results:get { result_id = id })
     if not result then return nil, err end
     found[i] = summary(result)
     return true
@@ -120,17 +129,19 @@ local function ids_of(list)
   return found
 end
 
---- An agent gets new results, and old ones go: then other hundreds would be made of them, which
---- the journal does not know. So what an agent's results are is written down, and stays so.
+--- An agent gets new results all the time. Which ones this is about is written down, and stays so:
+--- the same command does not pay for more and more of them.
 local function path_of_ids(options) return ("%s.%d.ids"):format(options.journal, options.agent) end
 
 local function results_of_agent(client, options)
   local path = path_of_ids(options)
-  local file = io.open(path)
-  if not file then return find(client, options) end
-  file:close()
-  print(("The results are those in %s."):format(path))
-  return look_at(client, need(ids.read(path)), options)
+  local list, problem = ids.saved(path)
+  if list then
+    output.print(("The results are those in %s."):format(path))
+    return look_at(client, list, options)
+  end
+  if problem then command.say(NAME, ": ", problem, ": the results are looked up again") end
+  return find(client, options)
 end
 
 local function get_results(client, options)
@@ -160,7 +171,7 @@ end
 
 local function chunks_of(list)
   local chunks = {}
-  for chunk in cekura.chunks(ids_of(list), size_of_chunk()) do chunks[#chunks + 1] = chunk end
+  for chunk in cekura.chunks(list, size_of_chunk()) do chunks[#chunks + 1] = chunk end
   return chunks
 end
 
@@ -172,8 +183,8 @@ end
 
 local function print_plan(client, list, options)
   local runs, count = count_runs(list), #options.metrics
-  print(("Metrics: %s."):format(texttable.show(names_of(client, options))))
-  print(("%s, from %d to %d, in %s."):format(cost.count(#list, "result"), list[1].id,
+  output.print(("Metrics: %s."):format(texttable.show(names_of(client, options))))
+  output.print(("%s, from %d to %d, in %s."):format(cost.count(#list, "result"), list[1].id,
     list[#list].id, cost.count(#chunks_of(list), "call")))
   cost.print(client, runs * count, ("at most: %s × %s"):format(cost.count(runs, "run"),
     cost.count(count, "metric")))
@@ -187,57 +198,71 @@ end
 
 -- ---- sending ----
 
---- What the journal is of.
+--- What the journal is of. The order of the metrics does not matter.
 local function work_of(options)
-  local work = "metrics " .. table.concat(options.metrics, ",")
+  local sorted = table.move(options.metrics, 1, #options.metrics, 1, {})
+  table.sort(sorted)
+  local work = "metrics " .. table.concat(sorted, ",")
   if not options.agent then return work end
   return ("%s of agent %d from %s to %s"):format(work, options.agent, options.since or "-",
     options["until"] or "-")
 end
 
-local function send_all(client, chunks, options)
+--- The results by what has become of them: { done, unknown, left }.
+local function sort_out(list, log, options)
+  local sorted = { done = {}, unknown = {}, left = {} }
+  for _, result in ipairs(list) do
+    local state = log:state(result.id)
+    if state == "unknown" and options.redo_unknown then state = nil end
+    table.insert(sorted[state or "left"], result)
+  end
+  return sorted
+end
+
+local function send(client, chunk, options)
+  local evaluations = count_runs(chunk) * #options.metrics
+  return client.results:bulk_evaluate_metrics(
+    { result_ids = ids_of(chunk), metric_ids = options.metrics },
+    { evaluations = evaluations, max_evaluations = options.max_evaluations })
+end
+
+local function send_all(client, chunks, log, options)
   return client:each(chunks, function(chunk)
-    return client.results:bulk_evaluate_metrics { result_ids = chunk, metric_ids = options.metrics }
+    local done, err = log:send(ids_of(chunk), function() return send(client, chunk, options) end)
+    if done == nil then return nil, err end
+    return true
   end, {
     concurrency = 1,       -- in order, so that what was not begun is at the end
     stop_on_error = true,  -- where one is refused, so will be the next
-    journal = options.journal, redo_unknown = options.redo_unknown,
-    key = function(chunk) return table.concat(chunk, ",") end,
-    work = work_of(options),
   })
 end
 
 local function named(chunk)
-  if #chunk == 1 then return "result " .. chunk[1] end
-  return ("%d results from %d to %d"):format(#chunk, chunk[1], chunk[#chunk])
+  if #chunk == 1 then return "result " .. chunk[1].id end
+  return ("%d results from %d to %d"):format(#chunk, chunk[1].id, chunk[#chunk].id)
 end
 
 local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 
 local UNKNOWN = "%s: %s. They are not sent again: look at one of them. --redo-unknown sends them "
   .. "again, and may pay twice"
+local EARLIER = "an earlier run began it, and nothing says whether it was done"
 
 --- Says what went wrong. Returns the name of the exit code.
-local function tell_errors(chunks, report)
+local function tell_errors(chunks, report, unknown)
   local code = "ok"
+  if #unknown > 0 then
+    say(UNKNOWN, named(unknown), EARLIER)
+    code = "network"
+  end
   for _, e in ipairs(report.errors) do
     local format = e.error.applied ~= "no" and UNKNOWN or "%s: %s"
     say(format, named(chunks[e.index]), e.error)
     if code ~= "network" then code = command.code_of(e.error) end
   end
-  local left = #chunks - report.ok - report.failed - report.skipped - report.unknown
+  local left = #chunks - report.ok - report.failed - report.unknown
   if left > 0 then say("%s not begun: %s", cost.count(left, "call"), ADVICE) end
   return code
-end
-
---- The ids of all results that were started, by this run or by an earlier one.
-local function started(chunks, report)
-  local list, is_wrong = {}, {}
-  for _, e in ipairs(report.errors) do is_wrong[e.index] = true end
-  for i = 1, report.ok + report.failed + report.skipped + report.unknown do
-    if not is_wrong[i] then table.move(chunks[i], 1, #chunks[i], #list + 1, list) end
-  end
-  return list
 end
 
 -- ---- what became of it ----
@@ -247,7 +272,7 @@ local function wait_for(client, list, options)
   local done, wait_options = {}, waiting.options(options)
   wait_options.progress = nil  -- one line for all of them
   local report, err = client:each(list, function(id)
-    local result, problem = client.results:wait({ result_id = id }, wait_options)
+    local result, problem = answers.result(client.results:wait({ result_id = id }, wait_options))
     if not result then return nil, problem end
     done[id] = summary(result)
     return true
@@ -271,20 +296,44 @@ local function print_results(before, done)
   if #rows > 1 then texttable.print(rows) end
 end
 
-local function print_skipped(chunks, report, options)
-  if report.skipped == 0 then return end
-  print(("Of %s, %s has %d as sent before: not again."):format(cost.count(#chunks, "call"),
-    options.journal, report.skipped))
+--- The ids of all that were started, by this run or by an earlier one, in order.
+local function started(list, log)
+  local found = {}
+  for _, id in ipairs(ids_of(list)) do
+    if log:state(id) == "done" then found[#found + 1] = id end
+  end
+  return found
+end
+
+--- How many of the calls for the whole list were sent before, and how many results those have.
+local function whole_calls(chunks, log)
+  local calls, results = 0, 0
+  for _, chunk in ipairs(chunks) do
+    if #started(chunk, log) == #chunk then calls, results = calls + 1, results + #chunk end
+  end
+  return calls, results
+end
+
+local function print_skipped(list, log, options)
+  local done, what, all = #started(list, log), "result", #list
+  if done == 0 then return end
+  local chunks = chunks_of(list)
+  local calls, results = whole_calls(chunks, log)
+  if results == done then done, what, all = calls, "call", #chunks end
+  output.print(("Of %s, %s has %d as sent before: not again."):format(cost.count(all, what),
+    options.journal, done))
 end
 
 local function apply(client, list, options)
-  check_budget(list, options)
+  local log <close> = assert(sent.open(client, options.journal, work_of(options)))
+  local sorted = sort_out(list, log, options)
+  check_budget(sorted.left, options)
   if options.agent then need(ids.write(path_of_ids(options), ids_of(list))) end
-  local chunks = chunks_of(list)
-  local report = assert(send_all(client, chunks, options))
-  local code = tell_errors(chunks, report)
-  print_skipped(chunks, report, options)
-  local done, err = wait_for(client, started(chunks, report), options)
+  local chunks = chunks_of(sorted.left)
+  print_skipped(list, log, options)
+  local report = assert(send_all(client, chunks, log, options))
+  local code = tell_errors(chunks, report, sorted.unknown)
+  local done, err = wait_for(client, started(list, log), options)
   print_results(list, done)
   if not err then return code end
   say("%s: %s", err, ADVICE)
@@ -297,7 +346,7 @@ command.run(NAME, ADVICE, function()
   local list = get_results(client, options)
   print_plan(client, list, options)
   if not options.apply then
-    print "Nothing was started: --apply does it."
+    output.print "Nothing was started: --apply does it."
     return "ok"
   end
   return apply(client, list, options)

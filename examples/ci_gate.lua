@@ -4,14 +4,18 @@
 --
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
 local cjson = require "cjson"
+local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
+local output = require "support.output"
+local values = require "support.report.values"
 local texttable = require "support.table"
 local waiting = require "support.waiting"
 
@@ -99,7 +103,7 @@ local function need(value, err) return value or stop(err) end
 
 local function finished_runs(result)
   local list = {}
-  for _, run in pairs(result.runs) do
+  for _, run in pairs(result.runs or {}) do
     if run.status == "completed" then list[#list + 1] = run.id end
   end
   table.sort(list)
@@ -109,20 +113,25 @@ end
 local PLAN = "to evaluate: %s × %s = at least %s; balance: %s credits"
 
 local function say_plan(client, runs, metric_ids)
-  local balance = client.billing:info {} or {}
+  local balance = answers.balance(client.billing:info {}) or {}
   say(PLAN:format(cost.count(#runs, "run"), cost.count(#metric_ids, "metric"),
     cost.count(#runs * #metric_ids, "metric evaluation"),
     texttable.show(balance.credits_remaining)))
 end
 
+local function get_result(client, options)
+  return need(answers.result(client.results:get { result_id = options.result }))
+end
+
 local function evaluate(client, options)
-  local runs = finished_runs(need(client.results:get { result_id = options.result }))
+  local runs = finished_runs(get_result(client, options))
   if #runs == 0 then fail("person", "result %d has no finished run", options.result) end
   say_plan(client, runs, options.evaluate)
   if not options.apply then return say "nothing is evaluated without --apply" end
-  need(client.results:evaluate_metrics {
+  local started, err = client.results:evaluate_metrics {
     result_id = options.result, run_ids = runs, metric_ids = options.evaluate,
-  })
+  }
+  if started == nil then stop(err) end
 end
 
 -- ---- checks: { name, wanted, found, runs, verdict } ----
@@ -143,7 +152,7 @@ end
 --- Of the runs themselves: the API's success_rate is a share here and a percentage there.
 local function check_success(result, least)
   local passed, all = 0, 0
-  for _, run in pairs(result.runs) do
+  for _, run in pairs(result.runs or {}) do
     all = all + 1
     if run.success == true then passed = passed + 1 end
   end
@@ -152,19 +161,28 @@ local function check_success(result, least)
 end
 
 --- A number for each value: itself, or whether it is the one that is wanted.
-local function number_of(value, wanted)
-  if wanted then return texttable.show(value) == wanted and 1 or 0 end
-  if type(value) == "boolean" then return value and 1 or 0 end
-  return tonumber(value)
+local function number_of(entry, value, wanted)
+  if not wanted then return values.measure(entry.type, value) end
+  local is_it = texttable.show(value) == wanted or values.are_equal(entry.type, value, wanted)
+  return is_it and 1 or 0
+end
+
+local function entry_for(run, metric_id)
+  local found
+  for _, entry in ipairs(metrics.entries(run)) do
+    if entry.id == metric_id then found = entry end
+  end
+  return found or {}
 end
 
 local NO_NUMBER = 'metric %d says "%s", which has no mean: ask for a share, such as %d=%s>=0.8'
 
 local function check_metric(result, wanted)
   local sum, count = 0, 0
-  for _, run in pairs(result.runs) do
-    local value = metrics.values(run)[wanted.id]
-    local number = value == nil and 0 or number_of(value, wanted.value)
+  for _, run in pairs(result.runs or {}) do
+    local entry = entry_for(run, wanted.id)
+    local value = values.of_entry(entry)
+    local number = value == nil and 0 or number_of(entry, value, wanted.value)
     if not number then fail("usage", NO_NUMBER, wanted.id, value, wanted.id, value) end
     sum, count = sum + number, count + (value == nil and 0 or 1)
   end
@@ -217,16 +235,16 @@ local function summary_of(result, code, checks)
     VERDICTS[code], good, cost.count(#checks, "check"))
 end
 
-local function print_json(value) print(cjson.encode(value)) end
+local function print_json(value) output.print(cjson.encode(value)) end
 
-local function entry_of(check)
+local function row_of(check)
   return { name = check.name, metric_id = check.metric_id, wanted = check.wanted,
     found = check.found, runs = check.runs, verdict = WORDS[check.verdict]:lower() }
 end
 
 local function report_in_json(result, code, checks)
   local entries = {}
-  for i, check in ipairs(checks) do entries[i] = entry_of(check) end
+  for i, check in ipairs(checks) do entries[i] = row_of(check) end
   print_json { verdict = VERDICTS[code], exit_code = command.codes[code], result_id = result.id,
     status = result.status, checks = entries }
   say(summary_of(result, code, checks))
@@ -234,7 +252,7 @@ end
 
 local function report(result, code, checks)
   print_table(checks)
-  print(NAME .. ": " .. summary_of(result, code, checks))
+  output.print(NAME .. ": " .. summary_of(result, code, checks))
 end
 
 -- ---- all of it ----
@@ -244,10 +262,10 @@ local function gate(options)
   if options.evaluate then
     evaluate(client, options)
   else  -- a wait goes on without a connection: a wrong address would take all of --timeout
-    need(client.results:get { result_id = options.result })
+    get_result(client, options)
   end
-  local result = need(client.results:wait({ result_id = options.result },
-    waiting.options(options)))
+  local result = need(answers.result(client.results:wait({ result_id = options.result },
+    waiting.options(options))))
   local checks = check_all(result, options)
   local code = code_of(result, checks)
   local tell = options.json and report_in_json or report
@@ -268,4 +286,4 @@ end
 command.run(NAME, ADVICE, function()
   local options = read_options()
   return options.json and gate_in_json(options) or gate(options)
-end)
+end, "network")  -- 1 is said of a result alone

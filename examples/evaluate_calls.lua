@@ -6,15 +6,18 @@
 --
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
+local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local dates = require "support.dates"
 local distribution = require "support.distribution"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
+local output = require "support.output"
 local waiting = require "support.waiting"
 
 local NAME = "evaluate_calls"
@@ -78,11 +81,11 @@ local function filter_of(options)
 end
 
 local function pages(client, options)
-  return client.calls:pages {
+  return answers.pages_of_calls(client.calls:pages {
     agent_id = options.agent, project_id = options.project, filters_v2 = filter_of(options),
     timestamp_from = options.since, timestamp_to = options["until"],
     page_size = math.min(options.limit or AT_ONCE, AT_ONCE),
-  }
+  })
 end
 
 local function has_all(values, wanted)
@@ -113,9 +116,10 @@ local function call_of(options, list)
 end
 
 local function print_plan(client, list, values, options)
-  print(cost.count(#list, "call") .. " to evaluate.")
+  output.print(cost.count(#list, "call") .. " to evaluate.")
   if #values > 0 then
-    print(("Have all values already: %d%s."):format(#values, options.again and "" or ", left out"))
+    local left_out = options.again and "" or ", left out"
+    output.print(("Have all values already: %d%s."):format(#values, left_out))
   end
   if #list == 0 then return end
   local plan = assert(client.calls:evaluate_metrics(call_of(options, list), { dry_run = true }))
@@ -148,7 +152,7 @@ local function start_all(client, list, options)
   local started = {}
   for chunk in cekura.chunks(list, AT_ONCE) do
     local logs, err = client.calls:evaluate_metrics(call_of(options, chunk))
-    if not logs then
+    if logs == nil then
       tell(err, chunk)
       return started, err
     end
@@ -163,8 +167,8 @@ end
 local function wait_for(client, started, options)
   local values = {}
   for _, logs in ipairs(started) do
-    local done, err = client.calls:wait({ call_logs = logs, metrics = options.metrics },
-      waiting.options(options))
+    local done, err = answers.call_logs(client.calls:wait(
+      { call_logs = logs, metrics = options.metrics }, waiting.options(options)))
     if not done then command.fail(waiting.code_of(err), "%s. %s", err, LOOK) end
     for _, log in ipairs(done) do values[#values + 1] = metrics.values(log) end
   end
@@ -175,9 +179,9 @@ local function print_values(known, values)
   for _, metric in ipairs(known) do
     local list = {}
     for _, own in ipairs(values) do list[#list + 1] = own[metric.id] end
-    io.write("\n", distribution.text(metric, list))
+    output.write("\n", distribution.text(metric, list))
   end
-  print()
+  output.print()
 end
 
 local function apply(client, known, list, options)
@@ -198,6 +202,6 @@ command.run(NAME, LOOK, function()
   print_plan(client, list, values, options)
   if options.apply and #list > 0 then return apply(client, known, list, options) end
   if #values > 0 then print_values(known, values) end
-  if #list > 0 then print "Nothing was started: --apply does it." end
+  if #list > 0 then output.print "Nothing was started: --apply does it." end
   return "ok"
 end)

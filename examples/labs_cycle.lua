@@ -7,20 +7,24 @@
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. Each step that is done
 -- stands in a state file: the same command goes on where it ended, however it ended.
 
-local FOLDER = arg[0]:match "^.*/" or "./"
+local cekura = require "cekura"
+local FOLDER = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
 package.path = FOLDER .. "?.lua;" .. package.path  -- for what is in support/
 
-local cekura = require "cekura"
+local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local csv = require "support.csv"
+local files = require "support.files"
 local ids = require "support.ids"
 local jobs = require "support.jobs"
 local metrics = require "support.metrics"
+local output = require "support.output"
 local proposal = require "support.proposal"
 local state = require "support.state"
 local text = require "support.text"
 local texttable = require "support.table"
+local values = require "support.report.values"
 local waiting = require "support.waiting"
 
 local NAME = "labs_cycle"
@@ -48,7 +52,8 @@ something was started; 5 not done in time; 130 Ctrl-C.]]
 parser:option("--metric", "The metric's id.", nil, ids.one):argname "ID":count "1"
 parser:option("--agent", "The agent whose results are looked at.", nil, ids.one)
   :argname "ID":count "1"
-parser:option("--last", "How many of its newest results.", 8, command.count):argname "N"
+parser:option("--last", "How many of its newest results (default: 8).", nil, command.count)
+  :argname "N"
 parser:option("--sheet", "The votes, as vote_from_csv reads them."):argname "FILE"
 parser:option("--want", "How many disagreements the optimiser is to have.", 6, command.count)
   :argname "N"
@@ -66,10 +71,14 @@ local function begin(number, name, question)
   text.print("\nStep %d of %d, %s: %s", number, STEPS, name, question)
 end
 
+local function get_metric(story)
+  return assert(answers.metric(story.client.metrics:get { metric_id = story.options.metric }))
+end
+
 -- ---- 1: where do reviewers and the metric disagree? ----
 
 local function entry_of(run, metric_id)
-  for _, entry in ipairs(run.evaluation and run.evaluation.metrics or {}) do
+  for _, entry in ipairs(metrics.entries(run)) do
     if entry.id == metric_id then return entry end
   end
 end
@@ -77,9 +86,9 @@ end
 --- The results that this is about: once the story has begun, always the same.
 local function result_ids(story)
   if story.data.results then return story.data.results end
-  local list = assert(story.client.results:list {
-    agent_id = story.options.agent, page_size = math.min(story.options.last, 100),
-  })
+  local list = assert(answers.results(story.client.results:list {
+    agent_id = story.options.agent, page_size = math.min(story.data.arguments.last, 100),
+  }))
   local found = {}
   for _, result in ipairs(list.results) do
     if result.status == "completed" then found[#found + 1] = tostring(result.id) end
@@ -89,8 +98,9 @@ local function result_ids(story)
 end
 
 local function add_runs(runs, result, metric_id)
-  for _, run in pairs(result.runs) do
-    local entry, value = entry_of(run, metric_id), metrics.values(run)[metric_id]
+  for _, run in pairs(result.runs or {}) do
+    local entry = entry_of(run, metric_id)
+    local value = entry and values.of_entry(entry)
     if value ~= nil then
       runs[#runs + 1] = { id = tostring(run.id), result = tostring(result.id), run = run,
         entry = entry, value = value, expected = entry.expected_value,
@@ -103,11 +113,15 @@ end
 local function read_runs(story)
   local runs = {}
   for _, id in ipairs(story.results) do
-    local result = assert(story.client.results:get { result_id = id })
+    local result = assert(answers.result(story.client.results:get { result_id = id }))
     add_runs(runs, result, story.options.metric)
   end
   table.sort(runs, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
   return runs
+end
+
+local function agrees(story, value, expected)
+  return values.are_same(story.metric.eval_type, value, expected)
 end
 
 --- How many runs a reviewer has gone over, and on how many of these he agrees.
@@ -115,7 +129,7 @@ local function agreement_of(story, runs)
   local reviewed, agreed = 0, 0
   for _, run in ipairs(runs) do
     if run.is_reviewed then reviewed = reviewed + 1 end
-    if run.is_reviewed and jobs.agrees(story.metric, run.value, run.expected) then
+    if run.is_reviewed and agrees(story, run.value, run.expected) then
       agreed = agreed + 1
     end
   end
@@ -145,15 +159,16 @@ end
 -- ---- 2: votes ----
 
 local function is_met(run)
-  local outcome = run.expected_outcome
-  local score = type(outcome) == "table" and tonumber(outcome.score) or nil
+  local score = values.measure("numeric", run.expected_outcome and run.expected_outcome.score)
   return score and score >= 100
 end
 
-local function highest(runs)
+local function measure(story, run) return values.measure(story.metric.eval_type, run.value) end
+
+local function highest(story)
   local most
-  for _, run in ipairs(runs) do
-    local value = tonumber(run.value)
+  for _, run in ipairs(story.runs) do
+    local value = measure(story, run)
     if value and (not most or value > most) then most = value end
   end
   return most
@@ -161,16 +176,16 @@ end
 
 --- The metric gave its best value to a call that missed its outcome, or a lower one to a call that
 --- met it: nothing is proven by that, but there is reason to look.
-local function is_odd(run, most)
-  local met, value = is_met(run.run), tonumber(run.value)
+local function is_odd(story, run, most)
+  local met, value = is_met(run.run), measure(story, run)
   return met ~= nil and value ~= nil and met ~= (value == most)
 end
 
 --- The runs that nobody has reviewed, those that look odd first.
 local function worth_a_look(story, count)
-  local most, odd, other = highest(story.runs), {}, {}
+  local most, odd, other = highest(story), {}, {}
   for _, run in ipairs(story.runs) do
-    if not run.is_reviewed then table.insert(is_odd(run, most) and odd or other, run) end
+    if not run.is_reviewed then table.insert(is_odd(story, run, most) and odd or other, run) end
   end
   table.move(other, 1, #other, #odd + 1, odd)
   return table.move(odd, 1, math.min(count, #odd), 1, {})
@@ -180,7 +195,7 @@ local function print_run(run)
   local why = type(run.entry.explanation) == "table" and run.entry.explanation[1] or ""
   text.print("\n  run %s, %s. The metric says %s: %s", run.id, run.run.scenario_name or "",
     texttable.show(run.value), why)
-  print(text.indent(run.run.transcript or "", "    "))
+  output.print(text.indent(run.run.transcript or "", "    "))
 end
 
 local HEADER = { "run_id", "metric_id", "thumbs_up", "expected_value", "feedback" }
@@ -193,10 +208,7 @@ local function write_sheet(path, metric_id, runs)
   for _, run in ipairs(runs) do
     lines[#lines + 1] = csv.line { run.id, tostring(metric_id), "", "", "" }
   end
-  local file, problem = io.open(path, "wb")
-  local done = file
-  if done then done, problem = file:write(table.concat(lines)) end
-  if done then done, problem = file:close() end
+  local done, problem = files.replace(path, table.concat(lines))
   if not done then fail("usage", "%s", problem) end
   text.print(FILL_IN, path)
 end
@@ -232,7 +244,6 @@ local function send_sheet(story)
   local words = { interpreter(), FOLDER .. "vote_from_csv.lua", story.options.sheet }
   words[#words + 1] = story.options.apply and "--no-progress" or "--dry-run"
   for i, word in ipairs(words) do words[i] = quoted(word) end
-  io.stdout:flush()
   local _, _, code = os.execute("exec " .. table.concat(words, " "))
   if code == 0 then return end
   fail(CODES[code] or "failed", "the votes are not all in: see above%s",
@@ -277,7 +288,7 @@ local function reviews_of(story)
   for _, run in ipairs(story.data.before or story.runs) do is_ours[run.id] = true end
   return (jobs.reviews(story.metric, function(review)
     local set = review.test_set or {}
-    return set.source_model == "Run" and is_ours[tostring(set.source_id):gsub("%.0$", "")] == true
+    return set.source_model == "Run" and is_ours[tostring(set.source_id)] == true
   end))
 end
 
@@ -292,7 +303,7 @@ local function optimise(story)
     return job
   end
   local reviews, test_sets = reviews_of(story), {}
-  for i, review in ipairs(reviews) do test_sets[i] = review.test_set.id end
+  for _, review in ipairs(reviews) do test_sets[#test_sets + 1] = review.test_set.id end
   cost.print(story.client, #reviews, "at least: one for each reviewed run")
   if not story.options.apply then return nil end
   if #reviews == 0 then fail("person", NOT_IN_LAB) end
@@ -306,15 +317,15 @@ end
 
 local function show_difference(story, job)
   begin(4, "diff", "what would change?")
-  if not job then return print "  Known once the optimiser has run." end
+  if not job then return output.print "  Known once the optimiser has run." end
   local answer, code, message =
     jobs.wait(story.client, tostring(story.options.metric), job, story.options)
   if not answer then fail(code, "%s", message) end
-  story.metric = assert(story.client.metrics:get { metric_id = story.options.metric })
+  story.metric = get_metric(story)
   if job.saved then
-    print "  Nothing any more: it was saved."
+    output.print "  Nothing any more: it was saved."
   elseif not next(proposal.changes(story.metric, answer)) then
-    print "  Nothing: the metric is as the optimiser proposes."
+    output.print "  Nothing: the metric is as the optimiser proposes."
     job.saved = true
   else
     proposal.print(story.metric, answer)
@@ -324,8 +335,10 @@ end
 
 local function save(story, job, answer)
   begin(5, "save", "make the metric what is proposed.")
-  if job and job.saved then return print "  Done." end
-  if not story.options.apply then return print "  One update of the metric; it costs nothing." end
+  if job and job.saved then return output.print "  Done." end
+  if not story.options.apply then
+    return output.print "  One update of the metric; it costs nothing."
+  end
   local code = jobs.save(story.client, story.known, story.metric, answer)
   if code ~= "ok" then fail(code, "the improvement is not saved: the story ends here") end
 end
@@ -358,7 +371,7 @@ local function evaluate_result(story, id, run_ids)
   local started, err = story.client.results:evaluate_metrics {
     result_id = id, run_ids = run_ids, metric_ids = { story.options.metric },
   }
-  local applied = started and "yes" or err.applied
+  local applied = started ~= nil and "yes" or err.applied
   evaluated[id] = applied == "yes" and "started" or applied == "unknown" and "starting" or nil
   story.known:keep()
   if applied ~= "yes" then error(err, 0) end
@@ -384,27 +397,27 @@ local function evaluate(story)
   for _, id in ipairs(order) do
     wait_for_result(story, id)
   end
-  print "  Done."
+  output.print "  Done."
 end
 
 -- ---- 7: before and after ----
 
 local function change_text(story, run, after)
-  local was = jobs.agrees(story.metric, run.value, run.expected)
-  local is = jobs.agrees(story.metric, after, run.expected)
+  local was = agrees(story, run.value, run.expected)
+  local is = agrees(story, after, run.expected)
   if is then return is, was and "right" or "NOW RIGHT" end
   return is, was and "NOW WRONG" or "still wrong"
 end
 
 local function compare(story)
   begin(7, "compare", "does the metric agree with the reviewers now?")
-  if not story.data.evaluated then print "  Known after the evaluation." return "ok" end
+  if not story.data.evaluated then output.print "  Known after the evaluation." return "ok" end
   local after, before, now = {}, 0, 0
   for _, run in ipairs(read_runs(story)) do after[run.id] = run.value end
   local rows = { { "run", "reviewer", "before", "after", "" } }
   for _, run in ipairs(story.data.before) do
     local is, words = change_text(story, run, after[run.id])
-    if jobs.agrees(story.metric, run.value, run.expected) then before = before + 1 end
+    if agrees(story, run.value, run.expected) then before = before + 1 end
     if is then now = now + 1 end
     rows[#rows + 1] = { run.id, run.expected, run.value, after[run.id], words }
   end
@@ -432,7 +445,7 @@ local function gather(story)
   local is_enough = vote(story, wrong)
   if is_enough and story.options.apply then
     remember(story)
-    story.metric = assert(story.client.metrics:get { metric_id = story.options.metric })
+    story.metric = get_metric(story)
   end
   return is_enough
 end
@@ -449,19 +462,32 @@ local function tell(story)
   save(story, job, answer)
   evaluate(story)
   local code = compare(story)
-  if not story.options.apply and not story.data.evaluated then print(PLAN_ONLY) end
+  if not story.options.apply and not story.data.evaluated then output.print(PLAN_ONLY) end
   return is_enough and code or "person"
 end
 
-io.stdout:setvbuf "line"
+local LAST = 8  -- results, unless somebody says otherwise
+
+--- A state is of the metric, the agent and the results that it was begun with.
+local function open_state(client, options)
+  local path = options.state or ("%s-%d.state"):format(NAME, options.metric)
+  if options.sheet and files.are_same(path, options.sheet) then
+    fail("usage", "--state and --sheet must be two files")
+  end
+  local known = state.open(path, {
+    work = ("%s of metric %d"):format(NAME, options.metric), server = client.api_url,
+    arguments = { agent = options.agent, last = options.last }, is_written = options.apply,
+  })
+  known.data.arguments.last = math.tointeger(known.data.arguments.last) or LAST
+  return known
+end
 
 command.run(NAME, ADVICE, function()
   local options = parser:parse()
-  local path = options.state or ("%s-%d.state"):format(NAME, options.metric)
-  local known = state.open(path, ("%s of metric %d"):format(NAME, options.metric))
   local client <close> = assert(cekura.new())
+  local known = open_state(client, options)
   local story = { client = client, options = options, known = known, data = known.data }
-  story.metric = assert(client.metrics:get { metric_id = options.metric })
+  story.metric = get_metric(story)
   if options.restart and options.apply then restart(story) end
   text.print("The review loop of metric %d, %s", options.metric, story.metric.name)
   return tell(story)

@@ -5,13 +5,17 @@
 --
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
+local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
+local output = require "support.output"
+local values = require "support.report.values"
 local texttable = require "support.table"
 local waiting = require "support.waiting"
 
@@ -46,17 +50,19 @@ waiting.add_progress(parser)
 --- The runs' ids, in order.
 local function completed(result)
   local list = {}
-  for id, run in pairs(result.runs) do
-    if run.status == "completed" then list[#list + 1] = math.tointeger(tonumber(id)) end
+  for _, run in pairs(result.runs or {}) do
+    if run.status == "completed" then list[#list + 1] = run.id end
   end
   table.sort(list)
   if #list == 0 then fail("usage", "no run of result %s was completed", result.id) end
   return list
 end
 
+local function run_of(result, id) return (result.runs or {})[tostring(id)] end
+
 local function check_runs(result, list)
   for _, id in ipairs(list) do
-    if not result.runs[tostring(id)] then
+    if not run_of(result, id) then
       fail("usage", "run %d is not one of result %s", id, result.id)
     end
   end
@@ -64,7 +70,7 @@ local function check_runs(result, list)
 end
 
 local function make_plan(client, options)
-  local result = assert(client.results:get { result_id = options.result })
+  local result = assert(answers.result(client.results:get { result_id = options.result }))
   return {
     result = result, metrics = metrics.get(client, options.metrics),
     call = {
@@ -77,7 +83,7 @@ end
 --- Calls visit(id, run, metric) for each run and metric, in order.
 local function for_each(plan, result, visit)
   for _, id in ipairs(plan.call.run_ids) do
-    for _, metric in ipairs(plan.metrics) do visit(id, result.runs[tostring(id)] or {}, metric) end
+    for _, metric in ipairs(plan.metrics) do visit(id, run_of(result, id) or {}, metric) end
   end
 end
 
@@ -91,7 +97,7 @@ end
 
 local function print_plan(client, plan)
   local result, call = plan.result, plan.call
-  print(("Result %s, %s: %s."):format(result.id, texttable.show(result.name), result.status))
+  output.print(("Result %s, %s: %s."):format(result.id, texttable.show(result.name), result.status))
   print_values(plan)
   local sent = assert(client.results:evaluate_metrics(call, { dry_run = true }))
   cost.print(client, sent.evaluations, cost.count(#call.run_ids, "run") .. " × "
@@ -107,9 +113,10 @@ local UNKNOWN = "%s. The result is %s, changed last at %s: nothing shows that it
 
 --- What nobody knows can be seen: an evaluation that was started makes the result run.
 local function look(client, plan, err)
-  local result = assert(client.results:get { result_id = plan.call.result_id })
+  local result =
+    assert(answers.result(client.results:get { result_id = plan.call.result_id }))
   if ENDED[result.status] then fail("network", UNKNOWN, err, result.status, result.updated_at) end
-  command.say(NAME, ": ", tostring(err), ". But the result is ", result.status,
+  command.say(NAME, ": ", tostring(err), ". But the result is ", tostring(result.status),
     ": it was started, and is not sent again")
 end
 
@@ -118,7 +125,7 @@ local function start(client, plan, most)
     fail("failed", "the result is %s: start this once it has ended", plan.result.status)
   end
   local started, err = client.results:evaluate_metrics(plan.call, { max_evaluations = most })
-  if started or err.applied == "yes" then return end
+  if started ~= nil or err.applied == "yes" then return end
   if err.applied == "no" then error(err, 0) end
   look(client, plan, err)
 end
@@ -126,29 +133,29 @@ end
 -- ---- what became of it ----
 
 local function wait(client, options)
-  local result, err =
-    client.results:wait({ result_id = options.result }, waiting.options(options))
+  local result, err = answers.result(client.results:wait({ result_id = options.result },
+    waiting.options(options)))
   if not result then fail(waiting.code_of(err), "%s. %s", err, LOOK) end
   return result
 end
 
 --- What a row is marked with.
-local function mark(before, after)
-  if before == after then return "" end
+local function mark(metric, before, after)
+  if values.are_equal(metric.eval_type, before, after) then return "" end
   return before == nil and "new" or after == nil and "gone" or "changed"
 end
 
 local function print_changes(plan, result)
   local rows, changed = { { "run", "scenario", "metric", "old", "", "new", "" } }, 0
   for_each(plan, result, function(id, run, metric)
-    local before = metrics.values(plan.result.runs[tostring(id)])[metric.id]
+    local before = metrics.values(run_of(plan.result, id) or {})[metric.id]
     local after = metrics.values(run)[metric.id]
-    local word = mark(before, after)
+    local word = mark(metric, before, after)
     if word ~= "" then changed = changed + 1 end
     rows[#rows + 1] = { id, run.scenario_name, metric.name, before, "→", after, word }
   end)
   texttable.print(rows)
-  print(("%d of %s changed."):format(changed, cost.count(#rows - 1, "value")))
+  output.print(("%d of %s changed."):format(changed, cost.count(#rows - 1, "value")))
 end
 
 command.run(NAME, LOOK, function()
@@ -157,7 +164,7 @@ command.run(NAME, LOOK, function()
   local plan = make_plan(client, options)
   print_plan(client, plan)
   if not options.apply then
-    print "Nothing was started: --apply does it."
+    output.print "Nothing was started: --apply does it."
     return "ok"
   end
   start(client, plan, options.max_evaluations)

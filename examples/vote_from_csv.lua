@@ -6,12 +6,19 @@
 -- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. A journal beside the
 -- sheet says which rows have been sent: the same command goes on where it ended, however it ended.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
+local journal = require "cekura.journal"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
+local answers = require "support.answers"
 local arguments = require "support.arguments"
 local command = require "support.command"
 local csv = require "support.csv"
+local files = require "support.files"
+local output = require "support.output"
+local rejects = require "support.rejects"
+local values = require "support.report.values"
 
 local NAME = "vote_from_csv"
 local ADVICE = "run the same command again to go on"
@@ -25,8 +32,11 @@ local parser = command.parser(NAME,
 
 parser:epilog [[
 The first row names the columns: run_id, metric_id, thumbs_up, expected_value and, if you like,
-feedback, in any order. thumbs_up is true, false, yes, no, 1 or 0. expected_value is JSON, such as 2
-or "2", and anything else is text. An empty cell is no value; null says that there is none.
+feedback, in any order; "Run ID" is run_id, too. The cells stand between commas, semicolons or tabs.
+thumbs_up is true, false, yes, no, 1 or 0. expected_value is what the metric should have said: a
+number (2, 2.5 or 2,5), true or false, or one of its words. If a cell is not a number, the metric is
+read, but not by --dry-run, and what it cannot say is an error. An empty cell is no value; null says
+that there is none.
 
 Exit codes: 0 all votes are in; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection, or
 it is unknown whether some votes arrived; 130 Ctrl-C.]]
@@ -45,26 +55,22 @@ parser:option("--concurrency", "How many calls at once (default: 8).", 8, comman
 parser:flag("--progress", "Show progress on stderr (the default).")
 parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
 
-local function same_file(a, b)
-  return a ~= nil and a:gsub("^%./+", "") == b:gsub("^%./+", "")
-end
-
 local function read_options()
   local options = parser:parse()
   options.journal = options.journal or options.sheet .. ".journal"
   for _, name in ipairs { "journal", "rejects" } do
-    if same_file(options[name], options.sheet) then
+    if options[name] and files.are_same(options[name], options.sheet) then
       fail("usage", "--%s would overwrite the sheet: name another file", name)
     end
   end
-  if same_file(options.rejects, options.journal) then
+  if options.rejects and files.are_same(options.rejects, options.journal) then
     fail("usage", "--rejects and --journal must be two files")
   end
   return options
 end
 
 local function new_client(options)
-  local without_key = options.dry_run and not os.getenv "CEKURA_API_KEY"
+  local without_key = options.dry_run and not command.setting "CEKURA_API_KEY"
   local client, err = cekura.new { api_key = without_key and "dry-run" or nil }
   if not client then fail(command.code_of(err), "%s", err) end
   return client
@@ -87,25 +93,34 @@ end
 
 -- ---- columns ----
 
--- What a file of rejects has beside the sheet's own columns, so that it can be sent once mended.
+local field_names = {}
+for _, field in ipairs(endpoint.fields) do field_names[field.name] = true end
+
+--- "Run ID" → run_id
+local function name_of(column)
+  return (values.lower(values.trimmed(column)):gsub("[ \t_-]+", "_"))
+end
+
+-- Of a file of rejects, which can be sent once it is mended.
 local ADDED = { line = true, error = true }
 
-local field_names = {}
-for _, field in ipairs(endpoint.fields) do field_names[field.name] = field end
-
 --- The client suggests a name, as for any field that it does not know.
-local function unknown_column(client, name)
+local function unknown_column(client, column)
+  local name = name_of(column)
   local message = refusal_of(client, { [name] = cekura.null })[name]
-  return ('column "%s": %s'):format(name, (message:gsub("field", "column")))
+  return ('column "%s": %s'):format(column, (message:gsub("field", "column")))
 end
 
 local function column_problems(client, columns)
   local problems, there = {}, {}
-  for _, name in ipairs(columns) do
-    there[name] = true
-    if not field_names[name] and not ADDED[name] then
-      problems[#problems + 1] = unknown_column(client, name)
+  for _, column in ipairs(columns) do
+    local name = name_of(column)
+    if there[name] then
+      problems[#problems + 1] = ('columns "%s" and "%s" are the same'):format(there[name], column)
+    elseif not field_names[name] and not ADDED[name] then
+      problems[#problems + 1] = unknown_column(client, column)
     end
+    there[name] = column
   end
   for _, field in ipairs(endpoint.fields) do
     if field.required and not there[field.name] then
@@ -125,17 +140,33 @@ local function open_sheet(path, client)
   if not sheet then fail("usage", "%s: %s", path, problem) end
   local problems = column_problems(client, sheet.columns)
   if #problems > 0 and #sheet.columns == 1 then
-    problems[#problems + 1] = "the cells must be separated by commas"
+    problems[#problems + 1] = "the cells must be separated by commas, semicolons or tabs"
   end
   if #problems > 0 then fail("usage", "%s: %s", path, table.concat(problems, "; ")) end
   return sheet
 end
 
+--- Returns a function that makes { [field] = text } of a row's cells: most often what they are.
+local function field_reader(columns)
+  local names, is_plain = {}, true
+  for _, column in ipairs(columns) do
+    names[column] = name_of(column)
+    is_plain = is_plain and names[column] == column
+  end
+  return function(cells)
+    if is_plain then return cells end
+    local fields = {}
+    for column, text in pairs(cells) do fields[names[column]] = text end
+    return fields
+  end
+end
+
 --- All rows: what has been checked is what will be sent, whatever happens to the file meanwhile.
 local function read_rows(path, sheet)
-  local rows = {}
+  local rows, fields_of = {}, field_reader(sheet.columns)
   local row, problem = sheet:read()
   while row do
+    row.fields = fields_of(row.cells)
     rows[#rows + 1] = row
     row, problem = sheet:read()
   end
@@ -149,13 +180,42 @@ end
 local function fingerprint_of(row)
   local hash = 0xcbf29ce484222325
   for _, field in ipairs(endpoint.fields) do
-    local text = (row.cells[field.name] or "") .. "\0"
+    local text = (row.fields[field.name] or "") .. "\0"
     for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
   end
   return hash
 end
 
 local function key_of(row) return ("%s:%016x"):format(row.target, fingerprint_of(row)) end
+
+--- Of all votes on one thing the last one counts: one that is taken back is sent again.
+local function target_of_key(key) return key:match "^(%d+:%d+):" end
+
+-- ---- metrics ----
+
+-- What a metric cannot be read for, though a vote on it may be sent.
+local UNREADABLE = { not_found = true, permission = true, bad_request = true, validation = true }
+
+--- The metric, or false where nothing is known of it.
+local function read_metric(client, id)
+  local metric, err = answers.metric(client.metrics:get { metric_id = id })
+  if not metric and not UNREADABLE[err.kind] then fail(command.code_of(err), "%s", err) end
+  return metric or false
+end
+
+--- Sets the `metric` of each row whose expected value depends on it.
+local function add_metrics(client, rows)
+  local known = {}
+  for _, row in ipairs(rows) do
+    local id = values.trimmed(row.fields.metric_id or "")
+    if id:find "^%d+$" and values.needs_metric(row.fields.expected_value or "") then
+      if known[id] == nil then known[id] = read_metric(client, id) end
+      row.metric = known[id] or nil
+    end
+  end
+end
+
+local function vote_of(row) return arguments.read(endpoint, row.fields, row.metric) end
 
 -- ---- bad rows ----
 
@@ -172,7 +232,7 @@ local function check(client, row)
     row.problems = { [""] = row.problem }
     return
   end
-  vote, row.problems = arguments.read(endpoint, row.cells)
+  vote, row.problems = vote_of(row)
   if not vote then return end
   row.target, row.problems = target_of(vote), refusal_of(client, vote)
 end
@@ -221,56 +281,13 @@ local function sort_out(client, path, rows)
   return good, bad
 end
 
--- ---- rejects ----
-
-local BEGINNING = "line,error,"
-
---- Finds out before anything is sent that the file cannot be written, or is somebody's sheet.
-local function try_rejects(path)
-  local file, problem = io.open(path, "a+")
-  if not file then fail("usage", "--rejects: %s", problem) end
-  if (file:seek "end" or 0) > 0 then
-    file:seek "set"
-    if file:read(#BEGINNING) ~= BEGINNING then
-      fail("usage", "--rejects: %s exists, and is not a file of rejects: name another file", path)
-    end
-  end
-  file:close()
-end
-
-local function by_line(a, b) return a.line < b.line end
-
-local function rejects_text(columns, rows)
-  local own = {}
-  for _, name in ipairs(columns) do
-    if not ADDED[name] then own[#own + 1] = name end
-  end
-  local lines = { csv.line { "line", "error", table.unpack(own) } }
-  for _, row in ipairs(rows) do
-    local cells = { tostring(row.line), row.error }
-    for i, name in ipairs(own) do cells[i + 2] = row.cells[name] or "" end
-    lines[#lines + 1] = csv.line(cells)
-  end
-  return table.concat(lines)
-end
-
---- In the order of the sheet. Where there are none, only a header: an earlier run's are gone.
-local function write_rejects(path, columns, rows)
-  table.sort(rows, by_line)
-  local file, problem = io.open(path, "wb")
-  local done = file
-  if done then done, problem = file:write(rejects_text(columns, rows)) end
-  if done then done, problem = file:close() end
-  if not done then fail("failed", "--rejects: %s: %s", path, problem) end
-end
-
 -- ---- what --dry-run says ----
 
 local function show_plan(client, rows)
-  print(("Votes to send: %d, without those that the journal has as done."):format(#rows))
+  output.print(("Votes to send: %d, without those that the journal has as done."):format(#rows))
   if #rows == 0 then return end
-  local plan = assert(client.runs:mark_metric_vote(arguments.read(endpoint, rows[1].cells), DRY))
-  print(("The first:\n\n%s %s\n%s"):format(plan.method, plan.url, plan.body))
+  local plan = assert(client.runs:mark_metric_vote(vote_of(rows[1]), DRY))
+  output.print(("The first:\n\n%s %s\n%s"):format(plan.method, plan.url, plan.body))
 end
 
 -- ---- sending ----
@@ -284,8 +301,8 @@ local HOPELESS = 20
 local Outcome = {}
 Outcome.__index = Outcome
 
-local function new_outcome(rejects)
-  return setmetatable({ code = #rejects > 0 and "failed" or "ok", rejects = rejects, in_a_row = 0 },
+local function new_outcome(bad)
+  return setmetatable({ code = #bad > 0 and "failed" or "ok", rejects = bad, in_a_row = 0 },
     Outcome)
 end
 
@@ -302,9 +319,9 @@ end
 
 --- Adds the answer to a call, and passes it on.
 function Outcome:add(row, vote, err)
-  if vote then
+  if vote ~= nil then
     self.in_a_row = 0
-    return vote
+    return true
   end
   self:add_error(row, err)
   self.in_a_row = PASSING[err.kind] and self.in_a_row + 1 or 0
@@ -320,12 +337,14 @@ local function until_stopped(rows, outcome)
   })
 end
 
+local function work_of(options) return "votes of " .. options.sheet:match "[^/]*$" end
+
 local function send_all(client, rows, options, outcome)
   return client:each(until_stopped(rows, outcome), function(row)
-    return outcome:add(row, client.runs:mark_metric_vote(arguments.read(endpoint, row.cells)))
+    return outcome:add(row, client.runs:mark_metric_vote(vote_of(row)))
   end, {
     concurrency = options.concurrency, progress = options.progress ~= false, key = key_of,
-    journal = options.journal, work = "votes of " .. options.sheet:match "[^/]*$",
+    journal = options.journal, work = work_of(options), group = target_of_key,
     redo_unknown = options.redo_unknown,
   })
 end
@@ -357,7 +376,7 @@ local function list_failed(path, outcome, is_given_up)
   for _, row in ipairs(outcome.rejects) do
     if not row.problems and row.error ~= told then rows[#rows + 1] = row end
   end
-  table.sort(rows, by_line)
+  table.sort(rows, rejects.by_line)
   for i = 1, math.min(#rows, LISTED) do
     command.say(path, ":", rows[i].line, ": ", rows[i].error)
   end
@@ -371,15 +390,61 @@ local function sum_up(report, outcome, all, options)
   if left > 0 then
     say("gave up, with %d rows left: %s. When that is mended, %s", left, outcome.stopped_by, ADVICE)
   end
-  print(("ok %d, failed %d, skipped %d, unknown %d"):format(report.ok, report.failed,
+  output.print(("ok %d, failed %d, skipped %d, unknown %d"):format(report.ok, report.failed,
     report.skipped, report.unknown))
+end
+
+local function write_rejects(sheet, options, rows)
+  if not options.rejects then return end
+  local own = {}
+  for _, column in ipairs(sheet.columns) do
+    if not ADDED[name_of(column)] then own[#own + 1] = column end
+  end
+  local done, problem = rejects.write(options.rejects, own, sheet.dialect, rows)
+  if not done then fail("failed", "--rejects: %s", problem) end
+end
+
+-- ---- Ctrl-C ----
+
+local LEFT = "interrupted: it was not sent"
+local MAYBE_SENT = "interrupted: it is unknown whether it arrived"
+
+--- The rows that did not go through, though nothing failed: the journal says which.
+local function add_left(client, outcome, rows, options)
+  local log <close> = journal.open(options.journal,
+    { api = client.api_url, work = work_of(options), group = target_of_key })
+  if not log then return end
+  for _, row in ipairs(rows) do
+    local state = log:state(key_of(row))
+    if not row.error and state ~= "done" then
+      row.error = (state == "started" or state == "unknown") and MAYBE_SENT or LEFT
+      table.insert(outcome.rejects, row)
+    end
+  end
+end
+
+--- Sends the rows. What stops it early loses none of those that did not go through.
+local function send_or_keep(client, sheet, rows, options, outcome)
+  local done, report, err = pcall(send_all, client, rows, options, outcome)
+  if done then return report, err end
+  if options.rejects then
+    add_left(client, outcome, rows, options)
+    write_rejects(sheet, options, outcome.rejects)
+  end
+  return error(report, 0)
 end
 
 -- ---- all of it ----
 
---- A Ctrl-C and a kill leave the rejects of this run unwritten; the next run meets them again.
+local function try_rejects(path)
+  local done, problem = rejects.try(path)
+  if not done then fail("usage", "--rejects: %s", problem) end
+end
+
 local function vote_all(client, sheet, options)
-  local good, bad = sort_out(client, options.sheet, read_rows(options.sheet, sheet))
+  local rows = read_rows(options.sheet, sheet)
+  if not options.dry_run then add_metrics(client, rows) end
+  local good, bad = sort_out(client, options.sheet, rows)
   if #bad > 0 and not options.skip_bad then
     fail("usage", "%d of %d rows are bad, so nothing was sent. Correct them, or leave them out "
       .. "with --skip-bad", #bad, #bad + #good)
@@ -390,11 +455,11 @@ local function vote_all(client, sheet, options)
     return outcome.code
   end
   if options.rejects then try_rejects(options.rejects) end
-  local report, err = send_all(client, good, options, outcome)
+  local report, err = send_or_keep(client, sheet, good, options, outcome)
   if not report then fail(command.code_of(err), "%s", err) end
   add_unknown(outcome, good, report)
   sum_up(report, outcome, #good, options)
-  if options.rejects then write_rejects(options.rejects, sheet.columns, outcome.rejects) end
+  write_rejects(sheet, options, outcome.rejects)
   return outcome.code
 end
 

@@ -5,10 +5,12 @@
 -- votes in a sandbox in this process, which is slow and misbehaves. `drive` is what to copy: it
 -- needs luv (Debian's lua-luv, LuaRocks' luv) and no more.
 
-package.path = (arg[0]:match "^.*/" or "./") .. "?.lua;" .. package.path  -- for what is in support/
-
 local cekura = require "cekura"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
 local command = require "support.command"
+local output = require "support.output"
 local sandbox = require "cekura.sandbox"
 local uv = require "luv"
 
@@ -104,8 +106,8 @@ command.run(NAME, "nothing is left to do", function()
 
   local report, err = task:wait()  -- it has ended
   if not report then command.fail(command.code_of(err), "%s", err) end
-  print(("%d votes, %d failed, %d requests in %.1f seconds"):format(
+  output.print(("%d votes, %d failed, %d requests in %.1f seconds"):format(
     report.ok, report.failed, #server:requests(), (uv.hrtime() - started) / 1e9))
-  print(("%d ticks, the latest %.1f ms late"):format(clock.ticks, clock.latest))
+  output.print(("%d ticks, the latest %.1f ms late"):format(clock.ticks, clock.latest))
   return report.failed == 0 and "ok" or "failed"
 end)

@@ -178,10 +178,11 @@ describe("vote_from_csv", function()
         { HEADER .. ",,,,\r\n", "PATH: there is no row below the header" },
       ["a spreadsheet's own file"] = { "PK\3\4\20\0\6\0\8\0\0\0!\0",
         "PATH: is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8" },
-      ["no header"] = { "5544,55,no,2,\r\n", "PATH: line 1: column 5 has no name" },
-      ["semicolons"] = { "run_id;metric_id\r\n", 'PATH: column "run_id;metric_id": unknown column; '
+      ["no header"] = { "5544,,no,2,\r\n", "PATH: line 1: column 2 has no name" },
+      ["colons"] = { "run_id:metric_id\r\n", 'PATH: column "run_id:metric_id": unknown column; '
         .. 'column "run_id" is missing; column "metric_id" is missing; column "thumbs_up" is '
-        .. 'missing; column "expected_value" is missing; the cells must be separated by commas' },
+        .. 'missing; column "expected_value" is missing; the cells must be separated by commas, '
+        .. 'semicolons or tabs' },
       ["a misspelt column"] = { "run_id,metric_id,thumbs_up,expected_value,feedbak\r\n1,2,3,4,5",
         'PATH: column "feedbak": unknown column, did you mean "feedback"?' },
       ["a missing column"] = { "run_id,metric_id,expected_value\r\n1,2,3",
@@ -238,9 +239,6 @@ describe("vote_from_csv", function()
       local other = write("other.csv", HEADER)
       refuses("--rejects: " .. other .. " exists, and is not a file of rejects: name another file",
         path, "--rejects", other)
-      local alias = folder .. "/./votes.csv"
-      refuses("--rejects: " .. alias .. " exists, and is not a file of rejects: name another file",
-        path, "--rejects", alias)
       assert.equal(HEADER, scratch.read(other))
     end)
 

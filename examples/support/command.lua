@@ -1,5 +1,7 @@
 --- What the examples have in common as commands: arguments, messages, exit codes.
 
+local output = require "support.output"
+
 local command = {}
 
 --- The exit codes of all examples.
@@ -25,17 +27,20 @@ local function need_argparse(name)
   os.exit(command.codes.usage)
 end
 
---- A parser of argparse's whose errors end with the exit code for wrong usage.
+--- A parser of argparse's whose errors and help end the command as everything else does.
 ---@param name string
 ---@param description string
 function command.parser(name, description)
-  local parser = need_argparse(name)(name, description)
+  local parser = need_argparse(name)(name, description):add_help(false)
+  parser:flag("-h --help", "Show this help message and exit."):action(function()
+    output.write(parser:get_help(), "\n")
+    command.finish "ok"
+  end)
   function parser.error(_, message)
     -- argparse asks "Did you mean …?" on a line of its own.
     local text = message:gsub("\n", ". ")
     local after = text:find "%?$" and " " or "; "
-    io.stderr:write(name, ": ", text, after, "--help shows how it is used\n")
-    os.exit(command.codes.usage)
+    command.fail("usage", "%s%s--help shows how it is used", text, after)
   end
   return parser
 end
@@ -47,6 +52,12 @@ function command.count(text)
   return nil, ("'%s' is not a whole number from 1 on"):format(text)
 end
 
+--- A variable of the environment; nil where it is not set, or empty.
+function command.setting(name)
+  local value = os.getenv(name)
+  return value ~= "" and value or nil
+end
+
 -- ---- messages ----
 
 --- Text from files and servers without control characters: a terminal would obey them.
@@ -56,7 +67,7 @@ end
 
 --- A line on stderr.
 function command.say(...)
-  io.stderr:write(command.printable(table.concat { ... }), "\n")
+  output.complain(command.printable(table.concat { ... }), "\n")
 end
 
 -- ---- ending ----
@@ -69,6 +80,10 @@ local Failure = {}
 function command.fail(code, format, ...)
   error(setmetatable({ code = command.codes[code], message = format:format(...) }, Failure), 0)
 end
+
+--- Ends the command without a message.
+---@param code string a name of command.codes
+function command.finish(code) error(setmetatable({ code = command.codes[code] }, Failure), 0) end
 
 --- The name of the exit code for an error that a call has returned.
 function command.code_of(err)
@@ -88,18 +103,12 @@ local function is_error(problem) return type(problem) == "table" and problem.kin
 --- Of such an error: what the command was told is wrong, where it names what there is not.
 local WRONG = { validation = true, budget = true, not_found = true }
 
---- Keeps where a mistake of the program's own happened.
-local function with_traceback(problem)
-  if getmetatable(problem) == Failure or is_error(problem) or is_interrupt(problem) then
-    return problem
-  end
-  return debug.traceback(tostring(problem), 2)
-end
+local MISTAKE = "a mistake in this program, or in what it was answered: "
 
 --- Says why, and returns the exit code.
 local function explain(name, advice, problem)
   if getmetatable(problem) == Failure then
-    command.say(name, ": ", problem.message)
+    if problem.message then command.say(name, ": ", problem.message) end
     return problem.code
   elseif is_error(problem) then
     command.say(name, ": ", tostring(problem))
@@ -108,17 +117,27 @@ local function explain(name, advice, problem)
     command.say(name, ": interrupted: ", advice)
     return command.codes.interrupted
   end
-  io.stderr:write(name, ": ", problem, "\n")
+  command.say(name, ": ", MISTAKE, tostring(problem))
   return command.codes.failed
+end
+
+--- What was not written has not been said: then the command has not succeeded.
+local function check_output(name, code, lost)
+  local problem = output.lost()
+  if not problem then return code end
+  command.say(name, ": the output is not complete: ", problem)
+  return code == command.codes.ok and command.codes[lost] or code
 end
 
 --- Runs a command to its end, which is the process's: main returns the name of its exit code.
 ---@param name string
 ---@param advice string what to do after a Ctrl-C
 ---@param main fun(): string
-function command.run(name, advice, main)
-  local done, result = xpcall(main, with_traceback)
-  os.exit(done and command.codes[result] or explain(name, advice, result), true)
+---@param lost string? the name of the code where all went well, but not the output: "failed"
+function command.run(name, advice, main, lost)
+  local done, result = pcall(main)
+  local code = done and command.codes[result] or explain(name, advice, result)
+  os.exit(check_output(name, code, lost or "failed"), true)
 end
 
 return command

@@ -6,8 +6,10 @@
 ---     print(row.line, row.problem or row.cells.run_id)
 ---
 --- A source is a string or a file, read only as far as needed. A line ends with CR LF, LF or CR; a
---- UTF-8 byte order mark and empty lines are skipped. Whatever the source holds, reading does not
---- raise: a row that breaks the rules has a `problem`, and reading goes on with the next line.
+--- UTF-8 byte order mark and empty lines are skipped. A sheet may have semicolons or tabs for the
+--- commas: its header says which, or a line `sep=;` before it. Whatever the source holds, reading
+--- does not raise: a row that breaks the rules has a `problem`, and reading goes on with the next
+--- line.
 
 local csv = {}
 
@@ -20,6 +22,8 @@ local LONGEST_ROW = 1024 * 1024  -- an opening quote too many would make one row
 ---@class csv.Reader
 ---@field line integer the line where the next row begins
 ---@field failure string? why there is nothing more to be had, where that is not the end
+---@field separator string what stands between two cells
+---@field has_mark boolean whether the source began with a byte order mark
 ---@field private text string what has been read of the source, from the present row on
 ---@field private at integer where in `text` the next row begins
 ---@field private next_chunk fun(): string?, string?
@@ -38,9 +42,10 @@ end
 ---@param source string|file*
 ---@return csv.Reader
 function csv.reader(source)
-  local reader = { line = 1, text = "", at = 1, next_chunk = chunks_of(source) }
+  local reader = { line = 1, text = "", at = 1, next_chunk = chunks_of(source), separator = "," }
   setmetatable(reader, Reader):byte(3)
-  if reader.text:sub(1, 3) == "\u{FEFF}" then reader.at = 4 end
+  reader.has_mark = reader.text:sub(1, 3) == "\u{FEFF}"
+  if reader.has_mark then reader.at = 4 end
   return reader
 end
 
@@ -76,7 +81,7 @@ end
 
 --- A cell without quotes around it: returns it, where it ended, and what is wrong with it.
 function Reader:bare_cell(from)
-  local stop = self:find("[,\r\n]", from)
+  local stop = self:find("[" .. self.separator .. "\r\n]", from)
   local cell = self.text:sub(from, stop - 1)
   if not cell:find('"', 1, true) then return cell, stop end
   return cell, stop, 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
@@ -89,7 +94,7 @@ function Reader:quoted_cell(from)
   local cell = self.text:sub(from, stop - 1):gsub('""', '"')
   if stop > #self.text then return cell, stop, "a quote is never closed" end
   local after = self:byte(stop + 1)
-  if after == "" or after:find "[,\r\n]" then return cell, stop + 1 end
+  if after == "" or after == self.separator or after:find "[\r\n]" then return cell, stop + 1 end
   return cell, self:find("[\r\n]", stop), "there is text behind a closing quote"
 end
 
@@ -140,7 +145,7 @@ function Reader:read()
     local cell, stop, problem = self:cell(at)
     row[#row + 1] = cell
     row.problem = row.problem or problem
-    if self:byte(stop) ~= "," then at = stop break end
+    if self:byte(stop) ~= self.separator then at = stop break end
     at = stop + 1
   end
   if self.failure then return nil, self.failure end
@@ -155,19 +160,65 @@ end
 --- A sheet, read row by row.
 ---@class csv.Sheet
 ---@field columns string[] their names, in order
+---@field dialect csv.Dialect
 ---@field private reader csv.Reader
 local Sheet = {}
 Sheet.__index = Sheet
 
+--- How a sheet is written.
+---@class csv.Dialect
+---@field separator string what stands between two cells
+---@field has_mark boolean? whether it begins with a byte order mark
+---@field is_named boolean? whether a line `sep=;` comes before the header
+
+local function trimmed(cell) return cell:find "%S" and cell:match "^%s*(.*%S)" or "" end
+
+--- The empty columns that spreadsheets add at the end are none.
 local function column_names(header)
-  local names, seen = {}, {}
-  for i, cell in ipairs(header) do
-    local name = cell:find "%S" and cell:match "^%s*(.*%S)" or ""
+  local names, seen, last = {}, {}, #header
+  while last > 1 and trimmed(header[last]) == "" do last = last - 1 end
+  for i = 1, last do
+    local name = trimmed(header[i])
     if name == "" then return nil, ("column %d has no name"):format(i) end
     if seen[name] then return nil, ('two columns are named "%s"'):format(name) end
     names[i], seen[name] = name, true
   end
   return names
+end
+
+--- Reads a row with a separator, and goes back to its beginning.
+function Reader:look(separator)
+  local at, line = self.at, self.line
+  self.separator = separator
+  local row = self:read()
+  self.at, self.line = at, line
+  return row
+end
+
+--- Takes a line `sep=;`, as spreadsheets write and read it. Returns the separator, or nil.
+function Reader:named_separator()
+  local row = self:look "\0"
+  local separator = row and row[1]:match "^[Ss][Ee][Pp]=([^\r\n])$"
+  if separator then self:read() end
+  return separator
+end
+
+--- The separator that makes the most columns of the header; commas where it is one in any case.
+function Reader:likely_separator()
+  local likely, most = ",", 1
+  for _, separator in ipairs { ",", ";", "\t" } do
+    local row = self:look(separator)
+    if row and not row.problem and #row > most then likely, most = separator, #row end
+  end
+  return likely
+end
+
+local function dialect_of(reader)
+  reader:forget()
+  reader:skip_empty_lines()
+  local named = reader:named_separator()
+  return { separator = named or reader:likely_separator(), is_named = named ~= nil,
+    has_mark = reader.has_mark }
 end
 
 --- Begins to read a sheet. nil and a message where there is no header, or not a usable one.
@@ -176,16 +227,25 @@ end
 ---@return string? problem
 function csv.sheet(source)
   local reader = csv.reader(source)
+  local dialect = dialect_of(reader)
+  reader.separator = dialect.separator
   local header, problem = reader:read()
   if not header then return nil, problem or "is empty" end
   local columns
   if not header.problem then columns, header.problem = column_names(header) end
   if header.problem then return nil, ("line %d: %s"):format(header.line, header.problem) end
-  return setmetatable({ columns = columns, reader = reader }, Sheet)
+  return setmetatable({ columns = columns, dialect = dialect, reader = reader }, Sheet)
 end
 
 local function is_blank(row)
   return not row.problem and table.concat(row) == ""
+end
+
+--- How many cells a row has for so many columns: empty ones behind them are none.
+local function count_cells(list, columns)
+  local count = #list
+  while count > columns and trimmed(list[count]) == "" do count = count - 1 end
+  return count
 end
 
 --- The next row: its line, and its cells by their columns' names; those of a row with a problem may
@@ -199,8 +259,9 @@ function Sheet:read()
   if not list then return nil, problem end
   local row = { line = list.line, cells = {}, problem = list.problem }
   for i, name in ipairs(self.columns) do row.cells[name] = list[i] end
-  if not row.problem and #list ~= #self.columns then
-    row.problem = ("the header has %d columns, this row has %d"):format(#self.columns, #list)
+  local count = count_cells(list, #self.columns)
+  if not row.problem and count ~= #self.columns then
+    row.problem = ("the header has %d columns, this row has %d"):format(#self.columns, count)
   end
   return row
 end
@@ -208,22 +269,31 @@ end
 -- ---- writing ----
 
 --- A reader must not take it for something else, nor trim it.
-local function needs_quotes(cell)
-  return cell:find '[",\r\n]' or cell:find "^%s" or cell:find "%s$" or cell:find "^\u{FEFF}"
+local function needs_quotes(cell, separator)
+  return cell:find '["\r\n]' or cell:find(separator, 1, true) or cell:find "^%s"
+    or cell:find "%s$" or cell:find "^\u{FEFF}"
 end
 
-local function quoted(cell)
-  return needs_quotes(cell) and '"' .. cell:gsub('"', '""') .. '"' or cell
+local function quoted(cell, separator)
+  return needs_quotes(cell, separator) and '"' .. cell:gsub('"', '""') .. '"' or cell
 end
 
 --- One row as a line of text, its end included. What `csv.reader` makes of it is the same list.
 ---@param cells string[]
+---@param separator string? a comma
 ---@return string
-function csv.line(cells)
+function csv.line(cells, separator)
   local parts = {}
-  for i, cell in ipairs(cells) do parts[i] = quoted(cell) end
+  for i, cell in ipairs(cells) do parts[i] = quoted(cell, separator or ",") end
   if #parts == 1 and parts[1] == "" then parts[1] = '""' end  -- or it were an empty line
-  return table.concat(parts, ",") .. "\r\n"
+  return table.concat(parts, separator or ",") .. "\r\n"
+end
+
+--- What comes before the header of a sheet.
+---@param dialect csv.Dialect
+function csv.beginning(dialect)
+  return (dialect.has_mark and "\u{FEFF}" or "")
+    .. (dialect.is_named and ("sep=%s\r\n"):format(dialect.separator) or "")
 end
 
 return csv

@@ -3,6 +3,7 @@
 ---     for _, row in ipairs(diff.rows("a\nb", "a\nc")) do print(row.mark, row.line) end
 
 local cost = require "support.cost"
+local output = require "support.output"
 local text = require "support.text"
 
 local diff = {}
@@ -74,7 +75,7 @@ local colourful
 local function print_row(row)
   if colourful == nil then colourful = is_colourful() end
   local line = text.clean(("    %s %s"):format(row.mark, row.line))
-  print(colourful and COLOURS[row.mark] and COLOURS[row.mark]:format(line) or line)
+  output.print(colourful and COLOURS[row.mark] and COLOURS[row.mark]:format(line) or line)
 end
 
 local LEFT_OUT = "      (%s as before)"

@@ -3,6 +3,7 @@
 
 local cost = require "support.cost"
 local texttable = require "support.table"
+local reading = require "support.report.values"
 
 local distribution = {}
 
@@ -18,9 +19,11 @@ local function median(sorted)
   return (sorted[middle] + sorted[middle + 1]) / 2
 end
 
-local function numbers_of(values)
+local function numbers_of(metric, values)
   local numbers = {}
-  for _, value in ipairs(values) do numbers[#numbers + 1] = tonumber(value) end
+  for _, value in ipairs(values) do
+    numbers[#numbers + 1] = reading.measure(metric.eval_type, value)
+  end
   table.sort(numbers)
   return numbers
 end
@@ -60,7 +63,7 @@ function distribution.text(metric, values)
   local head = ("%s (%s): %s.\n"):format(texttable.show(metric.name),
     texttable.show(metric.eval_type), cost.count(#values, "value"))
   if #values == 0 then return head end
-  local numbers = numbers_of(values)
+  local numbers = numbers_of(metric, values)
   local is_measured = MEASURED[metric.eval_type] and #numbers == #values
   return head .. texttable.text(is_measured and measured(numbers) or counted(values))
 end

@@ -1,5 +1,7 @@
 --- Ids as people write them: 1,2,3 on the command line, or one below the other in a file.
 
+local files = require "support.files"
+
 local ids = {}
 
 local function id_of(text)
@@ -30,26 +32,34 @@ end
 
 --- The ids in a file. What stands behind a # is a comment.
 function ids.read(path)
-  local file, problem = io.open(path, "rb")
-  if not file then return nil, problem end
-  local text
-  text, problem = file:read "a"
-  file:close()
-  if not text then return nil, ("%s: %s"):format(path, problem) end
+  local text, problem = files.read(path)
+  if not text then return nil, problem or path .. ": No such file or directory" end
   local list
   list, problem = ids.list((text:gsub("^\u{FEFF}", ""):gsub("#[^\n]*", "")))
   if not list then return nil, ("%s: %s"):format(path, problem) end
   return list
 end
 
---- Writes them so that `read` finds them again. Returns true, or nil and what went wrong.
+local COMPLETE = "# %d ids, all of them\n"
+
+--- Writes them for `read` and `saved`. Returns true, or nil and what went wrong.
 function ids.write(path, list)
-  local file, problem = io.open(path, "wb")
-  local done = file
-  if done then done, problem = file:write(table.concat(list, "\n"), "\n") end
-  if done then done, problem = file:close() end
-  if not done then return nil, problem end
-  return true
+  return files.replace(path, table.concat(list, "\n") .. "\n" .. COMPLETE:format(#list))
+end
+
+--- The ids that `write` has written, each once; nil where there are none, with a message where the
+--- file does not have all that it had.
+function ids.saved(path)
+  local text, problem = files.read(path)
+  if not text then return nil, problem end
+  local list, seen, lines = {}, {}, 0
+  for line in text:gmatch "([^\n]*)\n" do
+    local id = id_of(line)
+    lines = lines + (id and 1 or 0)
+    if id and not seen[id] then list[#list + 1], seen[id] = id, true end
+  end
+  if lines > 0 and text:sub(-#COMPLETE:format(lines)) == COMPLETE:format(lines) then return list end
+  return nil, path .. ": is not complete"
 end
 
 return ids

@@ -1,9 +1,11 @@
 --- Jobs of the optimiser. Each start is paid for: what is known of it is on the disk before it and
 --- right after it, so that whatever happens in between, no job is started twice unnoticed.
 
+local answers = require "support.answers"
 local command = require "support.command"
 local proposal = require "support.proposal"
 local text = require "support.text"
+local values = require "support.report.values"
 local waiting = require "support.waiting"
 
 local jobs = {}
@@ -51,9 +53,10 @@ function jobs.start(client, state, metric, arguments)
   jobs_of(state)[metric_id] = { starting = now() }
   state:keep()
   local answer, err = client.metric_reviews:process_feedbacks(arguments)
-  if not answer then refuse(state, metric_id, err) end
-  local id = type(answer) == "table" and answer.progress_id
-  if not id then command.fail("network", UNKNOWN, metric_id, now()) end
+  if answer == nil then refuse(state, metric_id, err) end
+  local job = answers.job(answer)
+  local id = job and job.progress_id
+  if not id or id == "" then command.fail("network", UNKNOWN, metric_id, now()) end
   jobs_of(state)[metric_id] = { progress_id = id, description = metric.description }
   local saved, problem = state:save()
   if not saved then command.fail("network", UNSAVED, metric_id, id, problem, id) end
@@ -70,20 +73,12 @@ function jobs.reviews(metric, is_meant)
   for _, review in ipairs(metric.reviews or {}) do
     if not is_meant or is_meant(review) then
       reviews[#reviews + 1] = review
-      if not jobs.agrees(metric, review.actual_value, review.expected_value) then
+      if not values.are_same(metric.eval_type, review.actual_value, review.expected_value) then
         wrong = wrong + 1
       end
     end
   end
   return reviews, wrong
-end
-
---- Whether a metric's value is what a reviewer expected. Impressions agree within half a point.
-function jobs.agrees(metric, value, expected)
-  if metric.eval_type == "continuous_qualitative" and tonumber(value) and tonumber(expected) then
-    return math.abs(value - expected) <= 0.5
-  end
-  return value == expected or tonumber(value) ~= nil and tonumber(value) == tonumber(expected)
 end
 
 -- ---- waiting ----
@@ -122,8 +117,8 @@ end
 ---@return string? message
 function jobs.wait(client, metric_id, job, options)
   command.say("metric ", metric_id, ": waiting for the optimiser's job ", job.progress_id)
-  local answer, err = client.metric_reviews:wait({ progress_id = job.progress_id },
-    waiting.options(options))
+  local answer, err = answers.progress(client.metric_reviews:wait(
+    { progress_id = job.progress_id }, waiting.options(options)))
   if answer then return answer end
   return nil, waiting.code_of(err), message_of(metric_id, job, err, options)
 end
@@ -146,7 +141,8 @@ function jobs.save(client, state, metric, answer)
     return is_edited and "person" or "failed"
   end
   changes.metric_id = metric_id
-  assert(client.metrics:update(changes))
+  local saved, err = client.metrics:update(changes)
+  if saved == nil then error(err, 0) end
   job.saved = true
   state:keep()
   text.print("  saved to metric %s", metric_id)

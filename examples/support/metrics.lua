@@ -1,11 +1,13 @@
 --- What metrics are called, and what they say of a run or a call log.
 
+local answers = require "support.answers"
 local command = require "support.command"
+local values = require "support.report.values"
 
 local metrics = {}
 
 local function get(client, id)
-  local metric, err = client.metrics:get { metric_id = id }
+  local metric, err = answers.metric(client.metrics:get { metric_id = id })
   if metric then return metric end
   if err.kind == "not_found" then command.fail("usage", "there is no metric %d: %s", id, err) end
   error(err, 0)
@@ -18,21 +20,18 @@ function metrics.get(client, ids)
   return list
 end
 
---- An enum has its value in `enum` or `value`, all others have a score.
-local function value_of(entry)
-  for _, name in ipairs { "enum", "value", "score" } do
-    if entry[name] ~= nil then return entry[name] end
-  end
+--- The entries of what all metrics say of a run or a call log.
+function metrics.entries(call)
+  return call.evaluation and call.evaluation.metrics or call.metrics or {}
 end
 
 --- What each metric says of a run or a call log: { [metric id] = value }.
 function metrics.values(call)
-  local values = {}
-  for _, entry in ipairs(call.evaluation and call.evaluation.metrics or call.metrics or {}) do
-    local id = math.tointeger(tonumber(entry.id))
-    if id then values[id] = value_of(entry) end
+  local found = {}
+  for _, entry in ipairs(metrics.entries(call)) do
+    if entry.id then found[entry.id] = values.of_entry(entry) end
   end
-  return values
+  return found
 end
 
 return metrics

@@ -2,6 +2,7 @@
 
 local cost = require "support.cost"
 local diff = require "support.diff"
+local output = require "support.output"
 local text = require "support.text"
 local texttable = require "support.table"
 
@@ -97,7 +98,7 @@ function proposal.print(metric, answer)
   local unresolved = type(body.unresolved_samples) == "table" and #body.unresolved_samples or 0
   if unresolved > 0 then text.print("  unresolved: %s", cost.count(unresolved, "sample")) end
   if (body.optimization_summary or "") ~= "" then text.print("  %s", body.optimization_summary) end
-  if body.metric_description_program then print(CANNOT) end
+  if body.metric_description_program then output.print(CANNOT) end
 end
 
 return proposal

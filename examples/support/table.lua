@@ -1,6 +1,7 @@
 --- Tables of text, each column as wide as the widest of its cells on a terminal.
 
 local cekura = require "cekura"
+local output = require "support.output"
 
 local texttable = {}
 
@@ -89,6 +90,6 @@ function texttable.text(rows)
 end
 
 --- Prints them, with an empty line before and after.
-function texttable.print(rows) io.write("\n", texttable.text(rows), "\n") end
+function texttable.print(rows) output.write("\n", texttable.text(rows), "\n") end
 
 return texttable

@@ -1,5 +1,7 @@
 --- Text for people: what comes from a server may hold anything, and a terminal obeys some of it.
 
+local output = require "support.output"
+
 local text = {}
 
 --- Without control characters, for a terminal; line breaks stay.
@@ -10,7 +12,7 @@ end
 
 --- Prints a formatted text without control characters.
 function text.print(format, ...)
-  print(text.clean(format:format(...)))
+  output.print(text.clean(format:format(...)))
 end
 
 --- 0.875 → "88%"

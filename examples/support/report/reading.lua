@@ -5,6 +5,7 @@
 --- call took place, and what the metric says of it today, stands in the run or the call log.
 
 local cekura = require "cekura"
+local metrics = require "support.metrics"
 local times = require "support.report.times"
 local values = require "support.report.values"
 
@@ -28,10 +29,11 @@ end
 --- What each metric says of a call today: { [metric id] = { value, explanation, name } }.
 local function evaluations(call)
   local said = {}
-  for _, e in ipairs(call.evaluation and call.evaluation.metrics or {}) do
-    local value = e.score
-    if e.type == "enum" then value = e.value or e.enum end
-    said[id(e.id)] = { value = value, explanation = e.explanation, name = e.name }
+  for _, e in ipairs(metrics.entries(call)) do
+    if e.id then
+      said[id(e.id)] =
+        { value = values.of_entry(e), explanation = e.explanation, name = e.name }
+    end
   end
   return said
 end

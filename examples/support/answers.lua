@@ -1,0 +1,215 @@
+--- The API's answers in the shape that the commands rely on. A server may answer anything: what
+--- does not fit is an error of the call, which names the place, and never a mistake further on.
+---
+---     local result = assert(answers.result(client.results:get { result_id = 373 }))
+---
+--- Each reader takes what a call returned. It returns a copy with the fields that the commands use,
+--- in which null is an absent field; or nil and an error.
+
+local cekura = require "cekura"
+local internal = require "cekura.internal"
+
+local answers = {}
+
+-- ---- types: functions that take a value and its place, and return the value, or raise ----
+
+local Misfit = {}
+
+local KINDS = { table = "an object or a list", string = "a string", number = "a number",
+  boolean = "a boolean", ["nil"] = "missing" }
+
+local function misfit(place, value, wanted)
+  local what = place == "" and "the answer" or ("the answer's `%s`"):format(place:gsub("^%.", ""))
+  error(setmetatable({ message = ("%s is %s, not %s"):format(what,
+    KINDS[type(value)] or "null", wanted) }, Misfit), 0)
+end
+
+local function any(value) return value end
+
+local function text(value, place)
+  if type(value) == "string" then return value end
+  return misfit(place, value, "a string")
+end
+
+--- Shown to people, and nothing depends on it.
+local function words(value)
+  return type(value) ~= "table" and tostring(value) or nil
+end
+
+local function number_of(value)
+  return type(value) ~= "table" and tonumber(value) or nil
+end
+
+local function id(value, place)
+  local found = math.tointeger(number_of(value))
+  if found and found > 0 then return found end
+  return misfit(place, value, "an id")
+end
+
+--- nil for anything else.
+local function perhaps_id(value)
+  local found = math.tointeger(number_of(value))
+  return found and found > 0 and found or nil
+end
+
+local function is_there(value) return value ~= nil and value ~= cekura.null end
+
+local function required(read)
+  return { read = function(value, place)
+    if not is_there(value) then value = nil end
+    return read(value, place)
+  end }
+end
+
+local function record(fields)
+  return function(value, place)
+    if type(value) ~= "table" or #value > 0 then misfit(place, value, "an object") end
+    local copy = {}
+    for name, read in pairs(fields) do
+      local item, inner = value[name], place .. "." .. name
+      if type(read) == "table" then
+        copy[name] = read.read(item, inner)
+      elseif is_there(item) then
+        copy[name] = read(item, inner)
+      end
+    end
+    return copy
+  end
+end
+
+local function list(read)
+  return function(value, place)
+    if type(value) ~= "table" or next(value) ~= nil and #value == 0 then
+      misfit(place, value, "a list")
+    end
+    local copy = {}
+    for i, item in ipairs(value) do copy[i] = read(item, ("%s[%d]"):format(place, i)) end
+    return copy
+  end
+end
+
+--- nil for anything but an object or a list.
+local function perhaps(read)
+  return function(value, place) return type(value) == "table" and read(value, place) or nil end
+end
+
+--- { [text] = item }
+local function map(read)
+  return function(value, place)
+    if type(value) ~= "table" then misfit(place, value, "an object") end
+    local copy = {}
+    for key, item in pairs(value) do
+      key = tostring(key)
+      if is_there(item) then copy[key] = read(item, place .. "." .. key) end
+    end
+    return copy
+  end
+end
+
+-- ---- the API's objects ----
+
+local entry = record {
+  id = perhaps_id, name = words, type = words, enum = any, value = any, score = any,
+  expected_value = any, explanation = any,
+}
+
+local evaluation = record { metrics = list(entry) }
+
+local run = record {
+  id = perhaps_id, status = words, success = any, scenario_name = words, agent_name = words,
+  transcript = words, expected_outcome = perhaps(record { score = any }), evaluation = evaluation,
+  timestamp = words, executed_at = words, created_at = words,
+}
+
+local SUMMARY = {
+  id = required(id), name = words, status = words, total_runs_count = number_of,
+  success_rate = number_of, created_at = words, updated_at = words, agent_name = words,
+}
+
+--- { [id] = run }, each with its id, which is its name in the answer where it has none itself.
+local function runs(value, place)
+  local by_id = {}
+  for key, item in pairs(map(run)(value, place)) do
+    item.id = item.id or id(key, ("%s.%s.id"):format(place, key))
+    by_id[tostring(item.id)] = item
+  end
+  return by_id
+end
+
+local result = { runs = runs }
+for name, read in pairs(SUMMARY) do result[name] = read end
+
+local call_log = record {
+  id = required(id), status = words, topic = words, agent_name = words, timestamp = words,
+  created_at = words, agent_id = perhaps_id, agent = perhaps_id, project = perhaps_id,
+  evaluation = evaluation, metrics = list(entry),
+}
+
+local review = record {
+  actual_value = any, expected_value = any, feedback = words, explanation = any,
+  created_at = words, updated_at = words,
+  test_set = perhaps(record {
+    id = perhaps_id, source_model = words, source_id = perhaps_id, agent = perhaps_id,
+    transcript = words,
+  }),
+}
+
+local metric = record {
+  id = required(id), name = words, description = words, eval_type = words,
+  enum_values = perhaps(list(any)), reviews = list(review), evaluation_trigger = any,
+  trigger_type = any, evaluation_trigger_prompt = any, evaluation_trigger_custom_code = any,
+  type = any, custom_code = any,
+}
+
+local PROPOSAL = {
+  improved_metric_description = text, improved_evaluation_trigger = text,
+  improved_trigger_kind = words, trigger_type = words, custom_code = text, type = words,
+  old_score = any, new_score = any, unresolved_samples = any, optimization_summary = words,
+  metric_description_program = any,
+}
+
+local inner = perhaps(record(PROPOSAL))
+local progress = { data = inner, result = inner, progress = inner }
+for name, read in pairs(PROPOSAL) do progress[name] = read end
+
+-- ---- the readers ----
+
+local function read(endpoint, shape, value)
+  local ok, found = pcall(shape, value, "")
+  if ok then return found end
+  if getmetatable(found) ~= Misfit then error(found, 0) end
+  local err = internal.error("response", found.message .. ": it cannot be used")
+  err.endpoint = endpoint
+  return nil, err
+end
+
+local function reader(endpoint, shape)
+  return function(value, err)
+    if value == nil then return nil, err end
+    return read(endpoint, shape, value)
+  end
+end
+
+answers.result = reader("results.get", record(result))
+answers.results = reader("results.list", record { results = required(list(record(SUMMARY))) })
+answers.metric = reader("metrics.get", metric)
+answers.call_log = reader("calls.get", call_log)
+answers.call_logs = reader("calls.evaluate_metrics", list(call_log))
+answers.job = reader("metric_reviews.process_feedbacks", record { progress_id = words })
+answers.progress = reader("metric_reviews.process_feedbacks_progress", record(progress))
+answers.balance = reader("billing.info", record { credits_remaining = any })
+
+--- The items of an iterator of pages, of which one that does not fit raises.
+local function items(endpoint, shape)
+  return function(next_item)
+    return function()
+      local item = next_item()
+      return item ~= nil and assert(read(endpoint, shape, item)) or nil
+    end
+  end
+end
+
+answers.pages_of_results = items("results.list", record(SUMMARY))
+answers.pages_of_calls = items("calls.list", call_log)
+
+return answers
