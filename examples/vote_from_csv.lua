@@ -332,7 +332,7 @@ end
 --- The rows as a list that ends early when nothing more is to be sent.
 local function until_stopped(rows, outcome)
   return setmetatable({}, {
-    __len = function() return #rows end,
+    __len = function() return outcome.stopped_by and 0 or #rows end,
     __index = function(_, index) return not outcome.stopped_by and rows[index] or nil end,
   })
 end
