@@ -105,6 +105,37 @@ describe("after a 429", function()
     assert.equal(0, internal.pause_left(client))
   end)
 
+  -- Another call gives up while the one that blocks has the only turn.
+  for what, raise in pairs {
+    ["an error"] = function() error "wrong" end,
+    ["what Ctrl-C is answered with"] = function() error("interrupted!", 0) end,
+    ["no string"] = function() error {} end,
+  } do
+    it("a call that blocks ends, though another's on_event raises " .. what, function()
+      local armed, met
+      local client <close> = new(server, { on_event = function(event)
+        if not armed or event.type ~= "give_up" then return end
+        met = true
+        raise()
+      end })
+      local WAIT = clock.SHORT * 2
+      server:script { faults.status(503, { ["Retry-After"] = WAIT }), limit(0),
+        after(4 * WAIT, faults.ok()) }
+      local waiting = client:spawn(vote, client, 1, { deadline = 2 * WAIT })
+      while server:deliveries() < 1 do client:step(0.01) end
+      local limited = client:spawn(vote, client, 2, { max_attempts = 1 })
+      assert.equal("rate_limited", select(2, limited:wait()).kind)
+      armed = true
+      assert.same({ success = true }, (vote(client, 3)))
+      armed = false
+      assert.is_true(met)
+      assert.equal("server", select(2, waiting:wait()).kind)
+      local value, response = vote(client, 4, { deadline = WAIT })
+      assert.same({ success = true }, value)
+      assert.equal(1, response.attempts)
+    end)
+  end
+
   local function numbers_delivered()
     local numbers = {}
     for i, row in ipairs(server:ledger()) do numbers[i] = number_of(row) end
