@@ -706,7 +706,8 @@ A call is sent again only where that cannot do harm.
 Before another attempt the client waits as long as the answer's `Retry-After` says, in seconds or as
 a date, else for the backoff; one of more than an hour counts as none. A wait that would pass the
 deadline is not begun: the call returns at once, with `retry_after` set where the server named it. A
-429 with a `Retry-After` holds up every call of the client until it has passed. `applied` is what all attempts together may have done.
+429 with a `Retry-After` holds up every call of the client until it has passed. `applied` is what all attempts together may
+have done; of a call that only reads it is `"no"`.
 
 What must not be sent twice goes over a fresh HTTP/1.1 connection that nothing else uses meanwhile;
 everything else over HTTP/2 where the server speaks it, many requests over one connection.

@@ -1,5 +1,7 @@
 #include "contract.h"
 
+#include <string.h>
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* A row reads better in few lines than with a member on each. */
@@ -319,6 +321,11 @@ const struct ck_endpoint ck_endpoints[] = {
 };
 
 /* clang-format on */
+
+bool ck_endpoint_reads(const struct ck_endpoint *endpoint) {
+  bool is_get = endpoint->method != NULL && strcmp(endpoint->method, "GET") == 0;
+  return is_get && endpoint->idempotent;
+}
 
 const size_t ck_endpoint_count = COUNT(ck_endpoints);
 

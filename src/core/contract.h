@@ -65,6 +65,9 @@ struct ck_endpoint {
   size_t field_count;
 };
 
+/* Whether the server acts on no call of it, whatever becomes of the call. */
+bool ck_endpoint_reads(const struct ck_endpoint *endpoint);
+
 extern const struct ck_endpoint ck_endpoints[];
 extern const size_t ck_endpoint_count;
 

@@ -111,6 +111,7 @@ static void note_failure(struct ck_exchange *exchange) {
 
 static enum ck_step judge(struct ck_exchange *exchange) {
   exchange->outcome = ck_outcome_judge(&exchange->transfer.answer.attempt);
+  if (exchange->policy.reads) exchange->outcome.applied = CK_NO;
   if (exchange->outcome.kind != CK_OK) note_failure(exchange);
   if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
   exchange->state = CK_JUDGED;

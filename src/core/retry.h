@@ -13,6 +13,7 @@ struct ck_policy {
   int max_attempts;
   double backoff_base, backoff_cap; /* seconds */
   bool idempotent;                  /* sent twice, the call leaves the server as sent once */
+  bool reads;                       /* whatever becomes of it, the server has not acted on it */
   bool retry_unknown;               /* the caller would rather pay twice than not know */
 };
 

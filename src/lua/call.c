@@ -65,11 +65,11 @@ static bool is_gone(const struct ck_call *call) { return call->exchange.transfer
 
 /* Closed: the key is gone, and the answer with it. Forked: nobody here knows what becomes of it. */
 static int fail_gone(lua_State *L, struct ck_call *call) {
-  bool closed = call->client->transport == NULL;
+  bool closed = call->client->transport == NULL, reads = ck_endpoint_reads(call->endpoint);
   lua_pushstring(L, closed ? "the client was closed during the call"
                            : "the call was begun before fork: it is the parent's");
   if (closed) ck_error_new(L, CK_CANCELLED, call->exchange.outcome.applied);
-  else ck_error_new(L, CK_CONFIG, CK_UNKNOWN);
+  else ck_error_new(L, CK_CONFIG, reads ? CK_NO : CK_UNKNOWN);
   return fail(L, call);
 }
 
@@ -122,9 +122,9 @@ static void report(lua_State *L, int client, struct ck_call *call, enum ck_step 
 
 /* The server did as asked, and then its answer cannot be read: the message is on the top. */
 static int fail_unreadable(lua_State *L, struct ck_call *call) {
-  call->exchange.outcome = (struct ck_outcome){ CK_RESPONSE, CK_YES, CK_RETRY_NEVER };
+  call->exchange.outcome.kind = CK_RESPONSE;
   report(L, CLIENT, call, CK_STEP_GIVE_UP);
-  ck_error_push_unreadable(L, &call->exchange.transfer.answer);
+  ck_error_push_unreadable(L, &call->exchange.transfer.answer, call->exchange.outcome.applied);
   return fail_sent(L, call);
 }
 
@@ -230,6 +230,7 @@ static void write_policy(struct ck_call *call) {
     .backoff_base = settings->backoff_base,
     .backoff_cap = settings->backoff_cap,
     .idempotent = call->endpoint->idempotent,
+    .reads = ck_endpoint_reads(call->endpoint),
     .retry_unknown = settings->retry_unknown,
   };
 }
@@ -341,11 +342,6 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   lua_settop(L, top);
 }
 
-/* A task is told what has been done in it; reading does nothing. */
-static void note_applied(struct ck_task *task, const struct ck_call *call) {
-  if (strcmp(call->endpoint->method, "GET") != 0) ck_task_note(task, call->exchange.applied);
-}
-
 /* Unless somebody else has made it go on already. */
 static void make_ready(struct ck_task *task, const struct ck_call *call) {
   if (task->awaits == call) ck_task_make_ready(task);
@@ -358,7 +354,9 @@ void ck_call_advance_all(lua_State *L, int index) {
     struct ck_call *call = task->awaits;
     advance(L, index, call);
     if (!ck_exchange_has_ended(&call->exchange) || task->awaits != call) continue;
-    note_applied(task, call); /* here, too: its coroutine may have been closed by somebody else */
+    ck_task_note(task,
+                 call->exchange
+                     .applied); /* here, too: its coroutine may have been closed by somebody else */
     ck_task_make_ready(task);
   }
 }
@@ -394,7 +392,7 @@ static void begin(lua_State *L, struct ck_call *call) {
 
 static int read(lua_State *L, struct ck_call *call) {
   const struct ck_answer *answer = &call->exchange.transfer.answer;
-  note_applied(call->client->loop.running, call);
+  ck_task_note(call->client->loop.running, call->exchange.applied);
   if (is_gone(call)) return fail_gone(L, call);
   if (call->exchange.outcome.kind != CK_OK) return fail_with_answer(L, call);
   if (answer->body.length == 0) lua_pushboolean(L, true);

@@ -302,12 +302,13 @@ void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct c
   set_status(L, answer);
 }
 
-void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer) {
+void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
+                              enum ck_applied applied) {
   luaL_checkstack(L, 20, "error");
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
   lua_remove(L, -2);
   add_arrived(L, answer);
-  ck_error_new(L, CK_RESPONSE, CK_YES);
+  ck_error_new(L, CK_RESPONSE, applied);
   set_body(L, answer);
   set_status(L, answer);
 }

@@ -25,7 +25,8 @@ void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind);
 */
 void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome);
 
-/* Replaces the problem on the top by an error of an answer that says yes and cannot be read. */
-void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer);
+/* Replaces the problem on the top by an error of a successful answer that cannot be read. */
+void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
+                              enum ck_applied applied);
 
 #endif
