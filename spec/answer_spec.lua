@@ -174,6 +174,17 @@ describe("what comes back:", function()
       assert.is_true(response.elapsed >= 0.2 and response.elapsed < 10)
     end)
 
+    it("says its status and its time", function()
+      local _, response = assert(calls.vote(client))
+      assert.matches("^cekura%.response %(200 after %d+%.%d%d%d s%)$", tostring(response))
+      response.elapsed = 1.0625
+      assert.equal("cekura.response (200 after 1.063 s)", tostring(response))
+      for _, strange in ipairs { "x", {}, math.huge, 0 / 0, -1 } do
+        response.elapsed = strange
+        assert.equal("cekura.response", tostring(response))
+      end
+    end)
+
     it("is a table that can be gone through, before and after its headers are read", function()
       for _, read_first in ipairs { false, true } do
         local _, response = vote(faults.status(200, HEADERS, "{}"))

@@ -50,7 +50,7 @@ describe("a client", function()
         local all = { api_key = "k" }
         for each, given in pairs(options) do all[each] = given end
         local client <close> = assert(cekura.new(all))
-        assert.equal("cekura.client (open)", tostring(client))
+        assert.matches("^cekura%.client %(open, https?://.*[^/]%)$", tostring(client))
       end)
     end
   end)
@@ -213,10 +213,25 @@ describe("a client", function()
     end)
   end)
 
+  describe("has the address", function()
+    for _, row in ipairs {
+      { "https://api.cekura.ai/", "https://api.cekura.ai" },
+      { "HTTPS://API.Cekura.AI//", "https://api.cekura.ai" },
+      { "http://LocalHost:81/A/b%2F/", "http://localhost:81/A/b%2F" },
+      { "https://[FE80::1%25Lo]/x", "https://[fe80::1%25Lo]/x" },
+      { "http://127.0.0.1:8080", "http://127.0.0.1:8080" },
+    } do
+      it(row[2] .. " for " .. row[1], function()
+        local client <close> = new { api_url = row[1] }
+        assert.equal(row[2], client.api_url)
+      end)
+    end
+  end)
+
   describe("and the environment:", function()
     -- What a script writes that has a vote at hand, and the sandbox's address in URL.
     local function run(environment, text)
-      local all = { CEKURA_API_KEY = false, CEKURA_API_URL = false }
+      local all = { CEKURA_API_KEY = false, CEKURA_API_URL = false, CEKURA_CA_FILE = false }
       for name, value in pairs(environment) do all[name] = value end
       return (script.run(([[
         local cekura, URL = require "cekura", %q
@@ -230,6 +245,24 @@ describe("a client", function()
       local output = run({ CEKURA_API_KEY = "the-key", CEKURA_API_URL = server.url },
         [[print(assert(cekura.new()).runs:mark_metric_vote(VOTE).success)]])
       assert.equal("true\n", output)
+      assert.equal("the-key", last_key())
+    end)
+
+    for _, name in ipairs { "CEKURA_API_URL", "CEKURA_CA_FILE" } do
+      it("an empty " .. name .. " is one that is not set", function()
+        local environment = { CEKURA_API_KEY = "the-key", [name] = "" }
+        assert.equal("https://api.cekura.ai\ntrue\n", run(environment, [[
+          local client, err = cekura.new()
+          print(client and client.api_url or err)
+          client = assert(cekura.new { api_url = URL })
+          print(client.runs:mark_metric_vote(VOTE).success)]]))
+      end)
+    end
+
+    it("an empty CEKURA_API_KEY leaves the key to the option", function()
+      assert.equal("true\n", run({ CEKURA_API_KEY = "", CEKURA_API_URL = "" },
+        [[print(assert(cekura.new { api_key = "the-key", api_url = URL })
+          .runs:mark_metric_vote(VOTE).success)]]))
       assert.equal("the-key", last_key())
     end)
 
@@ -587,7 +620,7 @@ describe("a client", function()
       local client = new()
       client:close()
       client:close()
-      assert.equal("cekura.client (closed)", tostring(client))
+      assert.equal("cekura.client (closed, " .. server.url .. ")", tostring(client))
       is_closed(client.runs)
     end)
 
@@ -683,7 +716,7 @@ describe("a client", function()
 
   it("says what it is, and what its parts are", function()
     local client <close> = new()
-    assert.equal("cekura.client (open)", tostring(client))
+    assert.equal("cekura.client (open, " .. client.api_url .. ")", tostring(client))
     for _, name in ipairs { "runs", "results", "calls", "metric_reviews" } do
       assert.equal("cekura." .. name, tostring(client[name]))
       assert.equal(client[name], client[name])

@@ -72,6 +72,16 @@ describe("a journal", function()
       end)
     end
 
+    it("of the same work with the host in any case", function()
+      scratch.write(path, "cekura journal 1 api=HTTPS://API.cekura.ai/%2541/ work=w\n" .. AT
+        .. "done 1\n")
+      for _, api in ipairs { "https://api.cekura.ai/%41", "Https://api.Cekura.ai/%41//" } do
+        local it <close> = open { api = api, work = "w" }
+        assert.equal("done", it:state(1))
+      end
+      assert.is_nil((journal.open(path, { api = "https://api.cekura.ai/a", work = "w" })))
+    end)
+
     it("with the address without a slash at its end", function()
       open { api = "http://h:1/", work = "w/" }:close()
       assert.equal("cekura journal 1 api=http://h:1 work=w/\n", content())

@@ -3,6 +3,7 @@ local cekura = require "cekura"
 local calls = require "support.calls"
 local child = require "support.child"
 local faults = require "support.faults"
+local script = require "support.script"
 local tls = require "support.tls"
 
 local VOTE, SPENDING = "runs.mark_metric_vote", "results.evaluate_metrics"
@@ -118,6 +119,21 @@ describe("over TLS", function()
 
     it("trusts the authority of ca_file", function()
       assert.is_true(is_trusted { ca_file = certificates.ca })
+    end)
+
+    it("trusts the authority of CEKURA_CA_FILE unless ca_file is given", function()
+      local output = script.run(([[
+        local function vote(options)
+          options.api_url, options.api_key, options.proxy = %q, "k", ""
+          local client = assert(require "cekura".new(options))
+          local value, err = client.runs:mark_metric_vote {
+            run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 1 }
+          print(value and value.success or err.kind)
+        end
+        vote {}
+        vote { ca_file = %q }]]):format(server.url, certificates.folder .. "/other_ca"),
+        { CEKURA_CA_FILE = certificates.ca })
+      assert.equal("true\ntls\n", output)
     end)
 
     it("trusts the authorities in ca_path", function()

@@ -34,7 +34,7 @@ manual.options = {
       .. "known exactly, before it is sent" },
   { name = "keep_null", type = "boolean", default = "`false`",
     text = "keeps a JSON null in an object as `cekura.null`; else such a field is absent" },
-  { name = "ca_file", type = "string", default = "libcurl's",
+  { name = "ca_file", type = "string", environment = "CEKURA_CA_FILE", default = "libcurl's",
     text = "a file of certificate authorities to trust" },
   { name = "ca_path", type = "string", default = "libcurl's",
     text = "a folder of certificate authorities to trust" },
@@ -506,8 +506,8 @@ manual.uncounted = "The number of evaluations is not known beforehand: under `ma
 
 manual.options_intro = [[
 Of `cekura.new`, and where the last column says so of a single call, as its second table. First
-match wins: the call's option, the client's, the environment variable, the default. An unknown
-option is an error that names the nearest known one.
+match wins: the call's option, the client's, the environment variable, the default. A variable that
+is empty counts as unset. An unknown option is an error that names the nearest known one.
 ]]
 
 manual.introduction = [[

@@ -112,10 +112,10 @@ local function lines(content)
   end
 end
 
--- Whether a first line is that header. Earlier versions kept a slash at the end of the address.
+-- Whether a first line is that header. Earlier versions kept the address as it was given.
 local function is_header(line, header)
-  local kept = (line .. " "):gsub("^(cekura journal [0-9]+ api=[^ ]-)/+ ", "%1 ")
-  return kept == header .. " "
+  local before, api, after = line:match "^(cekura journal [0-9]+ api=)([^ ]*)(.*)$"
+  return before ~= nil and before .. escape(internal.normal_url(unescape(api))) .. after == header
 end
 
 -- Why a run that would write this header cannot go on in a file with that first line.
@@ -214,8 +214,8 @@ end
 local function header_of(options)
   assert(type(options) == "table" and type(options.api) == "string", "journal: no `api` is given")
   assert(options.work == nil or type(options.work) == "string", "journal: `work` is not a string")
-  local api = options.api:gsub("/+$", "")
-  local header = ("cekura journal %s api=%s"):format(VERSION, escape(api))
+  local api = escape(internal.normal_url(options.api))
+  local header = ("cekura journal %s api=%s"):format(VERSION, api)
   if options.work then header = header .. " work=" .. escape(options.work) end
   return header .. "\n"
 end

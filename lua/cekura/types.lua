@@ -84,7 +84,7 @@
 ---@field max_response_bytes? integer the largest answer that is read, counted after decompression (default: 67108864 (64 MiB))
 ---@field max_evaluations? integer refuses a call that starts more metric evaluations than this, or a number that is not known exactly, before it is sent (default: no limit)
 ---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; else such a field is absent (default: `false`)
----@field ca_file? string a file of certificate authorities to trust (default: libcurl's)
+---@field ca_file? string a file of certificate authorities to trust (else `CEKURA_CA_FILE`, default: libcurl's)
 ---@field ca_path? string a folder of certificate authorities to trust (default: libcurl's)
 ---@field proxy? string the proxy's URL; an empty string: none, whatever the environment says (default: libcurl's: `https_proxy` and the like)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)

@@ -72,6 +72,24 @@ static const char *problem_of(CURLU *url, const char *text, bool allow_http) {
          "(allow_http = true permits it)";
 }
 
+/* The length of scheme, host and port; 0 if the text has no scheme. */
+static size_t origin_length(const char *text, size_t length) {
+  const char *slashes = memmem(text, length, "://", 3);
+  if (slashes == NULL || memchr(text, '/', (size_t)(slashes - text)) != NULL) return 0;
+  const char *host = slashes + 3, *end = text + length;
+  const char *path = memchr(host, '/', (size_t)(end - host));
+  return (size_t)((path != NULL ? path : end) - text);
+}
+
+size_t ck_url_normalise(char *text, size_t length) {
+  size_t origin = origin_length(text, length);
+  const char *zone = memchr(text, '%', origin); /* of an IPv6 address, with a case of its own */
+  size_t lowered = zone != NULL ? (size_t)(zone - text) : origin;
+  for (size_t i = 0; i < lowered; i++) text[i] = ck_ascii_lower(text[i]);
+  while (length > origin && text[length - 1] == '/') length--;
+  return length;
+}
+
 /* libcurl would also take one slash, or three, and the host for what it then finds. */
 static bool has_two_slashes(const char *text) {
   const char *colon = strchr(text, ':');

@@ -125,7 +125,13 @@ static int client_gc(lua_State *L) {
 
 static int client_tostring(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
-  lua_pushfstring(L, "cekura.client (%s)", client->transport == NULL ? "closed" : "open");
+  const char *state = client->transport == NULL ? "closed" : "open", *url = NULL;
+  if (lua_getiuservalue(L, 1, CK_CLIENT_RESOURCES) == LUA_TTABLE) {
+    lua_getfield(L, -1, "api_url");
+    url = lua_tostring(L, -1);
+  }
+  lua_pushfstring(L, "cekura.client (%s%s%s)", state, url != NULL ? ", " : "",
+                  url != NULL ? url : "");
   return 1;
 }
 
@@ -214,9 +220,16 @@ static void keep_on_event(lua_State *L, int options, int client) {
   lua_setiuservalue(L, client, CK_CLIENT_ON_EVENT);
 }
 
+void ck_client_push_normal_url(lua_State *L, const char *url, size_t length) {
+  luaL_Buffer buffer;
+  char *text = luaL_buffinitsize(L, &buffer, length);
+  memcpy(text, url, length);
+  luaL_pushresultsize(&buffer, ck_url_normalise(text, length));
+}
+
 static void keep_resources(lua_State *L, const struct ck_settings *settings, int client) {
   push_resources(L, client);
-  lua_pushstring(L, settings->api_url);
+  ck_client_push_normal_url(L, settings->api_url, strlen(settings->api_url));
   lua_setfield(L, -2, "api_url");
   lua_setiuservalue(L, client, CK_CLIENT_RESOURCES);
 }
@@ -269,7 +282,7 @@ static int refuse_problems(lua_State *L, struct ck_problems *problems) {
 
 /* The key that the client would have, owned by the options or the environment. */
 static struct ck_secret borrow_key(lua_State *L, int options) {
-  struct ck_secret key = { .text = getenv("CEKURA_API_KEY") };
+  struct ck_secret key = { .text = (char *)ck_options_environment("CEKURA_API_KEY") };
   if (key.text != NULL) key.length = strlen(key.text);
   if (push_option(L, options, "api_key") == LUA_TSTRING)
     key.text = (char *)lua_tolstring(L, -1, &key.length);

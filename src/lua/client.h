@@ -39,6 +39,9 @@ bool ck_client_is_parents(const struct ck_client *client);
 /* cekura.new(options) */
 int ck_client_new(lua_State *L);
 
+/* Pushes the URL in the form that client.api_url has: see ck_url_normalise. */
+void ck_client_push_normal_url(lua_State *L, const char *url, size_t length);
+
 /* Pushes a table of the default client's resources, by name. No client is made yet. */
 void ck_client_push_default_resources(lua_State *L);
 

@@ -35,6 +35,14 @@ static int internal_pause_left(lua_State *L) {
   return 1;
 }
 
+/* normal_url(text): the URL in the form that client.api_url has */
+static int internal_normal_url(lua_State *L) {
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  ck_client_push_normal_url(L, text, length);
+  return 1;
+}
+
 static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
   for (int kind = CK_OK; kind <= CK_NEEDS_PERSON; kind++)
@@ -108,6 +116,7 @@ static void push_module(lua_State *L) {
   static const luaL_Reg functions[] = { { "default_client", internal_default_client },
                                         { "client_of", internal_client_of },
                                         { "deadline_of", internal_deadline_of },
+                                        { "normal_url", internal_normal_url },
                                         { "error", internal_error },
                                         { "nearest", internal_nearest },
                                         { "pause_left", internal_pause_left },

@@ -49,8 +49,13 @@ static const struct option options[] = {
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
+const char *ck_options_environment(const char *name) {
+  const char *value = getenv(name);
+  return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 struct ck_settings ck_options_defaults(void) {
-  const char *url = getenv("CEKURA_API_URL");
+  const char *url = ck_options_environment("CEKURA_API_URL");
   return (struct ck_settings){
     .timeout = 30,
     .connect_timeout = 10,
@@ -61,7 +66,8 @@ struct ck_settings ck_options_defaults(void) {
     .max_response_bytes = 64 * 1024 * 1024,
     .max_evaluations = -1,
     .evaluations = -1,
-    .api_key = getenv("CEKURA_API_KEY"),
+    .api_key = ck_options_environment("CEKURA_API_KEY"),
+    .ca_file = ck_options_environment("CEKURA_CA_FILE"),
     .api_url = url != NULL ? url : "https://api.cekura.ai",
   };
 }

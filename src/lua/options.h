@@ -25,6 +25,9 @@ struct ck_settings {
 
 enum ck_scope { CK_FOR_CLIENT = 1, CK_FOR_CALL = 2 };
 
+/* Returns a variable of the environment, NULL if it is unset or empty. */
+const char *ck_options_environment(const char *name);
+
 /* The defaults, and what the environment says. */
 struct ck_settings ck_options_defaults(void);
 

@@ -1,6 +1,7 @@
 #include "response.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../core/ascii.h"
@@ -79,11 +80,34 @@ static int response_pairs(lua_State *L) {
   return 2;
 }
 
+/* cekura.response (200 after 1.234 s); a script may have changed the fields. */
+static int response_tostring(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_pushliteral(L, "status");
+  lua_rawget(L, 1);
+  lua_pushliteral(L, "elapsed");
+  lua_rawget(L, 1);
+  int has_status, has_time;
+  lua_Integer status = lua_tointegerx(L, 2, &has_status);
+  lua_Number elapsed = lua_tonumberx(L, 3, &has_time);
+  if (!has_status || !has_time || !(elapsed >= 0 && elapsed < 1e9)) {
+    lua_pushliteral(L, "cekura.response");
+    return 1;
+  }
+  long ms = (long)(elapsed * 1000 + 0.5);
+  char seconds[32]; /* not %f, which asks the locale */
+  (void)snprintf(seconds, sizeof(seconds), "%ld.%03ld", ms / 1000, ms % 1000);
+  lua_pushfstring(L, "cekura.response (%I after %s s)", (LUAI_UACINT)status, seconds);
+  return 1;
+}
+
 /* ---- the table --------------------------------------------------------------------------------- */
 
 void ck_response_open(lua_State *L) {
   static const luaL_Reg metamethods[] = { { "__index", response_index },
                                           { "__pairs", response_pairs },
+                                          { "__tostring", response_tostring },
                                           { NULL, NULL } };
   luaL_newlib(L, metamethods);
   lua_pushliteral(L, "cekura.response");
