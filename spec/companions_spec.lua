@@ -196,7 +196,7 @@ describe("around the five,", function()
       for _, row in ipairs {
         { "runs.get", faults.status(503), "503: scripted (server)" },
         { "runs.get", "not_json", "(response)" },
-        { "metrics.update", faults.status(503), "look before you send it again)" },
+        { "metrics.update", faults.status(503), "acted on it: it may be sent again)" },
         { "calls.mark_metric_vote", "not_json", "do not send it again)" },
       } do
         server:script { row[2] }

@@ -1,10 +1,13 @@
 -- Errors: what a script can tell from each.
 local cekura = require "cekura"
 local calls = require "support.calls"
+local clock = require "support.clock"
+local sandbox = require "cekura.sandbox"
 local script = require "support.script"
 local faults = require "support.faults"
 
 local VOTE = "runs.mark_metric_vote"
+local SPENDING = "results.evaluate_metrics"
 local VOTE_PATH = "/test_framework/v1/runs/5544/mark_metric_vote/"
 
 local function is_one_line(err)
@@ -212,6 +215,129 @@ describe("an error", function()
     end)
   end)
 
+  describe("may be retried, or not:", function()
+    -- { what, the answer, of a vote, of a call that spends credits }
+    for _, row in ipairs {
+      { "400", faults.status(400), false, false },
+      { "401", faults.status(401), false, false },
+      { "403", faults.status(403), false, false },
+      { "404", faults.status(404), false, false },
+      { "408", faults.status(408), true, false },
+      { "409", faults.status(409), false, false },
+      { "429", faults.status(429), true, true },
+      { "500", faults.status(500), true, false },
+      { "501", faults.status(501), false, false },
+      { "503", faults.status(503), true, false },
+      { "a redirect", faults.status(307), false, false },
+      { "a lost answer", "close_before_answer", true, false },
+      { "a reset", "reset_before_answer", true, false },
+      { "an answer that is cut off", "cut_body", true, false },
+      { "a page", faults.html(200), false, false },
+      { "half of a JSON text", faults.ok '{"a": ', false, false },
+    } do
+      local what, entry, vote, spending = table.unpack(row, 1, 4)
+      it(what, function()
+        assert.equal(vote, failure(entry).retryable)
+        assert.equal(spending, failure(entry, SPENDING).retryable)
+        server:script { entry, entry, entry }
+        for _, arguments in ipairs {
+          { method = "GET", path = "/x/" }, { method = "PUT", path = "/x/", idempotent = true },
+        } do
+          assert.equal(vote, select(2, client:request(arguments)).retryable)
+        end
+        local _, err = client:request { method = "POST", path = "/x/" }
+        assert.equal(spending, err.retryable)
+      end)
+    end
+
+    it("a timeout", function()
+      server:script { "hang", "hang" }
+      local options = { timeout = clock.SHORT, max_attempts = 1 }
+      assert.is_true(select(2, calls.vote(client, {}, options)).retryable)
+      assert.is_false(select(2, calls.make(client, SPENDING, {}, options)).retryable)
+    end)
+
+    it("no connection, and what may have been applied earlier", function()
+      local gone = faults.start()
+      gone:stop()
+      local own <close> = new { api_url = gone.url }
+      for _, name in ipairs(calls.names) do
+        assert.is_true(select(2, calls.make(own, name)).retryable)
+      end
+      local insistent <close> = new { max_attempts = 2, backoff = { base = 0, cap = 0 } }
+      server:script { faults.status(503), faults.status(429) }
+      local _, err = calls.make(insistent, SPENDING, {}, { retry_unknown = true })
+      assert.same({ "rate_limited", "unknown", false }, { err.kind, err.applied, err.retryable })
+    end)
+
+    it("what is wrong before anything is sent", function()
+      assert.is_false(select(2, calls.vote(client, { run_id = 0 })).retryable)
+      local _, err = calls.make(client, SPENDING, {}, { max_evaluations = 0 })
+      assert.same({ "budget", false }, { err.kind, err.retryable })
+      assert.is_false(select(2, cekura.new { api_key = "" }).retryable)
+      local closed = new()
+      closed:close()
+      assert.is_false(select(2, calls.vote(closed)).retryable)
+    end)
+
+    it("a wait that has timed out, and one that has failed", function()
+      server:usually(faults.ok '{"status": "running"}')
+      local _, err = client.results:wait({ result_id = 373 }, { timeout = 0.05, interval = 0.01 })
+      server:clear()
+      assert.same({ "timeout", true }, { err.kind, err.retryable })
+      _, err = client:each({ 1, n = 2 }, function() end)
+      assert.same({ "validation", false }, { err.kind, err.retryable })
+    end)
+
+    it("a task that was cancelled", function()
+      local task = client:spawn(function() return calls.vote(client) end)
+      task:cancel()
+      local _, err = task:wait()
+      assert.same({ "cancelled", false }, { err.kind, err.retryable })
+    end)
+  end)
+
+  describe("of TLS", function()
+    local function failing(url, options)
+      local own <close> = new { api_url = url, ca_file = (options or {}).ca_file,
+        proxy = url:find "^https" and "" or nil }
+      return select(2, calls.make(own, SPENDING))
+    end
+
+    it("names ca_file where the certificate is not trusted", function()
+      local secure <close> = faults.start { tls = true }
+      local err = failing(secure.url)
+      assert.same({ "tls", "no", false }, { err.kind, err.applied, err.retryable })
+      assert.matches("ca_file", tostring(err), 1, true)
+      assert.matches("CEKURA_CA_FILE", tostring(err), 1, true)
+      err = failing(secure.url, { ca_file = "/no/such/file" })
+      assert.matches("ca_file", tostring(err), 1, true)
+    end)
+
+    it("asks whether the server speaks it where it answers in plain text", function()
+      local plain <close> = sandbox.start()
+      local err = failing((plain.url:gsub("^http:", "https:")))
+      assert.same({ "tls", "no" }, { err.kind, err.applied })
+      assert.matches("TLS.*http://", tostring(err))
+    end)
+
+    it("asks for https where an answer to plain http is not HTTP", function()
+      server:script { { { "read" }, { "send", "\x15\3\1\0\2\2\x46" }, { "close" } } }
+      assert.matches("https://", tostring(failing(server.url)), 1, true)
+    end)
+
+    it("gives none of these hints to what fails for other reasons", function()
+      local gone = faults.start()
+      gone:stop()
+      for _, err in ipairs { failing(gone.url), failing((gone.url:gsub("^http:", "https:"))) } do
+        local _, count = tostring(err):gsub("https?://", "")
+        assert.equal(0, count)
+      end
+      server:script { "close_before_answer", "hang" }
+      assert.is_nil(tostring(failing(server.url)):find("TLS", 1, true))
+    end)
+  end)
+
   describe("without an answer:", function()
     local function is(kind, applied, err)
       assert.same({ kind, applied, VOTE, "POST", 1 },
@@ -340,11 +466,46 @@ describe("an error", function()
     end)
 
     it("says what became of it", function()
-      assert.equal("runs.mark_metric_vote: status 503: try later "
+      local later = faults.status(503, {}, '{"detail": "try later"}')
+      assert.equal("results.evaluate_metrics: status 503: try later "
         .. "(server; the server may have acted on it: look before you send it again)",
-        tostring(failure(faults.status(503, {}, '{"detail": "try later"}'))))
+        tostring(failure(later, SPENDING)))
       assert.matches("; the server did act on it: do not send it again%)$",
-        tostring(failure(faults.html(200))))
+        tostring(failure(faults.html(200), SPENDING)))
+    end)
+
+    it("does not warn of sending an idempotent call again", function()
+      assert.equal("runs.mark_metric_vote: status 503: scripted "
+        .. "(server; the server may have acted on it: it may be sent again)",
+        tostring(failure(faults.status(503))))
+      for _, entry in ipairs { faults.status(501), faults.status(302), "close_before_answer",
+        faults.html(200), "cut_body" } do
+        local line = tostring(failure(entry))
+        assert.is_nil(line:find("look before", 1, true), line)
+        server:script { entry }
+        local _, err = client:request { method = "PUT", path = "/x/", idempotent = true, body = {} }
+        assert.is_nil(tostring(err):find("look before", 1, true), line)
+      end
+    end)
+
+    it("says what a 429 asked for, and how often it was met", function()
+      local limited = faults.status(429, { ["Retry-After"] = "17.2" }, '{"detail": "Too many."}')
+      local own <close> = new()
+      server:script { limited }
+      assert.matches("Too many. (Retry-After: 18 s, 1 attempt)",
+        tostring(select(2, calls.vote(own))), 1, true)
+      local delivered = server:deliveries()
+      for _, name in ipairs(calls.names) do
+        local _, err = calls.make(own, name, {}, { deadline = 1 })
+        assert.same({ "rate_limited", "no", true, 0 },
+          { err.kind, err.applied, err.retryable, err.attempts })
+        assert.matches("rate limit.*%(Retry%-After: 1[5678] s, nothing was sent%)", tostring(err))
+      end
+      assert.equal(delivered, server:deliveries())
+      local other <close> = new { max_attempts = 3, backoff = { base = 0, cap = 0 } }
+      server:script { faults.status(429), faults.status(429), faults.status(429) }
+      local _, err = calls.vote(other)
+      assert.matches("status 429: scripted (3 attempts)", tostring(err), 1, true)
     end)
 
     it("is a line even after a script has taken its fields away", function()

@@ -38,6 +38,7 @@
 ---@field kind cekura.Kind what sort of failure it is
 ---@field message string what went wrong
 ---@field applied cekura.Applied whether the server acted on the call
+---@field retryable boolean whether the same call may be sent again without harm, and may succeed then
 ---@field fields? table<string, string[]> problems by field, or by path (`call_logs[3]`) for `validation` and `config`
 ---@field status? integer of the answer, where there was one
 ---@field detail? string what the answer says in one sentence, if it does
@@ -48,6 +49,7 @@
 ---@field method? string of the call
 ---@field url? string of the call
 ---@field attempts? integer how often it was sent
+---@field idempotent? boolean of the call: sent twice, it counts once
 ---@field last? any of a wait: what was known last
 ---@field cause? cekura.Error of a wait that timed out: why its last poll failed
 ---@field questions? any of `needs_person`: what is asked, if the job says so

@@ -35,24 +35,17 @@ static void push_read(lua_State *L, const struct ck_answer *answer, bool keep_nu
   lua_insert(L, -2);
 }
 
-static void push_error(lua_State *L, const struct ck_answer *answer) {
-  ck_error_push_answer(L, answer, ck_outcome_judge(&answer->attempt));
-}
-
-static void push_response(lua_State *L, const struct ck_answer *answer) {
-  struct ck_exchange exchange = { .attempts = 1 };
-  exchange.transfer.answer = *answer;
-  ck_response_push(L, &exchange);
-}
-
 /* body, keep_null, whether it can be read, value, error, response */
 static void judge(lua_State *L, const struct ck_answer *answer, bool keep_null) {
   luaL_checkstack(L, 16, "answer");
   lua_pushlstring(L, answer->body.length > 0 ? answer->body.data : "", answer->body.length);
   lua_pushboolean(L, keep_null);
   push_read(L, answer, keep_null);
-  push_error(L, answer);
-  push_response(L, answer);
+  struct ck_exchange exchange = { .attempts = 1, .retry_after = -1 };
+  exchange.transfer.answer = *answer;
+  exchange.outcome = ck_outcome_judge(&answer->attempt);
+  ck_error_push_exchange(L, &exchange);
+  ck_response_push(L, &exchange);
   fuzz_judge(L, 6);
 }
 

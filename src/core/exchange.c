@@ -42,6 +42,7 @@ static enum ck_step end(struct ck_exchange *exchange, enum ck_kind kind) {
   exchange->elapsed = ck_clock_now() - exchange->started;
   exchange->outcome.kind = kind;
   exchange->outcome.applied = exchange->applied;
+  if (kind == CK_CANCELLED) exchange->outcome.retry = CK_RETRY_NEVER;
   return kind == CK_OK ? CK_STEP_FINISHED : CK_STEP_GIVE_UP;
 }
 
@@ -57,6 +58,7 @@ static enum ck_step end_paused(struct ck_exchange *exchange) {
   if (pause > 0) exchange->retry_after = pause;
   if (exchange->attempts > 0) return end(exchange, exchange->outcome.kind);
   exchange->transfer.answer.attempt.paused = true;
+  exchange->outcome.retry = CK_RETRY_ALWAYS;
   return end(exchange, CK_RATE_LIMITED);
 }
 

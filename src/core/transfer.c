@@ -186,6 +186,20 @@ const char *ck_answer_reason(const struct ck_answer *answer) {
   return "the answer was cut off";
 }
 
+const char *ck_answer_advice(const struct ck_answer *answer) {
+  if (answer->attempt.status != 0) return NULL;
+  switch (answer->attempt.code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR: return "check ca_file or CEKURA_CA_FILE";
+    case CURLE_SSL_CONNECT_ERROR:
+      return "does the server speak TLS? For plain http, api_url begins with http://";
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return "does the server speak http? For TLS, api_url begins with https://";
+    default: return NULL;
+  }
+}
+
 static void reset_answer(struct ck_answer *answer) {
   answer->attempt = (struct ck_attempt){ 0 };
   answer->detail[0] = '\0';

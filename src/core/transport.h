@@ -125,6 +125,9 @@ void ck_transport_cancel(struct ck_transport *transport);
 /* Why the attempt failed: a literal, or the answer's own `detail`. */
 const char *ck_answer_reason(const struct ck_answer *answer);
 
+/* What a person may do about it: a literal, or NULL. */
+const char *ck_answer_advice(const struct ck_answer *answer);
+
 /* False: out of memory. `transfer` is zeroed before; ck_transfer_close ends it. */
 bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport);
 

@@ -44,6 +44,8 @@ static int fail(lua_State *L, struct ck_call *call) {
   lua_setfield(L, -2, "method");
   lua_pushinteger(L, call->exchange.attempts);
   lua_setfield(L, -2, "attempts");
+  lua_pushboolean(L, call->endpoint->idempotent);
+  lua_setfield(L, -2, "idempotent");
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;
@@ -93,8 +95,7 @@ static int fail_sent(lua_State *L, struct ck_call *call) {
 }
 
 static int fail_with_answer(lua_State *L, struct ck_call *call) {
-  const struct ck_exchange *exchange = &call->exchange;
-  ck_error_push_answer(L, &exchange->transfer.answer, exchange->outcome);
+  ck_error_push_exchange(L, &call->exchange);
   return fail_sent(L, call);
 }
 

@@ -21,12 +21,20 @@ static const char *get(lua_State *L, const char *name) {
   return lua_tostring(L, -1);
 }
 
-/* A call that only reads leaves nothing behind, whatever became of it. */
-static const char *consequence(const char *applied, const char *method) {
+static bool is_set(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  return lua_toboolean(L, -1);
+}
+
+/* A call that only reads leaves nothing behind; another idempotent one may be sent twice. */
+static const char *consequence(lua_State *L, const char *applied, const char *method) {
   if (method != NULL && strcmp(method, "GET") == 0) return "";
   if (strcmp(applied, "yes") == 0) return "; the server did act on it: do not send it again";
   if (strcmp(applied, "no") == 0) return "";
-  return "; the server may have acted on it: look before you send it again";
+  if (!is_set(L, "idempotent"))
+    return "; the server may have acted on it: look before you send it again";
+  return is_set(L, "retryable") ? "; the server may have acted on it: it may be sent again"
+                                : "; the server may have acted on it";
 }
 
 /* Line breaks and other control characters, from a server or a caller, become spaces. */
@@ -45,7 +53,7 @@ static int error_tostring(lua_State *L) {
   const char *kind = get(L, "kind"), *applied = get(L, "applied");
   lua_pushfstring(L, "%s: %s (%s%s)", endpoint != NULL ? endpoint : "cekura",
                   message != NULL ? message : "?", kind != NULL ? kind : "?",
-                  consequence(applied != NULL ? applied : "no", get(L, "method")));
+                  consequence(L, applied != NULL ? applied : "no", get(L, "method")));
   push_one_line(L, lua_tostring(L, -1), lua_rawlen(L, -1));
   return 1;
 }
@@ -70,6 +78,16 @@ void ck_error_open(lua_State *L) {
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
+/* Of an error that is not of one call: whether it comes of something that passes. */
+static bool is_transient(enum ck_kind kind) {
+  return kind == CK_RATE_LIMITED || kind == CK_SERVER || kind == CK_NETWORK || kind == CK_TIMEOUT;
+}
+
+static void set_retryable(lua_State *L, bool retryable) {
+  lua_pushboolean(L, retryable);
+  lua_setfield(L, -2, "retryable");
+}
+
 void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied) {
   lua_createtable(L, 0, 8);
   lua_insert(L, -2);
@@ -78,6 +96,7 @@ void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied) {
   lua_setfield(L, -2, "kind");
   lua_pushstring(L, ck_applied_name(applied));
   lua_setfield(L, -2, "applied");
+  set_retryable(L, applied == CK_NO && is_transient(kind));
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
 }
@@ -224,12 +243,31 @@ static void set_request_id(lua_State *L, const struct ck_answer *answer) {
   lua_setfield(L, -2, "request_id");
 }
 
-static void push_refusal(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome) {
+/* message → message. Of a 429: how long the server asked to wait, and how often it was asked. */
+static void add_limit(lua_State *L, const struct ck_exchange *exchange) {
+  if (exchange->outcome.kind != CK_RATE_LIMITED) return;
+  const char *message = lua_tostring(L, -1), *after;
+  lua_Integer seconds = (lua_Integer)exchange->retry_after;
+  if ((double)seconds < exchange->retry_after) seconds++;
+  if (exchange->retry_after < 0) after = lua_pushliteral(L, "");
+  else after = lua_pushfstring(L, "Retry-After: %I s, ", (LUAI_UACINT)seconds);
+  if (exchange->attempts == 0) lua_pushfstring(L, "%s (%snothing was sent)", message, after);
+  else
+    lua_pushfstring(L, "%s (%s%d attempt%s)", message, after, exchange->attempts,
+                    exchange->attempts == 1 ? "" : "s");
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+static void push_refusal(lua_State *L, const struct ck_exchange *exchange) {
+  const struct ck_answer *answer = &exchange->transfer.answer;
+  struct ck_outcome outcome = exchange->outcome;
   lua_pushliteral(L, "");
   ck_error_new(L, outcome.kind, outcome.applied);
   set_body(L, answer);
   read_body(L, answer);
   push_status_line(L, answer->attempt.status);
+  add_limit(L, exchange);
   lua_setfield(L, -3, "message");
   lua_pop(L, 1);
 }
@@ -279,8 +317,20 @@ static void add_arrived(lua_State *L, const struct ck_answer *answer) {
   lua_pop(L, 3);
 }
 
-static void push_failure(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome) {
+/* reason → reason; a hint to what may be wrong with the options */
+static void add_advice(lua_State *L, const struct ck_answer *answer) {
+  const char *advice = ck_answer_advice(answer);
+  if (advice == NULL) return;
+  lua_pushfstring(L, "%s (%s)", lua_tostring(L, -1), advice);
+  lua_remove(L, -2);
+}
+
+static void push_failure(lua_State *L, const struct ck_exchange *exchange) {
+  const struct ck_answer *answer = &exchange->transfer.answer;
+  struct ck_outcome outcome = exchange->outcome;
   lua_pushstring(L, ck_answer_reason(answer));
+  add_advice(L, answer);
+  add_limit(L, exchange);
   if (outcome.kind == CK_RESPONSE && answer->attempt.status != 0) add_arrived(L, answer);
   ck_error_new(L, outcome.kind, outcome.applied);
   if (answer->attempt.status != 0) set_body(L, answer);
@@ -294,12 +344,15 @@ static void set_status(lua_State *L, const struct ck_answer *answer) {
   set_request_id(L, answer);
 }
 
-void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome) {
+void ck_error_push_exchange(lua_State *L, const struct ck_exchange *exchange) {
+  const struct ck_outcome *outcome = &exchange->outcome;
+  bool is_harmless = exchange->policy.idempotent || outcome->applied == CK_NO;
   luaL_checkstack(L, 20, "error");
-  if (answer->attempt.status >= 300 && outcome.kind != CK_CANCELLED)
-    push_refusal(L, answer, outcome);
-  else push_failure(L, answer, outcome);
-  set_status(L, answer);
+  if (exchange->transfer.answer.attempt.status >= 300 && outcome->kind != CK_CANCELLED)
+    push_refusal(L, exchange);
+  else push_failure(L, exchange);
+  set_status(L, &exchange->transfer.answer);
+  set_retryable(L, is_harmless && outcome->retry != CK_RETRY_NEVER);
 }
 
 void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,

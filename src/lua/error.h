@@ -6,8 +6,7 @@
 
 #include <lua.h>
 
-#include "../core/outcome.h"
-#include "../core/transport.h"
+#include "../core/exchange.h"
 #include "problems.h"
 
 /* Makes the metatable that gives errors their one-line text. */
@@ -20,10 +19,10 @@ void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied);
 void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind);
 
 /*
-** Pushes an error of what an attempt ended with: its status, what its body says (`detail`,
-** `fields`), and the body itself.
+** Pushes an error of what a call ended with: its last status, what its body says (`detail`,
+** `fields`), the body itself, and whether the call may be sent again.
 */
-void ck_error_push_answer(lua_State *L, const struct ck_answer *answer, struct ck_outcome outcome);
+void ck_error_push_exchange(lua_State *L, const struct ck_exchange *exchange);
 
 /* Replaces the problem on the top by an error of a successful answer that cannot be read. */
 void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
