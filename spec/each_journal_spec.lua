@@ -1,6 +1,7 @@
 -- Many items with a journal: what one run has done, the next one leaves alone.
 local cekura = require "cekura"
 local child = require "support.child"
+local clock = require "support.clock"
 local faults = require "support.faults"
 local internal = require "cekura.internal"
 local sandbox = require "cekura.sandbox"
@@ -272,6 +273,176 @@ describe("each with a journal", function()
       assert.matches("another run is using this file", report.errors[1].error.message)
       counts({ ok = 1 }, each({ 1 }, vote))
     end)
+  end)
+
+  describe("records no dry run as done:", function()
+    local function plan(item) return votes.cast(client, item, { dry_run = true }) end
+
+    -- That an item that does that counts as ok, and is done by the next run.
+    local function does_again(fn)
+      counts({ ok = 2 }, each({ 1, 2 }, fn))
+      assert.equal(0, #arrived())
+      assert.matches("failed 1 a dry run: nothing was sent", table.concat(events(), "\n"))
+      counts({ ok = 2 }, each({ 1, 2 }, vote))
+      assert.same({ 1, 2 }, votes.sorted(arrived()))
+      counts({ skipped = 2 }, each({ 1, 2 }, error))
+    end
+
+    for what, fn in pairs {
+      ["a vote"] = function(item) return plan(item) end,
+      ["without a result"] = function(item) plan(item) end,
+      ["a call that reads"] = function()
+        return client.runs:get({ run_id = 5544 }, { dry_run = true })
+      end,
+      ["a request of the caller's"] = function()
+        return client:request({ method = "POST", path = "/x/", body = {} }, { dry_run = true })
+      end,
+      ["in a task that the item begins"] = function(item)
+        return client:spawn(plan, item):wait()
+      end,
+      ["in an each of the item"] = function(item)
+        return client:each({ item }, plan).ok == 1
+      end,
+      ["of another client"] = function(item)
+        local other <close> = assert(cekura.new { api_url = server.url, api_key = "k" })
+        return votes.cast(other, item, { dry_run = true })
+      end,
+    } do
+      it(what, function() does_again(fn) end)
+    end
+
+    it("also after a call that reads", function()
+      counts({ ok = 1 }, each({ 1 }, function(item)
+        plan(item)
+        return client.runs:get { run_id = 5544 }
+      end))
+      server:clear()
+      counts({ ok = 1 }, each({ 1 }, vote))
+      assert.same({ 1 }, arrived())
+    end)
+
+    it("each item for itself", function()
+      counts({ ok = 6 }, each(votes.items(6), function(item)
+        return votes.cast(client, item, { dry_run = item % 2 == 0 })
+      end, { concurrency = 2 }))
+      counts({ ok = 3, skipped = 3 }, each(votes.items(6), vote))
+      assert.same(votes.items(6), votes.sorted(arrived()))
+    end)
+
+    it("but an item that also votes, or that only reads, is done", function()
+      counts({ ok = 4 }, each(votes.items(4), function(item)
+        if item == 1 then plan(item) end
+        if item <= 2 then assert(vote(item)) end
+        if item == 2 then plan(item) end
+        if item == 3 then return client.runs:get { run_id = 5544 } end
+        return client.results:wait { result_id = 373 }
+      end))
+      counts({ skipped = 4 }, each(votes.items(4), error))
+    end)
+
+    it("and what was unknown stays so", function()
+      write { "started 1", "started 2", "unknown 2" }
+      counts({ ok = 2 }, each({ 1, 2 }, plan, { redo_unknown = true }))
+      counts({ unknown = 2 }, each({ 1, 2 }, vote))
+      assert.same({}, arrived())
+    end)
+  end)
+
+  it("does again what failed without a result, once the cause is gone", function()
+    server:faults { { status = 401, times = 3 } }
+    local report = each(votes.items(3), function(item) vote(item) end)
+    counts({ failed = 3 }, report)
+    assert.equal("authentication", report.errors[1].error.kind)
+    server:clear()
+    counts({ ok = 3 }, each(votes.items(3), function(item) vote(item) end))
+    assert.same({ 1, 2, 3 }, votes.sorted(arrived()))
+  end)
+
+  describe("leaves an item alone that may have spent and then raised,", function()
+    -- That the next run does not do it again.
+    local function spends_once(fn)
+      counts({ unknown = 1 }, each({ 7 }, function(item)
+        fn(item)
+        error "after that"
+      end))
+      assert.is_false(client:step(0.01))
+      counts({ unknown = 1 }, each({ 7 }, vote))
+      assert.same({ 7 }, arrived())
+    end
+
+    -- Another client, which ends with the spec.
+    local function with_other(fn)
+      return function(item)
+        local other <close> = assert(cekura.new { api_url = server.url,
+          api_key = server.api_key })
+        fn(other, item)
+      end
+    end
+
+    for what, fn in pairs {
+      ["through another client"] = with_other(function(other, item)
+        assert(votes.cast(other, item))
+      end),
+      ["through another client, in a coroutine of its own"] = with_other(function(other, item)
+        assert(coroutine.wrap(votes.cast)(other, item))
+      end),
+      ["in a task of another client"] = with_other(function(other, item)
+        assert(other:spawn(votes.cast, other, item):wait())
+      end),
+      ["in an each of another client"] = with_other(function(other, item)
+        assert.equal(1, other:each({ item }, function() return votes.cast(other, item) end).ok)
+      end),
+      ["in a task that it awaits"] = function(item)
+        assert(client:spawn(vote, item):wait())
+      end,
+      ["in a task that has begun another one, and ended"] = function(item)
+        local inner
+        client:spawn(function()
+          inner = client:spawn(vote, item)
+        end):wait()
+        inner:wait()
+      end,
+      ["in a chain of tasks that have ended"] = function(item)
+        local last
+        local function chain(left)
+          if left == 0 then
+            assert(vote(item))
+            last = true
+          else
+            client:spawn(chain, left - 1)
+          end
+        end
+        chain(10)
+        while not last do client:sleep(0.001) end
+      end,
+    } do
+      it(what, function() spends_once(fn) end)
+    end
+
+    it("in a task that it does not await", function()
+      counts({ unknown = 1 }, each({ 7 }, function(item)
+        client:spawn(vote, item)
+        error "before that"
+      end))
+      while client:step(0.01) do end
+      counts({ unknown = 1 }, each({ 7 }, vote))
+      assert.same({ 7 }, arrived())
+    end)
+  end)
+
+  it("does not take what an earlier item began for the work of the next one", function()
+    server:faults { { path = "/runs/", times = 1, delay = clock.SHORT } }
+    local task
+    local report = each({ 1, 2 }, function(item)
+      if item == 2 then
+        task:wait()
+        error "nothing was done"
+      end
+      task = client:spawn(vote, item)
+      return true
+    end, { concurrency = 1 })
+    counts({ ok = 1, failed = 1 }, report)
+    assert.same({ 1 }, arrived())
   end)
 
   for what, change in pairs {

@@ -182,6 +182,65 @@ describe("each", function()
     end)
   end)
 
+  describe("reports as failed an item that returns nothing, and", function()
+    local function fails(kind, fn)
+      local report = client:each({ 1 }, fn)
+      counts({ failed = 1 }, report)
+      assert.equal(kind, report.errors[1].error.kind)
+    end
+
+    local function invalid() return client.runs:mark_metric_vote {} end
+
+    it("whose call was refused by the server", function()
+      server:faults { { status = 401, times = math.huge } }
+      fails("authentication", function(item) vote(item) end)
+      fails("authentication", function(item) return (vote(item)) end)
+      fails("authentication", function() client.runs:get { run_id = 5544 } end)
+      fails("authentication", function() client:request { method = "GET", path = "/x/" } end)
+      fails("authentication", function() client.results:wait { result_id = 373 } end)
+    end)
+
+    it("whose call was not sent", function()
+      fails("validation", function() invalid() end)
+      fails("validation", function() client.results:wait {} end)
+      fails("validation", function() client:each({}, error, { concurrency = 0 }) end)
+      fails("budget", function()
+        client.results:evaluate_metrics({ result_id = 373, run_ids = { 5544 },
+          metric_ids = { 55 } }, { max_evaluations = 0 })
+      end)
+    end)
+
+    it("whose call of another client failed, or was of a closed one", function()
+      local other = assert(cekura.new { api_url = server.url, api_key = "wrong" })
+      fails("authentication", function(item) votes.cast(other, item) end)
+      other:close()
+      fails("config", function(item) votes.cast(other, item) end)
+    end)
+
+    it("whose task, or each, or coroutine has failed", function()
+      fails("validation", function() client:spawn(invalid):wait() end)
+      fails("validation", function() client:each({ 1 }, invalid) end)
+      fails("validation", function() coroutine.wrap(invalid)() end)
+    end)
+
+    it("but not one that returns something, or whose last call came through", function()
+      counts({ ok = 5 }, client:each(votes.items(5), function(item)
+        invalid()
+        if item == 1 then return true end
+        if item == 2 then return false end
+        if item == 3 then client:each({ 1 }, function() return true end) end
+        if item == 4 then client:spawn(vote, item):wait() end
+        if item >= 4 then vote(item) end
+      end))
+    end)
+
+    it("each for itself", function()
+      counts({ ok = 5, failed = 5 }, client:each(votes.items(10), function(item)
+        if item % 2 == 0 then invalid() end
+      end, { concurrency = 2 }))
+    end)
+  end)
+
   it("reports as unknown what a call of another client says", function()
     local other <close> = assert(cekura.new { api_url = server.url, api_key = server.api_key })
     server:faults { { status = 500 } }

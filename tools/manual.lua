@@ -585,6 +585,12 @@ and no earlier, and may make calls of its own.
 A call blocks, and everything with it, where it cannot stand still: outside `each` and tasks, in a
 coroutine of your own, inside `table.sort` or a metamethod, and on a client other than the task's.
 
+- **The result.** An item has failed if its function raises, or returns nil or false and an error. If it
+  returns nothing, its last call counts: `function(row) client.runs:mark_metric_vote(row) end` fails
+  with the call's error. An `each` with failed items, a wait, and the last call of a task that the
+  function began and that has ended count as calls. Return `true` if the failure does not matter.
+- **`unknown`.** A failed item is `unknown` if any call made in it, of any client, or in a task that it
+  began, may have been acted on, or if such a task has not ended yet.
 - **429.** The client begins nothing until the pause has passed; then one call, then more and more,
   up to half of what was too much, and slowly from there on.
 - **Retries** have a budget: when a server is down, there is at most one for ten calls, beyond an
@@ -600,6 +606,7 @@ are on disk before the next item begins. A run that finds it skips what was done
 had failed without doing anything, and counts the rest as `unknown`, unless `redo_unknown` is set.
 With `group`, a key that another one of its group has superseded is done again: a vote that is
 changed and then changed back is sent three times.
+An item that makes nothing but dry runs, or these and calls that read, is not recorded as done.
 A journal that is replaced or deleted while it is in use ends the run: another run would not see
 what this one does. A journal keeps some hundred bytes of memory for each key; without one, memory
 does not grow.

@@ -202,24 +202,37 @@ local function fail(batch, slot, outcome, problem)
   batch:hold(problem)
 end
 
-local function succeed(batch, slot, result)
+--- A dry run has done nothing: the next run does the item, unless an earlier one left it unknown.
+local function log_success(batch, slot, is_rehearsal)
+  if not is_rehearsal then return batch:log_end(slot, "done") end
+  batch:log_end(slot, slot.was_unknown and "unknown" or "failed", "a dry run: nothing was sent")
+end
+
+local function succeed(batch, slot, result, is_rehearsal)
   local report = batch.report
   slot.busy = false
-  if batch.log then batch:log_end(slot, "done") end
+  if batch.log then log_success(batch, slot, is_rehearsal) end
   report.ok = report.ok + 1
   if batch.results then batch.results[slot.index] = result end
 end
 
---- The task knows of all calls of its client; one of another client has but its error to tell.
-local function is_unapplied(slot, problem)
-  return slot.watch() == "no" and (field_of(problem, "applied") or "no") == "no"
+--- Whether the item is done, or false and its error, from what pcall returned of its function. One
+--- that returned nothing is done unless its last call failed, with the error `failure`.
+local function judge(failure, returned, result, problem)
+  if not returned then return false, result == nil and "an error without a message" or result end
+  if result or result == false and problem == nil then return true end
+  if problem == nil then problem = failure end
+  return problem == nil, problem
 end
 
 --- Takes what pcall returned of the item's function.
 local function settle(batch, slot, returned, result, problem)
-  if returned and (result or problem == nil) then return succeed(batch, slot, result) end
-  if not returned then problem = result == nil and "an error without a message" or result end
-  fail(batch, slot, is_unapplied(slot, problem) and "failed" or "unknown", problem)
+  if returned and result and not batch.log then return succeed(batch, slot, result) end
+  local applied, _, _, is_rehearsal, failure = slot.watch()
+  local done, trouble = judge(failure, returned, result, problem)
+  if done then return succeed(batch, slot, result, is_rehearsal) end
+  local unapplied = applied == "no" and (field_of(trouble, "applied") or "no") == "no"
+  fail(batch, slot, unapplied and "failed" or "unknown", trouble)
 end
 
 -- ---- whether an item is to be done -----------------------------------------------------------
@@ -267,6 +280,7 @@ end
 --- What an earlier run has left open does not stop this one: nothing has failed in it.
 function Batch:is_to_do(slot)
   local state = self.log:state(slot.key)
+  slot.was_unknown = state == "unknown" or state == "started"
   if state == nil or state == "failed" then return true end
   if state == "done" then
     self.report.skipped = self.report.skipped + 1
@@ -510,13 +524,15 @@ function Batch:is_complete()
   return all and self:numbers().done == self.index
 end
 
---- What each returns or raises.
+--- What each returns or raises. Items that failed make it a failed call of the item around it.
 function Batch:conclude()
+  local report = self.report
   if self.raised then error(self.raised[1], 0) end
-  table.sort(self.report.errors, by_index)
+  table.sort(report.errors, by_index)
   local problem = self.trouble or (not self:is_complete() and self.cut_short)
-  if not problem then return self.report end
-  problem.report = self.report
+  internal.note_call(problem or report.errors[1] and report.errors[1].error)
+  if not problem then return report end
+  problem.report = report
   return nil, problem
 end
 
@@ -532,7 +548,10 @@ end
 local function each(client, source, fn, options)
   check_use(client, source, fn, options)
   local problem = problem_of(source, options or {})
-  if problem then return nil, problem end
+  if problem then
+    internal.note_call(problem)
+    return nil, problem
+  end
   local batch = new_batch(client, source, fn, options or {})
   batch:go()
   return batch:conclude()

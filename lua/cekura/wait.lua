@@ -41,6 +41,12 @@ local function call_options(options)
     max_attempts = options.max_attempts }
 end
 
+--- A wait that fails is a failed call.
+local function fail(problem)
+  internal.note_call(problem)
+  return nil, problem
+end
+
 -- ---- the wait --------------------------------------------------------------------------------
 
 local Wait = {}
@@ -143,7 +149,7 @@ end
 --- for some of them only.
 function Wait:fail(problem)
   problem.last = self.subject.values or self.last
-  return nil, problem
+  return fail(problem)
 end
 
 function Wait:error(kind, message)
@@ -409,13 +415,13 @@ local function wait_for(kind, resource_name, call)
   return function(resource, arguments, options)
     local client, problem = internal.client_of(resource, resource_name, "wait")
     check.tables(resource_name .. ":wait", arguments, options)
-    if not client then return nil, problem end
+    if not client then return fail(problem) end
     options = options or {}
     local subject = setmetatable({
       arguments = arguments, read = function(...) return resource[call](resource, ...) end,
     }, kind)
     problem = problem_of(kind.name, check_options(options), subject:problem(options))
-    if problem then return nil, problem end
+    if problem then return fail(problem) end
     return run(client, subject, options)
   end
 end
@@ -423,7 +429,7 @@ end
 local function wait_for_logs(resource, arguments, options)
   local client, problem = internal.client_of(resource, "calls", "wait")
   check.tables("calls:wait", arguments, options)
-  if not client then return nil, problem end
+  if not client then return fail(problem) end
   options = options or {}
   local problems, of_options = check_arguments(arguments), check_options(options)
   table.move(of_options, 1, #of_options, #problems + 1, problems)
@@ -431,7 +437,7 @@ local function wait_for_logs(resource, arguments, options)
     arguments = { call_log_id = 1 }, read = function(...) return resource:get(...) end,
   }, { __index = Subject })
   problem = problem_of(Logs.name, problems, plain:problem(options))
-  if problem then return nil, problem end
+  if problem then return fail(problem) end
   return run(client, new_logs(client, resource, arguments), options)
 end
 

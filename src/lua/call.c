@@ -23,6 +23,8 @@ enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS 
 /* From here on libcurl asks "Expect: 100-continue" and waits a second for the answer. */
 enum { EXPECT_ABOVE = 1024 * 1024 };
 
+static bool reads(const struct ck_call *call) { return strcmp(call->endpoint->method, "GET") == 0; }
+
 static void give_back(lua_State *L) { ck_handle_give_back(L, CLIENT, CALL); }
 
 /* ---- results -------------------------------------------------------------------------------- */
@@ -46,6 +48,7 @@ static int fail(lua_State *L, struct ck_call *call) {
   lua_setfield(L, -2, "attempts");
   lua_pushboolean(L, call->endpoint->idempotent);
   lua_setfield(L, -2, "idempotent");
+  ck_task_note_error(L);
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;
@@ -179,6 +182,7 @@ static int dry_run(lua_State *L, struct ck_call *call) {
     lua_setfield(L, -2, "body");
   }
   set_evaluations(L, call);
+  ck_task_note_dry_run(*call->client->loop.current, reads(call));
   give_back(L);
   return 1;
 }
@@ -355,9 +359,8 @@ void ck_call_advance_all(lua_State *L, int index) {
     struct ck_call *call = task->awaits;
     advance(L, index, call);
     if (!ck_exchange_has_ended(&call->exchange) || task->awaits != call) continue;
-    ck_task_note(task,
-                 call->exchange
-                     .applied); /* here, too: its coroutine may have been closed by somebody else */
+    /* Here, too: its coroutine may have been closed by somebody else. */
+    ck_task_note(task, call->exchange.applied);
     ck_task_make_ready(task);
   }
 }
@@ -393,7 +396,7 @@ static void begin(lua_State *L, struct ck_call *call) {
 
 static int read(lua_State *L, struct ck_call *call) {
   const struct ck_answer *answer = &call->exchange.transfer.answer;
-  ck_task_note(call->client->loop.running, call->exchange.applied);
+  ck_task_note(*call->client->loop.current, call->exchange.applied);
   if (is_gone(call)) return fail_gone(L, call);
   if (call->exchange.outcome.kind != CK_OK) return fail_with_answer(L, call);
   if (answer->body.length == 0) lua_pushboolean(L, true);
@@ -448,6 +451,12 @@ static int send(lua_State *L, struct ck_call *call) {
   return read(L, call);
 }
 
+/* There is no client that could be used. nil, error → the same */
+static int fail_without_client(lua_State *L) {
+  ck_task_note_error(L);
+  return 2;
+}
+
 /* The client is on the top of the stack, at CLIENT. No endpoint: the arguments describe one. */
 static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint *endpoint) {
   struct ck_call *call = ck_handle_take(L, CLIENT);
@@ -467,13 +476,13 @@ int ck_call_endpoint(lua_State *L) {
   lua_settop(L, OPTIONS);
   check_use(L, endpoint);
   struct ck_client *client = ck_client_of_resource(L);
-  return client != NULL ? make(L, client, endpoint) : 2;
+  return client != NULL ? make(L, client, endpoint) : fail_without_client(L);
 }
 
 int ck_call_request(lua_State *L) {
   lua_settop(L, OPTIONS);
   struct ck_client *client = ck_client_check(L);
-  if (client == NULL) return 2;
+  if (client == NULL) return fail_without_client(L);
   check_tables(L, "request");
   lua_pushvalue(L, RESOURCE);
   return make(L, client, NULL);

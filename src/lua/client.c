@@ -151,7 +151,7 @@ static int client_index(lua_State *L) {
 static struct ck_client *push_client(lua_State *L) {
   struct ck_client *client = lua_newuserdatauv(L, sizeof(*client), CK_CLIENT_VALUES);
   memset(client, 0, sizeof(*client));
-  ck_task_init(&client->loop);
+  ck_task_init(L, &client->loop);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &client_key);
   lua_setmetatable(L, -2);
   client->interrupt = ck_interrupt_of(L);

@@ -80,21 +80,28 @@ static int internal_nearest(lua_State *L) {
   return 1;
 }
 
+/* Tasks that were begun in the item, and have not ended, may still do anything. */
+static enum ck_applied applied_in_item(const struct ck_task *task) {
+  return task->begun > 0 && task->applied == CK_NO ? CK_UNKNOWN : task->applied;
+}
+
 /* The function that watch returns: upvalues are the task, its client, and the three words. */
 static int watch_look(lua_State *L) {
-  struct ck_task *task = lua_touserdata(L, lua_upvalueindex(1));
+  const struct ck_task *task = lua_touserdata(L, lua_upvalueindex(1));
   const struct ck_client *client = lua_touserdata(L, lua_upvalueindex(2));
-  lua_pushvalue(L, lua_upvalueindex(3 + (int)task->applied));
+  enum ck_applied applied = applied_in_item(task);
+  lua_pushvalue(L, lua_upvalueindex(3 + (int)applied));
   lua_pushboolean(L, task->stood);
   lua_pushboolean(L, client->transport != NULL);
-  task->applied = CK_NO;
-  task->stood = false;
-  return 3;
+  lua_pushboolean(L, applied == CK_NO && task->rehearsal != CK_REHEARSED_NOTHING);
+  ck_task_begin_item(L, lua_upvalueindex(1));
+  return 5;
 }
 
 /*
-** watch(task): a function that tells the most that calls made in the task may have done since
-** it was asked last, whether the task has stood still meanwhile, and whether its client is open
+** watch(task): a function that tells of the task, since it was asked last: the most that calls made
+** in it, and in tasks begun in it, may have done, whether it has stood still, whether its client is
+** open, whether it has only made dry runs, and the error of its last call if that failed
 */
 static int internal_watch(lua_State *L) {
   (void)ck_task_check(L, 1);
@@ -104,6 +111,13 @@ static int internal_watch(lua_State *L) {
     lua_pushstring(L, ck_applied_name((enum ck_applied)applied));
   lua_pushcclosure(L, watch_look, 5);
   return 1;
+}
+
+/* note_call(error): the error, or nil, of what counts as a call of the running task */
+static int internal_note_call(lua_State *L) {
+  lua_settop(L, 1);
+  ck_task_note_error(L);
+  return 0;
 }
 
 /* The loader that require finds: the table has been made already. */
@@ -119,6 +133,7 @@ static void push_module(lua_State *L) {
                                         { "normal_url", internal_normal_url },
                                         { "error", internal_error },
                                         { "nearest", internal_nearest },
+                                        { "note_call", internal_note_call },
                                         { "pause_left", internal_pause_left },
                                         { "watch", internal_watch },
                                         { NULL, NULL } };

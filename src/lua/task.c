@@ -8,15 +8,17 @@
 #include "error.h"
 #include "interrupt.h"
 
-static const char metatable_key;
+/* Places in the registry: the metatable, `current` of all loops, and { address = task }, weak. */
+static const char metatable_key, current_key, tasks_key;
 
 /* The user values of a task. */
 enum {
   TASK_CLIENT = 1,
   TASK_CONTENT, /* its coroutine; a list of its results once it has ended, nil = none */
   TASK_PARENT,
-  TASK_CALL, /* the handle of the one that it awaits, or has awaited */
-  TASK_VALUES = TASK_CALL
+  TASK_CALL,  /* the handle of the one that it awaits, or has awaited */
+  TASK_ERROR, /* of the last call that failed */
+  TASK_VALUES = TASK_ERROR
 };
 
 /* In place of a number of results: the content is an error, and the results are nil and it. */
@@ -37,10 +39,26 @@ void ck_task_open(lua_State *L, const luaL_Reg *methods) {
   lua_pushliteral(L, "cekura.task");
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  *(struct ck_task **)lua_newuserdatauv(L, sizeof(struct ck_task *), 0) = NULL;
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &current_key);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
 }
 
-void ck_task_init(struct ck_loop *loop) {
+static struct ck_task **current_of(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &current_key);
+  struct ck_task **current = lua_touserdata(L, -1);
+  lua_pop(L, 1); /* the registry keeps it */
+  return current;
+}
+
+void ck_task_init(lua_State *L, struct ck_loop *loop) {
   memset(loop, 0, sizeof(*loop));
+  loop->current = current_of(L);
   ck_list_init(&loop->ready);
   ck_list_init(&loop->asleep);
 }
@@ -53,7 +71,18 @@ static struct ck_task *push_task(lua_State *L, struct ck_loop *loop) {
   task->loop = loop;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, task);
+  lua_pop(L, 1);
   return task;
+}
+
+/* Of any client. */
+static void push_alive(lua_State *L, const struct ck_task *task) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  lua_rawgetp(L, -1, task);
+  lua_remove(L, -2);
 }
 
 /* In the client's table a task stands under its address. task → task */
@@ -70,12 +99,38 @@ static void push_kept(lua_State *L, int client, const struct ck_task *task) {
   lua_remove(L, -2);
 }
 
+/* The task is on the top. Tasks that each begin the next one, and end, must not form a chain. */
+static void skip_ended_parents(lua_State *L, struct ck_task *task) {
+  for (const struct ck_task *ended; (ended = task->parent) != NULL;) {
+    if (ended->state != CK_TASK_ENDED) return;
+    lua_getiuservalue(L, -1, TASK_PARENT);
+    task->parent = ended->parent;
+    task->parent_item = ended->parent_item;
+    lua_getiuservalue(L, -1, TASK_PARENT);
+    lua_setiuservalue(L, -3, TASK_PARENT);
+    lua_pop(L, 1);
+  }
+}
+
 /* task → task. A parent outlives its own end for as long as a child can tell it something. */
-static void set_parent(lua_State *L, int client, struct ck_task *task) {
-  task->parent = task->loop->running;
-  if (task->parent == NULL) return;
-  push_kept(L, client, task->parent);
+static void set_parent(lua_State *L, struct ck_task *task) {
+  struct ck_task *parent = *task->loop->current;
+  if (parent == NULL) return;
+  push_alive(L, parent);
+  skip_ended_parents(L, parent);
   lua_setiuservalue(L, -2, TASK_PARENT);
+  task->parent = parent;
+  task->parent_item = parent->item;
+}
+
+/* The nearest task above in whose present item this one was begun, if only by others. */
+static struct ck_task *above(const struct ck_task *task) {
+  while (task->parent != NULL && task->parent_item != task->parent->item) task = task->parent;
+  return task->parent;
+}
+
+static void count_begun(const struct ck_task *task, int change) {
+  for (struct ck_task *at = above(task); at != NULL; at = above(at)) at->begun += change;
 }
 
 static void set_client(lua_State *L, int client) {
@@ -100,9 +155,10 @@ void ck_task_new(lua_State *L, int index, int count) {
   struct ck_task *task = push_task(L, &client->loop);
   set_client(L, index);
   set_coroutine(L, task, count);
-  set_parent(L, index, task);
+  set_parent(L, task);
   keep(L, index, task);
   task->loop->unfinished++;
+  count_begun(task, 1);
   ck_task_make_ready(task);
   lua_replace(L, -count - 2);
   lua_pop(L, count);
@@ -118,6 +174,47 @@ struct ck_task *ck_task_check(lua_State *L, int index) {
 }
 
 void ck_task_push_client(lua_State *L, int index) { lua_getiuservalue(L, index, TASK_CLIENT); }
+
+/* ---- what is done in it ------------------------------------------------------------------------ */
+
+static void note(struct ck_task *task, enum ck_applied applied) {
+  if (applied > task->applied) task->applied = applied;
+  if (task->rehearsal == CK_REHEARSED_READING) task->rehearsal = CK_REHEARSED_NOTHING;
+}
+
+void ck_task_note(struct ck_task *task, enum ck_applied applied) {
+  if (task != NULL) task->failed = false; /* unless it is noted next that it did */
+  for (; task != NULL; task = above(task)) note(task, applied);
+}
+
+void ck_task_note_dry_run(struct ck_task *task, bool reads) {
+  enum ck_rehearsal rehearsal = reads ? CK_REHEARSED_READING : CK_REHEARSED_ACTING;
+  if (task != NULL) task->failed = false;
+  for (; task != NULL; task = above(task))
+    if (rehearsal > task->rehearsal) task->rehearsal = rehearsal;
+}
+
+void ck_task_note_error(lua_State *L) {
+  struct ck_task *task = *current_of(L);
+  if (task == NULL) return;
+  luaL_checkstack(L, 3, "error");
+  push_alive(L, task);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, TASK_ERROR);
+  lua_pop(L, 1);
+  task->failed = !lua_isnil(L, -1);
+}
+
+void ck_task_begin_item(lua_State *L, int index) {
+  struct ck_task *task = lua_touserdata(L, index);
+  if (task->failed) lua_getiuservalue(L, index, TASK_ERROR);
+  else lua_pushnil(L);
+  task->item++;
+  task->begun = 0;
+  task->applied = CK_NO;
+  task->rehearsal = CK_REHEARSED_NOTHING;
+  task->failed = task->stood = false;
+}
 
 /* ---- standing, and going on --------------------------------------------------------------------- */
 
@@ -198,17 +295,34 @@ void ck_task_wake(struct ck_loop *loop, double now) {
 
 /* ---- the end of a task ---------------------------------------------------------------------------- */
 
-void ck_task_note(struct ck_task *task, enum ck_applied applied) {
-  for (; task != NULL; task = task->parent)
-    if (applied > task->applied) task->applied = applied;
-}
-
-/* task at `index` → the same, no longer kept alive by its client or keeping its parent */
-static void let_go(lua_State *L, int index) {
+/* A parent that is told by tasks of this one is kept. */
+static void forget_parent(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
+  if (task->begun > 0) return;
   task->parent = NULL;
   lua_pushnil(L);
   lua_setiuservalue(L, index, TASK_PARENT);
+}
+
+/* The last call in it failed: that is the last one of the task that it was begun in, too. */
+static void pass_failure_on(lua_State *L, int index) {
+  const struct ck_task *task = lua_touserdata(L, index);
+  if (!task->failed || task->parent == NULL || task->parent_item != task->parent->item) return;
+  lua_getiuservalue(L, index, TASK_PARENT);
+  lua_getiuservalue(L, index, TASK_ERROR);
+  lua_setiuservalue(L, -2, TASK_ERROR);
+  lua_pop(L, 1);
+  task->parent->failed = true;
+}
+
+/* task at `index` → the same, no longer kept alive by its client */
+static void let_go(lua_State *L, int index) {
+  struct ck_task *task = lua_touserdata(L, index);
+  count_begun(task, -1);
+  pass_failure_on(L, index);
+  forget_parent(L, index);
+  lua_pushnil(L);
+  lua_setiuservalue(L, index, TASK_ERROR);
   lua_pushnil(L);
   lua_setiuservalue(L, index, TASK_CALL);
   ck_task_push_client(L, index);
@@ -288,12 +402,13 @@ static void fail_cancelled(lua_State *L, int index, const char *message) {
 /* Its variables are closed. Returns whether that pushed an error, which may be an earlier one. */
 static bool close_coroutine(lua_State *L, struct ck_task *task) {
   struct ck_loop *loop = task->loop;
-  struct ck_task *outer = loop->running;
-  loop->running = task;
+  struct ck_task *outer = loop->running, *others = *loop->current;
+  loop->running = *loop->current = task;
   loop->closing++;
   bool failed = lua_resetthread(task->co) != LUA_OK;
   loop->closing--;
   loop->running = outer;
+  *loop->current = others;
   if (failed) lua_xmove(task->co, L, 1);
   return failed;
 }
@@ -353,14 +468,16 @@ void ck_task_kill(lua_State *L, int index) {
 }
 
 static int resume(lua_State *L, struct ck_task *task) {
-  struct ck_task *outer = task->loop->running;
+  struct ck_loop *loop = task->loop;
+  struct ck_task *outer = loop->running, *others = *loop->current;
   int count, arguments = task->arguments;
   task->arguments = 0;
   ck_list_remove(&task->line);
-  task->loop->running = task;
+  loop->running = *loop->current = task;
   task->state = CK_TASK_RUNNING;
   int status = lua_resume(task->co, L, arguments, &count);
-  task->loop->running = outer;
+  loop->running = outer;
+  *loop->current = others;
   task->stood = task->stood || status == LUA_YIELD;
   if (status == LUA_YIELD) lua_pop(task->co, count);
   return status;

@@ -25,11 +25,16 @@ enum ck_task_state {
   CK_TASK_ENDED
 };
 
+/* Dry runs in an item of `each`: one of a call that reads is made up for by any real call. */
+enum ck_rehearsal { CK_REHEARSED_NOTHING, CK_REHEARSED_READING, CK_REHEARSED_ACTING };
+
 struct ck_task {
   struct ck_link line; /* stands in `ready` or `asleep` of the loop, or in `joiners` of a task */
   struct ck_loop *loop;
-  struct ck_task *parent; /* in whose function it was begun; NULL = in none, or that has ended */
-  lua_State *co;          /* NULL once it has ended */
+  struct ck_task *parent; /* in whose function it was begun, of whichever client; NULL = in none */
+  unsigned long item;     /* how often its watch was asked: `each` does so before each item */
+  unsigned long parent_item; /* the parent's item in which it was begun */
+  lua_State *co;             /* NULL once it has ended */
   enum ck_task_state state;
   unsigned long turn;      /* of the loop, when it was made ready */
   int arguments;           /* for its first resumption */
@@ -39,7 +44,10 @@ struct ck_task {
   struct ck_link joiners;  /* tasks that wait for its end */
   struct ck_task *joins;   /* the task that it waits for, while it is JOINING */
   enum ck_applied applied; /* by the calls made in it, and in tasks that were begun in it */
-  bool stood;              /* at least once */
+  int begun;               /* tasks that were begun in it, or in those, and have not ended */
+  enum ck_rehearsal rehearsal;
+  bool failed; /* the last call that was made in it, or in a task that has ended */
+  bool stood;  /* at least once */
 };
 
 /* A client's tasks. */
@@ -47,6 +55,7 @@ struct ck_loop {
   struct ck_link ready;
   struct ck_link asleep; /* the first to wake is the first in line */
   struct ck_task *running;
+  struct ck_task **current; /* of all clients of the state: the one whose function runs */
   unsigned long turn;       /* a task that becomes ready in a turn is resumed in the next */
   int closing;              /* how many tasks' variables are being closed, within each other */
   int unfinished, awaiting; /* how many there are, and how many of them await a call */
@@ -55,7 +64,7 @@ struct ck_loop {
 /* Makes the metatable of tasks, with these methods. */
 void ck_task_open(lua_State *L, const luaL_Reg *methods);
 
-void ck_task_init(struct ck_loop *loop);
+void ck_task_init(lua_State *L, struct ck_loop *loop);
 
 /*
 ** Pops a function and `count` arguments, pushes a task of the client at `index`, ready to
@@ -112,7 +121,19 @@ void ck_task_kill(lua_State *L, int index);
 /* Pushes the results of the task at `index`, which has ended, and returns how many. */
 int ck_task_push_results(lua_State *L, int index);
 
-/* A call made in the task, if it is one, may have done that. */
+/*
+** A call that was made in the task, if it is one, has done that at most. So has the task that it was
+** begun in, unless that has gone on to another item.
+*/
 void ck_task_note(struct ck_task *task, enum ck_applied applied);
+
+/* A dry run was made in it, of a call that only reads, or of another one. */
+void ck_task_note_dry_run(struct ck_task *task, bool reads);
+
+/* The last call in the running task, if there is one, failed with the error on top; nil = it did not. */
+void ck_task_note_error(lua_State *L);
+
+/* Pushes that error of the task at `index`, or nil, and forgets all notes: it begins another item. */
+void ck_task_begin_item(lua_State *L, int index);
 
 #endif
