@@ -186,7 +186,8 @@ describe("a client", function()
 
       { { api_key = "", api_url = "ftp://x", timeout = -1, retries = 3, headers = { a = 1 } }, {
         api_key = NO_KEY, api_url = "must begin with https://", timeout = SECONDS .. "-1",
-        retries = "unknown option", ["headers.a"] = "must be a string, got number" } },
+        retries = 'unknown option, did you mean "max_attempts"?',
+        ["headers.a"] = "must be a string, got number" } },
     } do
       local options, problems = table.unpack(row)
       local names = {}
@@ -204,6 +205,22 @@ describe("a client", function()
         for path, message in pairs(problems) do fields[path] = { message } end
         assert.same(fields, err.fields)
         assert.is_nil(tostring(err):find "[\r\n]")
+      end)
+    end
+
+    for name, meant in pairs {
+      key = "api_key", token = "api_key", apiKey = "api_key", API_TOKEN = "api_key",
+      url = "api_url", base_url = "api_url", baseURL = "api_url", ["base-url"] = "api_url",
+      host = "api_url", endpoint = "api_url", retries = "max_attempts",
+      max_retries = "max_attempts", maxRetries = "max_attempts", timeout_ms = "timeout",
+      request_timeout = "timeout", connection_timeout = "connect_timeout", cacert = "ca_file",
+      user_agents = "user_agent", https_proxy = "proxy", callback = "on_event",
+    } do
+      it(("%s, and asks whether %s was meant"):format(name, meant), function()
+        local _, err = cekura.new { api_key = "k", [name] = "secret" }
+        assert.same({ [name] = { ('unknown option, did you mean "%s"?'):format(meant) } },
+          err.fields)
+        assert.is_nil(tostring(err):find "secret")
       end)
     end
 
@@ -537,6 +554,11 @@ describe("a client", function()
         { ["options.headers.Host"] = "is set by the client itself" } },
       { { headers = { ["X-A"] = "1\n" } }, { ["options.headers.X-A"] =
         "must not contain line breaks or other control characters" } },
+      { { retries = 3 },
+        { ["options.retries"] = 'unknown option, did you mean "max_attempts"?' } },
+      { { base_url = "x" }, { ["options.base_url"] = "unknown option" } },
+      { { metric_id = 55 },
+        { ["options.metric_id"] = "is an argument: it belongs in the first table" } },
     } do
       local options, problems = table.unpack(row)
 
@@ -550,6 +572,26 @@ describe("a client", function()
         assert.same({}, server:requests())
       end)
     end
+
+    it("an option among the arguments, and an argument among the options", function()
+      local client <close> = new()
+      local second = "is an option: it belongs in the second table, after the arguments"
+      local first = "is an argument: it belongs in the first table"
+      for name in pairs { timeout = 1, deadline = 1, max_attempts = 1, dry_run = true, headers = {},
+          retry_unknown = true, max_evaluations = 1, evaluations = 1, uncounted = true } do
+        local _, err = client.runs:get { run_id = 1, [name] = 1 }
+        assert.same({ [name] = { second } }, err.fields)
+        _, err = client:request { method = "GET", path = "/x", [name] = 1 }
+        assert.same({ [name] = { second } }, err.fields)
+      end
+      local _, err = client.runs:get { run_id = 1, api_url = "x" }
+      assert.same({ api_url = { "is an option of cekura.new, not of a single call" } }, err.fields)
+      _, err = client:request({ method = "GET", path = "/x" }, { query = {} })
+      assert.same({ ["options.query"] = { first } }, err.fields)
+      _, err = client.results:list({}, { page_size = 5 })
+      assert.same({ ["options.page_size"] = { first } }, err.fields)
+      assert.same({}, server:requests())
+    end)
 
     it("headers that only a metamethod knows", function()
       local output = script.run(([[
@@ -580,6 +622,17 @@ describe("a client", function()
         function() client.runs:mark_metric_vote() end },
       { "a number for the table", "takes a table of arguments, got number",
         function() client.runs:mark_metric_vote(5544) end },
+      { "an id for the table", 'got number: runs:get { run_id = 5544 }',
+        function() client.runs:get(5544) end },
+      { "digits for the table", 'got string: calls:get { call_log_id = "70071" }',
+        function() client.calls:get "70071" end },
+      { "an id for a table with a list", "runs:bulk { run_ids = { 5544 } }",
+        function() client.runs:bulk(5544) end },
+      { "an id for a table with other fields",
+        "metric_reviews:process_feedbacks { metric_id = 55 }",
+        function() client.metric_reviews:process_feedbacks(55) end },
+      { "other text for the table", 'metrics:get { metric_id = "…" }',
+        function() client.metrics:get "the-key" end },
       { "a number for the options", "takes a table of options, got number",
         function() client.runs:mark_metric_vote({}, 30) end },
       { "a number for the client's options", "table expected, got number",

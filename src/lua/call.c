@@ -262,7 +262,6 @@ static void keep_headers(lua_State *L) {
 
 /* Writes the whole request. False: there are problems, and it must not be sent. */
 static bool write(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
-  const struct ck_path options = { .name = "options" };
   struct ck_request *request = &call->exchange.transfer.request;
   keep_headers(L);
   call->settings = call->client->settings;
@@ -270,7 +269,7 @@ static bool write(lua_State *L, struct ck_call *call, struct ck_problems *proble
   call->exchange.outcome = (struct ck_outcome){ 0 };
   call->exchange.retry_after = -1;
   call->evaluations = check(call, problems);
-  ck_options_read(&call->settings, OPTIONS, CK_FOR_CALL, &options, problems);
+  ck_options_read(&call->settings, OPTIONS, call->endpoint, problems);
   if (problems->count > 0) return false;
   if (request->body.failed || request->target.failed)
     luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
@@ -418,10 +417,35 @@ static void check_tables(lua_State *L, const char *name) {
     luaL_error(L, "%s takes a table of options, got %s", name, luaL_typename(L, OPTIONS));
 }
 
+/* The only field that must be given; NULL if there is none, or more than one. */
+static const struct ck_field *only_required(const struct ck_endpoint *endpoint) {
+  const struct ck_field *found = NULL;
+  for (size_t i = 0; i < endpoint->field_count; i++) {
+    if (endpoint->fields[i].required && found != NULL) return NULL;
+    if (endpoint->fields[i].required) found = &endpoint->fields[i];
+  }
+  return found;
+}
+
+/* An id in the place of the table: the message shows where it belongs. Other text may be the key. */
+static void check_bare_id(lua_State *L, const struct ck_endpoint *endpoint, const char *name) {
+  const struct ck_field *field = only_required(endpoint);
+  int type = lua_type(L, ARGUMENTS);
+  if (field == NULL || (type != LUA_TNUMBER && type != LUA_TSTRING)) return;
+  const char *text = luaL_tolstring(L, ARGUMENTS, NULL), *quote = type == LUA_TSTRING ? "\"" : "";
+  bool is_id = strspn(text, "0123456789") == lua_rawlen(L, -1) && strlen(text) <= 20;
+  bool is_list = ck_type_items(field->type) != NULL;
+  luaL_error(L, "%s takes a table of arguments, got %s: %s { %s = %s%s%s%s%s }", name,
+             luaL_typename(L, ARGUMENTS), name, field->name, is_list ? "{ " : "", quote,
+             is_id ? text : "…", quote, is_list ? " }" : "");
+}
+
 static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
   if (!ck_client_is_resource(L, RESOURCE, lua_upvalueindex(2)))
     luaL_error(L, "call it with a colon: %s:%s{ … }", endpoint->resource, endpoint->call);
-  check_tables(L, lua_pushfstring(L, "%s:%s", endpoint->resource, endpoint->call));
+  const char *name = lua_pushfstring(L, "%s:%s", endpoint->resource, endpoint->call);
+  check_bare_id(L, endpoint, name);
+  check_tables(L, name);
   lua_settop(L, OPTIONS);
 }
 

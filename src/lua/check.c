@@ -7,6 +7,7 @@
 #include "../core/percent.h"
 #include "../core/timestamp.h"
 #include "json.h"
+#include "options.h"
 
 /* One walk: what is being written, and where the caller's values are. */
 struct walk {
@@ -387,9 +388,11 @@ static void check_one_of(struct walk *walk) {
 static void add_unknown(struct walk *walk, const char *name) {
   struct ck_nearest nearest = { .word = name };
   struct ck_path path = { .name = name };
+  const char *misplaced = ck_options_misplaced(name);
   for (size_t i = 0; i < walk->endpoint->field_count; i++)
     ck_nearest_offer(&nearest, walk->endpoint->fields[i].name);
-  ck_problems_add_unknown(walk->problems, &path, "field", nearest.known);
+  if (misplaced != NULL) ck_problems_add(walk->problems, &path, "%s", misplaced);
+  else ck_problems_add_unknown(walk->problems, &path, "field", nearest.known);
 }
 
 /* Looks for keys that are no field; `present` of them are. */

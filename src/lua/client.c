@@ -300,7 +300,7 @@ int ck_client_new(lua_State *L) {
   struct ck_secret key = borrow_key(L, OPTIONS);
   struct ck_problems problems = ck_problems_begin(L, PROBLEMS, &key);
   client->settings = ck_options_defaults();
-  ck_options_read(&client->settings, OPTIONS, CK_FOR_CLIENT, NULL, &problems);
+  ck_options_read(&client->settings, OPTIONS, NULL, &problems);
   check(&client->settings, push_option(L, OPTIONS, "api_key") != LUA_TNIL, &problems);
   if (problems.count > 0) return refuse_problems(L, &problems);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);

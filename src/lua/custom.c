@@ -6,6 +6,7 @@
 #include "../core/nearest.h"
 #include "../core/percent.h"
 #include "json.h"
+#include "options.h"
 
 struct reader {
   lua_State *L;
@@ -302,14 +303,20 @@ static const char *const names[] = { "method", "path",           "query",
 
 enum { NAME_COUNT = sizeof(names) / sizeof(names[0]) };
 
+bool ck_custom_is_field(const char *name) {
+  for (int i = 0; i < NAME_COUNT; i++)
+    if (strcmp(names[i], name) == 0) return true;
+  return false;
+}
+
 static void check_name(struct reader *reader, const char *name) {
   struct ck_nearest nearest = { .word = name };
   const struct ck_path path = { .name = name };
-  for (int i = 0; i < NAME_COUNT; i++) {
-    if (strcmp(names[i], name) == 0) return;
-    ck_nearest_offer(&nearest, names[i]);
-  }
-  ck_problems_add_unknown(reader->problems, &path, "field", nearest.known);
+  const char *misplaced = ck_options_misplaced(name);
+  if (ck_custom_is_field(name)) return;
+  for (int i = 0; i < NAME_COUNT; i++) ck_nearest_offer(&nearest, names[i]);
+  if (misplaced != NULL) ck_problems_add(reader->problems, &path, "%s", misplaced);
+  else ck_problems_add_unknown(reader->problems, &path, "field", nearest.known);
 }
 
 static void check_unknown(struct reader *reader) {

@@ -6,6 +6,7 @@
 #define CK_CUSTOM_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include "../core/contract.h"
 #include "../core/transport.h"
@@ -18,5 +19,8 @@
 */
 void ck_custom_check(struct ck_endpoint *row, int index, struct ck_request *request,
                      struct ck_problems *problems);
+
+/* Whether such a description has a field of that name. */
+bool ck_custom_is_field(const char *name);
 
 #endif

@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/ascii.h"
 #include "../core/nearest.h"
+#include "custom.h"
 #include "request_headers.h"
+
+enum ck_scope { CK_FOR_CLIENT = 1, CK_FOR_CALL = 2 };
 
 enum type { SECONDS, COUNT, BOOLEAN, TEXT, HEADERS, BACKOFF, FUNCTION };
 
@@ -191,16 +195,123 @@ static const struct option *find(const char *name) {
   return NULL;
 }
 
-static void add_unknown(struct reader *reader, enum ck_scope scope) {
-  struct ck_nearest nearest = { .word = reader->path.name };
-  for (int i = 0; i < OPTION_COUNT; i++)
-    if ((options[i].scopes & scope) != 0) ck_nearest_offer(&nearest, options[i].name);
-  ck_problems_add_unknown(reader->problems, &reader->path, "option", nearest.known);
+/* The names that other clients have for the options, in lower case and without "_" and "-". */
+static const char *const foreign_names[][2] = {
+  { "key", "api_key" },
+  { "apitoken", "api_key" },
+  { "token", "api_key" },
+  { "accesstoken", "api_key" },
+  { "auth", "api_key" },
+  { "secret", "api_key" },
+  { "url", "api_url" },
+  { "uri", "api_url" },
+  { "baseurl", "api_url" },
+  { "apibase", "api_url" },
+  { "host", "api_url" },
+  { "endpoint", "api_url" },
+  { "server", "api_url" },
+  { "address", "api_url" },
+  { "retries", "max_attempts" },
+  { "retry", "max_attempts" },
+  { "retrycount", "max_attempts" },
+  { "maxretries", "max_attempts" },
+  { "maxretry", "max_attempts" },
+  { "maxtries", "max_attempts" },
+  { "tries", "max_attempts" },
+  { "attempts", "max_attempts" },
+  { "timeoutms", "timeout" },
+  { "timeoutseconds", "timeout" },
+  { "requesttimeout", "timeout" },
+  { "readtimeout", "timeout" },
+  { "connectiontimeout", "connect_timeout" },
+  { "connecttimeoutms", "connect_timeout" },
+  { "totaltimeout", "deadline" },
+  { "maxtime", "deadline" },
+  { "maxelapsed", "deadline" },
+  { "retrydelay", "backoff" },
+  { "backofffactor", "backoff" },
+  { "delay", "backoff" },
+  { "ca", "ca_file" },
+  { "cacert", "ca_file" },
+  { "cabundle", "ca_file" },
+  { "certificate", "ca_file" },
+  { "verify", "ca_file" },
+  { "capath", "ca_path" },
+  { "agent", "user_agent" },
+  { "httpproxy", "proxy" },
+  { "httpsproxy", "proxy" },
+  { "proxies", "proxy" },
+  { "proxyurl", "proxy" },
+  { "defaultheaders", "headers" },
+  { "extraheaders", "headers" },
+  { "callback", "on_event" },
+  { "hook", "on_event" },
+  { "hooks", "on_event" },
+  { "listener", "on_event" },
+  { "onretry", "on_event" },
+  { "maxbytes", "max_response_bytes" },
+  { "maxsize", "max_response_bytes" },
+  { "budget", "max_evaluations" },
+  { "limit", "max_evaluations" },
+  { "maxcost", "max_evaluations" },
+  { "maxcredits", "max_evaluations" },
+  { "insecure", "allow_http" },
+  { "dry", "dry_run" },
+  { "simulate", "dry_run" },
+};
+
+enum { FOREIGN_COUNT = sizeof(foreign_names) / sizeof(foreign_names[0]) };
+
+static bool is_spelt(const char *name, const char *foreign) {
+  for (; *name != '\0'; name++) {
+    if (*name == '_' || *name == '-') continue;
+    if (ck_ascii_lower(*name) != *foreign) return false;
+    foreign++;
+  }
+  return *foreign == '\0';
 }
 
-static void read_entry(struct reader *reader, enum ck_scope scope) {
+/* The option of the scope that was probably meant, or NULL. */
+static const char *guess(const char *name, enum ck_scope scope) {
+  for (int i = 0; i < FOREIGN_COUNT; i++) {
+    const char *meant = foreign_names[i][1];
+    if (is_spelt(name, foreign_names[i][0]) && (find(meant)->scopes & scope) != 0) return meant;
+  }
+  struct ck_nearest nearest = { .word = name };
+  for (int i = 0; i < OPTION_COUNT; i++)
+    if ((options[i].scopes & scope) != 0) ck_nearest_offer(&nearest, options[i].name);
+  return nearest.known;
+}
+
+static bool is_argument(const struct ck_endpoint *endpoint, const char *name) {
+  if (endpoint == NULL) return false;
+  if (endpoint->field_count == 0) return ck_custom_is_field(name);
+  for (size_t i = 0; i < endpoint->field_count; i++)
+    if (strcmp(endpoint->fields[i].name, name) == 0) return true;
+  return false;
+}
+
+const char *ck_options_misplaced(const char *name) {
+  const struct option *option = find(name);
+  if (option == NULL) return NULL;
+  return (option->scopes & CK_FOR_CALL) != 0
+             ? "is an option: it belongs in the second table, after the arguments"
+             : "is an option of cekura.new, not of a single call";
+}
+
+static void add_unknown(struct reader *reader, enum ck_scope scope,
+                        const struct ck_endpoint *endpoint) {
+  const char *name = reader->path.name;
+  if (is_argument(endpoint, name))
+    ck_problems_add(reader->problems, &reader->path,
+                    "is an argument: it belongs in the first table");
+  else ck_problems_add_unknown(reader->problems, &reader->path, "option", guess(name, scope));
+}
+
+static void read_entry(struct reader *reader, enum ck_scope scope,
+                       const struct ck_endpoint *endpoint) {
   reader->option = find(reader->path.name);
-  if (reader->option == NULL) add_unknown(reader, scope);
+  if (reader->option == NULL) add_unknown(reader, scope, endpoint);
   else if ((reader->option->scopes & scope) == 0)
     ck_problems_add(reader->problems, &reader->path, "is an option of %s",
                     scope == CK_FOR_CALL ? "cekura.new, not of a single call"
@@ -208,14 +319,18 @@ static void read_entry(struct reader *reader, enum ck_scope scope) {
   else read_option(reader);
 }
 
-void ck_options_read(struct ck_settings *settings, int index, enum ck_scope scope,
-                     const struct ck_path *within, struct ck_problems *problems) {
+void ck_options_read(struct ck_settings *settings, int index, const struct ck_endpoint *endpoint,
+                     struct ck_problems *problems) {
+  static const struct ck_path within = { .name = "options" };
+  enum ck_scope scope = endpoint != NULL ? CK_FOR_CALL : CK_FOR_CLIENT;
   lua_State *L = problems->L;
-  struct reader reader = { .settings = settings, .problems = problems, .path.up = within };
+  struct reader reader = { .settings = settings,
+                           .problems = problems,
+                           .path.up = endpoint != NULL ? &within : NULL };
   if (!lua_istable(L, index)) return;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     reader.path.name = ck_problems_name(L, -2, "(not a name)");
-    read_entry(&reader, scope);
+    read_entry(&reader, scope, endpoint);
   }
 }
 

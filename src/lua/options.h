@@ -7,6 +7,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#include "../core/contract.h"
 #include "problems.h"
 
 /* What the options amount to. Durations are in seconds. */
@@ -23,8 +24,6 @@ struct ck_settings {
   const char *api_key, *api_url, *ca_file, *ca_path, *proxy, *user_agent;
 };
 
-enum ck_scope { CK_FOR_CLIENT = 1, CK_FOR_CALL = 2 };
-
 /* Returns a variable of the environment, NULL if it is unset or empty. */
 const char *ck_options_environment(const char *name);
 
@@ -34,10 +33,13 @@ struct ck_settings ck_options_defaults(void);
 /*
 ** Reads the table at `index` over `settings`, if there is one there; what it does not name
 ** stays as it is. Every option that is unknown, out of place or out of range is a problem
-** at the path `options.NAME`, or just NAME where `within` is NULL.
+** at the path `options.NAME` of a call of the endpoint, or at NAME of a client: NULL.
 */
-void ck_options_read(struct ck_settings *settings, int index, enum ck_scope scope,
-                     const struct ck_path *within, struct ck_problems *problems);
+void ck_options_read(struct ck_settings *settings, int index, const struct ck_endpoint *endpoint,
+                     struct ck_problems *problems);
+
+/* Returns what is wrong with the name among the arguments if it is an option's, else NULL. */
+const char *ck_options_misplaced(const char *name);
 
 /*
 ** Replaces the table at `index` by a copy, and the headers in it as well. It is read more than once:
