@@ -36,6 +36,7 @@ build = {
         "src/core/pace.c",
         "src/core/percent.c",
         "src/core/poller.c",
+        "src/core/proxy.c",
         "src/core/retry.c",
         "src/core/retry_after.c",
         "src/core/timestamp.c",

@@ -139,10 +139,126 @@ describe("a proxy", function()
       local value, more = calls.make(client, %q)
       if value then print(value.success, more.attempts)
       else print(value, more.kind, more.applied, more.attempts) end
+      io.stderr:write(tostring(more), "\n")
     ]]):format(cjson.encode(all), endpoint), variables)
     assert.equal(0, code, output)
-    return (output:gsub("%s+", " "):gsub(" $", ""))
+    local line, message = output:match "^(.-)\n(.*)$"
+    return line:gsub("%s+", " "), message
   end
+
+  -- What cekura.new says of a proxy, in an interpreter of its own.
+  local function new(options, environment)
+    local variables = {}
+    for name, value in pairs(NONE) do variables[name] = value end
+    for name, value in pairs(environment or {}) do variables[name] = value end
+    local all = { api_url = "https://api.example", api_key = KEY }
+    for name, value in pairs(options or {}) do all[name] = value end
+    local output = script.run(([[
+      local client, err = require "cekura".new(require "cjson".decode(%q))
+      print(client and "made" or err.kind)
+      if err then
+        print(err)
+        for name, list in pairs(err.fields or {}) do print(name, table.concat(list)) end
+      end
+    ]]):format(cjson.encode(all)), variables)
+    assert.is_nil(output:find("s3same", 1, true), output)
+    return output
+  end
+
+  for what, url in pairs {
+    ["a port that is none"] = "http://me:s3same@proxy.example:http",
+    ["a port beyond all"] = "http://me:s3same@proxy.example:99999",
+    ["no host"] = "http://me:s3same@",
+    ["a space"] = "http://me:s3same@proxy .example:3128",
+    ["a scheme that no proxy has"] = "ftp://me:s3same@proxy.example:3128",
+    ["a scheme of its own"] = "s3same://me:s3same@proxy.example:3128",
+    ["a slash in its password"] = "http://me:3/s3same@proxy.example:3128",
+    ["a question mark in its password"] = "http://me:3?s3same@proxy.example:3128",
+    ["a number sign in its password"] = "http://me:3#s3same@proxy.example:3128",
+    ["an @ in its password"] = "http://me:s3@s3same@proxy.example:3128",
+    ["a control character in its password"] = "http://me:s3same%0a@proxy.example:3128",
+    ["a host that is no name"] = "http://me:s3same@[proxy",
+    ["nothing but a password"] = "://me:s3same",
+  } do
+    it("with " .. what .. " is refused before there is a client, and not shown", function()
+      assert.matches("^config\n.*proxy: ", new { proxy = url })
+      for _, name in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" } do
+        assert.matches("^config\n.*" .. name .. ": ", new(nil, { [name] = url }))
+      end
+    end)
+  end
+
+  it("of the environment that does not apply is not looked at", function()
+    local url = "http://me:s3same@proxy.example:http"
+    for name in pairs(NONE) do
+      assert.matches("^made\n", new({ proxy = "" }, { [name] = url }))
+      assert.matches("^made\n", new({ proxy = "http://a.example" }, { [name] = url }))
+      assert.matches("^made\n", new({ api_url = "http://127.0.0.1:1" }, { [name] = url }))
+    end
+    assert.matches("^made\n", new(nil, { http_proxy = url, HTTP_PROXY = url }))
+  end)
+
+  it("of the environment that no_proxy exempts the server from is not looked at", function()
+    for _, list in ipairs { "api.example", ".example", "example", "a.b, API.Example", "*" } do
+      for _, name in ipairs { "no_proxy", "NO_PROXY" } do
+        assert.matches("^made\n", new(nil, { https_proxy = "http://:http", [name] = list }))
+      end
+    end
+    for _, list in ipairs { "pi.example", "b.api.example", "examples", "" } do
+      assert.matches("^config\n", new(nil, { https_proxy = "http://:http", no_proxy = list }))
+    end
+  end)
+
+  for _, url in ipairs {
+    "proxy.example", "proxy.example:3128", "http://proxy.example/", "HTTP://proxy.example",
+    "http://me:s3%2Fsame@proxy.example:3128", "http://me@proxy.example", "socks5h://[::1]:1080",
+    "socks4://proxy.example", "socks4a://proxy.example", "socks5://127.0.0.1",
+    "socks://proxy.example", "http://[fe80::1%25eth0]:3128",
+  } do
+    it("may be " .. url, function()
+      assert.equal("made\n", new { proxy = url })
+      assert.equal("made\n", new(nil, { https_proxy = url }))
+    end)
+  end
+
+  it("that fails is named without its password", function()
+    local gone <close> = faults.start()
+    gone:stop()
+    for _, row in ipairs {
+      { "http://me:s3same@127.0.0.1:" .. gone.port, "http://127.0.0.1:" .. gone.port },
+      { "me:s3same@127.0.0.1:" .. gone.port, "http://127.0.0.1:" .. gone.port },
+      { "socks5://me:s3same@127.0.0.1:" .. gone.port, "socks5://127.0.0.1:" .. gone.port },
+      { "http://me:s3same@name.invalid:3128", "http://name.invalid:3128" },
+      { "http://me@name.invalid:3128/", "http://name.invalid:3128" },
+    } do
+      for _, way in ipairs { "option", "https_proxy", "ALL_PROXY" } do
+        local options = way == "option" and { proxy = row[1] } or nil
+        local line, message = call(SPENDING, options, not options and { [way] = row[1] } or nil)
+        assert.equal("nil network no 2", line)
+        assert.is_truthy(message:find("(through the proxy " .. row[2] .. ")", 1, true), message)
+        assert.is_nil(message:find("s3same", 1, true), message)
+      end
+    end
+  end)
+
+  it("that wants another password is named without the one that it has", function()
+    local refusal = faults.status(407, { ["Proxy-Authenticate"] = 'Basic realm="x"' })
+    proxy:script { refusal, refusal }
+    local _, message = call(SPENDING, { proxy = proxy.url:gsub("//", "//me:s3same@") })
+    assert.is_truthy(message:find("through the proxy " .. proxy.url, 1, true), message)
+    assert.is_nil(message:find("s3same", 1, true), message)
+  end)
+
+  it("is not named where the call was sent, or goes without", function()
+    proxy:script { "tunnel" }
+    secure:script { faults.status(403) }
+    local _, message = call(SPENDING, { proxy = proxy.url })
+    assert.is_nil(message:find("proxy", 1, true), message)
+    secure:stop()
+    _, message = call(SPENDING, nil, { https_proxy = proxy.url, no_proxy = "localhost" })
+    secure = faults.start { tls = true }
+    assert.is_nil(message:find("proxy", 1, true), message)
+  end)
 
   -- Fails unless the proxy was asked for a tunnel to the server, and for nothing else.
   local function saw_tunnel(count)

@@ -38,8 +38,9 @@ manual.options = {
     text = "a file of certificate authorities to trust" },
   { name = "ca_path", type = "string", default = "libcurl's",
     text = "a folder of certificate authorities to trust" },
-  { name = "proxy", type = "string", default = "libcurl's: `https_proxy` and the like",
-    text = "the proxy's URL; an empty string: none, whatever the environment says" },
+  { name = "proxy", type = "string", default = "`https_proxy` or `all_proxy`, unless `no_proxy` names the host",
+    text = "the proxy's URL; an empty string: none, whatever the environment says. User name and "
+      .. "password are percent-encoded, and not shown" },
   { name = "headers", type = "table<string, string>", default = "`{}`", call = true,
     text = "headers to add; they cannot replace the client's own" },
   { name = "user_agent", type = "string", default = "`cekura-lua/VERSION …`",

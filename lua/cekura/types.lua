@@ -88,7 +88,7 @@
 ---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; else such a field is absent (default: `false`)
 ---@field ca_file? string a file of certificate authorities to trust (else `CEKURA_CA_FILE`, default: libcurl's)
 ---@field ca_path? string a folder of certificate authorities to trust (default: libcurl's)
----@field proxy? string the proxy's URL; an empty string: none, whatever the environment says (default: libcurl's: `https_proxy` and the like)
+---@field proxy? string the proxy's URL; an empty string: none, whatever the environment says. User name and password are percent-encoded, and not shown (default: `https_proxy` or `all_proxy`, unless `no_proxy` names the host)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
 ---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
 ---@field on_event? fun(event: cekura.Event) is told of each step of each call: see Events (default: none)

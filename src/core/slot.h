@@ -55,6 +55,7 @@ struct ck_transport {
   CURL *template; /* every transfer's easy handle is a duplicate of it */
   CURLU *url;     /* parsed once; what a request asks for is set as CURLOPT_REQUEST_TARGET */
   char *path;     /* of the URL, without a slash at the end */
+  char *proxy;    /* its name, for curl_free; NULL where there is none */
   struct ck_headers headers;
   struct ck_transfer_slot *slots;
   double deadline;        /* no transfer's deadline is before this; 0 = none has one */

@@ -12,6 +12,7 @@
 #include "ascii.h"
 #include "clock.h"
 #include "poller.h"
+#include "proxy.h"
 #include "slot.h"
 
 #define MAX_IDLE 30L /* seconds: many servers close an idle connection after a minute */
@@ -189,14 +190,27 @@ static bool is_https(const struct ck_transport_options *options) {
 
 /*
 ** To https a proxy is asked for a tunnel, and is not shown the key. To plain http it would
-** be: then none is used, whatever the environment says.
+** be: then none is used.
 */
-static bool set_proxy(CURL *easy, const struct ck_transport_options *options) {
-
-  return SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) &&
-         set_optional(easy, CURLOPT_PROXY, is_https(options) ? options->proxy : "") &&
-         set_optional(easy, CURLOPT_NOPROXY, is_https(options) ? NULL : "*");
+static bool uses_proxy(const struct ck_transport_options *options) {
+  return is_https(options) && options->proxy != NULL && options->proxy[0] != '\0';
 }
+
+/* The environment has had its say. */
+static bool set_proxy(CURL *easy, const struct ck_transport_options *options) {
+  bool uses = uses_proxy(options);
+  return SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) &&
+         SET(easy, CURLOPT_PROXY, uses ? options->proxy : "") &&
+         set_optional(easy, CURLOPT_NOPROXY, uses ? NULL : "*");
+}
+
+/* What a person may be told of it. */
+static bool name_proxy(struct ck_transport *transport, const struct ck_transport_options *options) {
+  if (uses_proxy(options)) transport->proxy = ck_proxy_name(options->proxy);
+  return !uses_proxy(options) || transport->proxy != NULL;
+}
+
+const char *ck_transport_proxy(const struct ck_transport *transport) { return transport->proxy; }
 
 /* With HTTP/2, which comes with TLS, one connection carries many: the others wait for it. */
 static bool share_connection(CURL *easy, const struct ck_transport_options *options) {
@@ -242,6 +256,7 @@ static const char *fill(struct ck_transport *transport,
   transport->url = curl_url();
   if (!open_lanes(transport) || transport->template == NULL || transport->url == NULL)
     return "out of memory";
+  if (!name_proxy(transport, options)) return "out of memory";
   if (!set_url(transport, options->url)) return "libcurl refuses api_url";
   return set_template(transport->template, options) ? NULL : "libcurl refuses one of the options";
 }
@@ -299,6 +314,7 @@ void ck_transport_close(struct ck_transport *transport) {
   curl_url_cleanup(transport->url);
   ck_headers_free(&transport->headers);
   free(transport->path);
+  curl_free(transport->proxy);
   if (inherited) leave(transport);
   else free(transport);
 }

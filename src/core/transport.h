@@ -22,12 +22,12 @@
 
 struct ck_transport;
 
-/* All strings are copied. NULL leaves a choice to libcurl. */
+/* All strings are copied. NULL leaves a choice to libcurl; of a proxy, it is none. */
 struct ck_transport_options {
   const char *url; /* has passed ck_url_problem */
   const char *ca_file;
   const char *ca_path;
-  const char *proxy;
+  const char *proxy; /* has passed ck_proxy_problem; not used for plain http */
 };
 
 /* What seldom differs from one request of a client to the next. */
@@ -87,6 +87,9 @@ struct ck_headers *ck_transport_headers(struct ck_transport *transport);
 /* The full address of a request: what a person may be shown. False: out of memory. */
 bool ck_transport_url(struct ck_transport *transport, const struct ck_request *request,
                       struct ck_buffer *url);
+
+/* The proxy that its connections go through, without its password; NULL where there is none. */
+const char *ck_transport_proxy(const struct ck_transport *transport);
 
 /* Whether this process is a fork of the one that opened the transport. */
 bool ck_transport_is_inherited(const struct ck_transport *transport);

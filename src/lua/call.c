@@ -54,13 +54,6 @@ static int fail(lua_State *L, struct ck_call *call) {
   return 2;
 }
 
-static void explain_budget(lua_State *L) {
-  lua_getfield(L, -1, "message");
-  lua_pushliteral(L, " (not tried again: too many calls of this client fail)");
-  lua_concat(L, 2);
-  lua_setfield(L, -2, "message");
-}
-
 /*
 ** on_event has closed the client, or this is a child that it has forked. Or the collector came, as
 ** it may with whatever Lua allocates, and ran a finalizer that did so: what was made since cannot
@@ -83,12 +76,36 @@ static int conclude(lua_State *L, struct ck_call *call, int results) {
   return is_gone(call) ? fail_gone(L, call) : results;
 }
 
+/* error, explanation → error */
+static void explain(lua_State *L) {
+  lua_getfield(L, -2, "message");
+  lua_insert(L, -2);
+  lua_concat(L, 2);
+  lua_setfield(L, -2, "message");
+}
+
+static void explain_budget(lua_State *L) {
+  lua_pushliteral(L, " (not tried again: too many calls of this client fail)");
+  explain(L);
+}
+
+/* The last attempt did not reach the server, and may not even have reached the proxy. */
+static void explain_proxy(lua_State *L, const struct ck_call *call) {
+  const struct ck_attempt *attempt = &call->exchange.transfer.answer.attempt;
+  const char *proxy = is_gone(call) ? NULL : ck_transport_proxy(call->client->transport);
+  bool failed = attempt->code != 0 && !attempt->cancelled && !attempt->lacks_descriptor;
+  if (proxy == NULL || !failed || attempt->sendings > 0) return;
+  lua_pushfstring(L, " (through the proxy %s)", proxy);
+  explain(L);
+}
+
 /* The error on the top gains what else is known of the call, and is its result. */
 static int fail_sent(lua_State *L, struct ck_call *call) {
   if (is_gone(call)) return fail_gone(L, call);
   push_url(L, call);
   lua_setfield(L, -2, "url");
   if (call->exchange.over_budget) explain_budget(L);
+  explain_proxy(L, call);
   if (call->exchange.retry_after >= 0) {
     lua_pushnumber(L, call->exchange.retry_after);
     lua_setfield(L, -2, "retry_after");

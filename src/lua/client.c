@@ -6,6 +6,7 @@
 
 #include "../core/ascii.h"
 #include "../core/contract.h"
+#include "../core/proxy.h"
 #include "../core/url.h"
 #include "call.h"
 #include "error.h"
@@ -174,16 +175,24 @@ static void check_key(const char *key, bool given, struct ck_problems *problems)
   }
 }
 
-static void check(const struct ck_settings *settings, bool key_given,
-                  struct ck_problems *problems) {
-  const struct ck_path url = { .name = "api_url" }, agent = { .name = "user_agent" },
-                       proxy = { .name = "proxy" };
+/* Chooses it as well: the environment's where the options name none. */
+static void check_proxy(struct ck_settings *settings, struct ck_problems *problems) {
+  struct ck_path path = { .name = "proxy" };
+  bool is_plain = ck_ascii_begins(settings->api_url, "http:");
+  if (settings->proxy == NULL && !is_plain)
+    settings->proxy = ck_proxy_of_environment(settings->api_url, &path.name);
+  if (settings->proxy == NULL || settings->proxy[0] == '\0') return;
+  const char *problem = is_plain ? "would be shown the key: api_url is plain http"
+                                 : ck_proxy_problem(settings->proxy);
+  if (problem != NULL) ck_problems_add(problems, &path, "%s", problem);
+}
+
+static void check(struct ck_settings *settings, bool key_given, struct ck_problems *problems) {
+  const struct ck_path url = { .name = "api_url" }, agent = { .name = "user_agent" };
   const char *problem = ck_url_problem(settings->api_url, settings->allow_http);
   check_key(settings->api_key, key_given, problems);
   if (problem != NULL) ck_problems_add(problems, &url, "%s", problem);
-  if (settings->proxy != NULL && settings->proxy[0] != '\0' &&
-      ck_ascii_begins(settings->api_url, "http:"))
-    ck_problems_add(problems, &proxy, "would be shown the key: api_url is plain http");
+  check_proxy(settings, problems);
   if (settings->user_agent != NULL && !ck_headers_is_value(settings->user_agent))
     ck_problems_add(problems, &agent, "must not contain line breaks or other control characters");
 }
