@@ -77,7 +77,7 @@ describe("descriptors that are all taken", function()
 
   local NONE = "no descriptor is left for a connection (network)"
 
-  local NO_FILE = "error setting certificate file: CA (tls); "
+  local NO_FILE = "error setting certificate file: <CA> (check ca_file or CEKURA_CA_FILE) (tls); "
 
   for what, more in pairs { plain = "", name = "", tls = NO_FILE } do
     it("are an error of a call, and no harm to a later one: " .. what, function()
@@ -92,7 +92,7 @@ describe("descriptors that are all taken", function()
           return nil, err
         end)
       ]]):format(what))
-      local first = more:gsub("CA", (certificates.ca:gsub("%%", "%%%%"))) .. NONE
+      local first = more:gsub("<CA>", (certificates.ca:gsub("%%", "%%%%"))) .. NONE
       local second = first .. "; no descriptor is left for the client (config)"
       assert.equal(first .. "\n" .. second .. "\n", output)
       assert.equal(0, code)

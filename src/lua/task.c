@@ -78,11 +78,13 @@ static struct ck_task *push_task(lua_State *L, struct ck_loop *loop) {
   return task;
 }
 
-/* Of any client. */
-static void push_alive(lua_State *L, const struct ck_task *task) {
+/* A task of any client. False, and nothing is pushed: a finalizer has brought it back. */
+static bool push_alive(lua_State *L, const struct ck_task *task) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
-  lua_rawgetp(L, -1, task);
+  bool is_there = lua_rawgetp(L, -1, task) == LUA_TUSERDATA;
   lua_remove(L, -2);
+  if (!is_there) lua_pop(L, 1);
+  return is_there;
 }
 
 /* In the client's table a task stands under its address. task → task */
@@ -115,8 +117,7 @@ static void skip_ended_parents(lua_State *L, struct ck_task *task) {
 /* task → task. A parent outlives its own end for as long as a child can tell it something. */
 static void set_parent(lua_State *L, struct ck_task *task) {
   struct ck_task *parent = *task->loop->current;
-  if (parent == NULL) return;
-  push_alive(L, parent);
+  if (parent == NULL || !push_alive(L, parent)) return;
   skip_ended_parents(L, parent);
   lua_setiuservalue(L, -2, TASK_PARENT);
   task->parent = parent;
@@ -198,7 +199,7 @@ void ck_task_note_error(lua_State *L) {
   struct ck_task *task = *current_of(L);
   if (task == NULL) return;
   luaL_checkstack(L, 3, "error");
-  push_alive(L, task);
+  if (!push_alive(L, task)) return;
   lua_pushvalue(L, -2);
   lua_setiuservalue(L, -2, TASK_ERROR);
   lua_pop(L, 1);
