@@ -192,8 +192,8 @@ tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under Th
 # in little time.
 specs    = $(patsubst %,spec/%_spec.lua,$(1))
 examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate ci_gate csv diff \
-           evaluate_calls example_support labs_cycle quickstart reevaluate_result story \
-           vote_from_csv with_luv)
+           evaluate_calls example_start example_support labs_cycle output quickstart \
+           reevaluate_result shapes story vote_from_csv with_luv)
 quick    = $(call specs,answer check client decisions each error event file json loop module \
            request task wire)
 most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))

@@ -7,24 +7,29 @@
 -- without arguments, and it says which ids it needs.
 
 local cekura = require "cekura"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
+package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+
+local command = require "support.command"
+local output = require "support.output"
 
 -- ---- printing ----
 
 local WIDTH = 100
 
-local function printf(format, ...) print(format:format(...)) end
+local function printf(format, ...) output.print(format:format(...)) end
 
 --- Breaks text into lines between words.
 local function wrap(text, indent)
   local line = indent
   for word in text:gmatch "%S+" do
     if #line + #word + 1 > WIDTH and line ~= indent then
-      print(line)
+      output.print(line)
       line = indent
     end
     line = line == indent and indent .. word or line .. " " .. word
   end
-  print(line)
+  output.print(line)
 end
 
 --- The title to the left, the call to the right.
@@ -53,7 +58,7 @@ local function print_table(rows)
       cells[column] = ("%" .. (numeric[column] and "" or "-") .. width .. "s"):format(
         show(row[column]))
     end
-    print("   " .. table.concat(cells, "  "):gsub("%s+$", ""))
+    output.print("   " .. table.concat(cells, "  "):gsub("%s+$", ""))
   end
 end
 
@@ -67,7 +72,7 @@ local function change(before, after) return show(before) .. " -> " .. show(after
 
 -- ---- where to: a sandbox, or the real API ----
 
-local live = os.getenv "CEKURA_DEMO_LIVE" == "1"
+local live = command.setting "CEKURA_DEMO_LIVE" == "1"
 
 --- What the calls are about, what that is in the sandbox, and how to say it (a list: 1,2,3).
 local IDS = {
@@ -99,20 +104,22 @@ local function given_ids()
   end
   for _, row in ipairs(IDS) do
     local name = row[1]
-    local text = given[name] or os.getenv("CEKURA_DEMO_" .. name:upper())
+    local text = given[name] or command.setting("CEKURA_DEMO_" .. name:upper())
     if text then ids[name] = read_value(name, text) else missing[#missing + 1] = row end
   end
   return ids, missing
 end
 
 local function explain(missing)
-  print "With CEKURA_DEMO_LIVE=1 this runs against the real API. It spends credits, and needs to"
-  print "know on what. Still missing:\n"
-  if not os.getenv "CEKURA_API_KEY" then print "   CEKURA_API_KEY    in the environment" end
+  output.print "With CEKURA_DEMO_LIVE=1 this runs against the real API. It spends credits, and"
+  output.print "needs to know on what. Still missing:\n"
+  if not command.setting "CEKURA_API_KEY" then
+    output.print "   CEKURA_API_KEY    in the environment"
+  end
   for _, row in ipairs(missing) do printf("   %-16s  %s", row[1], row[3]) end
-  print "\nGive ids as arguments (metric_id=55), or as CEKURA_DEMO_METRIC_ID and so on. Without"
-  print "CEKURA_DEMO_LIVE=1 it is a sandbox in this process, which costs nothing."
-  os.exit(1)
+  output.print "\nGive ids as arguments (metric_id=55), or as CEKURA_DEMO_METRIC_ID and so on."
+  output.print "Without CEKURA_DEMO_LIVE=1 it is a sandbox in this process, which costs nothing."
+  command.finish "failed"
 end
 
 --- The 100 newest results of agents that the metric is for.
@@ -134,12 +141,15 @@ local function sandbox_ids(server)
 end
 
 local server, client, ids
-if live then
+
+local function begin_live()
   local missing
   ids, missing = given_ids()
-  if #missing > 0 or not os.getenv "CEKURA_API_KEY" then explain(missing) end
+  if #missing > 0 or not command.setting "CEKURA_API_KEY" then explain(missing) end
   client = assert(cekura.new { max_evaluations = 1000 })
-else
+end
+
+local function begin_in_sandbox()
   server = require "cekura.sandbox".start { evaluation_time = 0.3 }
   client = assert(cekura.new {
     api_url = server.url, api_key = server.api_key,
@@ -150,7 +160,7 @@ end
 
 -- ---- looking at the sandbox: what the API would show to its GETs ----
 
-local metrics = { ids.metric_id }
+local metrics  -- the one to run again
 
 local function state(part, id) return server and server:state(part, id) end
 
@@ -284,7 +294,7 @@ local function evaluate_results()
   print_spent(credits)
   wait_until(function() return count_results().running == 0 end)
   rows[4] = bulk_row "done"
-  print()
+  output.print()
   print_table(rows)
 end
 
@@ -308,7 +318,7 @@ local function evaluate_calls()
       return true
     end)
   end
-  print "   The answer has the calls as they were before.\n"
+  output.print "   The answer has the calls as they were before.\n"
   local rows = { { "call log", "topic", "success", "status before" } }
   if server then rows[1][5], rows[1][6] = "status now", "metric said" end
   for i, log in ipairs(logs) do
@@ -374,13 +384,19 @@ end
 
 -- ---- all of it ----
 
-printf("cekura %s, %s", cekura._VERSION, live and "the real API"
-  or "a sandbox in this process at " .. server.url)
-vote()
-evaluate_result()
-evaluate_results()
-evaluate_calls()
-improve_metric()
-wrong_calls()
-client:close()
-if server then server:stop() end
+command.run("quickstart", "what was started goes on", function()
+  local begin = live and begin_live or begin_in_sandbox
+  begin()
+  metrics = { ids.metric_id }
+  printf("cekura %s, %s", cekura._VERSION, live and "the real API"
+    or "a sandbox in this process at " .. server.url)
+  vote()
+  evaluate_result()
+  evaluate_results()
+  evaluate_calls()
+  improve_metric()
+  wrong_calls()
+  client:close()
+  if server then server:stop() end
+  return "ok"
+end)

@@ -1,5 +1,6 @@
 -- examples/auto_improve.lua, run as a person would run it.
 
+local child = require "support.child"
 local json = require "cjson".new()
 local rehearsal = require "support.rehearsal"
 local scratch = require "support.scratch"
@@ -203,6 +204,37 @@ describe("auto_improve", function()
     end)
   end)
 
+  it("is started once, however many runs there are at the same time", function()
+    begin { evaluation_time = rehearsal.slow and 5 or 0.5 }
+    local processes, codes = {}, {}
+    for i = 1, 3 do processes[i] = improve:start("--metrics", "55", "--start") end
+    local refused = 0
+    for i, process in ipairs(processes) do
+      local output
+      output, codes[i] = process:finish()
+      if output:find("another run is using this file", 1, true) then refused = refused + 1 end
+    end
+    table.sort(codes)
+    assert.equal(1, #improve:changes(START))
+    assert.equal(0, codes[1])
+    assert.is_truthy(state().jobs["55"].progress_id)
+    for i = 2, 3 do assert.is_true(codes[i] == 2 or codes[i] == 0) end
+    assert.is_true(refused >= 1)
+  end)
+
+  it("keeps the state that it has where the disk is full", function()
+    local output, _, code = improve:run("--metrics", "55", "--start")
+    assert.equal(0, code, output)
+    local before = scratch.read(improve:path "state")
+    local words = improve:command("--metrics", "55,52", "--start")
+    output, code = child.run_checked({ "sh", "-c", 'ulimit -f 0; exec "$@"', "sh",
+      table.unpack(words) }, improve.environment)
+    assert.equal(1, code)
+    assert.matches("the state cannot be saved: [^\n]*File too large", output)
+    assert.equal(before, scratch.read(improve:path "state"))
+    assert.equal(1, #improve:changes(START))
+  end)
+
   describe("ends a wait", function()
     it("with a question for a person", function()
       begin { evaluation_time = 0.05, optimiser = "asks" }
@@ -300,6 +332,20 @@ describe("auto_improve", function()
       assert.equal("not mine\n", scratch.read(improve:path "state"))
       scratch.write(improve:path "state", '{"work":"auto_improve","server":"https://elsewhere"}')
       assert_usage("belongs to auto_improve on https://elsewhere", "--metrics", "55", "--start")
+    end)
+
+    it("a state that is damaged", function()
+      for _, text in ipairs { '{"work":"auto_improve","server":"', '{"work":1}', "[]", "7", "null",
+        '{"work":"auto_improve","server":"https://x","jobs":[1]}',
+        '{"work":"auto_improve","server":"https://x","jobs":null}', "" } do
+        scratch.write(improve:path "state", text)
+        assert_usage("is no file of states", "--metrics", "55", "--start")
+      end
+    end)
+
+    it("an empty key as none", function()
+      improve.environment.CEKURA_API_KEY = ""
+      assert_usage("CEKURA_API_KEY", "--metrics", "55")
     end)
 
     it("a key that is wrong, or not there", function()

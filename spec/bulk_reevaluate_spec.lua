@@ -1,6 +1,7 @@
 -- examples/bulk_reevaluate.lua, run as a person would run it.
 
 local Example = require "support.example"
+local child = require "support.child"
 local scratch = require "support.scratch"
 
 local NO_ERRORS = ""
@@ -249,6 +250,131 @@ describe("bulk_reevaluate", function()
     assert.matches("\n     301  ", output)
     assert.equal(0, code)
     assert.same({ 100, 12, 100 }, sizes())
+  end)
+
+  describe("tracks ids, not lists:", function()
+    -- The ids of each call, in the order in which they were sent.
+    local function ids()
+      local list, sent = {}, example:sent()
+      for i = 2, #sent, 2 do list[i // 2] = sent[i]:match '"result_ids":%[([^]]*)%]' end
+      return list
+    end
+
+    it("the same ones in another order are not sent again", function()
+      run_three "--apply"
+      local _, errors, code = run("--results", "374,371,373", "--apply")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.same({ "371,373,374" }, ids())
+    end)
+
+    it("of one more and of others only the new ones are sent", function()
+      run("--results", "371,373", "--apply")
+      local output, errors, code = run("--results", "374,373", "--apply")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.matches("Of 2 results, [^\n]* has 1 as sent before: not again%.", output)
+      run("--results", "375,371,374,373", "--apply")
+      assert.same({ "371,373", "374", "375" }, ids())
+    end)
+
+    it("an unknown one stays unknown in other company", function()
+      example.server:faults { { method = "POST", status = 502 } }
+      local _, _, code = run("--results", "371,373", "--apply")
+      assert.equal(4, code)
+      local errors
+      _, errors, code = run("--results", "374,373", "--apply")
+      assert.matches("^bulk_reevaluate: result 373: an earlier run began it", errors)
+      assert.equal(4, code)
+      assert.same({ "371,373", "374" }, ids())
+      _, errors, code = run("--results", "373,371,374", "--apply", "--redo-unknown")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.same({ "371,373", "374", "373,371" }, ids())
+    end)
+
+    it("the metrics in another order are the same work", function()
+      local words_of = { "--results", "371", "--journal", journal, "--interval", "0.02",
+        "--no-progress", "--apply" }
+      example:run("--metrics", "55,57", table.unpack(words_of))
+      local _, errors, code = example:run("--metrics", "57,55", table.unpack(words_of))
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.same({ "371" }, ids())
+    end)
+
+    it("and --max-evaluations counts what is left to send", function()
+      run("--results", "371,373", "--apply")
+      local _, errors, code = run_three("--apply", "--max-evaluations", "7")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.same({ "371,373", "374" }, ids())
+    end)
+  end)
+
+  describe("keeps the list of an agent's results", function()
+    local SINCE = { "--agent", "231", "--since", "2025-11-19" }
+    local function path() return journal .. ".231.ids" end
+
+    local function run_agent(...)
+      local all = table.move(SINCE, 1, #SINCE, 1, {})
+      return run(table.unpack(table.move({ ... }, 1, select("#", ...), #all + 1, all)))
+    end
+
+    -- Which ids were sent, and how often.
+    local function counts()
+      local found, sent = {}, example:sent()
+      for i = 2, #sent, 2 do
+        for id in sent[i]:match('"result_ids":(%b[])'):gmatch "%d+" do
+          found[id] = (found[id] or 0) + 1
+        end
+      end
+      return found
+    end
+
+    it("and looks again where that is not complete", function()
+      run_agent "--apply"
+      local whole, sent = scratch.read(path()), counts()
+      for _, cut in ipairs { 1, 4, #whole // 2, #whole - 1 } do
+        os.remove(journal)
+        example.server:clear()
+        scratch.write(path(), whole:sub(1, cut))
+        local _, errors, code = run_agent "--apply"
+        assert.equal("bulk_reevaluate: " .. path() .. ": is not complete: the results are looked "
+          .. "up again\n", errors)
+        assert.equal(0, code)
+        assert.same(sent, counts())
+        assert.equal(whole, scratch.read(path()))
+      end
+    end)
+
+    it("each once, also where an earlier run wrote one twice", function()
+      scratch.write(path(), "371\n373\n371\n# 3 ids, all of them\n")
+      local output, errors, code = run("--agent", "231", "--apply")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.matches("\n2 results, from 371 to 373", output)
+      assert.same({ ["371"] = 1, ["373"] = 1 }, counts())
+    end)
+
+    it("and starts nothing where it cannot be written", function()
+      local output, code = child.run_checked({ "sh", "-c", 'ulimit -f 0; exec "$@"', "sh",
+        table.unpack(example:command(words("--agent", "231", "--apply"))) }, example.environment)
+      assert.not_equal(0, code)
+      assert.matches("File too large", output)
+      assert.same({}, example:sent())
+      assert.is_nil(scratch.read(path()))
+    end)
+  end)
+
+  it("does not take its list of ids for its journal, by any name", function()
+    scratch.write(journal, "371\n")
+    for _, name in ipairs { journal, (journal:gsub("^(.*)/", "%1/./")) } do
+      local _, errors, code = run("--from-file", name, "--apply")
+      assert.equal("bulk_reevaluate: --from-file and --journal must be two files\n", errors)
+      assert.equal(2, code)
+    end
+    assert.equal("371\n", scratch.read(journal))
   end)
 
   describe("in the middle of the wait", function()

@@ -135,3 +135,108 @@ describe("distributions", function()
     assert.equal("M (enum): 0 values.\n", of("enum", {}))
   end)
 end)
+
+describe("saved ids", function()
+  local path
+
+  before_each(function() path = scratch.path() end)
+  after_each(function() os.remove(path) end)
+
+  it("are found again, each once", function()
+    assert(ids.write(path, { 3, 1, 2 }))
+    assert.same({ 3, 1, 2 }, ids.saved(path))
+    scratch.write(path, "7\n7\n8\n# 3 ids, all of them\n")
+    assert.same({ 7, 8 }, ids.saved(path))
+  end)
+
+  it("are not found where there is no file", function()
+    assert.same({}, { ids.saved(path) })
+  end)
+
+  it("are not complete wherever the file is cut", function()
+    assert(ids.write(path, { 1301, 1302, 1303 }))
+    local whole = scratch.read(path)
+    for size = 0, #whole - 1 do
+      scratch.write(path, whole:sub(1, size))
+      assert.same({ nil, path .. ": is not complete" }, { ids.saved(path) })
+    end
+  end)
+end)
+
+describe("values", function()
+  local null = require "cekura".null
+  local values = require "support.report.values"
+
+  it("are the same in whatever form they are sent", function()
+    for eval_type, groups in pairs {
+      binary = {
+        { 5, 5.0, "5", true, "True", "TRUE", "yes", "wahr", "passed", 1, " 5 ", "5\u{A0}" },
+        { 0, "0", false, "False", "no", "failed", "0,0" },
+      },
+      binary_workflow_adherence = { { true, 5 }, { false, 0 } },
+      numeric = { { 2, 2.0, "2", " 2", "2\u{A0}", "2.0", "2,0" },
+        { 1234.5, "1 234,5", "1.234,5" } },
+      enum = { { "2", 2, 2.0, " 2 " }, { "booked", "booked\u{A0}" } },
+      unheard_of = { { 2, "2" }, { "x", "x " } },
+    } do
+      for _, group in ipairs(groups) do
+        for _, one in ipairs(group) do
+          assert.is_true(values.are_same(eval_type, group[1], one), eval_type .. tostring(one))
+          assert.is_false(values.are_same(eval_type, "other", one), eval_type .. tostring(one))
+        end
+      end
+      assert.is_false(values.are_same(eval_type, groups[1][1], groups[2][1]))
+      assert.is_false(values.are_same(eval_type, groups[1][1], null))
+    end
+  end)
+
+  it("of impressions are the same half a point apart, but not equal", function()
+    assert.is_true(values.are_same("continuous_qualitative", 4, "4,5"))
+    assert.is_false(values.are_same("continuous_qualitative", 4, 4.6))
+    assert.is_false(values.are_equal("continuous_qualitative", 4, 4.5))
+  end)
+
+  it("are measured: passed is 5", function()
+    assert.equal(5, values.measure("binary", true))
+    assert.equal(0, values.measure("binary", "failed"))
+    assert.equal(5, values.measure("binary", 5))
+    assert.equal(1, values.measure("numeric", true))
+    assert.equal(2.5, values.measure("numeric", "2,5"))
+    assert.is_nil(values.measure("enum", "booked"))
+    assert.is_nil(values.measure("binary", "?"))
+  end)
+
+  it("of a long text are read in linear time", function()
+    assert.is_nil((values.number(("0"):rep(1000000) .. "x")))
+    assert.is_nil((values.number(("\u{A0}"):rep(500000))))
+    assert.equal(7, values.number((" "):rep(500000) .. "7" .. ("\u{A0}"):rep(500000)))
+  end)
+end)
+
+describe("files", function()
+  local files = require "support.files"
+
+  it("are the same through links, and where there is none yet", function()
+    local folder = scratch.folder()
+    finally(function() scratch.remove(folder) end)
+    local function path(name) return folder .. "/" .. name end
+    assert(os.execute(("cd %s && env -u LD_PRELOAD ln -s b a && env -u LD_PRELOAD ln -s a c")
+      :format(folder)))
+    assert.is_true(files.are_same(path "a", path "b"))
+    assert.is_true(files.are_same(path "c", path "./b"))
+    assert.is_false(files.are_same(path "a", path "d"))
+    assert(files.replace(path "c", "text"))
+    assert.equal("text", scratch.read(path "b"))
+    assert.equal("link", require "lfs".symlinkattributes(path "c", "mode"))
+    assert.is_true(files.are_same(path "a", path "b"))
+  end)
+
+  it("that link to each other are told apart from no loop", function()
+    local folder = scratch.folder()
+    finally(function() scratch.remove(folder) end)
+    assert(os.execute(("cd %s && env -u LD_PRELOAD ln -s b a && env -u LD_PRELOAD ln -s a b")
+      :format(folder)))
+    assert.is_false(files.are_same(folder .. "/a", folder .. "/x"))
+    assert.is_nil((files.replace(folder .. "/a", "text")))
+  end)
+end)

@@ -153,6 +153,24 @@ describe("labs_cycle", function()
     assert.equal(1, #cycle:changes())
   end)
 
+  it("goes on with the agent and the results that it was begun with, and no others", function()
+    local _, errors, code = cycle:run("--apply", "--want", "2")
+    assert.equal(0, code, errors)
+    local before, count = scratch.read(cycle:path "state"), #cycle:changes()
+    for _, words in ipairs { { "--agent", "232" }, { "--last", "20" } } do
+      for _, apply in ipairs { "--apply", "--no-progress" } do
+        _, errors, code = cycle:run(words[1], words[2], apply)
+        assert.matches(("state: belongs to %s %%d+, and this run to %s %s: name another file")
+          :format(words[1]:gsub("%-", "%%-"), words[1]:gsub("%-", "%%-"), words[2]), errors)
+        assert.equal(2, code)
+      end
+    end
+    assert.equal(before, scratch.read(cycle:path "state"))
+    assert.equal(count, #cycle:changes())
+    _, errors, code = cycle:run("--last", "8", "--apply")
+    assert.equal(0, code, errors)
+  end)
+
   describe("goes on after a kill -9", function()
     local function kill_when(condition, ...)
       local process = cycle:start("--apply")

@@ -56,7 +56,8 @@ describe("vote_from_csv", function()
   local function bodies()
     local found = {}
     for _, request in ipairs(server:requests()) do
-      found[request.path:match "/runs/(%d+)/"] = request.body
+      local id = request.path:match "/runs/(%d+)/"
+      if id then found[id] = request.body end
     end
     return found
   end
@@ -160,6 +161,254 @@ describe("vote_from_csv", function()
     end)
   end)
 
+  -- The votes that arrived, in order: { run, body }.
+  local function votes()
+    local list = {}
+    for _, request in ipairs(server:requests()) do
+      local id = request.path:match "/runs/(%d+)/mark_metric_vote/"
+      if id then list[#list + 1] = { id, request.body } end
+    end
+    return list
+  end
+
+  -- What arrived as the expected values, as JSON; run 5544 and so on.
+  local function expected_values()
+    local list = {}
+    for _, vote in ipairs(votes()) do
+      list[tonumber(vote[1]) - 5543] = vote[2]:match '"expected_value":(.-)[,}]'
+    end
+    return list
+  end
+
+  -- Rows that expect these cells of a metric.
+  local function rows_of(metric_id, cells)
+    local rows = {}
+    for i, cell in ipairs(cells) do
+      rows[i] = ('%d,%d,no,"%s",'):format(5543 + i, metric_id, (cell:gsub('"', '""')))
+    end
+    return rows
+  end
+
+  describe("reads what is expected as the metric gives it", function()
+    for metric_id, case in pairs {
+      [55] = { "a number", { "2", "2\u{A0}", "2,5", "\u{FEFF}2", "1\u{A0}234,5", '"2"', "+3" },
+        { "2", "2", "2.5", "2", "1234.5", "2", "3" } },
+      [53] = { "a rating", { "4,5", " 3 ", "2\u{202F}" }, { "4.5", "3", "2" } },
+      [54] = { "passed or failed", { "True", "FALSE", "wahr", "no", "5", "0", "Passed", "5,0" },
+        { "true", "false", "true", "false", "5", "0", "true", "5" } },
+      [52] = { "a word", { "Confirmed", " cancelled\u{A0}", '"unresolved"', "True", "elsewhere" },
+        { '"confirmed"', '"cancelled"', '"unresolved"', '"True"', '"elsewhere"' } },
+    } do
+      it(case[1], function()
+        local _, errors = run(sheet(rows_of(metric_id, case[2])))
+        assert.equal(NO_ERRORS, errors:gsub("[^\n]*status 400[^\n]*\n", ""))
+        assert.same(case[3], expected_values())
+      end)
+    end
+
+    for metric_id, cells in pairs {
+      [55] = { "True", "booked", "2x", "1,234", "0x10", "nan", "1 2", "[2]", "2;5" },
+      [53] = { "good", "TRUE" },
+      [54] = { "maybe", "[]" },
+    } do
+      it(("or refuses it by line and column, before anything is sent: metric %d"):format(metric_id),
+        function()
+          local path = sheet(rows_of(metric_id, cells))
+          local output, errors, code = run(path)
+          assert.equal("", output)
+          for i in ipairs(cells) do
+            assert.matches((":%d: expected_value: m[^\n]*, got "):format(i + 1), errors)
+          end
+          assert.equal(2, code)
+          assert.same({}, votes())
+          assert.is_nil(io.open(path .. ".journal"))
+        end)
+    end
+
+    it("and as text where the metric cannot be read", function()
+      server:faults { { method = "GET", path = "/metrics/55/", status = 403, times = 9 } }
+      local _, errors, code = run(sheet(rows_of(55, { "True", "some words", "2\u{A0}" })))
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.same({ "true", '"some words"', "2" }, expected_values())
+    end)
+
+    it("but does not ask where the cells say it by themselves", function()
+      run(sheet(rows_of(55, { "2", "2.5", "null", "-1", "1e1" })))
+      for _, request in ipairs(server:requests()) do assert.equal("POST", request.method) end
+    end)
+  end)
+
+  it("takes thumbs_up as people and spreadsheets write it", function()
+    local words = { "True", "WAHR", "ja\u{A0}", "1.0", "Falsch", "n", "0,0" }
+    local rows = {}
+    for i, word in ipairs(words) do rows[i] = ('%d,55,"%s",2,'):format(5543 + i, word) end
+    local _, errors = run(sheet(rows))
+    assert.equal(NO_ERRORS, errors)
+    for i, vote in ipairs(votes()) do
+      local id = tonumber(vote[1]) - 5543
+      assert.equal(tostring(id <= 4), vote[2]:match '"thumbs_up":(%a+)', words[i])
+    end
+  end)
+
+  describe("reads sheets as Excel writes them:", function()
+    for what, text in pairs {
+      semicolons = "Run ID;Metric-Id;Thumbs Up;EXPECTED_VALUE;Feedback\r\n"
+        .. "5544;55;ja;2,5;a, b\r\n5545;55;WAHR;3;\"c;d\"\r\n",
+      tabs = "run id\tmetric id\tthumbs up\texpected value\tfeedback\r\n"
+        .. "5544\t55\tja\t2,5\ta, b\r\n5545\t55\tWAHR\t3\tc;d\r\n",
+      ["a line that names the separator"] = "\u{FEFF}sep=;\r\n"
+        .. "run_id;metric_id;thumbs_up;expected_value;feedback\r\n"
+        .. "5544;55;ja;2,5;a, b\r\n5545;55;WAHR;3;\"c;d\"\r\n",
+      ["empty columns at the end"] = "run_id;metric_id;thumbs_up;expected_value;feedback;;;\r\n"
+        .. "5544;55;ja;2,5;a, b;;\r\n5545;55;WAHR;3;\"c;d\";;;\r\n;;;;;;;\r\n",
+      commas = "run_id,metric_id,thumbs_up,expected_value,feedback,,\r\n"
+        .. '5544,55,ja,"2,5","a, b",,\r\n5545,55,WAHR,3,c;d,,\r\n',
+    } do
+      it(what, function()
+        local output, errors, code = run(write("votes.csv", text))
+        assert.equal(NO_ERRORS, errors)
+        assert.equal("ok 2, failed 0, skipped 0, unknown 0\n", output)
+        assert.equal(0, code)
+        local found = bodies()
+        assert.equal('{"metric_id":55,"thumbs_up":true,"expected_value":2.5,"feedback":"a, b"}',
+          found["5544"])
+        assert.equal('{"metric_id":55,"thumbs_up":true,"expected_value":3,"feedback":"c;d"}',
+          found["5545"])
+      end)
+    end
+
+    it("and writes rejects in the same way", function()
+      local path = write("votes.csv", "\u{FEFF}sep=;\r\nRun ID;metric_id;thumbs_up;"
+        .. "expected_value;feedback;;\r\n999999;55;ja;2,5;a;;\r\n5544;55;ja;3;;;\r\n")
+      local rejects = path_of "rejects.csv"
+      run(path, "--rejects", rejects)
+      local text = scratch.read(rejects)
+      assert.matches("^\u{FEFF}sep=;\r\nline;error;Run ID;metric_id;thumbs_up;expected_value;"
+        .. "feedback\r\n3;[^\r]*;999999;55;ja;2,5;a\r\n$", text)
+      scratch.write(rejects, (text:gsub("999999", "5546")))
+      local output = run(rejects, "--rejects", path_of "again.csv")
+      assert.equal("ok 1, failed 0, skipped 0, unknown 0\n", output)
+      run(path, "--rejects", rejects)
+    end)
+
+    it("but refuses a cell behind the last column, and one column twice", function()
+      local _, errors, code = run(write("votes.csv",
+        "run_id;metric_id;thumbs_up;expected_value;\r\n5544;55;ja;2;x\r\n"))
+      assert.matches(":2: the header has 4 columns, this row has 5", errors)
+      assert.equal(2, code)
+      _, errors, code = run(write("votes.csv",
+        "run_id;Run ID;metric_id;thumbs_up;expected_value\n"))
+      assert.matches('columns "run_id" and "Run ID" are the same', errors)
+      assert.equal(2, code)
+    end)
+  end)
+
+  it("sends a correction that is taken back", function()
+    local a, b = { "5544,55,no,2," }, { "5544,55,no,3," }
+    for i, rows in ipairs { a, b, a, b, b } do
+      local output, errors, code = run(sheet(rows))
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(i < 5 and "ok 1, failed 0, skipped 0, unknown 0\n"
+        or "ok 0, failed 0, skipped 1, unknown 0\n", output)
+      assert.equal(0, code)
+    end
+    assert.equal(4, #votes())
+    assert.equal(3, server:state("runs", 5544).metrics[55].expected_value)
+  end)
+
+  it("does not count a correction that was refused", function()
+    run(sheet { "5544,55,no,2," })
+    server:faults { { status = 400, body = { detail = "no" }, path = "/5544/" } }
+    local _, _, code = run(sheet { "5544,55,no,3," })
+    assert.equal(1, code)
+    server:faults()
+    server:clear()
+    local output = run(sheet { "5544,55,no,2," })
+    assert.equal("ok 0, failed 0, skipped 1, unknown 0\n", output)
+    assert.same({}, votes())
+  end)
+
+  describe("compares files, not names:", function()
+    local REJECTED = "line,error,run_id,metric_id,thumbs_up,expected_value\r\n"
+      .. "2,no,5544,55,no,2\r\n"
+    local path
+
+    before_each(function() path = write("votes.csv", REJECTED) end)
+
+    local function link(how, from, to)
+      assert(os.execute(("exec env -u LD_PRELOAD ln %s %s %s"):format(how, from, to)))
+    end
+
+    for what, alias_of in pairs {
+      ["a path with a dot"] = function() return folder .. "/./votes.csv" end,
+      ["a symbolic link"] = function()
+        link("-s", "votes.csv", path_of "alias.csv")
+        return path_of "alias.csv"
+      end,
+      ["a hard link"] = function()
+        link("", path, path_of "alias.csv")
+        return path_of "alias.csv"
+      end,
+      ["a folder that is a link"] = function()
+        link("-s", folder, path_of "here")
+        return path_of "here/votes.csv"
+      end,
+    } do
+      it(what, function()
+        local alias = alias_of()
+        for _, option in ipairs { "--rejects", "--journal" } do
+          local output, errors, code = run(path, option, alias)
+          assert.equal("", output)
+          assert.equal(("vote_from_csv: %s would overwrite the sheet: name another file\n")
+            :format(option), errors)
+          assert.equal(2, code)
+        end
+        assert.equal(REJECTED, scratch.read(path))
+        assert.same({}, votes())
+      end)
+    end
+
+    it("a link to a journal that there is not yet", function()
+      link("-s", "votes.csv.journal", path_of "rejects.csv")
+      local _, errors, code = run(path, "--rejects", path_of "rejects.csv")
+      assert.equal("vote_from_csv: --rejects and --journal must be two files\n", errors)
+      assert.equal(2, code)
+    end)
+  end)
+
+  it("loses no row at a Ctrl-C: those that are not in are among the rejects", function()
+    server:faults { { status = 400, path = "/5544/", times = math.huge },
+      { delay = 0.3, times = math.huge } }
+    local rows = {}
+    for i = 1, 12 do rows[i] = 5543 + i .. ",55,no,2," end
+    local path, rejects = sheet(rows), path_of "rejects.csv"
+    local process = child.start_checked(command { "--no-progress", path, "--rejects", rejects,
+      "--concurrency", "2" }, environment)
+    local give_up = system.monotime() + (TOOL and 60 or 10)
+    while #votes() < 4 and system.monotime() < give_up do system.sleep(0.005) end
+    process:signal "INT"
+    local _, code = process:finish()
+    assert.equal(130, code)
+    local there, rejected = {}, assert(csv.sheet(scratch.read(rejects)))
+    for row in function() return rejected:read() end do
+      there[row.cells.run_id] = row.cells.error
+    end
+    local done = 0
+    for line in (scratch.read(path .. ".journal")):gmatch "[^\n]+" do
+      local id = line:match " done (%d+):"
+      if id then
+        done = done + 1
+        assert.is_nil(there[id])
+        there[id] = "done"
+      end
+    end
+    assert.is_true(done < 12)
+    for i = 1, 12 do assert.is_truthy(there[tostring(5543 + i)], i) end
+    assert.matches("400", there["5544"])
+    assert.matches("it was not sent", there["5555"])
+  end)
+
   describe("before anything is sent", function()
     local function refuses(expected, ...)
       local output, errors, code = run(...)
@@ -246,6 +495,15 @@ describe("vote_from_csv", function()
       environment.CEKURA_API_KEY = false
       refuses("cekura: api_key: is required: give it to cekura.new, or set CEKURA_API_KEY in the "
         .. "environment (config)", sheet { "5544,55,no,2," })
+    end)
+
+    it("takes an empty key for none", function()
+      environment.CEKURA_API_KEY = ""
+      refuses("cekura: api_key: is required: give it to cekura.new, or set CEKURA_API_KEY in the "
+        .. "environment (config)", sheet { "5544,55,no,2," })
+      local output, _, code = run(path_of "votes.csv", "--dry-run")
+      assert.matches("^Votes to send: 1,", output)
+      assert.equal(0, code)
     end)
 
     it("wants an address that is one", function()

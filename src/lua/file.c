@@ -294,7 +294,7 @@ static bool write_to(const char *path, const char *text, size_t length) {
 
 static bool is_regular_or_missing(const char *path) {
   struct stat status;
-  return stat(path, &status) != 0 || S_ISREG(status.st_mode);
+  return stat(path, &status) == 0 ? S_ISREG(status.st_mode) : errno == ENOENT;
 }
 
 /*

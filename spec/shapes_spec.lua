@@ -1,0 +1,182 @@
+-- The examples with answers of every shape: a list for an object, null for a list, and so on.
+--
+-- Some of all shapes are tried, chosen by SEED; CEKURA_SHAPES=all tries all of them.
+
+local json = require "cjson".new()
+local rehearsal = require "support.rehearsal"
+local scratch = require "support.scratch"
+
+local SEED = math.tointeger(os.getenv "SEED") or os.time()
+local SHAPES = { "null", "true", "7", "0.5", '"x"', '""', "[]", "{}", "[null]", '[["x"]]',
+  '{"x":{"y":[]}}' }
+local AT = "2025-11-01T10:00:00Z"
+local WHOLE = os.getenv "CEKURA_SHAPES" == "all"
+local TRIES = rehearsal.slow and 3 or 25  -- of each example
+
+-- ---- the answers as they should be ----
+
+local entry = { id = 55, name = "M", type = "numeric", score = 2, expected_value = 3,
+  thumbs_up = false, explanation = { "why" } }
+
+local run = { id = 5544, status = "completed", success = true, scenario_name = "S",
+  transcript = "[00:01] Agent: Hello.", expected_outcome = { score = 100 }, created_at = AT,
+  timestamp = AT, agent_name = "A", evaluation = { metrics = { entry } } }
+
+local summary = { id = 373, name = "R", status = "completed", total_runs_count = 1,
+  success_rate = 0.5, created_at = AT, updated_at = AT, agent_name = "A" }
+
+local result = { runs = { ["5544"] = run } }
+for name, value in pairs(summary) do result[name] = value end
+
+local review = { id = 1, actual_value = 2, expected_value = 3, feedback = "f",
+  explanation = { "why" }, created_at = AT, updated_at = AT, test_set = { id = 9,
+    source_model = "Run", source_id = 5544, agent = 231, transcript = "t" } }
+
+local metric = { id = 55, name = "M", eval_type = "numeric", description = "d",
+  enum_values = { "a" }, reviews = { review }, evaluation_trigger = "always", type = "llm_judge" }
+
+local log = { id = 70071, status = "completed", topic = "T", agent_name = "A", agent_id = 231,
+  project = 14, created_at = AT, updated_at = AT, timestamp = AT, metrics = { entry },
+  evaluation = { metrics = { entry } } }
+
+local proposal = { status = "completed", improved_metric_description = "New.",
+  improved_evaluation_trigger = "always", old_score = { score = 0.5, num_correct = 1,
+  num_total = 2 }, new_score = { score = 0.6 }, unresolved_samples = { "s" },
+  optimization_summary = "Better.", custom_code = "x", type = "custom_code" }
+
+-- { method, path, value }
+local ANSWERS = {
+  { "GET", "/v1/results/373/", result },
+  { "POST", "/v1/results/373/evaluate_metrics/", result },
+  { "POST", "/v1/results/bulk_evaluate_metrics/", { success = true } },
+  { "GET", "/v1/results/", { count = 1, results = { summary } } },
+  { "GET", "/v1/metrics/55/", metric },
+  { "PATCH", "/v1/metrics/55/", metric },
+  { "GET", "/call-logs/70071/", log },
+  { "POST", "/call-logs/evaluate_metrics/", { log } },
+  { "GET", "/call-logs/", { count = 1, results = { log } } },
+  { "GET", "/process_feedbacks_progress/", proposal },
+  { "POST", "/process_feedbacks/", { progress_id = "p" } },
+  { "GET", "/billing/info/", { credits_remaining = 100 } },
+  { "POST", "/mark_metric_vote/", { success = true } },
+}
+
+local WAITS = { "--timeout", "0.2", "--interval", "0.05", "--no-progress" }
+
+-- What each example is started with, and which answers it reads.
+local EXAMPLES = {
+  reevaluate_result = { { "373", "--metrics", "55", "--apply" }, WAITS, 1, 2, 5, 12 },
+  bulk_reevaluate = { { "--agent", "231", "--metrics", "55", "--apply" }, WAITS, 1, 3, 4, 5, 12 },
+  evaluate_calls = { { "--agent", "231", "--metric", "55", "--again", "--apply" }, WAITS,
+    5, 7, 8, 9, 12 },
+  auto_improve = { { "--metrics", "55", "--apply" }, WAITS, 5, 6, 10, 11, 12 },
+  labs_cycle = { { "--metric", "55", "--agent", "231", "--want", "1", "--apply" }, WAITS,
+    1, 2, 4, 5, 6, 10, 11, 12 },
+  ci_gate = { { "--result", "373", "--min-success-rate", "0.1", "--metric", "55>=1", "--evaluate",
+    "55", "--apply" }, WAITS, 1, 2, 12 },
+  agreement_report = { { "--agent", "231" }, { "--no-progress" }, 1, 4, 5, 7 },
+  vote_from_csv = { {}, { "--no-progress" }, 5, 13 },
+}
+
+-- ---- mutations ----
+
+local MARK = "\1here\1"
+
+-- Calls visit(text, where) with a value as JSON in which one part after the other is a shape.
+local function each_mutation(value, visit)
+  local function walk(part, where, put)
+    put(MARK)
+    local text = json.encode(value == part and MARK or value)
+    put(part)
+    for _, shape in ipairs(SHAPES) do
+      local start, stop = text:find('"\\u0001here\\u0001"', 1, true)
+      visit(text:sub(1, start - 1) .. shape .. text:sub(stop + 1), where .. " = " .. shape)
+    end
+    for key, item in pairs(type(part) == "table" and part or {}) do
+      walk(item, where .. "." .. key, function(new) part[key] = new end)
+    end
+  end
+  walk(value, "", function() end)
+end
+
+-- Rules of the sandbox: all answers as they should be, but for one.
+local function rules_with(index, text)
+  local rules = {}
+  for i, answer in ipairs(ANSWERS) do
+    rules[i] = { method = answer[1], path = answer[2], status = 200, times = math.huge,
+      body = i == index and text or answer[3] }
+  end
+  return rules
+end
+
+-- All { index, text, where } of an example.
+local function mutations_of(indexes)
+  local list = {}
+  for _, index in ipairs(indexes) do
+    local answer = ANSWERS[index]
+    each_mutation(answer[3], function(text, where)
+      list[#list + 1] = { index, text, ("%s %s: %s"):format(answer[1], answer[2], where) }
+    end)
+  end
+  return list
+end
+
+local function shuffle(list)
+  for i = #list, 2, -1 do
+    local j = math.random(i)
+    list[i], list[j] = list[j], list[i]
+  end
+end
+
+local KNOWN = { [0] = true, true, true, true, true, true }  -- exit codes
+
+for name, row in pairs(EXAMPLES) do
+  describe(name .. " takes any shape of an answer", function()
+    local example
+
+    before_each(function()
+      example = rehearsal.new(name)
+      example.always = { table.unpack(row[2]) }
+    end)
+    after_each(function() example:close() end)
+
+    local function words()
+      local list, n = { table.unpack(row[1]) }, tostring(math.random(1 << 40))
+      if name == "auto_improve" or name == "labs_cycle" then
+        list = table.move({ "--state", example:path(n) }, 1, 2, #list + 1, list)
+      elseif name == "bulk_reevaluate" then
+        list = table.move({ "--journal", example:path(n) }, 1, 2, #list + 1, list)
+      elseif name == "agreement_report" then
+        list = table.move({ "--output", example:path(n) }, 1, 2, #list + 1, list)
+      elseif name == "vote_from_csv" then
+        list[1] = example:path(n)
+        scratch.write(list[1], 'run_id,metric_id,thumbs_up,expected_value\n5544,55,no,"2,5"\n')
+      end
+      return list
+    end
+
+    it("that is as it should be", function()
+      example.server:faults(rules_with())
+      local _, errors, code = example:run(table.unpack(words()))
+      assert.is_true(code == 0 or name == "labs_cycle" or name == "evaluate_calls", errors)
+    end)
+
+    it(("without a traceback (SEED=%d)"):format(SEED), function()
+      math.randomseed(SEED)
+      local mutations = mutations_of { table.unpack(row, 3) }
+      shuffle(mutations)
+      for i = 1, WHOLE and #mutations or TRIES do
+        local index, text, where = table.unpack(mutations[i])
+        example.server:faults(rules_with(index, text))
+        local output, errors, code = example:run(table.unpack(words()))
+        local said = where .. "\n" .. output .. errors
+        assert.is_nil(errors:find "traceback", said)
+        assert.is_nil(errors:find "attempt to ", said)
+        assert.is_nil(errors:find "%.lua:%d+:", said)
+        assert.is_nil(errors:find "mistake", said)
+        assert.is_true(KNOWN[code], said)
+        assert.is_true(code == 0 or errors ~= "" or name == "labs_cycle", said)
+      end
+    end)
+  end)
+end
