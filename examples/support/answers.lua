@@ -156,9 +156,9 @@ local review = record {
 
 local metric = record {
   id = required(id), name = words, description = words, eval_type = words,
-  enum_values = perhaps(list(any)), reviews = list(review), evaluation_trigger = any,
-  trigger_type = any, evaluation_trigger_prompt = any, evaluation_trigger_custom_code = any,
-  type = any, custom_code = any,
+  enum_values = perhaps(list(any)), reviews = list(review), evaluation_trigger = words,
+  trigger_type = words, evaluation_trigger_prompt = words,
+  evaluation_trigger_custom_code = words, type = words, custom_code = words,
 }
 
 local PROPOSAL = {
