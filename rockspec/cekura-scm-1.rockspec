@@ -58,6 +58,7 @@ build = {
         "src/lua/internal.c",
         "src/lua/interrupt.c",
         "src/lua/json.c",
+        "src/lua/log.c",
         "src/lua/loop.c",
         "src/lua/luaopen.c",
         "src/lua/mend.c",

@@ -40,6 +40,7 @@ describe("on_event", function()
   local KNOWN = {}
   for _, name in ipairs {
     "type", "endpoint", "attempt", "elapsed", "status", "kind", "applied", "wait",
+    "method", "url",
   } do KNOWN[name] = true end
 
   local function are_well_formed(events, name, seconds)
@@ -117,6 +118,45 @@ describe("on_event", function()
       assert.equal(0.1, events[3].wait)
       -- It is counted from the answer, of which the events are told later.
       assert.is_true(events[4].elapsed - events[1].elapsed >= 0.1)
+    end)
+
+    it("the method and the address, at every step", function()
+      local client <close>, events = new()
+      server:script { faults.status(503), faults.status(404), "not_json" }
+      calls.vote(client)
+      calls.vote(client)
+      client:request { method = "GET", path = "/x/", query = { a = "b c" } }
+      assert.is_true(#events >= 9)
+      for _, event in ipairs(events) do
+        assert.is_nil(event.body)
+        if event.endpoint == VOTE then
+          assert.equal("POST " .. server.url .. "/test_framework/v1/runs/5544/mark_metric_vote/",
+            event.method .. " " .. event.url)
+        else
+          assert.equal("GET " .. server.url .. "/x/?a=b%20c", event.method .. " " .. event.url)
+        end
+      end
+    end)
+
+    it("the bodies, with event_bodies", function()
+      local key = "the-very-secret-key"
+      local client <close>, events = new { event_bodies = true, api_key = key, max_attempts = 2 }
+      server:script { faults.status(503, {}, "one moment " .. key), faults.ok "{ }" }
+      calls.vote(client, { feedback = key })
+      local task = client:spawn(function() return client.results:get { result_id = 373 } end)
+      server:script { faults.status(404, {}, "") }
+      task:wait()
+      local bodies = {}
+      for i, event in ipairs(events) do
+        bodies[i] = event.type .. " " .. tostring(event.body):gsub("^{.*feedback.*}$", "{feedback}")
+        if event.body and event.type == "request" then
+          assert.matches('"feedback":"[redacted]"', event.body, 1, true)
+        end
+      end
+      assert.same({
+        "request {feedback}", "response one moment " .. ("*"):rep(#key), "retry nil",
+        "request {feedback}", "response { }", "request nil", "response nil", "give_up nil",
+      }, bodies)
     end)
 
     it("nothing, where nothing is sent", function()

@@ -47,6 +47,8 @@ manual.options = {
     text = "the `User-Agent` header" },
   { name = "on_event", type = "fun(event: cekura.Event)", default = "none",
     text = "is told of each step of each call: see Events" },
+  { name = "event_bodies", type = "boolean", default = "`false`",
+    text = "adds the bodies of requests and responses to what `on_event` is told" },
   { name = "retry_unknown", type = "boolean", default = "`false`", call = "only",
     text = "sends again also where the server may have acted: you may pay twice" },
   { name = "dry_run", type = "boolean", default = "`false`", call = "only",
@@ -121,6 +123,10 @@ manual.event = {
   { name = "type", type = '"request"|"response"|"retry"|"give_up"',
     text = "an attempt begins, has ended, will be followed by another; or the call has failed" },
   { name = "endpoint", type = "string", text = '`"runs.mark_metric_vote"`' },
+  { name = "method", type = "string", text = '`"POST"`' },
+  { name = "url?", type = "string", text = "the whole of it; nil once the client is closed" },
+  { name = "body?", type = "string",
+    text = "with `event_bodies`: of a `request` what is sent, of a `response` what has arrived" },
   { name = "attempt", type = "integer", text = "which one: 1, 2, …" },
   { name = "elapsed", type = "number", text = "seconds since the call began" },
   { name = "status?", type = "integer", text = "of the answer, where there was one" },
@@ -728,6 +734,11 @@ manual.events = [[
 `on_event` is called with a table for each step of a call. What it raises becomes a warning
 (`warn`), so that it cannot cost the answer of a call that has been paid for. The error of a debug
 hook, such as Ctrl-C, is raised on the main thread instead. The key is in no event.
+
+The variable `CEKURA_LOG`, which is read when a client is made, asks for a log without any change to
+a program. `info` writes one line for each attempt to stderr, `debug` adds the bodies of the request
+and the response, 2,000 bytes of each at most. Control characters are shown as in Lua (`\010`), and
+the key is never shown. Any other value is an error of kind `config`.
 ]]
 
 manual.errors = [[

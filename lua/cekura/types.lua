@@ -66,6 +66,9 @@
 ---@class cekura.Event
 ---@field type "request"|"response"|"retry"|"give_up" an attempt begins, has ended, will be followed by another; or the call has failed
 ---@field endpoint string `"runs.mark_metric_vote"`
+---@field method string `"POST"`
+---@field url? string the whole of it; nil once the client is closed
+---@field body? string with `event_bodies`: of a `request` what is sent, of a `response` what has arrived
 ---@field attempt integer which one: 1, 2, …
 ---@field elapsed number seconds since the call began
 ---@field status? integer of the answer, where there was one
@@ -92,6 +95,7 @@
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
 ---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
 ---@field on_event? fun(event: cekura.Event) is told of each step of each call: see Events (default: none)
+---@field event_bodies? boolean adds the bodies of requests and responses to what `on_event` is told (default: `false`)
 
 --- Options of a single call; they win over the client's.
 ---@class cekura.CallOptions

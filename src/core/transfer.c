@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "head.h"
@@ -19,6 +20,14 @@ enum {
 static int refuse_resend(struct ck_transfer_slot *slot) {
   slot->forbids_reuse = SET(slot->easy, CURLOPT_FORBID_REUSE, 1L);
   return CURL_PREREQFUNC_ABORT;
+}
+
+/* A process may run without its standard streams: what others write to them must not go out here. */
+static int above_streams(int opened) {
+  if (opened < 0 || opened > STDERR_FILENO) return opened;
+  int moved = fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  (void)close(opened);
+  return moved;
 }
 
 static int open_socket(int family, int type, int protocol) {
@@ -38,7 +47,7 @@ static int open_socket(int family, int type, int protocol) {
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   struct ck_transfer_slot *slot = user;
   (void)purpose;
-  int opened = open_socket(address->family, address->socktype, address->protocol);
+  int opened = above_streams(open_socket(address->family, address->socktype, address->protocol));
   slot->transfer->answer.attempt.lacks_descriptor =
       opened < 0 && (errno == EMFILE || errno == ENFILE);
   return opened < 0 ? CURL_SOCKET_BAD : opened;

@@ -121,7 +121,7 @@ static int fail_with_answer(lua_State *L, struct ck_call *call) {
 
 /* It may close the client, or fork, and this be the child. */
 static void tell(lua_State *L, struct ck_call *call, enum ck_step step) {
-  ck_event_emit(L, call->endpoint, &call->exchange, step);
+  ck_event_emit(L, call->client, call->endpoint, &call->exchange, step);
   if (call->client->transport != NULL) (void)ck_transport_part(call->client->transport);
 }
 
@@ -348,6 +348,14 @@ static void hide_key(struct ck_call *call) {
   ck_secret_hide(key, answer->detail, strlen(answer->detail), false);
 }
 
+/* An attempt has ended. */
+static void note_attempt(struct ck_call *call) {
+  const struct ck_client *client = call->client;
+  hide_key(call);
+  if (client->log != CK_LOG_NONE && client->transport != NULL)
+    ck_log_attempt(client->log, client->transport, &call->exchange, &client->key);
+}
+
 /* As many steps as can be taken without waiting; the task is told when there are more. */
 static void advance(lua_State *L, int client, struct ck_call *call) {
   int top = lua_gettop(L);
@@ -356,7 +364,7 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   ck_transfer_tell(&call->exchange.transfer, NULL);
   do {
     step = ck_exchange_advance(&call->exchange);
-    if (step == CK_STEP_RESPONSE) hide_key(call);
+    if (step == CK_STEP_RESPONSE) note_attempt(call);
     report(L, client, call, step);
   } while (step != CK_STEP_NONE && !ck_exchange_has_ended(&call->exchange));
   ck_transfer_tell(&call->exchange.transfer, call->task);

@@ -311,6 +311,7 @@ int ck_client_new(lua_State *L) {
   client->settings = ck_options_defaults();
   ck_options_read(&client->settings, OPTIONS, NULL, &problems);
   check(&client->settings, push_option(L, OPTIONS, "api_key") != LUA_TNIL, &problems);
+  client->log = ck_log_level(&problems);
   if (problems.count > 0) return refuse_problems(L, &problems);
   keep_headers(L, &client->settings, OPTIONS, CLIENT);
   keep_on_event(L, OPTIONS, CLIENT);

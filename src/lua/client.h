@@ -7,6 +7,7 @@
 #include <lua.h>
 
 #include "../core/transport.h"
+#include "log.h"
 #include "options.h"
 #include "secret.h"
 #include "task.h"
@@ -15,6 +16,7 @@ struct ck_client {
   struct ck_transport *transport; /* owned; NULL once closed */
   struct ck_settings settings;    /* without the borrowed strings */
   struct ck_secret key;
+  enum ck_log_level log;
   struct ck_loop loop;            /* its tasks */
   struct ck_interrupt *interrupt; /* the state's */
 };

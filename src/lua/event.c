@@ -1,6 +1,7 @@
 #include "event.h"
 
 #include <lauxlib.h>
+#include <stdint.h>
 
 #include "../core/clock.h"
 #include "interrupt.h"
@@ -35,16 +36,38 @@ static void set_outcome(lua_State *L, const struct ck_exchange *exchange) {
 }
 
 struct event {
+  const struct ck_client *client;
   const struct ck_endpoint *endpoint;
   const struct ck_exchange *exchange;
   enum ck_step step;
+  struct ck_buffer url; /* empty if the client is closed */
 };
+
+static void set_bytes(lua_State *L, const char *name, const struct ck_buffer *bytes,
+                      const struct ck_secret *key) {
+  if (bytes->length == 0) return;
+  ck_secret_push(L, key, bytes->data, bytes->length);
+  lua_setfield(L, -2, name);
+}
+
+/* Not of a client that is closed, whose key is no longer known. */
+static void set_request(lua_State *L, const struct event *event) {
+  const struct ck_transfer *transfer = &event->exchange->transfer;
+  const struct ck_secret *key = &event->client->key;
+  set_string(L, "method", event->endpoint->method);
+  if (event->client->transport == NULL) return;
+  set_bytes(L, "url", &event->url, key);
+  if (!event->client->settings.event_bodies) return;
+  if (event->step == CK_STEP_REQUEST) set_bytes(L, "body", &transfer->request.body, key);
+  if (event->step == CK_STEP_RESPONSE) set_bytes(L, "body", &transfer->answer.body, key);
+}
 
 static void push_event(lua_State *L, const struct event *event) {
   const struct ck_exchange *exchange = event->exchange;
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 10);
   set_string(L, "type", names[event->step]);
   set_string(L, "endpoint", event->endpoint->name);
+  set_request(L, event);
   lua_pushinteger(L, exchange->attempts);
   lua_setfield(L, -2, "attempt");
   set_seconds(L, "elapsed", ck_clock_now() - exchange->started);
@@ -73,14 +96,18 @@ static void warn(lua_State *L) {
   lua_warning(L, message != NULL ? message : luaL_typename(L, -1), 0);
 }
 
-void ck_event_emit(lua_State *L, const struct ck_endpoint *endpoint,
+void ck_event_emit(lua_State *L, const struct ck_client *client, const struct ck_endpoint *endpoint,
                    const struct ck_exchange *exchange, enum ck_step step) {
-  struct event event = { endpoint, exchange, step };
+  struct event event = { client, endpoint, exchange, step, CK_BUFFER(SIZE_MAX) };
+  if (client->transport != NULL)
+    (void)ck_transport_url(client->transport, &exchange->transfer.request, &event.url);
   lua_pushcfunction(L, show);
   lua_pushcfunction(L, tell);
   lua_rotate(L, -3, 2);
   lua_pushlightuserdata(L, &event); /* show, tell, on_event, event */
-  if (lua_pcall(L, 2, 0, -4) != LUA_OK && !ck_interrupt_take(L)) {
+  bool ok = lua_pcall(L, 2, 0, -4) == LUA_OK;
+  ck_buffer_free(&event.url);
+  if (!ok && !ck_interrupt_take(L)) {
     warn(L);
     lua_pop(L, 1);
   }

@@ -45,6 +45,7 @@ static const struct option options[] = {
   { "user_agent", TEXT, CK_FOR_CLIENT, AT(user_agent), 0, 0 },
   { "headers", HEADERS, CK_FOR_CLIENT | CK_FOR_CALL, 0, 0, 0 },
   { "on_event", FUNCTION, CK_FOR_CLIENT, AT(on_event), 0, 0 },
+  { "event_bodies", BOOLEAN, CK_FOR_CLIENT, AT(event_bodies), 0, 0 },
   { "retry_unknown", BOOLEAN, CK_FOR_CALL, AT(retry_unknown), 0, 0 },
   { "dry_run", BOOLEAN, CK_FOR_CALL, AT(dry_run), 0, 0 },
   { "evaluations", COUNT, CK_FOR_CALL, AT(evaluations), 0, ANY_COUNT },

@@ -19,6 +19,7 @@ struct ck_settings {
   lua_Integer max_evaluations; /* -1 = no limit */
   lua_Integer evaluations;     /* of a call, as its caller states them; -1 = not stated */
   bool keep_null, allow_http, retry_unknown, dry_run, uncounted;
+  bool event_bodies;
   bool on_event; /* whether there is one: it stays in the table */
   /* Borrowed from the caller's table or the environment: copy before returning to Lua. */
   const char *api_key, *api_url, *ca_file, *ca_path, *proxy, *user_agent;

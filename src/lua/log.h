@@ -1,0 +1,25 @@
+/*
+** The log that CEKURA_LOG asks for: a line on stderr for each attempt. Nothing here raises.
+*/
+#ifndef CK_LOG_H
+#define CK_LOG_H
+
+#include "../core/contract.h"
+#include "../core/exchange.h"
+#include "problems.h"
+#include "secret.h"
+
+enum ck_log_level {
+  CK_LOG_NONE,
+  CK_LOG_INFO,
+  CK_LOG_DEBUG /* with the bodies of requests and responses */
+};
+
+/* Returns the level that CEKURA_LOG asks for; adds a problem if it asks for another one. */
+enum ck_log_level ck_log_level(struct ck_problems *problems);
+
+/* Writes a line about the attempt that has just ended, without the key. */
+void ck_log_attempt(enum ck_log_level level, struct ck_transport *transport,
+                    const struct ck_exchange *exchange, const struct ck_secret *key);
+
+#endif
