@@ -81,6 +81,7 @@ build = {
     ["cekura.check"] = "lua/cekura/check.lua",
     ["cekura.job"] = "lua/cekura/job.lua",
     ["cekura.journal"] = "lua/cekura/journal.lua",
+    ["cekura.names"] = "lua/cekura/names.lua",
     ["cekura.newer"] = "lua/cekura/newer.lua",
     ["cekura.pages"] = "lua/cekura/pages.lua",
     ["cekura.progress"] = "lua/cekura/progress.lua",

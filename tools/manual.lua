@@ -540,6 +540,9 @@ the contract as data, read-only: a list that can also be indexed by name
 (`cekura.endpoints["runs.mark_metric_vote"].fields[1].name`). `cekura.null` is JSON's null, the same
 value as `cjson.null`.
 
+A name that the module, a client, a resource or a task does not have raises an error that suggests the
+right one. Names that begin with `_`, and other keys, are nil.
+
 `client:close()` ends a client, and so does the end of a `local client <close>`. A call on a closed
 client returns an error of kind `config`.
 ]]

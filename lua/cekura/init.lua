@@ -4,6 +4,7 @@
 local cekura = require "cekura.core"
 local check = require "cekura.check"
 local internal = require "cekura.internal"
+local names = require "cekura.names"
 local pages_of = require "cekura.pages"
 local wait = require "cekura.wait"
 
@@ -51,4 +52,11 @@ function cekura.chunks(list, size)
   end
 end
 
-return cekura
+for name, methods in pairs(internal.resource_methods) do names.guard(methods, name) end
+
+-- A client looks them up itself: whoever asks it is a level further up.
+names.guard(internal.client_methods, "a client",
+  { internal.resource_methods, { api_url = true } }, 3)
+names.guard(internal.task_methods, "a task")
+
+return names.guard(cekura, "cekura")

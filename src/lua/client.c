@@ -136,14 +136,17 @@ static int client_tostring(lua_State *L) {
   return 1;
 }
 
-/* client.runs, or client.close. A script can get at this function, and call it with anything. */
+/*
+** client.runs, or client.close; a name that neither has is the methods' metatable's. A script can get
+** at this function, and call it with anything.
+*/
 static int client_index(lua_State *L) {
   if (lua_type(L, 1) != LUA_TUSERDATA || lua_getiuservalue(L, 1, CK_CLIENT_RESOURCES) != LUA_TTABLE)
     return luaL_typeerror(L, 1, "cekura.client");
   lua_pushvalue(L, 2);
   if (lua_rawget(L, -2) != LUA_TNIL) return 1;
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(1));
+  lua_gettable(L, lua_upvalueindex(1));
   return 1;
 }
 

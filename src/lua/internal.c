@@ -144,6 +144,8 @@ static void push_module(lua_State *L) {
   lua_setfield(L, -2, "client_methods");
   ck_client_push_resource_methods(L);
   lua_setfield(L, -2, "resource_methods");
+  ck_task_push_methods(L);
+  lua_setfield(L, -2, "task_methods");
 }
 
 void ck_internal_open(lua_State *L) {

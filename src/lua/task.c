@@ -56,6 +56,12 @@ static struct ck_task **current_of(lua_State *L) {
   return current;
 }
 
+void ck_task_push_methods(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_getfield(L, -1, "__index");
+  lua_remove(L, -2);
+}
+
 void ck_task_init(lua_State *L, struct ck_loop *loop) {
   memset(loop, 0, sizeof(*loop));
   loop->current = current_of(L);

@@ -64,6 +64,9 @@ struct ck_loop {
 /* Makes the metatable of tasks, with these methods. */
 void ck_task_open(lua_State *L, const luaL_Reg *methods);
 
+/* Pushes the table of methods that all tasks have. */
+void ck_task_push_methods(lua_State *L);
+
 void ck_task_init(lua_State *L, struct ck_loop *loop);
 
 /*
