@@ -75,6 +75,23 @@ describe("descriptors that are all taken", function()
     assert.equal(0, code)
   end)
 
+  for what, url in pairs { plain = "URL", tls = "TLS_URL" } do
+    it("are taken from connections that are idle: " .. what, function()
+      local output, code = run(([[
+        local client = cekura.new { api_url = %s, api_key = "k", ca_file = CA, proxy = "",
+          deadline = 5, max_attempts = 1 }
+        for _ = 1, 3 do
+          assert(vote(client))
+          take_all()
+          print(client.results:bulk_evaluate_metrics { result_ids = { 1 }, metric_ids = { 2 } })
+          give_all()
+        end
+      ]]):format(url))
+      assert.equal(3, select(2, output:gsub("table: [^\n]*\n", "")), output)
+      assert.equal(0, code)
+    end)
+  end
+
   local NONE = "no descriptor is left for a connection (network)"
 
   local NO_FILE = "error setting certificate file: <CA> (check ca_file or CEKURA_CA_FILE) (tls); "

@@ -92,5 +92,13 @@ bool ck_lane_open(struct ck_lane *lane, struct ck_transport *transport) {
 void ck_lane_close(struct ck_lane *lane) {
   if (lane->multi != NULL) (void)curl_multi_cleanup(lane->multi);
   lane->multi = NULL;
-  lane->timer = 0;
+  lane->timer = lane->closes_at = 0;
+  lane->used = false;
+}
+
+/* By itself libcurl closes what has expired when the next request begins, be it in a week. */
+void ck_lane_expire(struct ck_lane *lane, double now) {
+  if (lane->active > 0 || !lane->used) return;
+  if (lane->closes_at == 0) lane->closes_at = now + CK_MAX_IDLE;
+  else if (lane->closes_at <= now) ck_lane_close(lane);
 }

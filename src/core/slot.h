@@ -43,9 +43,11 @@ struct ck_transfer_slot {
 
 struct ck_lane {
   struct ck_transport *transport;
-  CURLM *multi; /* NULL once it has failed, until the next attempt */
-  double timer; /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
-  int active;   /* slots whose attempt is under way here */
+  CURLM *multi;     /* NULL once it has failed, until the next attempt */
+  double timer;     /* when libcurl wants to be called, on ck_clock_now's clock; 0 = never */
+  bool used;        /* there may be connections */
+  double closes_at; /* once all of them are idle; 0 = they are not, or it is not known yet */
+  int active;       /* slots whose attempt is under way here */
 };
 
 enum { CK_LANE_ANY, CK_LANE_HTTP1, CK_LANES }; /* see lane.c */
@@ -71,6 +73,8 @@ struct ck_transport {
 };
 
 _Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its reasons there");
+
+#define CK_MAX_IDLE 30L /* seconds: many servers close an idle connection after a minute */
 
 #define SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
@@ -104,6 +108,9 @@ bool ck_lane_open(struct ck_lane *lane, struct ck_transport *transport);
 /* Its connections end. No attempt is under way in it. */
 void ck_lane_close(struct ck_lane *lane);
 
+/* Closes it once all of its connections have been idle for too long. */
+void ck_lane_expire(struct ck_lane *lane, double now);
+
 /* Lets libcurl look at a socket; do what its timer is due for; and hands out what has ended. */
 void ck_lane_act(struct ck_lane *lane, curl_socket_t socket, int flags);
 void ck_lane_act_on_timer(struct ck_lane *lane, double now);
@@ -111,6 +118,9 @@ void ck_lane_collect(struct ck_lane *lane);
 
 /* Lets libcurl begin with the slot's handle, which has just been added. */
 void ck_transport_begin(struct ck_transport *transport, const struct ck_transfer_slot *slot);
+
+/* Closes connections that nothing goes over. False: there may be none. */
+bool ck_transport_free_descriptors(struct ck_transport *transport);
 
 /* Looks at the slots' deadlines at that time, or earlier. */
 void ck_transport_wake_at(struct ck_transport *transport, double time);

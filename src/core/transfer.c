@@ -220,6 +220,7 @@ static void reset_answer(struct ck_answer *answer) {
 static bool enter_lane(struct ck_transfer_slot *slot, int number) {
   slot->lane = &slot->transport->lanes[number];
   slot->lane->active++;
+  slot->lane->closes_at = 0;
   slot->active = true;
   return ck_lane_open(slot->lane, slot->transport) &&
          curl_multi_add_handle(slot->lane->multi, slot->easy) == CURLM_OK;
@@ -232,9 +233,37 @@ static void leave_lane(struct ck_transfer_slot *slot) {
   slot->active = false;
 }
 
+/* What libcurl says where there is no descriptor for a socket, or for a file that it reads. */
+static bool may_lack_descriptor(CURLcode code) {
+  return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+         code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_SSL_CACERT_BADFILE;
+}
+
+static bool lacks_descriptor(const struct ck_transfer_slot *slot) {
+  int copy = fcntl(slot->transport->poller, F_DUPFD_CLOEXEC, 0);
+  if (copy >= 0) (void)close(copy);
+  return copy < 0;
+}
+
+/*
+** Begins the attempt anew, of which nothing was sent, if connections that are idle held the
+** descriptor that it lacked.
+*/
+static bool begins_anew(struct ck_transfer_slot *slot, CURLcode code) {
+  struct ck_answer *answer = &slot->transfer->answer;
+  if (!may_lack_descriptor(code) || answer->attempt.sendings > 0) return false;
+  if (!lacks_descriptor(slot) || !ck_transport_free_descriptors(slot->transport)) return false;
+  reset_answer(answer);
+  if (enter_lane(slot, (int)(slot->lane - slot->transport->lanes))) return true;
+  leave_lane(slot);
+  return false;
+}
+
 void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
   struct ck_answer *answer = &slot->transfer->answer;
   leave_lane(slot);
+  if (begins_anew(slot, code)) return;
+  if (answer->attempt.sendings > 0) slot->lane->used = true;
   answer->attempt.code = slot->late ? CURLE_OPERATION_TIMEDOUT : (int)code;
   answer->attempt.whole = is_whole(slot);
   report(slot);

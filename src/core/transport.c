@@ -15,8 +15,6 @@
 #include "proxy.h"
 #include "slot.h"
 
-#define MAX_IDLE 30L /* seconds: many servers close an idle connection after a minute */
-
 enum {
   EVENTS_AT_ONCE = 32,
   READS_AT_MOST = 64 /* of a socket, before a deadline: more than its buffer holds */
@@ -112,6 +110,7 @@ static void act_on_lanes(struct ck_transport *transport, double now) {
   for (int i = 0; i < CK_LANES; i++) {
     ck_lane_act_on_timer(&transport->lanes[i], now);
     if (transport->lanes[i].active > 0) ck_lane_collect(&transport->lanes[i]);
+    ck_lane_expire(&transport->lanes[i], now);
   }
 }
 
@@ -148,6 +147,17 @@ bool ck_transport_step(struct ck_transport *transport, double wait) {
     act_on_deadlines(transport, now);
   }
   return opened || count > 0 || most < wait;
+}
+
+bool ck_transport_free_descriptors(struct ck_transport *transport) {
+  bool freed = false;
+  for (int i = 0; i < CK_LANES; i++) {
+    struct ck_lane *lane = &transport->lanes[i];
+    if (lane->active > 0 || !lane->used) continue;
+    ck_lane_close(lane);
+    freed = true;
+  }
+  return freed;
 }
 
 void *ck_transport_next_done(struct ck_transport *transport) {
@@ -223,7 +233,7 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
          SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
          ck_slot_set_template(easy) && set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
          set_optional(easy, CURLOPT_CAPATH, options->ca_path) && set_proxy(easy, options) &&
-         share_connection(easy, options) && SET(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE) &&
+         share_connection(easy, options) && SET(easy, CURLOPT_MAXAGE_CONN, CK_MAX_IDLE) &&
          let_resolver_linger(easy);
 }
 
