@@ -239,7 +239,7 @@ local function print_json(value) output.print(cjson.encode(value)) end
 
 local function row_of(check)
   return { name = check.name, metric_id = check.metric_id, wanted = check.wanted,
-    found = check.found, runs = check.runs, verdict = WORDS[check.verdict]:lower() }
+    found = check.found, runs = check.runs, verdict = values.lower(WORDS[check.verdict]) }
 end
 
 local function report_in_json(result, code, checks)

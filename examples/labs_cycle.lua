@@ -471,8 +471,10 @@ local LAST = 8  -- results, unless somebody says otherwise
 --- A state is of the metric, the agent and the results that it was begun with.
 local function open_state(client, options)
   local path = options.state or ("%s-%d.state"):format(NAME, options.metric)
-  if options.sheet and files.are_same(path, options.sheet) then
-    fail("usage", "--state and --sheet must be two files")
+  for _, ending in ipairs(options.sheet and { "", ".journal" } or {}) do
+    if files.are_same(path, options.sheet .. ending) then
+      fail("usage", "--state and --sheet%s must be two files", ending)
+    end
   end
   local known = state.open(path, {
     work = ("%s of metric %d"):format(NAME, options.metric), server = client.api_url,

@@ -334,6 +334,14 @@ describe("auto_improve", function()
       assert_usage("belongs to auto_improve on https://elsewhere", "--metrics", "55", "--start")
     end)
 
+    it("no state of the same server under another of its addresses", function()
+      improve:run("--metrics", "55", "--start")
+      improve.environment.CEKURA_API_URL = improve.server.url .. "/"
+      local output, errors, code = improve:run("--metrics", "55")
+      assert.equal(0, code, errors)
+      assert.matches("was started before", output)
+    end)
+
     it("a state that is damaged", function()
       for _, text in ipairs { '{"work":"auto_improve","server":"', '{"work":1}', "[]", "7", "null",
         '{"work":"auto_improve","server":"https://x","jobs":[1]}',

@@ -153,6 +153,17 @@ describe("labs_cycle", function()
     assert.equal(1, #cycle:changes())
   end)
 
+  it("does not take its sheet or the sheet's journal for its state, by any name", function()
+    write_votes()
+    for _, ending in ipairs { "", ".journal" } do
+      local _, errors, code = cycle:run("--apply", "--state", cycle:path "./votes.csv" .. ending)
+      assert.equal(("labs_cycle: --state and --sheet%s must be two files\n"):format(ending), errors)
+      assert.equal(2, code)
+    end
+    assert.equal(VOTES, scratch.read(cycle:path "votes.csv"))
+    assert.same({}, cycle:changes())
+  end)
+
   it("goes on with the agent and the results that it was begun with, and no others", function()
     local _, errors, code = cycle:run("--apply", "--want", "2")
     assert.equal(0, code, errors)

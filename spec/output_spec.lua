@@ -28,9 +28,13 @@ local CASES = {
   evaluate_calls = { { "--agent", "231", "--metric", "55", "--limit", "2" }, 1 },
   auto_improve = { { "--metrics", "55" }, 1 },
   labs_cycle = { { "--metric", "55", "--agent", "231", "--want", "1" }, 1 },
+  agreement_report = { { "--results", "373", "--no-progress" }, 1 },
   ci_gate = { { "--result", "373", "--json", "--min-success-rate", "0" }, 4 },
   quickstart = { {}, 1 },
 }
+
+-- Where they write to a file, unless they are told another one.
+local FILES = { labs_cycle = "--state", auto_improve = "--state", agreement_report = "--output" }
 
 describe("output that is lost", function()
   for name, case in pairs(CASES) do
@@ -39,8 +43,8 @@ describe("output that is lost", function()
         if not io.open "/dev/full" then return pending "needs /dev/full" end
         local example <close> = Example.new(name)
         local words = table.move(case[1], 1, #case[1], 1, {})
-        if name == "labs_cycle" or name == "auto_improve" then
-          table.move({ "--state", scratch.path() }, 1, 2, #words + 1, words)
+        if FILES[name] then
+          table.move({ FILES[name], scratch.path() }, 1, 2, #words + 1, words)
         end
         local errors, code = run(example, redirection, words)
         assert.matches(name .. ": the output is not complete: stdout: [^\n]+\n", errors)

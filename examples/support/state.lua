@@ -8,6 +8,8 @@
 --- A save replaces the file as a whole. A run that may write it holds a lock from the first read
 --- on, so that no other run does the same work.
 
+require "cekura.core"  -- brings the next
+local internal = require "cekura.internal"
 local cjson = require "cjson"
 local command = require "support.command"
 local files = require "support.files"
@@ -19,7 +21,7 @@ State.__index = State
 
 ---@class support.StateOwner
 ---@field work string what the state is of
----@field server string whose ids are in it
+---@field server string whose ids are in it, as client.api_url has it
 ---@field arguments table<string, integer>? by option; a state is of those that it was begun with
 ---@field is_written boolean? whether this run may change it
 
@@ -48,7 +50,7 @@ local function read(path)
 end
 
 local function check_owner(path, data, owner)
-  if data.work ~= owner.work or data.server ~= owner.server then
+  if data.work ~= owner.work or internal.normal_url(data.server) ~= owner.server then
     command.fail("usage", "%s: belongs to %s on %s: name another file with --state", path,
       data.work, data.server)
   end
@@ -74,7 +76,6 @@ end
 ---@param path string
 ---@param owner support.StateOwner
 function state.open(path, owner)
-  owner.server = owner.server:gsub("/+$", "")
   local held = owner.is_written and lock(path)
   local data = read(path)
   if data then check_owner(path, data, owner) end
