@@ -508,6 +508,65 @@ describe("each", function()
       assert.same({ 11, 12, 21, 22, 31, 32, 71, 72 }, votes.sorted(arrived()))
     end)
 
+    describe("in coroutines of the items' own, of which sixty are at work,", function()
+      -- That each of the items is counted once, and how many of them are ok.
+      local function count_all(fn, options)
+        options.concurrency = 60
+        local report, problem = client:each(votes.items(60), fn, options)
+        assert.is_nil(problem)
+        assert.equal(60, report.ok + report.failed + report.unknown)
+        for _, e in ipairs(report.errors) do
+          assert.matches("wait within each other", tostring(e.error))
+        end
+        assert.equal(2 * report.ok, #server:requests())
+        is_sound()
+        return report.ok
+      end
+
+      local function in_coroutine(item)
+        return coroutine.wrap(function()
+          return client:each({ 1, 2 }, function(inner) return vote(item * 10 + inner) end)
+        end)()
+      end
+
+      it("ends all of them", function()
+        assert.equal(60, count_all(in_coroutine, {}))
+      end)
+
+      it("ends all of them, with a journal", function()
+        local path = os.tmpname()
+        assert.equal(60, count_all(in_coroutine, { journal = path }))
+        os.remove(path)
+      end)
+
+      it("fails those for which there is no room, and reports the others", function()
+        assert.is_true(count_all(function(item)
+          client:sleep(0.02)  -- all have begun
+          return in_coroutine(item)
+        end, {}) > 0)
+      end)
+
+      it("ends all that wait for tasks", function()
+        counts({ ok = 60 }, client:each(votes.items(60), function(item)
+          return coroutine.wrap(function() return client:spawn(vote, item):wait() end)()
+        end, { concurrency = 60 }))
+      end)
+    end)
+
+    it("has its report at any depth", function()
+      local deepest = 0
+      local function nest(depth)
+        deepest = math.max(deepest, depth)
+        return coroutine.wrap(function()
+          return client:each({ 1 }, function() return nest(depth + 1) end)
+        end)()
+      end
+      local report = nest(1)
+      assert.equal(1, report.ok + report.failed + report.unknown)
+      assert.is_true(deepest > 20)
+      is_sound()
+    end)
+
     it("works in a task", function()
       local task = client:spawn(client.each, client, votes.items(3), vote)
       counts({ ok = 3 }, task:wait())
@@ -848,6 +907,18 @@ describe("each, at a server that does not answer,", function()
     end, error)
     while client:step(0.01) do end
     assert.is_nil((task:wait()))
+  end)
+
+  it("is not complete when an item's coroutine is closed, and says so", function()
+    local report, problem = client:each({ 1, 2, 3 }, function(item)
+      local co = coroutine.running()
+      if item == 1 then client:spawn(function() coroutine.close(co) end) end
+      client:sleep(0.01)
+    end, { concurrency = 1 })
+    assert.is_nil(report)
+    assert.equal("cancelled", problem.kind)
+    assert.matches("ended before all was done", problem.message)
+    counts({ unknown = 1 }, problem.report)
   end)
 
   it("ends when the coroutine of its task's own is closed by an error around it", function()

@@ -13,6 +13,10 @@ local progress = require "cekura.progress"
 local CONCURRENCY = 8
 local GRACE = 2  -- seconds that items in flight are given to end after Ctrl-C
 
+--- Items may block within each other, each in a coroutine of its own. From so many on no other one
+--- begins before some have ended, and no other batch may block: the C stack is limited.
+local CROWD, DEEPEST = 16, 32
+
 -- ---- options ---------------------------------------------------------------------------------
 
 local problems_of = check.new({
@@ -196,8 +200,8 @@ end
 
 local function fail(batch, slot, outcome, problem)
   slot.busy = false
-  batch:log_end(slot, outcome, problem)
   batch:count_error(slot, outcome, problem)
+  batch:log_end(slot, outcome, problem)
   if batch.options.stop_on_error then batch:stop() end
   batch:hold(problem)
 end
@@ -211,9 +215,9 @@ end
 local function succeed(batch, slot, result, is_rehearsal)
   local report = batch.report
   slot.busy = false
-  if batch.log then log_success(batch, slot, is_rehearsal) end
   report.ok = report.ok + 1
   if batch.results then batch.results[slot.index] = result end
+  if batch.log then log_success(batch, slot, is_rehearsal) end
 end
 
 --- Whether the item is done, or false and its error, from what pcall returned of its function. One
@@ -254,7 +258,11 @@ end
 --- Whether the item has a key, which is text from then on.
 function Batch:set_key(slot)
   local key = slot.value
-  if self.options.key then key = self.options.key(key) end
+  if self.options.key then
+    slot.naming = true
+    key = self.options.key(key)
+    slot.naming = false
+  end
   slot.key = journal.text_of(key)
   if not slot.key then self:refuse_key(slot, key) end
   return slot.key ~= nil
@@ -325,8 +333,21 @@ local function wait_for_pause(batch, slot)
   end
 end
 
+local PAUSE = 0.01  -- seconds between two looks at how many block
+
+--- Whether items block within each other that end before this one could.
+local function is_crowded(batch)
+  local depth, is_own = internal.depth(batch.client)
+  return depth > CROWD and not is_own
+end
+
+local function wait_for_room(batch, slot)
+  while is_crowded(batch) and not batch.stopped do batch:rest(slot, PAUSE) end
+end
+
 --- Puts the next item into the slot; false: there is none, or none is to begin any more.
 local function read(batch, slot)
+  if is_crowded(batch) then wait_for_room(batch, slot) end
   if batch.reader then wait_for_reader(batch, slot) end
   if batch.stopped or batch.exhausted then return false end
   batch.reader = slot
@@ -368,13 +389,16 @@ local function work(batch, slot)
   end
 end
 
---- What the source or the key function raises ends the batch.
+--- What the source or the key function raises is raised by each. Anything else, such as a stack
+--- without room, ends it with an error that has the report.
 local function serve(batch, slot)
   local _ <close> = slot
   local ok, raised = pcall(work, batch, slot)
   if ok then return end
-  batch.reader = false
-  batch:raise(raised)
+  local is_callers = batch.reader == slot or slot.naming
+  if batch.reader == slot then batch.reader = false end
+  if is_callers then return batch:raise(raised) end
+  batch:stop(internal.error("cancelled", "each: ended by an error: " .. text_of(raised)))
 end
 
 --- The last one ends the ticker: here, where no Ctrl-C can come in between.
@@ -496,12 +520,31 @@ end
 
 -- ---- each ------------------------------------------------------------------------------------
 
+--- Each item that there is has been counted. One may have been read, and left out then.
+function Batch:is_complete()
+  local all = self.exhausted or self.index == self.total
+  return all and self:numbers().done == self.index
+end
+
+--- False: too many block already.
+function Batch:has_room()
+  local depth, _, blocks = internal.depth(self.client)
+  if not blocks or depth <= DEEPEST then return true end
+  self:stop(internal.error("config", ("each: %d items wait within each other: do not call it in a "
+    .. "coroutine of an item's own"):format(depth)))
+  return false
+end
+
 function Batch:run()
   local _ <close> = self
+  if not self:has_room() then return end
   open[self] = true
   self:open_slots()
   self:open_meter()
   self:wait()
+  if not (self.stopped or self.interrupted or self:is_complete()) then
+    self:stop(internal.error("cancelled", "each: its tasks were ended before all was done"))
+  end
 end
 
 local function finally(fn) return setmetatable({}, { __close = fn }) end
@@ -517,12 +560,6 @@ function Batch:go()
 end
 
 local function by_index(one, other) return one.index < other.index end
-
---- Each item that there is has been counted. One may have been read, and left out then.
-function Batch:is_complete()
-  local all = self.exhausted or self.index == self.total
-  return all and self:numbers().done == self.index
-end
 
 --- What each returns or raises. Items that failed make it a failed call of the item around it.
 function Batch:conclude()

@@ -43,6 +43,19 @@ static int internal_normal_url(lua_State *L) {
   return 1;
 }
 
+/*
+** depth(client): how many tasks are resumed within each other, whether the running one is resumed by
+** a wait of the task that began it, and whether a call would block here
+*/
+static int internal_depth(lua_State *L) {
+  const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  const struct ck_task *task = client->loop.running;
+  lua_pushinteger(L, client->loop.depth);
+  lua_pushboolean(L, task == NULL || task->driver == task->parent);
+  lua_pushboolean(L, ck_task_current(L, &client->loop) == NULL);
+  return 3;
+}
+
 static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
   for (int kind = CK_OK; kind <= CK_NEEDS_PERSON; kind++)
@@ -127,7 +140,8 @@ static int load(lua_State *L) {
 }
 
 static void push_module(lua_State *L) {
-  static const luaL_Reg functions[] = { { "default_client", internal_default_client },
+  static const luaL_Reg functions[] = { { "depth", internal_depth },
+                                        { "default_client", internal_default_client },
                                         { "client_of", internal_client_of },
                                         { "deadline_of", internal_deadline_of },
                                         { "normal_url", internal_normal_url },

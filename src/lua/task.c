@@ -482,7 +482,10 @@ static int resume(lua_State *L, struct ck_task *task) {
   ck_list_remove(&task->line);
   loop->running = *loop->current = task;
   task->state = CK_TASK_RUNNING;
+  task->driver = outer;
+  loop->depth++;
   int status = lua_resume(task->co, L, arguments, &count);
+  loop->depth--;
   loop->running = outer;
   *loop->current = others;
   task->stood = task->stood || status == LUA_YIELD;

@@ -33,8 +33,9 @@ struct ck_task {
   struct ck_loop *loop;
   struct ck_task *parent; /* in whose function it was begun, of whichever client; NULL = in none */
   unsigned long item;     /* how often its watch was asked: `each` does so before each item */
-  unsigned long parent_item; /* the parent's item in which it was begun */
-  lua_State *co;             /* NULL once it has ended */
+  unsigned long parent_item;    /* the parent's item in which it was begun */
+  const struct ck_task *driver; /* whose wait resumed it last; only ever compared */
+  lua_State *co;                /* NULL once it has ended */
   enum ck_task_state state;
   unsigned long turn;      /* of the loop, when it was made ready */
   int arguments;           /* for its first resumption */
@@ -55,6 +56,7 @@ struct ck_loop {
   struct ck_link ready;
   struct ck_link asleep; /* the first to wake is the first in line */
   struct ck_task *running;
+  int depth;                /* how many tasks are resumed within each other, of waits that block */
   struct ck_task **current; /* of all clients of the state: the one whose function runs */
   unsigned long turn;       /* a task that becomes ready in a turn is resumed in the next */
   int closing;              /* how many tasks' variables are being closed, within each other */
