@@ -135,7 +135,8 @@ end
 
 -- What a program may raise, and when.
 local ALLOWED = {
-  { "^interrupted!$", "interrupt" }, { "interrupted!$", '"INT"' }, { "^hook$", '"raise"' },
+  { "interrupted!$", '"INT"' }, { "^hook$", '"raise"' },
+  { "the client is closed", "close" },
 }
 
 local function raised(run, broken)
@@ -156,6 +157,17 @@ end
 
 -- ---- calls
 
+-- An answer to the first attempt that came in time ends the call.
+local function check_answer(call, rows, broken)
+  local row = rows[1]
+  local limit = call.start + math.min(call.timeout, call.deadline) - IN_TIME
+  local is_whole = row and row.note == "ok" and row.answered and row.answered < limit
+  if is_whole and (call.kind == "timeout" or #rows > 1) then
+    broken("an answer is lost", ("%s, answered after %.3f s"):format(name_of(call),
+      row.answered - call.start))
+  end
+end
+
 -- What is said of a number's deliveries by its only call.
 local function check_deliveries(run, call, broken)
   local rows = deliveries(run, call.n, during(call.run))
@@ -166,13 +178,7 @@ local function check_deliveries(run, call, broken)
   if call.applied == "no" and effects(rows) > 0 then
     broken("applied is no, and it was", name_of(call) .. notes_of(rows))
   end
-  local row = rows[1]
-  local limit = call.start + math.min(call.timeout, call.deadline) - IN_TIME
-  if call.kind == "timeout" and #rows == 1 and attempts == 1 and row.note == "ok"
-    and row.answered and row.answered < limit then
-    broken("an answer is lost", ("%s, answered after %.3f"):format(name_of(call),
-      row.answered - call.start))
-  end
+  check_answer(call, rows, broken)
 end
 
 local function calls(run, broken)
@@ -219,7 +225,7 @@ local function events(run, broken)
   for record in records(run, "left_open") do
     local count = 0
     for _, row in ipairs(run.ledger) do count = count + (row.run == record.in_run and 1 or 0) end
-    if count > record.requests then
+    if record.requests and count > record.requests then
       broken("more deliveries than events", count .. " and " .. record.requests)
     end
   end
@@ -232,8 +238,7 @@ local function last(run, broken)
     for _, row in ipairs(run.ledger) do
       if row.note == "refused" then from = math.max(from, (row.answered or 0) + 1) end
     end
-    call.call, call.run = "the last one", call.in_run
-    if not call.ok and not call.closed then broken("the client is unusable", name_of(call)) end
+    if not call.ok then broken("the client is unusable", name_of(call)) end
     if call.ok and call.finish - from > OVERRUN then
       broken("the client is slow at the end", name_of(call))
     end

@@ -20,7 +20,7 @@ local TIMEOUT, DEADLINE = 0.3, 1
 local now = system.monotime
 local steps = {}
 local clients, tasks, iterators, reactions = {}, {}, {}, {}
-local requests = 0  -- that on_event was told of
+local requests  -- that on_event was told of, if the program observes
 local is_reacting = false  -- on_event runs
 
 io.stdout:setvbuf "line"
@@ -31,14 +31,17 @@ local function log(what, record)
   io.stdout:write(('{"what":"%s"%s\n'):format(what, rest))
 end
 
+-- Nothing below catches an error to raise it again: what a hook raises must come from the hook.
+local function finally(fn) return setmetatable({}, { __close = fn }) end
+
 -- Calls a function, and logs how long that took even if it raises.
 local function logged(what, record, fn, ...)
   record.start = now()
-  local results = table.pack(pcall(fn, ...))
-  record.finish = now()
-  log(what, record)
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  local _ <close> = finally(function()
+    record.finish = now()
+    log(what, record)
+  end)
+  return fn(...)
 end
 
 -- ---- clients ----
@@ -52,15 +55,15 @@ local function react(name, event)
   if reaction.left > 0 then return end
   reactions[name] = nil
   is_reacting = true
-  local ok, raised = pcall(logged, "busy", {}, reaction.fn)
-  is_reacting = false
-  if not ok then error(raised, 0) end
+  local _ <close> = finally(function() is_reacting = false end)
+  logged("busy", {}, reaction.fn)
 end
 
 local function client_of(name)
   clients[name] = clients[name] or assert(cekura.new {
     api_url = url, proxy = "", timeout = TIMEOUT, connect_timeout = TIMEOUT, deadline = DEADLINE,
-    backoff = { base = 0.01, cap = 0.05 }, on_event = function(event) react(name, event) end,
+    backoff = { base = 0.01, cap = 0.05 },
+    on_event = requests and function(event) react(name, event) end or nil,
   })
   return clients[name]
 end
@@ -128,7 +131,8 @@ end
 local function record_of(name, n, kind, options)
   local is_wait = kind:find "wait" ~= nil
   return { n = number_of(n), call = kind, client = name, run = run,
-    deadline = is_wait and options.timeout or options.deadline or DEADLINE, timeout = TIMEOUT,
+    deadline = is_wait and options.timeout or options.deadline or DEADLINE,
+    timeout = not is_wait and options.timeout or TIMEOUT,
     blocks = not coroutine.isyieldable(), retry_unknown = options.retry_unknown, start = now() }
 end
 
@@ -177,14 +181,18 @@ function steps.spawn(name, t, fn)
 end
 
 -- A task for each number, which makes a call.
-function steps.crowd(name, first, last, kind)
-  for n = first, last do steps.spawn(name, n, function() steps.call(name, n, kind) end) end
+function steps.crowd(name, first, last, kind, options)
+  for n = first, last do
+    steps.spawn(name, n, function() steps.call(name, n, kind, options) end)
+  end
 end
 
 function steps.wait(name, first, last)
-  for t = first, last or first do
-    if tasks[t] then drive(name, tasks[t].wait, tasks[t]) end
-  end
+  drive(name, function()
+    for t = first, last or first do
+      if tasks[t] then tasks[t]:wait() end
+    end
+  end)
 end
 
 function steps.cancel(t) if tasks[t] then tasks[t]:cancel() end end
@@ -262,12 +270,14 @@ local function do_item(id, journal, fn, item, index)
   local co = coroutine.running()
   items[co] = state
   log("enter", { each = id, run = run, n = n, index = index, journal = journal })
-  local ok, raised = pcall(fn, n)
-  items[co] = nil
-  local is_done = ok and (state.results[1] or state.results[2] == nil) and true or false
-  log("left", { each = id, run = run, n = n, index = index, ok = is_done, dry = state.dry,
-    real = state.real })
-  if not ok then error(raised, 0) end
+  local is_done = false
+  local _ <close> = finally(function()
+    items[co] = nil
+    log("left", { each = id, run = run, n = n, index = index, ok = is_done, dry = state.dry,
+      real = state.real })
+  end)
+  fn(n)
+  is_done = (state.results[1] or state.results[2] == nil) and true or false
   return table.unpack(state.results, 1, state.results.n)
 end
 
@@ -316,15 +326,22 @@ function steps.hook(kind, count)
   end, "", count)
 end
 
--- The n-th event from now on calls the function.
+-- Clients that are made from now on have an on_event.
+function steps.observe() requests = 0 end
+
+-- The n-th event of an observed client from now on calls the function.
 function steps.event(name, nth, fn) reactions[name] = { left = nth, fn = fn } end
 
--- As Ctrl-C does in the interpreter, here from on_event.
+-- Leaves garbage alone: what is forgotten, but not ended, stays.
+function steps.keep_garbage() collectgarbage "stop" end
+
+-- An ordinary error, whatever it says.
 function steps.interrupt() error("interrupted!", 0) end
 
 function steps.close(name) client_of(name):close() end
 
 -- For the server only: support/program.lua reads them.
+function steps.usually() end
 function steps.answers() end
 function steps.list() end
 
@@ -353,18 +370,24 @@ local function end_tasks()
   for t in pairs(tasks) do steps.cancel(t) end
 end
 
--- A normal call on each client. A pause that a 429 began may still be on.
+-- A normal call of a client. A pause that a 429 began may still be on.
+local function last_call(name, n)
+  local record = { client = name, n = (run - 1) * PERIOD + n, call = "the last one",
+    blocks = not coroutine.isyieldable(), run = run, start = now() }
+  local value, more = KINDS.vote(clients[name], record.n, { deadline = 4 })
+  record.finish = now()
+  for field, is in pairs(outcome_of(value, more)) do record[field] = is end
+  log("last", record)
+end
+
+-- In a task, and by itself.
 local function last_calls()
-  local names = {}
-  for name in pairs(clients) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do
-    local record = { client = name, n = PERIOD - i, start = now() }
-    local value, more = KINDS.vote(clients[name], (run - 1) * PERIOD + record.n, { deadline = 4 })
-    record.finish = now()
-    for field, is in pairs(outcome_of(value, more)) do record[field] = is end
-    record.closed = not clients[name]:pollfd()
-    log("last", record)
+  for name, n in pairs { A = 9996, B = 9998 } do
+    local client = clients[name]
+    if client and client:pollfd() then
+      client:spawn(last_call, name, n):wait()
+      last_call(name, n + 1)
+    end
   end
 end
 
@@ -377,6 +400,7 @@ end_tasks()
 last_calls()
 for _, client in pairs(clients) do client:close() end
 clients, tasks, iterators = {}, {}, {}
+collectgarbage "restart"
 collectgarbage()
 collectgarbage()
 log("left_open", { count = left_open() - before, requests = requests })

@@ -57,7 +57,7 @@ function Program:client() return self.has.two_clients and chance(0.3) and "B" or
 
 local function call_options()
   local options = {}
-  if chance(0.2) then options.deadline = one_of { 0.2, 0.5, 2.5 } end
+  if chance(0.4) then options.deadline = one_of { 0.2, 0.5, 1.15, 1.15, 2.5, 2.5 } end
   if chance(0.1) then options.max_attempts = 1 end
   if chance(0.05) then options.retry_unknown = true end
   return next(options) and options or nil
@@ -107,7 +107,7 @@ function Program:task_step(list)
   elseif roll == 9 then add(list, one_of { "cancel", "wake" }, self:some_task())
   elseif roll == 10 then self:job(list)
   elseif roll == 11 and self.has.each then self:each(list, 6)
-  else add(list, "raise") end
+  else add(list, one_of { "raise", "interrupt" }) end
 end
 
 function Program:steps_of_task()
@@ -125,9 +125,10 @@ function Program:crowd(list)
   self.tasks = first + one_of { 5, 20, 40, 70, 100 } - 1
   self.numbers = self.tasks
   for _ = 1, 3 do self:maybe_answers(math.random(first, self.tasks)) end
-  add(list, "crowd", client, first, self.tasks, one_of(KINDS))
-  add(list, "drive", client, between(0, 0.05))
-  if self.has.busy and chance(0.7) then add(list, "busy", between(0.1, 0.6)) end
+  local patience = one_of { 0.3, 0.6, 0.8 }
+  add(list, "crowd", client, first, self.tasks, one_of(KINDS), { timeout = patience, deadline = 2 })
+  add(list, "drive", client, between(0.02, 0.15))
+  if self.has.busy and chance(0.7) then add(list, "busy", patience + between(-0.2, 0.2)) end
   if chance(0.8) then add(list, "wait", client, first, self.tasks) end
 end
 
@@ -197,9 +198,11 @@ end
 function Program:event(list)
   local step = add(list, "event", self:client(), math.random(12))
   local body = {}
-  local roll = math.random(5)
-  if roll == 1 then add(body, "raise")
-  elseif roll == 2 then add(body, "interrupt")
+  local roll = math.random(6)
+  if roll == 1 then add(body, one_of { "raise", "interrupt" })
+  elseif roll == 2 or roll == 6 then
+    add(body, "hook", "raise", 100)
+    add(body, "busy", 0.1)
   elseif roll == 3 then add(body, "busy", between(0, 0.4))
   elseif roll == 4 then add(body, "cancel", self:some_task())
   else self:call(body) end
@@ -233,6 +236,9 @@ function Program:choose_features()
     table.move(THEMES[one_of(THEME_NAMES)], 1, 99, #self.faults + 1, self.faults)
   end
   self.trouble = between(0.1, 0.7)
+  if chance(0.4) then add(self.answers, "usually", one_of { "slow", "slower" }) end
+  if self.has.event or chance(0.3) then add(self.answers, "observe") end
+  if chance(0.5) then add(self.answers, "keep_garbage") end
 end
 
 function Program:signals()
