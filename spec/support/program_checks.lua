@@ -137,6 +137,7 @@ end
 local ALLOWED = {
   { "interrupted!$", '"INT"' }, { "^hook$", '"raise"' },
   { "the client is closed", "close" },
+  { " %(%l+", "{ pages" },  -- what the source of an each raises
 }
 
 local function raised(run, broken)
