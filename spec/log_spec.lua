@@ -151,6 +151,23 @@ describe("CEKURA_LOG", function()
     end
   end)
 
+  it("writes nothing to a connection, although the descriptor of stderr is free", function()
+    local text = 'local file = io.open "/dev/null"\n' .. PRELUDE .. [[
+      file:close()  -- it had the descriptor of stderr
+      for i = 1, 3 do assert(vote()) end
+      os.exit(7, true)
+    ]]
+    local command = 'exec "$0" -e "$1" 2>&-'
+    local _, code = child.run_checked({ "sh", "-c", command, child.lua, text }, environment "debug")
+    assert.equal(7, code)
+    local ledger = server:ledger()
+    assert.equal(3, #ledger)
+    for _, row in ipairs(ledger) do
+      assert.matches("^POST %S+ HTTP/1.1$", row.request_line)
+      assert.is_nil(row.body:find("cekura: ", 1, true))
+    end
+  end)
+
   it("does not end a program whose stderr nobody reads any more", function()
     local text = PRELUDE .. [[
       io.read()
