@@ -5,6 +5,7 @@ local faults = require "support.faults"
 local retries = require "support.retries"
 local sandbox = require "cekura.sandbox"
 local script = require "support.script"
+local terminal = require "support.terminal"
 local votes = require "support.votes"
 
 -- That it says so and counts nothing else.
@@ -955,6 +956,39 @@ describe("each, when a 429 asks for more time than a call has,", function()
     end)
     counts({ ok = 1, failed = 1 }, report)
     assert.equal(2, server:deliveries())
+  end)
+
+  -- { what, deadline of a call: longer or shorter than the pause }
+  for what, deadline in pairs { ["calls wait for"] = clock.LIMIT, ["items wait for"] = 1 } do
+    it("tells progress of the pause that " .. what, function()
+      local server <close> = faults.start()
+      local client <close> = retries.client(server, { deadline = deadline })
+      server:script { faults.status(429, { ["Retry-After"] = "2" }) }
+      local pauses, last = {}, nil
+      client:each(votes.items(3), function(item) return votes.cast(client, item) end,
+        { concurrency = 1, progress = function(numbers)
+          if numbers.pause then pauses[#pauses + 1] = numbers.pause end
+          last = numbers
+        end })
+      assert.is_true(#pauses > 2)
+      assert.is_true(pauses[1] <= 2 and pauses[1] > 1)
+      assert.is_true(pauses[#pauses] < pauses[1] and pauses[#pauses] > 0)
+      assert.is_nil(last.pause)
+    end)
+  end
+
+  it("writes that it is rate limited, and for how long", function()
+    local server <close> = faults.start()
+    server:script { faults.status(429, { ["Retry-After"] = "6" }) }
+    local ran = terminal.run("pipe", ([[
+      local client = assert(require "cekura".new { api_url = %q, api_key = "the-key" })
+      local votes = require "support.votes"
+      local report = client:each(votes.items(3), function(item) return votes.cast(client, item) end,
+        { concurrency = 1, progress = true })
+      print(report.ok)]]):format(server.url))
+    assert.equal("3\n", ran.stdout)
+    assert.matches("^0 of 3 done, rate limited, 0:0%d left\n", ran.stderr)
+    assert.matches("3 of 3 done, [^\n]*took 0:0%d\n$", ran.stderr)
   end)
 
   it("fails what was in flight, and lets the others wait", function()

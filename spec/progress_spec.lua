@@ -48,6 +48,14 @@ describe("progress on a terminal", function()
       line(80, "{ done = 20000, left = 0 }"))
   end)
 
+  it("shows a pause instead of rate and time left", function()
+    assert.equal("[=>                      ] 1234/20000   6%  rate limited, 0:42 left  3 failed",
+      (line(90, "{ failed = 3, pause = 41.2 }"):gsub("^%[[^%]]*%]", "[=>                      ]")))
+    assert.equal("1234 done  rate limited, 0:01 left", line(80, "{ total = false, pause = 0.2 }"))
+    assert.matches("1234/20000   6%%  rate limited, 0:42 left  0:08 waited$",
+      line(100, "{ waiting = true, pause = 42 }"))
+  end)
+
   it("has neither bar nor percent where the total is not known", function()
     assert.equal("1234 done  152/s  3 failed", line(80, "{ total = false, failed = 3 }"))
   end)

@@ -206,6 +206,8 @@ manual.progress = {
   { name = "elapsed", type = "number", text = "seconds" },
   { name = "rate", type = "number", text = "items a second, without those that were skipped" },
   { name = "left?", type = "number", text = "seconds, as far as can be told" },
+  { name = "pause?", type = "number",
+    text = "seconds until calls are sent again, because the server answered 429" },
   { name = "waiting?", type = "boolean", text = "of a wait, where a rate says nothing" },
 }
 

@@ -117,16 +117,23 @@ function Batch:running()
   return count
 end
 
---- { done, total, ok, failed, skipped, unknown, running, elapsed, rate, left }
+--- Seconds until items go on, because the server asked for a pause; nil if it did not.
+function Batch:pause()
+  local left = math.max(self.held_until - internal.monotime(), internal.pause_left(self.client))
+  return left > 0 and not self.over and left or nil
+end
+
+--- { done, total, ok, failed, skipped, unknown, running, elapsed, rate, left, pause }
 function Batch:numbers()
-  local report, elapsed = self.report, internal.monotime() - self.began
+  local report, elapsed, pause = self.report, internal.monotime() - self.began, self:pause()
   local done = report.ok + report.failed + report.unknown + report.skipped
   local rate = elapsed > 0 and (done - self.passed_over) / elapsed or 0
   return {
     done = done, total = self.total, ok = report.ok, failed = report.failed,
     skipped = report.skipped, unknown = report.unknown, running = self:running(),
     elapsed = elapsed, rate = rate,
-    left = self.total and rate > 0 and math.max(self.total - done, 0) / rate or nil,
+    left = self.total and rate > 0 and math.max(self.total - done, 0) / rate + (pause or 0) or nil,
+    pause = pause,
   }
 end
 

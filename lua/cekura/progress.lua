@@ -24,6 +24,7 @@ local progress = {}
 ---@field elapsed number seconds
 ---@field rate number items a second, without the skipped ones
 ---@field left number? seconds; nil: not known
+---@field pause number? seconds until calls are sent again: the server answered 429
 ---@field waiting boolean? somebody waits for what others do: a rate would say nothing
 
 -- ---- the texts ----
@@ -42,6 +43,11 @@ end
 local function speed(rate)
   if rate > 0 and rate < 0.95 then return ascii.format("%.1f/min", rate * 60) end
   return ascii.format(rate < 9.95 and "%.1f/s" or "%.0f/s", rate)
+end
+
+--- "rate limited, 0:42 left"; nil if there is no pause.
+local function pause_of(numbers)
+  return numbers.pause and ("rate limited, %s left"):format(duration(math.ceil(numbers.pause)))
 end
 
 --- "3 failed"; nil where there is none, for that goes without saying.
@@ -66,14 +72,20 @@ local BY_IMPORTANCE = { "count", "failed", "left", "waited", "percent", "unknown
 local GAP = "  "
 local LEAST_BAR, MOST_BAR = 8, 42  -- columns
 
+--- The time that is left, of the pause if there is one; nil if nothing is known of it.
+local function left_of(numbers)
+  if numbers.pause then return pause_of(numbers) end
+  return not numbers.waiting and numbers.total and duration(numbers.left) .. " left" or nil
+end
+
 --- The parts of a line but the bar, by name.
 local function parts_of(numbers)
   local total, waiting = numbers.total, numbers.waiting
   return {
     count = total and ("%d/%d"):format(numbers.done, total) or ("%d done"):format(numbers.done),
     percent = total and ("%2d%%"):format(math.floor(fraction(numbers) * 100)),
-    rate = not waiting and speed(numbers.rate) or nil,
-    left = not waiting and total and duration(numbers.left) .. " left" or nil,
+    rate = not waiting and not numbers.pause and speed(numbers.rate) or nil,
+    left = left_of(numbers),
     waited = waiting and duration(numbers.elapsed) .. " waited" or nil,
     failed = some(numbers.failed, "failed"),
     unknown = some(numbers.unknown, "unknown"),
@@ -103,18 +115,19 @@ end
 
 --- The line for a file. The last one says what there was, the others what is to come.
 local function sentence(numbers, is_last)
-  local total = numbers.total
+  local total, pause = numbers.total, not is_last and pause_of(numbers) or nil
   local texts = { ("%d%s done"):format(numbers.done, total and (" of %d"):format(total) or "") }
   local function add(text) texts[#texts + 1] = text or nil end
   add(some(numbers.failed, "failed"))
   add(some(numbers.unknown, "unknown"))
   add(is_last and some(numbers.skipped, "skipped"))
-  add(not numbers.waiting and speed(numbers.rate))
+  add(not numbers.waiting and not pause and speed(numbers.rate))
+  add(pause)
   if is_last then
     add("took " .. duration(numbers.elapsed))
   elseif numbers.waiting then
     add(duration(numbers.elapsed) .. " waited")
-  elseif total then
+  elseif total and not pause then
     add(duration(numbers.left) .. " left")
   end
   return table.concat(texts, ", ")

@@ -182,6 +182,7 @@
 ---@field elapsed number seconds
 ---@field rate number items a second, without those that were skipped
 ---@field left? number seconds, as far as can be told
+---@field pause? number seconds until calls are sent again, because the server answered 429
 ---@field waiting? boolean of a wait, where a rate says nothing
 
 --- A result: a test run of an agent, with its runs.

@@ -70,11 +70,11 @@ function Wait:left() return self.ends - internal.monotime() end
 
 function Wait:numbers()
   local done, total = self.subject:count(self.last)
-  local elapsed = internal.monotime() - self.began
+  local elapsed, pause = internal.monotime() - self.began, internal.pause_left(self.client)
   return {
     done = done, total = total, ok = done, failed = 0, skipped = 0, unknown = 0,
     running = total - done, elapsed = elapsed, rate = elapsed > 0 and done / elapsed or 0,
-    waiting = true,
+    pause = pause > 0 and pause or nil, waiting = true,
   }
 end
 
