@@ -350,9 +350,9 @@ describe("lua-cjson", function()
     server:faults { { body = '{"a": ' }, { body = '{"a": 1}' } }
     local output = run([[package.loaded.cjson = require "cjson.safe"]] .. "\n", [[
       local value, err = client.runs:get { run_id = 5544 }
-      print(value, err.kind, err.message:match "cannot be read: Expected")
+      print(value, err.kind, err.message:match "cannot be read: its JSON is cut off")
       print(client.runs:get { run_id = 5544 }.a)]])
-    assert.equal("nil\tresponse\tcannot be read: Expected\n1\n", output)
+    assert.equal("nil\tresponse\tcannot be read: its JSON is cut off\n1\n", output)
   end)
 
   it("that is no such thing is an error of require", function()
