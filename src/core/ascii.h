@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 static inline char ck_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
@@ -24,9 +25,10 @@ static inline bool ck_ascii_equal(const char *one, const char *other) {
 
 /* The same of a text that need not end with a NUL. */
 static inline bool ck_ascii_is(const char *text, size_t length, const char *word) {
-  size_t i = 0;
-  while (i < length && word[i] != '\0' && ck_ascii_lower(text[i]) == ck_ascii_lower(word[i])) i++;
-  return i == length && word[i] == '\0';
+  if (length != strlen(word)) return false; /* nearly always */
+  for (size_t i = 0; i < length; i++)
+    if (ck_ascii_lower(text[i]) != ck_ascii_lower(word[i])) return false;
+  return true;
 }
 
 #endif
