@@ -404,13 +404,13 @@ local function write_rejects(sheet, options, rows)
   if not done then fail("failed", "--rejects: %s", problem) end
 end
 
--- ---- Ctrl-C ----
+-- ---- an early stop ----
 
-local LEFT = "interrupted: it was not sent"
-local MAYBE_SENT = "interrupted: it is unknown whether it arrived"
+local LEFT, MAYBE_SENT = "it was not sent", "it is unknown whether it arrived"
 
---- The rows that did not go through, though nothing failed: the journal says which.
-local function add_left(client, outcome, rows, options)
+--- Adds the rows that did not go through, though nothing failed: the journal says which. Nothing is
+--- written where it cannot be read, for then it was not this run's.
+local function keep_left(client, sheet, rows, options, outcome)
   local log <close> = journal.open(options.journal,
     { api = client.api_url, work = work_of(options), group = target_of_key })
   if not log then return end
@@ -421,17 +421,17 @@ local function add_left(client, outcome, rows, options)
       table.insert(outcome.rejects, row)
     end
   end
+  write_rejects(sheet, options, outcome.rejects)
 end
 
---- Sends the rows. What stops it early loses none of those that did not go through.
+--- Sends the rows, and returns the report. Whatever stops it early loses none of those that did not
+--- go through.
 local function send_or_keep(client, sheet, rows, options, outcome)
   local done, report, err = pcall(send_all, client, rows, options, outcome)
-  if done then return report, err end
-  if options.rejects then
-    add_left(client, outcome, rows, options)
-    write_rejects(sheet, options, outcome.rejects)
-  end
-  return error(report, 0)
+  if done and report then return report end
+  if options.rejects then keep_left(client, sheet, rows, options, outcome) end
+  if not done then error(report, 0) end
+  return fail(command.code_of(err), "%s", err)
 end
 
 -- ---- all of it ----
@@ -455,8 +455,7 @@ local function vote_all(client, sheet, options)
     return outcome.code
   end
   if options.rejects then try_rejects(options.rejects) end
-  local report, err = send_or_keep(client, sheet, good, options, outcome)
-  if not report then fail(command.code_of(err), "%s", err) end
+  local report = send_or_keep(client, sheet, good, options, outcome)
   add_unknown(outcome, good, report)
   sum_up(report, outcome, #good, options)
   write_rejects(sheet, options, outcome.rejects)

@@ -358,8 +358,8 @@ describe("bulk_reevaluate", function()
     end)
 
     it("and starts nothing where it cannot be written", function()
-      local output, code = child.run_checked({ "sh", "-c", 'ulimit -f 0; exec "$@"', "sh",
-        table.unpack(example:command(words("--agent", "231", "--apply"))) }, example.environment)
+      local output, code = child.run_checked(child.on_full_disk(0,
+        example:command(words("--agent", "231", "--apply"))), example.environment)
       assert.not_equal(0, code)
       assert.matches("File too large", output)
       assert.same({}, example:sent())

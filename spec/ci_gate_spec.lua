@@ -51,6 +51,13 @@ describe("ci_gate", function()
       end
     end)
 
+    it("knows a binary metric's value in any form", function()
+      for _, word in ipairs { "true", "5", "passed", "Yes" } do
+        local output, _, code = gate:run("--metric", ("54=%s>=0.1"):format(word))
+        assert.equal(0, code, output)
+      end
+    end)
+
     it("says it in JSON, too", function()
       local output, errors, code = gate:run("--json", "--metric", GOOD, "--metric", "55>=3")
       assert.equal(1, code)

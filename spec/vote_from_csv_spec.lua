@@ -409,6 +409,24 @@ describe("vote_from_csv", function()
     assert.matches("it was not sent", there["5555"])
   end)
 
+  it("loses no row where the journal can be written no more", function()
+    local rows, ids = {}, runs(40)
+    for i, id in ipairs(ids) do rows[i] = id .. ",55,no,2," end
+    local path, rejects = sheet(rows), path_of "rejects.csv"
+    local words = command { "--no-progress", path, "--rejects", rejects }
+    local output, code = child.run_checked(child.on_full_disk(4, words), environment)
+    assert.matches("votes.csv.journal: File too large", output, 1, true)
+    assert.not_equal(0, code)
+    local there = {}
+    for id in (scratch.read(path .. ".journal")):gmatch " done (%d+):" do there[id] = true end
+    local rejected = assert(csv.sheet(scratch.read(rejects)))
+    for row in function() return rejected:read() end do
+      assert.is_nil(there[row.cells.run_id])
+      there[row.cells.run_id] = true
+    end
+    for _, id in ipairs(ids) do assert.is_true(there[tostring(id)], id) end
+  end)
+
   describe("before anything is sent", function()
     local function refuses(expected, ...)
       local output, errors, code = run(...)
