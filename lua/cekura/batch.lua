@@ -239,7 +239,7 @@ end
 --- Takes what pcall returned of the item's function.
 local function settle(batch, slot, returned, result, problem)
   if returned and result and not batch.log then return succeed(batch, slot, result) end
-  local applied, _, _, is_rehearsal, failure = slot.watch()
+  local applied, _, _, _, is_rehearsal, failure = slot.watch()
   local done, trouble = judge(failure, returned, result, problem)
   if done then return succeed(batch, slot, result, is_rehearsal) end
   local unapplied = applied == "no" and (field_of(trouble, "applied") or "no") == "no"
@@ -340,21 +340,8 @@ local function wait_for_pause(batch, slot)
   end
 end
 
-local PAUSE = 0.01  -- seconds between two looks at how many block
-
---- Whether items block within each other that end before this one could.
-local function is_crowded(batch)
-  local depth, is_own = internal.depth(batch.client)
-  return depth > CROWD and not is_own
-end
-
-local function wait_for_room(batch, slot)
-  while is_crowded(batch) and not batch.stopped do batch:rest(slot, PAUSE) end
-end
-
 --- Puts the next item into the slot; false: there is none, or none is to begin any more.
 local function read(batch, slot)
-  if is_crowded(batch) then wait_for_room(batch, slot) end
   if batch.reader then wait_for_reader(batch, slot) end
   if batch.stopped or batch.exhausted then return false end
   batch.reader = slot
@@ -374,9 +361,21 @@ end
 
 local Slot = {}
 
+local PAUSE = 0.01  -- seconds between two looks at how many block
+
+--- Until few items block within each other that end before this one could.
+local function wait_for_room(batch, slot)
+  local depth
+  repeat
+    batch:rest(slot, PAUSE)
+    depth = select(4, slot.watch())
+  until depth <= CROWD or batch.stopped
+end
+
 --- The last word on whether the item begins.
-local function may_begin(batch, slot, open)
+local function may_begin(batch, slot, open, depth)
   if not open then batch:stop(select(2, batch.client:pollfd())) end
+  if depth > CROWD then wait_for_room(batch, slot) end
   if batch.held_until > 0 then wait_for_pause(batch, slot) end
   return not batch.stopped and (not batch.log or batch:admits(slot))
 end
@@ -386,8 +385,8 @@ local BREATH = 32  -- items between two looks at the others, where none of them 
 local function work(batch, slot)
   local fn, quiet = batch.fn, 0
   while read(batch, slot) do
-    local _, stood, open = slot.watch()
-    if may_begin(batch, slot, open) then
+    local _, stood, open, depth = slot.watch()
+    if may_begin(batch, slot, open, depth) then
       slot.busy = true
       settle(batch, slot, pcall(fn, slot.value, slot.index))
     end
@@ -535,8 +534,8 @@ end
 
 --- False: too many block already.
 function Batch:has_room()
-  local depth, _, blocks = internal.depth(self.client)
-  if not blocks or depth <= DEEPEST then return true end
+  local depth = internal.depth(self.client)
+  if depth <= DEEPEST then return true end
   self:stop(internal.error("config", ("each: %d items wait within each other: do not call it in a "
     .. "coroutine of an item's own"):format(depth)))
   return false

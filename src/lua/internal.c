@@ -43,17 +43,12 @@ static int internal_normal_url(lua_State *L) {
   return 1;
 }
 
-/*
-** depth(client): how many tasks are resumed within each other, whether the running one is resumed by
-** a wait of the task that began it, and whether a call would block here
-*/
+/* depth(client): how many tasks are resumed within each other; 0 if a call would not block here */
 static int internal_depth(lua_State *L) {
   const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
-  const struct ck_task *task = client->loop.running;
-  lua_pushinteger(L, client->loop.depth);
-  lua_pushboolean(L, task == NULL || task->driver == task->parent);
-  lua_pushboolean(L, ck_task_current(L, &client->loop) == NULL);
-  return 3;
+  bool blocks = ck_task_current(L, &client->loop) == NULL;
+  lua_pushinteger(L, blocks ? client->loop.depth : 0);
+  return 1;
 }
 
 static enum ck_kind check_kind(lua_State *L, int index) {
@@ -106,15 +101,17 @@ static int watch_look(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(3 + (int)applied));
   lua_pushboolean(L, task->stood);
   lua_pushboolean(L, client->transport != NULL);
+  lua_pushinteger(L, task->driver == task->parent ? 0 : client->loop.depth);
   lua_pushboolean(L, applied == CK_NO && task->rehearsal != CK_REHEARSED_NOTHING);
   ck_task_begin_item(L, lua_upvalueindex(1));
-  return 5;
+  return 6;
 }
 
 /*
 ** watch(task): a function that tells of the task, since it was asked last: the most that calls made
 ** in it, and in tasks begun in it, may have done, whether it has stood still, whether its client is
-** open, whether it has only made dry runs, and the error of its last call if that failed
+** open, how many tasks are resumed within each other (0: by a wait of the task that began it),
+** whether it has only made dry runs, and the error of its last call if that failed
 */
 static int internal_watch(lua_State *L) {
   (void)ck_task_check(L, 1);
