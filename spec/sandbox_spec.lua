@@ -3,7 +3,9 @@
 
 local child = require "support.child"
 local cjson = require "cjson"
+local locale = require "support.locale"
 local scratch = require "support.scratch"
+local script = require "support.script"
 local sandbox = require "cekura.sandbox"
 
 local VOTE = "/test_framework/v1/runs/5544/mark_metric_vote/"
@@ -25,7 +27,7 @@ end
 
 --- What curl prints for `arguments`; on a sanitizer's build, it runs without that.
 local function curl(...)
-  local words = { "env -u LD_PRELOAD curl -s -S" }
+  local words = { "env -u LD_PRELOAD curl -s -S -m 120" }
   for _, word in ipairs { ... } do words[#words + 1] = quote(word) end
   local pipe <close> = assert(io.popen(table.concat(words, " ") .. " 2>&1"))
   return pipe:read "a"
@@ -749,6 +751,82 @@ describe("the sandbox", function()
     end)
   end)
 
+  describe("answers without a failure", function()
+    local deep = ("["):rep(900) .. ("]"):rep(900)
+
+    --- what it is about, method, path, body, status
+    local rows = {
+      { "a path with a word of the sandbox's own", "GET",
+        "/test_framework/v1/results/methods/GET/row/method/rep/x/", nil, 404 },
+      { "a metric called like that", "GET", "/test_framework/v1/metrics/methods/", nil, 404 },
+      { "a metric by a hexadecimal number", "GET", "/test_framework/v1/metrics/0x37/", nil, 404 },
+      { "the year 0", "GET", CALLS .. "?timestamp_from=0000-00-00", nil, 400 },
+      { "a query of 2000 parameters", "GET",
+        "/test_framework/v1/results/?" .. ("page=1&"):rep(2000), nil, 200 },
+      { "a value that is nested deeply", "POST", VOTE,
+        '{"metric_id":55,"thumbs_up":true,"expected_value":' .. deep .. "}", 200 },
+    }
+    for _, row in ipairs(rows) do
+      it("for " .. row[1], function()
+        start()
+        assert.equal(row[5], send(server, table.unpack(row, 2, 4)).status)
+        assert.is_table(server:state("runs", 5544)) -- with what the vote has left there
+        assert.is_table(server:state "votes")
+      end)
+    end
+
+    it("for a list of two million items", function()
+      start()
+      local path = scratch.path()
+      local file = assert(io.open(path, "w"))
+      file:write('{"enum_values":["a"', (',"a"'):rep(2000000), "]}"):close()
+      local answer = send(server, "PATCH", METRIC, "@" .. path, { Expect = "" })
+      assert.equal(200, answer.status)
+      assert.is_true(#answer.text > 8000000)
+    end)
+
+    -- Prints answers without the times of this run.
+    local ANSWERS = [[
+      local server = require "cekura.sandbox".start {
+        now = 1700000000, balance = 1000.5, log = true,
+      }
+      local function ask(path, body)
+        local data = body and "-H 'Content-Type: application/json' -d '" .. body .. "'" or ""
+        local command = "curl -s -g -H 'X-CEKURA-API-KEY: sandbox-key' " .. data
+        local pipe <close> = assert(io.popen(("%s '%s%s'"):format(command, server.url, path)))
+        print((pipe:read "a":gsub('"updated_at":"[^"]*"', ""):gsub(":%d%d%d%d%d/", "/")))
+      end
+      ask "/test_framework/v1/results/?page_size=100&search=MIDNIGHT&is_cronjob=TRUE"
+      ask "/test_framework/v1/results/?project_id=14&page_size=20&search=HARBOR"
+      ask "/test_framework/v1/metrics/55/"
+      ask "/test_framework/billing/info/"
+      ask("/observability/v1/call-logs/?filters_v2="
+        .. '{"field":"agent_name","op":"gte","value":"harbor"}')
+      ask("/test_framework/v1/runs/5544/mark_metric_vote/",
+        '{"metric_id":55,"thumbs_up":false,"expected_value":1.5}')
+      print(server:state("runs", 5544).metrics[55].expected_value == 1.5)
+      ask "/test_framework/v1/runs/5544/"
+      ask("/test_framework/v1/results/bulk_evaluate_metrics/",
+        ('{"result_ids":[%s],"metric_ids":[51,52,53,54,55,56,57]}'):format(
+          table.concat({ 301, 302, 304, 305, 306 }, ",")))
+      server:faults { { path = "billing", status = 500, headers = { ["content-type"] = "A/I" } } }
+      ask "/test_framework/billing/info/"
+    ]]
+
+    it("in every locale the same", function()
+      local turkish <close> = locale.turkish()
+      if not turkish then return end
+      local environment = { LOCPATH = turkish.folder, LC_ALL = false }
+      local function answers(text)
+        return (script.run(text .. ANSWERS, environment):gsub("[%d.]+ ms", "ms"))
+      end
+      local usual = answers ""
+      assert.matches('"success":true', usual)
+      assert.matches("true\n", usual)
+      assert.equal(usual, answers(turkish.SET))
+    end)
+  end)
+
   describe("begins and ends", function()
     it("several at once, each with a state of its own", function()
       local one <close> = sandbox.start()
@@ -789,9 +867,9 @@ describe("the sandbox", function()
     end)
 
     it("by a signal, in the foreground", function()
-      local script = [[require "cekura.sandbox".serve { api_key = "k" } print "served"]]
+      local text = [[require "cekura.sandbox".serve { api_key = "k" } print "served"]]
       local command = "lua5.4 -e %s & child=$!; echo $child; wait $child; echo $?"
-      command = command:format(quote(script))
+      command = command:format(quote(text))
       for _, signal in ipairs { "INT", "TERM" } do
         local pipe <close> = assert(io.popen("exec 2>&1; " .. command))
         local pid = pipe:read "l"

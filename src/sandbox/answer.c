@@ -123,7 +123,7 @@ static int ask(lua_State *L) {
 
 static int add_traceback(lua_State *L) {
   const char *message = lua_tostring(L, 1);
-  luaL_traceback(L, L, message ? message : "an error that is no string", 1);
+  luaL_traceback(L, L, message ? message : "an error that is not a string", 1);
   return 1;
 }
 
@@ -145,7 +145,8 @@ void ck_answer_request(struct ck_handlers *handlers, struct ck_request *request)
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, ask);
   lua_pushlightuserdata(L, &question);
-  if (lua_pcall(L, 1, 0, 1) != LUA_OK) answer_with_error(request, lua_tostring(L, -1));
+  if (ck_handlers_pcall(handlers, 1, 0, 1) != LUA_OK)
+    answer_with_error(request, lua_tostring(L, -1));
   lua_settop(L, 0);
   pthread_mutex_unlock(&handlers->lock);
   request->answered = true;

@@ -2,7 +2,7 @@
 
 #include <lauxlib.h>
 
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 1100 }; /* lua-cjson reads up to 1000 levels */
 
 static void copy(lua_State *from, int index, lua_State *to, int depth);
 

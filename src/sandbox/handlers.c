@@ -88,13 +88,28 @@ static int fetch(lua_State *L) {
   return 1;
 }
 
+static locale_t new_locale(void) {
+  locale_t host = duplocale(LC_GLOBAL_LOCALE);
+  if (host == (locale_t)0) return host;
+  locale_t changed = newlocale(LC_COLLATE_MASK | LC_CTYPE_MASK | LC_TIME_MASK, "C", host);
+  if (changed == (locale_t)0) freelocale(host);
+  return changed;
+}
+
+int ck_handlers_pcall(struct ck_handlers *handlers, int arguments, int results, int on_error) {
+  locale_t before = uselocale(handlers->locale);
+  int status = lua_pcall(handlers->state, arguments, results, on_error);
+  uselocale(before);
+  return status;
+}
+
 /* Runs `function` in the handlers' state, and pushes its result, or its error, on the host. */
 static int cross(struct crossing *c, lua_CFunction function, int results) {
   lua_State *L = c->handlers->state;
   int top = lua_gettop(c->host); /* what an error leaves above is not wanted */
   lua_pushcfunction(L, function);
   lua_pushlightuserdata(L, c);
-  int status = lua_pcall(L, 1, results, 0);
+  int status = ck_handlers_pcall(c->handlers, 1, results, 0);
   lua_settop(c->host, top);
   if (status == LUA_OK && results == 0) return LUA_OK;
   lua_pushcfunction(c->host, fetch);
@@ -115,7 +130,9 @@ void ck_handlers_open(struct ck_handlers *handlers, lua_State *host, int config)
   luaL_checkstack(host, 8, NULL);
   handlers->state = luaL_newstate();
   if (handlers->state == NULL) luaL_error(host, "not enough memory");
+  handlers->locale = new_locale();
   pthread_mutex_init(&handlers->lock, NULL); /* cannot fail with default attributes */
+  if (handlers->locale == (locale_t)0) luaL_error(host, "not enough memory");
   struct crossing c = { handlers, host, config, 0 };
   if (cross(&c, open_state, 0) != LUA_OK) lua_error(host);
   lua_settop(host, config);
@@ -135,6 +152,7 @@ void ck_handlers_control(struct ck_handlers *handlers, lua_State *host, int coun
 void ck_handlers_close(struct ck_handlers *handlers) {
   if (handlers->state == NULL) return;
   lua_close(handlers->state);
+  if (handlers->locale != (locale_t)0) freelocale(handlers->locale);
   pthread_mutex_destroy(&handlers->lock);
   handlers->state = NULL;
 }

@@ -20,7 +20,7 @@
 #include "clock.h"
 
 enum {
-  CONNECTION_MEMORY = 64 * 1024, /* bytes; the headers of a request and its answer fit in */
+  CONNECTION_MEMORY = 256 * 1024, /* bytes; the headers of a request and its answer fit in */
   BACKLOG = 4096,      /* connections that wait to be accepted; the system may take less */
   DESCRIPTORS = 65536, /* the soft limit that a sandbox asks for */
   STEP_MS = 20         /* longest wait for an event that no descriptor announces */

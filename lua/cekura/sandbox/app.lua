@@ -155,9 +155,9 @@ local function in_address(text)
 end
 
 function App:log(request, started)
-  local line = ("%s %s %s %.1f ms\n"):format(request.method,
+  local line = ("%s %s %s %s ms\n"):format(request.method,
     request.query == "" and request.path or request.path .. "?" .. request.query,
-    request.status or "dropped", (self.clock() - started) * 1000)
+    request.status or "dropped", json.decimal("%.1f", (self.clock() - started) * 1000))
   local key = self.config.api_key
   for _, written in ipairs { key, in_address(key) } do
     line = line:gsub(written:gsub("%p", "%%%0"), "…")

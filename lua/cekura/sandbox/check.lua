@@ -73,7 +73,8 @@ local function check_enum(value, field)
   for _, allowed in ipairs(field.enum) do
     if value == allowed then return value end
   end
-  return nil, ('"%s" is not a valid choice.'):format(tostring(value))
+  local text = type(value) == "string" and value or json.encode(value)
+  return nil, ('"%s" is not a valid choice.'):format(text)
 end
 
 --- The value as handlers get it, or nil and the problem.

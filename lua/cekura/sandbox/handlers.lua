@@ -64,7 +64,7 @@ end
 --- Seconds since the epoch of "2025-01-01T00:00:00Z" or a date alone; nil where it is neither.
 local function parse_time(text)
   local y, m, d, rest = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$"
-  if not y then return nil end
+  if not y or y == "0000" then return nil end
   local h, min, s = rest:match "^[T ](%d%d):(%d%d):?(%d*)"
   local local_time = os.time { year = y, month = m, day = d, hour = 12 }
   local offset = os.time(os.date("!*t", local_time)) - local_time -- this machine's zone
@@ -171,8 +171,8 @@ end
 local function charge(store, evaluations)
   local paid, cost = store:charge(evaluations)
   if paid then return nil end
-  return 400, { detail = ("Insufficient credits: this needs %.2f, and %.2f remain."):format(cost,
-    store.balance.remaining) }
+  return 400, { detail = ("Insufficient credits: this needs %s, and %s remain."):format(
+    json.decimal("%.2f", cost), json.decimal("%.2f", store.balance.remaining)) }
 end
 
 handlers["POST /test_framework/v1/results/{}/evaluate_metrics/"] = function(store, args)

@@ -59,11 +59,16 @@ local function quote(text)
   return '"' .. text:gsub('[%c"\\]', escape) .. '"'
 end
 
+--- A number by a format such as "%.2f", with a decimal point in every locale.
+function json.decimal(format, value)
+  return (format:format(value):gsub("[^0-9e+-]+", "."))
+end
+
 local function number(value)
   local integer = math.tointeger(value)
   if integer then return ("%d"):format(integer) end
   if value ~= value or value == math.huge or value == -math.huge then return "null" end
-  return ("%.14g"):format(value)
+  return json.decimal("%.14g", value)
 end
 
 local write -- function(value, out): appends the pieces of `value`

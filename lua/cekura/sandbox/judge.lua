@@ -2,6 +2,7 @@
 --- from which follows what a careful reviewer would say; the metric says the same, but for an
 --- error now and then, at the rate that the catalogue names for it.
 
+local json = require "cekura.sandbox.json"
 local random = require "cekura.sandbox.random"
 
 local judge = {}
@@ -134,7 +135,7 @@ end
 function judge.explain(metric, value)
   if value == nil then return {} end
   local ok, text = pcall(KINDS[metric.kind].explain, value)
-  return { ok and text or ("The value is %s."):format(tostring(value)) }
+  return { ok and text or ("The value is %s."):format(json.encode(value)) }
 end
 
 --- What a reviewer writes about this call.

@@ -6,7 +6,7 @@ local handlers = require "cekura.sandbox.handlers"
 local Routes = {}
 Routes.__index = Routes
 
-local ANY = {} -- key of the branch for a segment that is a parameter
+local ANY = {} -- key of the child for a segment that is a parameter
 
 --- "POST /runs/{}/": rows that differ only in what they call a parameter mean the same.
 local function signature(row)
@@ -45,8 +45,8 @@ local function add(root, row)
   local node = root
   for segment in row.path:gmatch "[^/]+" do
     local key = segment:find "^{" and ANY or segment
-    node[key] = node[key] or {}
-    node = node[key]
+    node.children[key] = node.children[key] or { children = {} }
+    node = node.children[key]
   end
   node.methods = node.methods or {}
   local name, kind = path_parameter(row)
@@ -58,7 +58,7 @@ end
 ---@param contract table `cekura.endpoints`
 ---@return cekura.sandbox.Routes
 function Routes.new(contract)
-  local routes = setmetatable({ root = {} }, Routes)
+  local routes = setmetatable({ root = { children = {} } }, Routes)
   for _, row in ipairs(contract) do add(routes.root, row) end
   return routes
 end
@@ -73,12 +73,12 @@ function Routes:find(method, path)
   if path:sub(-1) ~= "/" then return nil, false end
   local node, value = self.root, nil
   for segment in path:gmatch "[^/]+" do
-    local next_node = node[segment]
-    if not next_node then
-      next_node, value = node[ANY], segment
+    local child = node.children[segment]
+    if not child then
+      child, value = node.children[ANY], segment
     end
-    if not next_node then return nil, false end
-    node = next_node
+    if not child then return nil, false end
+    node = child
   end
   if not node.methods then return nil, false end
   if not node.methods[method] then return nil, true end

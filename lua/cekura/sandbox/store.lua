@@ -111,7 +111,7 @@ end
 
 --- By number, or by slug.
 function Store:metric(id)
-  local metric = self.metrics[math.tointeger(tonumber(id)) or id]
+  local metric = self.metrics[id:find "^[0-9]+$" and math.tointeger(tonumber(id)) or id]
   if metric then return metric end
   for _, other in ipairs(self.metric_list) do
     if other.slug == id then return other end
@@ -192,7 +192,8 @@ end
 function Store:start_job(job)
   job.id = ("job-%d"):format(self.jobs.count + 1)
   job.status = "running"
-  job.due = self.now() + self.evaluation_time
+  job.started = self.now()
+  job.due = job.started + self.evaluation_time
   self.jobs:add(job)
   self.last_running = self.last_running + 1
   self.running[self.last_running] = job -- all take equally long: the first is always due first
@@ -288,7 +289,6 @@ function Store:start_optimiser(metric, options, reviews)
   local job = self:start_job {
     kind = "optimiser", metric = metric, options = options, reviews = reviews,
   }
-  job.started = job.due - self.evaluation_time
   job.progress_id = optimiser.progress_id(self.seed, self.jobs.count)
   self.optimiser_jobs[job.progress_id] = job
   return job

@@ -268,7 +268,7 @@ function views.metric(metric)
   for name, default in pairs(METRIC_DEFAULTS) do
     view[name] = metric[name] == nil and default or metric[name]
   end
-  if metric.enum_values then view.enum_values = array { table.unpack(metric.enum_values) } end
+  view.enum_values = array(table.move(view.enum_values, 1, #view.enum_values, 1, {}))
   return view
 end
 
