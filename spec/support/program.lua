@@ -34,6 +34,7 @@ local function good() return faults.ok(GOOD) end
 
 local FAULTS = {
   ok = { "ok", good }, slow = { "ok", slow(0.05) }, slower = { "ok", slow(0.2) },
+  late = { "ok", slow(0.5) },
   running = { "ok", function() return faults.ok '{"status": "running"}' end },
   hang = { "doubt", faults.hang }, ["500"] = { "doubt", status(500) },
   ["503"] = { "doubt", status(503) }, ["503 0"] = { "doubt", status(503, "0") },

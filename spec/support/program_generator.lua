@@ -53,11 +53,11 @@ end
 -- One that there may be.
 function Program:some_task() return math.random(math.max(1, self.tasks)) end
 
-function Program:client() return self.has.two_clients and chance(0.3) and "B" or "A" end
+function Program:client() return self.has.two_clients and chance(0.4) and "B" or "A" end
 
 local function call_options()
   local options = {}
-  if chance(0.4) then options.deadline = one_of { 0.2, 0.5, 1.15, 1.15, 2.5, 2.5 } end
+  if chance(0.5) then options.deadline = one_of { 0.2, 0.5, 1.15, 2.5, 2.5, 2.5 } end
   if chance(0.1) then options.max_attempts = 1 end
   if chance(0.05) then options.retry_unknown = true end
   return next(options) and options or nil
@@ -125,10 +125,10 @@ function Program:crowd(list)
   self.tasks = first + one_of { 5, 20, 40, 70, 100 } - 1
   self.numbers = self.tasks
   for _ = 1, 3 do self:maybe_answers(math.random(first, self.tasks)) end
-  local patience = one_of { 0.3, 0.6, 0.8 }
+  local patience = one_of { 0.3, 0.8, 0.8 }
   add(list, "crowd", client, first, self.tasks, one_of(KINDS), { timeout = patience, deadline = 2 })
-  add(list, "drive", client, between(0.02, 0.15))
-  if self.has.busy and chance(0.7) then add(list, "busy", patience + between(-0.2, 0.2)) end
+  add(list, "drive", client, one_of { 0.02, 0.1, 0.4, 0.4 })
+  if self.has.busy or chance(0.5) then add(list, "busy", patience + between(-0.2, 0.2)) end
   if chance(0.8) then add(list, "wait", client, first, self.tasks) end
 end
 
@@ -155,6 +155,7 @@ local EXTRAS = {
   function() return { "yield" } end,
   function() return { "busy", between(0, 0.02) } end,
   function(self) return { one_of { "cancel", "wake" }, self:some_task() } end,
+  function() return { "raise", ITEM } end,
   function() return { "raise", ITEM } end,
   function() return { "raise", ITEM } end,
 }
@@ -196,14 +197,14 @@ end
 -- ---- what comes in between
 
 function Program:event(list)
-  local step = add(list, "event", self:client(), math.random(12))
+  local step = add(list, "event", self:client(), math.random(8))
   local body = {}
-  local roll = math.random(6)
+  local roll = math.random(9)
   if roll == 1 then add(body, one_of { "raise", "interrupt" })
-  elseif roll == 2 or roll == 6 then
+  elseif roll >= 6 then
     add(body, "hook", "raise", 100)
     add(body, "busy", 0.1)
-  elseif roll == 3 then add(body, "busy", between(0, 0.4))
+  elseif roll <= 3 then add(body, "busy", between(0, 0.4))
   elseif roll == 4 then add(body, "cancel", self:some_task())
   else self:call(body) end
   step.body = body
@@ -236,7 +237,8 @@ function Program:choose_features()
     table.move(THEMES[one_of(THEME_NAMES)], 1, 99, #self.faults + 1, self.faults)
   end
   self.trouble = between(0.1, 0.7)
-  if chance(0.4) then add(self.answers, "usually", one_of { "slow", "slower" }) end
+  local usual = self.has.crowd and { "slower", "late", "late" } or { "slow", "slower" }
+  if chance(0.5) then add(self.answers, "usually", one_of(usual)) end
   if self.has.event or chance(0.3) then add(self.answers, "observe") end
   if chance(0.5) then add(self.answers, "keep_garbage") end
 end
