@@ -224,15 +224,35 @@ describe("each", function()
       fails("validation", function() coroutine.wrap(invalid)() end)
     end)
 
-    it("but not one that returns something, or whose last call came through", function()
-      counts({ ok = 5 }, client:each(votes.items(5), function(item)
+    it("whose first call failed, and the last did not", function()
+      fails("validation", function()
         invalid()
-        if item == 1 then return true end
-        if item == 2 then return false end
-        if item == 3 then client:each({ 1 }, function() return true end) end
-        if item == 4 then client:spawn(vote, item):wait() end
-        if item >= 4 then vote(item) end
-      end))
+        client.runs:get { run_id = 5544 }
+      end)
+      fails("validation", function()
+        client:spawn(invalid):wait()
+        client:each({ 1 }, function() return true end)
+        client.results:wait { result_id = 373 }
+      end)
+      local report = client:each({ 1 }, function(item)
+        invalid()
+        vote(item)
+      end)
+      counts({ unknown = 1 }, report)
+    end)
+
+    it("but not one that returns something, or whose each or wait came through", function()
+      counts({ ok = 4 }, client:each(votes.items(4), function(item)
+        if item <= 2 then
+          invalid()
+          return item == 1
+        end
+        if item == 3 then client:each({ 1, 2 }, function() return invalid() or true end) end
+        if item == 4 then
+          server:faults { { status = 503, path = "results" } }
+          assert(client.results:wait({ result_id = 373 }, { interval = 0.01, max_attempts = 1 }))
+        end
+      end, { concurrency = 1 }))
     end)
 
     it("each for itself", function()

@@ -598,9 +598,9 @@ A call blocks, and everything with it, where it cannot stand still: outside `eac
 coroutine of your own, inside `table.sort` or a metamethod, and on a client other than the task's.
 
 - **The result.** An item has failed if its function raises, or returns nil or false and an error. If it
-  returns nothing, its last call counts: `function(row) client.runs:mark_metric_vote(row) end` fails
-  with the call's error. An `each` with failed items, a wait, and the last call of a task that the
-  function began and that has ended count as calls. Return `true` if the failure does not matter.
+  returns nothing, it has failed if any call made in it did, with the error of the first. An `each` with
+  failed items, a wait, and the calls of tasks that the function began and that have ended are such
+  calls. Return `true` if a failure does not matter.
 - **`unknown`.** A failed item is `unknown` if any call made in it, of any client, or in a task that it
   began, may have been acted on, or if such a task has not ended yet.
 - **429.** The client begins nothing until the pause has passed; then one call, then more and more,

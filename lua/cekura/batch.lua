@@ -228,7 +228,7 @@ local function succeed(batch, slot, result, is_rehearsal)
 end
 
 --- Whether the item is done, or false and its error, from what pcall returned of its function. One
---- that returned nothing is done unless its last call failed, with the error `failure`.
+--- that returned nothing is done unless a call failed, with the error `failure`.
 local function judge(failure, returned, result, problem)
   if not returned then return false, result == nil and "an error without a message" or result end
   if result or result == false and problem == nil then return true end
@@ -573,7 +573,8 @@ function Batch:conclude()
   if self.raised then error(self.raised[1], 0) end
   table.sort(report.errors, by_index)
   local problem = self.trouble or (not self:is_complete() and self.cut_short)
-  internal.note_call(problem or report.errors[1] and report.errors[1].error)
+  local failure = problem or report.errors[1] and report.errors[1].error
+  if failure ~= nil then internal.note_failure(failure) end
   if not problem then return report end
   problem.report = report
   return nil, problem
@@ -592,7 +593,7 @@ local function each(client, source, fn, options)
   check_use(client, source, fn, options)
   local problem = problem_of(source, options or {})
   if problem then
-    internal.note_call(problem)
+    internal.note_failure(problem)
     return nil, problem
   end
   local batch = new_batch(client, source, fn, options or {})

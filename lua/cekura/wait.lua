@@ -43,7 +43,7 @@ end
 
 --- A wait that fails is a failed call.
 local function fail(problem)
-  internal.note_call(problem)
+  internal.note_failure(problem)
   return nil, problem
 end
 
@@ -92,6 +92,7 @@ function Wait:poll()
   self.polls = self.polls + 1
   local value, response = self.subject:poll(self)
   if value ~= nil then self.last, self.trouble = value, nil else self.trouble = response end
+  if self.trouble then internal.forgive(self.trouble) end  -- the whole wait is one call
   if self.options.on_poll then
     self.options.on_poll(value, self.polls, value == nil and response or nil)
   end

@@ -111,10 +111,11 @@ static int watch_look(lua_State *L) {
 ** watch(task): a function that tells of the task, since it was asked last: the most that calls made
 ** in it, and in tasks begun in it, may have done, whether it has stood still, whether its client is
 ** open, how many tasks are resumed within each other (0: by a wait of the task that began it),
-** whether it has only made dry runs, and the error of its last call if that failed
+** whether it has only made dry runs, and the error of the first call that failed, or nil. Failures in
+** it are no longer passed on to the task that began it.
 */
 static int internal_watch(lua_State *L) {
-  (void)ck_task_check(L, 1);
+  ck_task_judge(ck_task_check(L, 1));
   lua_settop(L, 1);
   ck_task_push_client(L, 1);
   for (int applied = CK_NO; applied <= CK_YES; applied++)
@@ -123,10 +124,17 @@ static int internal_watch(lua_State *L) {
   return 1;
 }
 
-/* note_call(error): the error, or nil, of what counts as a call of the running task */
-static int internal_note_call(lua_State *L) {
+/* note_failure(error): the error of what counts as a failed call of the running task */
+static int internal_note_failure(lua_State *L) {
   lua_settop(L, 1);
   ck_task_note_error(L);
+  return 0;
+}
+
+/* forgive(error): the call of the running task that failed with it does not count */
+static int internal_forgive(lua_State *L) {
+  lua_settop(L, 1);
+  ck_task_forgive(L);
   return 0;
 }
 
@@ -143,8 +151,9 @@ static void push_module(lua_State *L) {
                                         { "deadline_of", internal_deadline_of },
                                         { "normal_url", internal_normal_url },
                                         { "error", internal_error },
+                                        { "forgive", internal_forgive },
                                         { "nearest", internal_nearest },
-                                        { "note_call", internal_note_call },
+                                        { "note_failure", internal_note_failure },
                                         { "pause_left", internal_pause_left },
                                         { "watch", internal_watch },
                                         { NULL, NULL } };

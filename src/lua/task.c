@@ -17,7 +17,7 @@ enum {
   TASK_CONTENT, /* its coroutine; a list of its results once it has ended, nil = none */
   TASK_PARENT,
   TASK_CALL,  /* the handle of the one that it awaits, or has awaited */
-  TASK_ERROR, /* of the last call that failed */
+  TASK_ERROR, /* of the first call that failed, while `failed` */
   TASK_VALUES = TASK_ERROR
 };
 
@@ -190,27 +190,35 @@ static void note(struct ck_task *task, enum ck_applied applied) {
 }
 
 void ck_task_note(struct ck_task *task, enum ck_applied applied) {
-  if (task != NULL) task->failed = false; /* unless it is noted next that it did */
   for (; task != NULL; task = above(task)) note(task, applied);
 }
 
 void ck_task_note_dry_run(struct ck_task *task, bool reads) {
   enum ck_rehearsal rehearsal = reads ? CK_REHEARSED_READING : CK_REHEARSED_ACTING;
-  if (task != NULL) task->failed = false;
   for (; task != NULL; task = above(task))
     if (rehearsal > task->rehearsal) task->rehearsal = rehearsal;
 }
 
 void ck_task_note_error(lua_State *L) {
   struct ck_task *task = *current_of(L);
-  if (task == NULL) return;
+  if (task == NULL || task->failed) return;
   luaL_checkstack(L, 3, "error");
   if (!push_alive(L, task)) return;
   lua_pushvalue(L, -2);
   lua_setiuservalue(L, -2, TASK_ERROR);
   lua_pop(L, 1);
-  task->failed = !lua_isnil(L, -1);
+  task->failed = true;
 }
+
+void ck_task_forgive(lua_State *L) {
+  struct ck_task *task = *current_of(L);
+  if (task == NULL || !task->failed || !push_alive(L, task)) return;
+  lua_getiuservalue(L, -1, TASK_ERROR);
+  if (lua_rawequal(L, -1, -3)) task->failed = false;
+  lua_pop(L, 2);
+}
+
+void ck_task_judge(struct ck_task *task) { task->is_judged = true; }
 
 void ck_task_begin_item(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
@@ -311,10 +319,11 @@ static void forget_parent(lua_State *L, int index) {
   lua_setiuservalue(L, index, TASK_PARENT);
 }
 
-/* The last call in it failed: that is the last one of the task that it was begun in, too. */
+/* A call that failed in a task failed in the one that began it, too. */
 static void pass_failure_on(lua_State *L, int index) {
-  const struct ck_task *task = lua_touserdata(L, index);
-  if (!task->failed || task->parent == NULL || task->parent_item != task->parent->item) return;
+  const struct ck_task *task = lua_touserdata(L, index), *parent = task->parent;
+  if (!task->failed || task->is_judged || parent == NULL || parent->failed) return;
+  if (task->parent_item != parent->item) return;
   lua_getiuservalue(L, index, TASK_PARENT);
   lua_getiuservalue(L, index, TASK_ERROR);
   lua_setiuservalue(L, -2, TASK_ERROR);

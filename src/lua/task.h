@@ -47,8 +47,9 @@ struct ck_task {
   enum ck_applied applied; /* by the calls made in it, and in tasks that were begun in it */
   int begun;               /* tasks that were begun in it, or in those, and have not ended */
   enum ck_rehearsal rehearsal;
-  bool failed; /* the last call that was made in it, or in a task that has ended */
-  bool stood;  /* at least once */
+  bool failed;    /* a call that was made in it, or in a task begun in it that has ended */
+  bool is_judged; /* `each` decides what a failure in it means */
+  bool stood;     /* at least once */
 };
 
 /* A client's tasks. */
@@ -135,8 +136,14 @@ void ck_task_note(struct ck_task *task, enum ck_applied applied);
 /* A dry run was made in it, of a call that only reads, or of another one. */
 void ck_task_note_dry_run(struct ck_task *task, bool reads);
 
-/* The last call in the running task, if there is one, failed with the error on top; nil = it did not. */
+/* A call in the running task, if there is one, failed with the error on top. The first one counts. */
 void ck_task_note_error(lua_State *L);
+
+/* Forgets that failure, if the error on top is the one that counts. */
+void ck_task_forgive(lua_State *L);
+
+/* Failures in the task are not passed on to the one that began it. */
+void ck_task_judge(struct ck_task *task);
 
 /* Pushes that error of the task at `index`, or nil, and forgets all notes: it begins another item. */
 void ck_task_begin_item(lua_State *L, int index);
