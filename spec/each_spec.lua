@@ -382,6 +382,8 @@ describe("each", function()
       { "keys of other types", { [1] = 1, [3] = 3, [true] = 1 }, "without holes: keys 1 to n" },
       { "a map", { a = 1, b = 2 }, "got a table with string keys" },
       { "a map in a list", { 1, 2, name = "x" }, "got a table with string keys" },
+      { "a packed list with a hole", table.pack(1, nil, 3), "without holes: keys 1 to n" },
+      { "a packed list that ends with a hole", table.pack(1, nil), "without holes: keys 1 to n" },
     } do
       it(row[1] .. ", and does nothing", function()
         for _, options in ipairs { {}, { journal = os.tmpname() } } do
@@ -394,6 +396,17 @@ describe("each", function()
         end
       end)
     end
+
+    it("no list that table.pack has made", function()
+      counts({ ok = 2 }, client:each(table.pack(1, 2), function() end))
+    end)
+
+    it("pairs and ipairs of a list, at the caller's line", function()
+      for _, iterator in ipairs { pairs, ipairs } do
+        assert.matches("^spec/each_spec.lua:%d+: each: give the list itself",
+          raised_by(function() local _ = client:each(iterator { 1 }, print) end))
+      end
+    end)
 
     it("a list that gets a hole meanwhile, after what was begun", function()
       local list, seen = { 1, 2, 3, 4, 5 }, {}

@@ -119,6 +119,15 @@ describe("the module", function()
         assert.matches("^spec/module_spec.lua:%d+: chunks: " .. row[1], message)
       end)
     end
+
+    it("with a colon raises at the caller's line, and so does new", function()
+      for _, call in ipairs {
+        function() cekura:chunks({ 1 }, 3) end, function() cekura:new { api_key = "k" } end,
+      } do
+        local _, message = pcall(call)
+        assert.matches("^spec/module_spec.lua:%d+: call it with a dot: cekura%.", message)
+      end
+    end)
   end)
 end)
 

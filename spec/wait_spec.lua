@@ -663,6 +663,13 @@ describe("wait", function()
       { "results", { result_id = 1 }, { timeout = 0, progress = 1, on_poll = 1, interval = "1" },
         "options.interval: must be a number of seconds .*options.timeout: must be" },
       { "results", { result_id = 1 }, { dry_run = true }, "options.dry_run: unknown option" },
+      { "results", { result_id = 1, timeout = 5 }, nil, "timeout: is an option: it belongs in" },
+      { "results", { result_id = 1, interval = 5 }, nil,
+        "^results.wait: interval: is an option: it belongs in [^;]*$" },
+      { "metric_reviews", { progress_id = "x", on_poll = print }, nil,
+        "^metric_reviews.wait: on_poll: is an option: it belongs in [^;]*$" },
+      { "calls", { call_logs = { { id = 5, metrics = {} } }, metrics = { 1 }, timeout = 5 }, nil,
+        "^calls.wait: timeout: is an option: it belongs in [^;]*$" },
       { "calls", {}, { headers = { ["X-CEKURA-API-KEY"] = "x" }, deadline = -1, timeout = "y" },
         "options.timeout: must be" },
     } do

@@ -142,7 +142,7 @@ end
 --- What the journal is of, where the caller does not say: the script.
 local function default_work()
   local arguments = rawget(_G, "arg")  -- a host may have none, and forbid undeclared globals
-  local script = type(arguments) == "table" and arguments[0]
+  local script = type(arguments) == "table" and rawget(arguments, 0)
   return type(script) == "string" and script:match "[^/]+$" or nil
 end
 
@@ -580,11 +580,15 @@ function Batch:conclude()
   return nil, problem
 end
 
+--- What `pairs` and `ipairs` return first needs more than that.
+local NEEDS_ARGUMENTS = { [next] = true, [(ipairs {})] = true }
+
 local function check_use(client, source, fn, options)
   local function expect(ok, what) return ok or error("each: " .. what, 4) end
   expect(type(client) == "userdata", "call it with a colon: client:each(…)")
   expect(type(source) == "table" or type(source) == "function",
     "expected a list or an iterator function as the source")
+  expect(not NEEDS_ARGUMENTS[source], "give the list itself as the source, without pairs or ipairs")
   expect(type(fn) == "function", "expected a function to call with each item")
   expect(options == nil or type(options) == "table", "expected a table of options")
 end

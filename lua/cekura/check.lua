@@ -31,15 +31,21 @@ local function is_computed(list)
   return type(metatable) == "table" and type(metatable.__index) == "function"
 end
 
---- Returns what is wrong with a list, in the words that every call uses, or nil.
+--- Returns what is wrong with a list, in the words that every call uses, or nil. The list may have
+--- the field `n` that table.pack gives it.
 ---@param list table
 function check.list_problem(list)
   local count, last = 0, 0
   if is_computed(list) then return nil end
-  for key in next, list do
-    if type(key) == "string" then return "must be a list, got a table with string keys" end
-    if math.type(key) ~= "integer" or key < 1 then key = math.huge end
-    count, last = count + 1, math.max(last, key)
+  for key, value in next, list do
+    if key == "n" then
+      last = math.max(last, math.tointeger(value) or math.huge)
+    elseif type(key) == "string" then
+      return "must be a list, got a table with string keys"
+    else
+      if math.type(key) ~= "integer" or key < 1 then key = math.huge end
+      count, last = count + 1, math.max(last, key)
+    end
   end
   return count ~= last and check.HOLE or nil
 end

@@ -36,6 +36,7 @@ end
 ---@param size integer the most items of a slice, at least 1
 ---@return fun(): any[]? # the next slice, a new table each time
 function cekura.chunks(list, size)
+  if list == cekura then error("call it with a dot: cekura.chunks(…)", 2) end
   if type(list) ~= "table" then error("chunks: expected a list", 2) end
   local problem = check.list_problem(list)
   if problem then error("chunks: the list " .. problem, 2) end

@@ -22,8 +22,14 @@ end
 
 local function snake_case(name) return ascii.lower((name:gsub("([a-z0-9])([A-Z])", "%1_%2"))) end
 
+--- The known name that was probably meant, or nil. A guess with another first letter confuses.
+local function guess(name, known)
+  local near = internal.nearest(name, known)
+  return near and near:sub(1, 1) == name:sub(1, 1) and near or nil
+end
+
 local function message_of(owner, name, known)
-  local near = internal.nearest(name, known) or internal.nearest(snake_case(name), known)
+  local near = guess(name, known) or guess(snake_case(name), known) or #known == 1 and known[1]
   local shown = name:sub(1, LONGEST):gsub("[\0-\x1F\x7F]", "?")
   if near then return ('%s has no "%s", did you mean "%s"?'):format(owner, shown, near) end
   return ('%s has no "%s", did you mean one of these: %s?')

@@ -26,7 +26,7 @@ local PASSING = { network = true, timeout = true, rate_limited = true, server = 
 -- ---- options ---------------------------------------------------------------------------------
 
 --- The last three go to each poll, and are checked where those of all calls are.
-local check_options = check.new({
+local OPTIONS = {
   { "interval", check.is_seconds, check.SECONDS },
   { "timeout", check.is_seconds, check.SECONDS },
   { "progress", check.is_meter, "true, false or a function" },
@@ -34,7 +34,23 @@ local check_options = check.new({
   { "headers", check.elsewhere },
   { "deadline", check.elsewhere },
   { "max_attempts", check.elsewhere },
-}, "option", "options.")
+}
+
+local check_options = check.new(OPTIONS, "option", "options.")
+
+--- Returns the arguments without the options that are among them, and a problem for each of those.
+local function take_options(arguments)
+  local rest, problems = {}, {}
+  for name, value in next, arguments do rest[name] = value end
+  for _, row in ipairs(OPTIONS) do
+    if rest[row[1]] ~= nil then
+      rest[row[1]] = nil
+      problems[#problems + 1] =
+        { row[1], "is an option: it belongs in the second table, after the arguments" }
+    end
+  end
+  return rest, problems
+end
 
 local function call_options(options)
   return { headers = options.headers, deadline = options.deadline,
@@ -411,6 +427,8 @@ local function problem_of(name, problems, found)
   return check.error(name, problems, found)
 end
 
+local function add_all(problems, others) table.move(others, 1, #others, #problems + 1, problems) end
+
 --- A method that waits for what one call of the resource reads.
 local function wait_for(kind, resource_name, call)
   return function(resource, arguments, options)
@@ -418,10 +436,12 @@ local function wait_for(kind, resource_name, call)
     check.tables(resource_name .. ":wait", arguments, options)
     if not client then return fail(problem) end
     options = options or {}
+    local rest, problems = take_options(arguments)
     local subject = setmetatable({
-      arguments = arguments, read = function(...) return resource[call](resource, ...) end,
+      arguments = rest, read = function(...) return resource[call](resource, ...) end,
     }, kind)
-    problem = problem_of(kind.name, check_options(options), subject:problem(options))
+    add_all(problems, check_options(options))
+    problem = problem_of(kind.name, problems, subject:problem(options))
     if problem then return fail(problem) end
     return run(client, subject, options)
   end
@@ -432,8 +452,9 @@ local function wait_for_logs(resource, arguments, options)
   check.tables("calls:wait", arguments, options)
   if not client then return fail(problem) end
   options = options or {}
-  local problems, of_options = check_arguments(arguments), check_options(options)
-  table.move(of_options, 1, #of_options, #problems + 1, problems)
+  local rest, problems = take_options(arguments)
+  add_all(problems, check_arguments(rest))
+  add_all(problems, check_options(options))
   local plain = setmetatable({
     arguments = { call_log_id = 1 }, read = function(...) return resource:get(...) end,
   }, { __index = Subject })

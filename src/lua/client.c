@@ -302,10 +302,18 @@ static struct ck_secret borrow_key(lua_State *L, int options) {
   return key;
 }
 
+/* cekura:new{ … } gives the module as the options. */
+static void check_dot(lua_State *L, int options) {
+  if (push_option(L, options, "new") == LUA_TFUNCTION && lua_tocfunction(L, -1) == ck_client_new)
+    luaL_error(L, "call it with a dot: cekura.new{ … }");
+  lua_pop(L, 1);
+}
+
 int ck_client_new(lua_State *L) {
   enum { OPTIONS = 1, CLIENT, PROBLEMS };
   if (!lua_isnoneornil(L, OPTIONS)) luaL_checktype(L, OPTIONS, LUA_TTABLE);
   lua_settop(L, OPTIONS);
+  check_dot(L, OPTIONS);
   if (lua_istable(L, OPTIONS)) ck_options_copy(L, OPTIONS);
   struct ck_client *client = push_client(L);
   lua_settop(L, PROBLEMS);
