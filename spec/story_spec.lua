@@ -1,14 +1,14 @@
--- The README's way from a sheet of votes to a better metric, followed to the letter.
+-- The cookbook's way from a sheet of votes to a better metric, followed to the letter.
 
 local child = require "support.child"
 local rehearsal = require "support.rehearsal"
 local scratch = require "support.scratch"
 
-local SECTION = "\n## From votes to a better metric\n(.-)\n## "
+local SECTION = "\n## From votes to a better metric\n(.*)"
 
 -- Its commands, as a script for sh that ends where one of them fails.
 local function commands()
-  local section = assert(scratch.read "README.md":match(SECTION))
+  local section = assert(scratch.read "docs/cookbook.md":match(SECTION))
   local parts = { "set -e\n" }
   for block in section:gmatch "\n```sh\n(.-)```" do
     if not block:find "^export" then parts[#parts + 1] = block end
@@ -22,7 +22,7 @@ local function with_interpreter(text)
   return (text:gsub("\nlua5%.4 ", function() return "\n" .. words .. " " end))
 end
 
-describe("README.md", function()
+describe("docs/cookbook.md", function()
   local story
 
   before_each(function()

@@ -412,8 +412,6 @@ local function add_member_table(text, members)
 end
 
 local function add_options(text)
-  text:line "## Options"
-  text:line()
   text:block(manual.options_intro)
   text:line()
   add_table(text, { "option", "type", "default", "meaning", "of a call" },
@@ -429,20 +427,16 @@ local function add_options(text)
   add_member_table(text, manual.dry_run)
 end
 
+local function add_pairs(text, heads, list)
+  add_table(text, heads, map(list, function(pair) return { code(pair[1]), pair[2] } end))
+end
+
 local function add_errors(text)
-  text:line "## Errors"
-  text:line()
-  text:block(manual.errors)
-  text:line()
   add_member_table(text, manual.error)
   text:line()
-  add_table(text, { "`kind`", "what happened" }, map(manual.kinds, function(kind)
-    return { code(kind[1]), kind[2] }
-  end))
+  add_pairs(text, { "`kind`", "what happened" }, manual.kinds)
   text:line()
-  add_table(text, { "`applied`", "what the server did" }, map(manual.applied, function(applied)
-    return { code(applied[1]), applied[2] }
-  end))
+  add_pairs(text, { "`applied`", "what the server did" }, manual.applied)
 end
 
 --- The fields to name in a signature, and whether those are not all.
@@ -578,25 +572,19 @@ local function add_callables(text, list, prefix_of)
   end))
 end
 
-local function add_functions(text)
-  text:line "## The module"
-  text:line()
-  add_callables(text, manual.functions, function() return "cekura." end)
-  text:line()
-  text:block(manual.module)
-end
-
 local PREFIXES = { Client = "client:", Task = "task:" }
 
---- The methods that belong into this section; nil: those that name none.
-local function add_section_methods(text, section)
-  local list = {}
-  for _, method in ipairs(manual.methods) do
-    if method.section == section then list[#list + 1] = method end
-  end
-  add_callables(text, list, function(f)
-    return PREFIXES[f.class] or ("client.%s:"):format(f.class)
-  end)
+local function prefix_of(method)
+  return PREFIXES[method.class] or ("client.%s:"):format(method.class)
+end
+
+local function add_functions(text)
+  add_callables(text, manual.functions, function() return "cekura." end)
+  text:line()
+  add_callables(text, manual.methods, prefix_of)
+  text:line()
+  text:line "`cekura:each(…)` and the other methods of a client, except `close`, use the default"
+  text:line "client."
 end
 
 local function add_option_table(text, options)
@@ -605,55 +593,40 @@ local function add_option_table(text, options)
   end))
 end
 
-local function add_around(text)
-  text:line "## Pages"
-  text:line()
-  text:block(manual.pages)
-  text:line()
-  add_section_methods(text, "pages")
-  text:line()
-  text:line "## Waiting"
-  text:line()
-  text:block(manual.wait)
-  text:line()
-  add_section_methods(text, "wait")
-  text:line()
-  add_option_table(text, manual.wait_options)
-  text:line()
-  text:line "## Other endpoints"
-  text:line()
-  text:block(manual.requests)
-  text:line()
-  add_section_methods(text, "request")
-  text:line()
-  add_member_table(text, manual.request)
-end
-
-local function add_many(text)
-  text:line "## Many calls at once"
-  text:line()
-  text:block(manual.many)
-  text:line()
+local function add_each(text)
   add_option_table(text, manual.each_options)
   text:line()
-  text:line "`report`:"
+  text:line "The report:"
   text:line()
   add_member_table(text, manual.report)
   text:line()
-  text:line "## Tasks, and a loop of your own"
+  text:line "A progress function is called with:"
   text:line()
-  text:block(manual.tasks)
-  text:line()
-  add_section_methods(text, nil)
-  text:line()
-  text:line "Each method of a client is there for the default client, too: `cekura:each(…)`."
+  add_member_table(text, manual.progress)
 end
 
-local function add_section(text, title, prose)
-  text:line("## %s", title)
-  text:line()
-  text:block(prose)
-  text:line()
+--- After the endpoints: { title, function that adds the section }.
+local SECTIONS = {
+  { "Functions", add_functions },
+  { "Options", add_options },
+  { "Response", function(text) add_member_table(text, manual.response) end },
+  { "Errors", add_errors },
+  { "Events", function(text) add_member_table(text, manual.event) end },
+  { "Arguments of client:request", function(text) add_member_table(text, manual.request) end },
+  { "Options of wait", function(text) add_option_table(text, manual.wait_options) end },
+  { "Options and report of client:each", add_each },
+}
+
+--- The anchor of a heading, as GitHub makes it.
+local function anchor(title)
+  return (title:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-"))
+end
+
+local function add_contents(text)
+  local function link(title) return ("[%s](#%s)"):format(title, anchor(title)) end
+  text:line("- %s", link "Endpoints")
+  for _, endpoint in ipairs(cekura.endpoints) do text:line("  - %s", link(endpoint.name)) end
+  for _, section in ipairs(SECTIONS) do text:line("- %s", link(section[1])) end
 end
 
 local function reference()
@@ -664,31 +637,19 @@ local function reference()
   text:line()
   text:block(manual.introduction)
   text:line()
+  add_contents(text)
+  text:line()
   text:line "## Endpoints"
   for _, endpoint in ipairs(cekura.endpoints) do
     text:line()
     add_endpoint(text, endpoint)
   end
-  text:line()
-  add_section(text, "What goes in", manual.goes_in)
-  add_section(text, "What comes back", manual.comes_back)
-  text:line "`response`:"
-  text:line()
-  add_member_table(text, manual.response)
-  text:line()
-  add_errors(text)
-  text:line()
-  add_section(text, "Retrying", manual.retrying)
-  add_options(text)
-  text:line()
-  add_section(text, "Events", manual.events)
-  add_member_table(text, manual.event)
-  text:line()
-  add_around(text)
-  text:line()
-  add_many(text)
-  text:line()
-  add_functions(text)
+  for _, section in ipairs(SECTIONS) do
+    text:line()
+    text:line("## %s", section[1])
+    text:line()
+    section[2](text)
+  end
   return text
 end
 

@@ -1,6 +1,5 @@
---- What the contract does not say: the options, the errors, the module's functions, and the prose
---- of the reference. tools/generate.lua makes lua/cekura/types.lua and docs/reference.md of it and
---- of the contract; this is the only place where these words are written down.
+--- The types that the contract does not have: options, errors, responses, functions. From them and the
+--- contract, tools/generate.lua writes lua/cekura/types.lua and docs/reference.md.
 ---
 --- Types are LuaLS's. Text is one line of Markdown unless it stands in [[ ]].
 
@@ -244,38 +243,38 @@ manual.request = {
 }
 
 --- Methods that are no endpoint. All of clients but `close` are functions of the module, too: with
---- a colon, for the default client. `section` is where the reference shows them.
+--- a colon, for the default client.
 local VALUE_OR_ERROR = {
   { "value", "any", "" }, { "response_or_err", "cekura.Response|cekura.Error", "" },
 }
 manual.methods = {
-  { class = "results", name = "pages", section = "pages",
+  { class = "results", name = "pages",
     text = "All results, read a page at a time: `for result in client.results:pages{…}`.",
     params = { { "arguments", "cekura.results.list.Arguments", "as of `list`" },
       { "options?", "cekura.CallOptions", "of each call" } },
     returns = { { "next", "fun(): cekura.Result?", "raises where a page fails" } } },
-  { class = "calls", name = "pages", section = "pages",
+  { class = "calls", name = "pages",
     text = "All call logs, likewise.",
     params = { { "arguments", "cekura.calls.list.Arguments", "as of `list`" },
       { "options?", "cekura.CallOptions", "of each call" } },
     returns = { { "next", "fun(): cekura.CallLog?", "raises where a page fails" } } },
-  { class = "results", name = "wait", section = "wait",
+  { class = "results", name = "wait",
     text = "Waits until a result's status is one that nothing follows.",
     params = { { "arguments", "cekura.results.get.Arguments", "`{ result_id }`" },
       { "options?", "cekura.WaitOptions", "" } },
     returns = { { "result", "cekura.Result?", "" }, VALUE_OR_ERROR[2] } },
-  { class = "metric_reviews", name = "wait", section = "wait",
+  { class = "metric_reviews", name = "wait",
     text = "Waits until the optimiser has a proposal.",
     params = { { "arguments", "cekura.metric_reviews.process_feedbacks_progress.Arguments",
       "`{ progress_id, agent_id?, project_id? }`" }, { "options?", "cekura.WaitOptions", "" } },
     returns = { { "improvement", "cekura.Improvement?", "" }, VALUE_OR_ERROR[2] } },
-  { class = "calls", name = "wait", section = "wait",
+  { class = "calls", name = "wait",
     text = "Waits until each metric has a new value on each call log.",
     params = { { "arguments", "{ call_logs: cekura.CallLog[], metrics: cekura.Id[] }",
       "what `evaluate_metrics` returned, and the metrics that it was given" },
       { "options?", "cekura.WaitOptions", "" } },
     returns = { { "call_logs", "cekura.CallLog[]?", "" }, VALUE_OR_ERROR[2] } },
-  { class = "Client", name = "request", section = "request",
+  { class = "Client", name = "request",
     text = "Calls an endpoint that this library does not know.",
     params = { { "arguments", "cekura.Request", "" }, { "options?", "cekura.CallOptions", "" } },
     returns = VALUE_OR_ERROR },
@@ -517,238 +516,27 @@ manual.uncounted = "The number of evaluations is not known beforehand: under `ma
   .. "call is refused unless `evaluations` states it or `uncounted = true` allows it."
 
 manual.options_intro = [[
-Of `cekura.new`, and where the last column says so of a single call, as its second table. First
-match wins: the call's option, the client's, the environment variable, the default. A variable that
-is empty counts as unset. An unknown option is an error that names the nearest known one.
+`cekura.new` takes these options. The last column says which of them a single call takes too, in its
+second table. The first match wins: the call's option, the client's, the environment variable, the
+default. An empty variable counts as unset. An unknown option is an error that suggests the nearest
+known one.
 ]]
 
 manual.introduction = [[
-Every call takes one table of arguments, with path, query and body fields together, and an optional
-second table of options. It returns `value, response`, or `nil, err`. A call never raises, unless
-the language itself was misused: a `.` for the `:`, no table.
+Every endpoint, and every table that goes in or comes out. The guides explain how they work together:
+[calls, errors and retries](guide-calls.md), [batches](guide-batches.md),
+[embedding](guide-embedding.md), [testing](guide-testing.md).
 
-The examples belong together, as one script:
+A call takes a table of arguments, with path, query and body fields together, and an optional table of
+options. It returns `value, response`, or `nil, err`. It raises only for misuse of the language, such
+as `.` in place of `:`.
+
+The examples form one script:
 
 ```lua
 local cekura = require "cekura"
 local client = assert(cekura.new())   -- the key comes from CEKURA_API_KEY
 ```
-]]
-
-manual.module = [[
-`cekura.runs`, `cekura.results` and the other resources stand for those of a default client. It is
-made from the environment with the first call. `cekura._VERSION` is a string; `cekura.endpoints` is
-the contract as data, read-only: a list that can also be indexed by name
-(`cekura.endpoints["runs.mark_metric_vote"].fields[1].name`). `cekura.null` is JSON's null, the same
-value as `cjson.null`.
-
-A name that the module, a client, a resource or a task does not have raises an error that suggests the
-right one. Names that begin with `_`, and other keys, are nil.
-
-`client:close()` ends a client, and so does the end of a `local client <close>`. A call on a closed
-client returns an error of kind `config`.
-]]
-
-manual.goes_in = [[
-Arguments are checked before anything is sent, and all problems are reported at once, each with its
-path.
-
-- An **id** is a positive whole number up to 2^63-1, or a string of decimal digits.
-- A **list** is a sequence without holes. In a call that spends credits, the same id twice is a
-  problem.
-- A **string** is valid UTF-8. A **date and time** is a string like `"2025-01-01T00:00:00Z"`, or
-  with an offset (`+02:00`) for the `Z`.
-- An **object** is a table with string keys.
-- **null** is `cekura.null`, for the fields that take it. A required field must be there even so.
-- **Any JSON value**: a string, a boolean, a finite number, `cekura.null`, or tables of those. A
-  table is an array if its keys are 1 to n or `cekura.array` has marked it, and an object if its
-  keys are strings. An empty table without a mark is `{}`.
-- An unknown field is a problem, and the message names the nearest known one.
-]]
-
-manual.comes_back = [[
-`value` is the answer's JSON, or `true` where a successful answer has no body. An answer is never
-refused for its shape. A JSON integer is a Lua integer. A JSON null in an object is an absent field
-(with `keep_null` it is `cekura.null`); in an array it is `cekura.null`, so that positions hold.
-
-A fault in the text does not cost the answer: every string is valid UTF-8, in which U+FFFD replaces
-bytes that are not, and half of a pair of surrogates; a byte order mark is skipped; `NaN`, `Infinity`
-and `-Infinity` are read as null. If an answer cannot be read even so, the error (`response`) says
-what has arrived, and `err.body` has it.
-]]
-
-manual.many = [[
-```lua
-local rows = { { run_id = 5543, metric_id = 55 }, { run_id = 5544, metric_id = 55 } }
-local report = assert(client:each(rows, function(row)
-  return client.runs:mark_metric_vote {
-    run_id = row.run_id, metric_id = row.metric_id, thumbs_up = false, expected_value = 2,
-  }
-end, { concurrency = 16 }))
-print(report.ok, report.failed, report.skipped, report.unknown)
-for _, e in ipairs(report.errors) do print(e.index, e.error) end
-```
-
-The function runs in a coroutine. Inside it the same calls that block elsewhere let the others go
-on, with their retries and waits. It may make several calls, or none, or call `each` again. The
-source is a list without holes or an iterator function; it is read when there is room for an item,
-and no earlier, and may make calls of its own.
-
-A call blocks, and everything with it, where it cannot stand still: outside `each` and tasks, in a
-coroutine of your own, inside `table.sort` or a metamethod, and on a client other than the task's.
-
-- **The result.** An item has failed if its function raises, or returns nil or false and an error. If it
-  returns nothing, it has failed if any call made in it did, with the error of the first. An `each` with
-  failed items, a wait, and the calls of tasks that the function began and that have ended are such
-  calls. Return `true` if a failure does not matter.
-- **`unknown`.** A failed item is `unknown` if any call made in it, of any client, or in a task that it
-  began, may have been acted on, or if such a task has not ended yet.
-- **429.** The client begins nothing until the pause has passed; then one call, then more and more,
-  up to half of what was too much, and slowly from there on.
-- **Retries** have a budget: when a server is down, there is at most one for ten calls, beyond an
-  allowance of 50. Retries that led to an answer cost nothing of it.
-- **Ctrl-C** begins nothing more, and gives what is under way two seconds to end. What has not ended
-  by then is `unknown`. `each` passes "interrupted!" on.
-- **Errors.** What the source, `key` or `progress` raise is raised by `each`, once all that was
-  under way has ended. Wrong options, a journal that cannot be used and a client that was closed are
-  `nil, err`; `err.report` is there if anything was begun.
-
-**The journal** is a text file. It says on what line which item was begun, and how it ended; both
-are on disk before the next item begins. A run that finds it skips what was done, does again what
-had failed without doing anything, and counts the rest as `unknown`, unless `redo_unknown` is set.
-With `group`, a key that another one of its group has superseded is done again: a vote that is
-changed and then changed back is sent three times.
-An item that makes nothing but dry runs, or these and calls that read, is not recorded as done.
-A journal that is replaced or deleted while it is in use ends the run: another run would not see
-what this one does. A journal keeps some hundred bytes of memory for each key; without one, memory
-does not grow.
-]]
-
-manual.pages = [[
-```lua
-for result in client.results:pages { agent_id = 231 } do print(result.id, result.status) end
-```
-
-The arguments are those of `list`. A page is read when its first item is asked for, and no earlier;
-inside `each` and tasks the others go on meanwhile, and an iterator can be the source of `each`.
-There is a next page if the answer's `next` names one, whatever `count` says. Only the page number is
-taken from `next`; its scheme, host, port and path are ignored, and the key goes to `api_url` only. A
-`next` without a page number, or with one that leads back, is an error of kind `response`.
-
-Each id is returned once. Lists are newest first, so a new item moves others to the next page while
-the list is read; items whose id was returned before are passed over. The iterator keeps the ids and
-one page in memory.
-
-A page that fails **raises** its error, an error table as any call returns it: a loop that just ended
-would look complete. The next call of the iterator asks for the same page again. Several tasks may
-share an iterator: while one reads a page, the others wait.
-]]
-
-manual.wait = [[
-```lua
-local started = assert(client.calls:evaluate_metrics {
-  agent_id = 231, call_logs = { 70023, 70072 }, metrics = { 55 },
-})
-local logs = assert(client.calls:wait({ call_logs = started, metrics = { 55 } },
-  { interval = 0.1, timeout = 600, progress = true }))
-for _, log in ipairs(logs) do print(log.id, log.success) end
-```
-
-A wait asks again and again, which costs nothing, and returns the final value and the response of
-the last poll. It never starts anything. Inside `each` and tasks the others go on meanwhile.
-
-- **A result** is done when its status is `completed`, `failed`, `timeout` or `cancelled`. Each of
-  these is a value: `failed` is said of the calls' connections, not of the evaluation.
-- **A job of the optimiser** has no documented state. It is done with an `improved_metric_description`,
-  or when its `status` or `state` says `success` or `completed`, in any case of letters, at the top
-  or in `data`, `result`, `progress`, `job` or `task`. With `error`, `failed` or `cancelled` it is an
-  error of kind `failed`.
-- **A job that asks a person something** (it has questions, or a state such as
-  `awaiting_user_input`) is an error of kind `needs_person`, with `err.questions` if it says what
-  it asks: answer it in the dashboard, then wait again.
-- **Call logs** are done when each metric has a value that is newer than in the snapshot that
-  `evaluate_metrics` returned: one where there was none, another one, or the same in a log whose
-  `updated_at` is later. If several metrics were asked for, one of them that says what it said before
-  counts once `updated_at` stands still: for one and a half times as long as it took to move, and for
-  half a minute if it had moved before the first look. A second wait for the same snapshot goes on
-  from what the first one saw.
-
-`timeout` is the limit of the whole wait, however many logs there are and whatever the server does.
-A poll that fails in passing (`network`, `timeout`, `server`, `rate_limited`, `response`) is followed
-by others; any other error ends the wait. When `timeout` has passed, or a `Retry-After` would pass
-it, the error is of kind `timeout`: `err.last` is the last value, `err.cause` why the last poll
-failed, if it did. Wait again, it costs nothing.
-]]
-
-manual.requests = [[
-```lua
-local page = assert(client:request {
-  method = "GET", path = "/test_framework/v1/results/", query = { agent_id = 231, page_size = 5 },
-})
-print(#page.results)
-```
-
-It has the key, the retries, the errors and the decoding of every other call, and takes the same
-options. What is no GET is taken to spend credits unless you say otherwise, and is then not sent
-again when in doubt. The number of evaluations is not known: under `max_evaluations` a call that
-spends credits is refused unless `evaluations` states it or `uncounted = true` allows it.
-]]
-
-manual.tasks = [[
-`each` is made of tasks. `client:spawn(fn, …)` returns one at once; code of tasks runs only in
-`task:wait()`, `client:each` and `client:step()`. A task that ends by an error keeps it for
-`wait`. Inside a task a bare `coroutine.yield()` lets the others go on. A `wait` that would close a
-circle of tasks that wait for each other raises an error.
-
-```lua
-local first = client:spawn(function() return client.runs:mark_metric_vote {
-  run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = 3,
-} end)
-local second = client:spawn(function() return client:sleep(0.01) end)
-print(assert(first:wait()).success, second:wait())
-```
-
-A host with an event loop of its own polls `client:pollfd()` for `client:events()`, and calls
-`client:step()` whenever it is ready or `client:timeout()` has passed; after each step the timeout
-is another one. [examples/with_luv.lua](../examples/with_luv.lua) does that with luv.
-]]
-
-manual.retrying = [[
-A call is sent again only where that cannot do harm.
-
-| what happened | a vote, an update, a call that reads | a call that spends credits |
-| --- | --- | --- |
-| never sent: no address, refused, not connected in time, TLS handshake cut off | again | again |
-| 429 | again | again |
-| 408, 500, 502, 503, 504; a reset, a timeout or no answer after sending began | again | not again: `applied = "unknown"`, unless `retry_unknown` |
-| a 2xx whose body was cut off | again | not again: `applied = "yes"` |
-| a 2xx that is whole but unreadable | not again: `applied = "yes"` | the same |
-| other 4xx, a bad certificate | not again: `applied = "no"` | the same |
-
-Before another attempt the client waits as long as the answer's `Retry-After` says, in seconds or as
-a date, else for the backoff; one of more than an hour counts as none. A wait that would pass the
-deadline is not begun: the call returns at once, with `retry_after` set where the server named it. A
-429 with a `Retry-After` holds up every call of the client until it has passed. `applied` is what all attempts together may
-have done; of a call that only reads it is `"no"`.
-
-What must not be sent twice goes over a fresh HTTP/1.1 connection that nothing else uses meanwhile;
-everything else over HTTP/2 where the server speaks it, many requests over one connection.
-]]
-
-manual.events = [[
-`on_event` is called with a table for each step of a call. What it raises becomes a warning
-(`warn`), so that it cannot cost the answer of a call that has been paid for. The error of a debug
-hook, such as Ctrl-C, is raised on the main thread instead. The key is in no event.
-
-The variable `CEKURA_LOG`, which is read when a client is made, asks for a log without any change to
-a program. `info` writes one line for each attempt to stderr, `debug` adds the bodies of the request
-and the response, 2,000 bytes of each at most. Control characters are shown as in Lua (`\010`), and
-the key is never shown. Any other value is an error of kind `config`.
-]]
-
-manual.errors = [[
-An error is a table. `tostring(err)` is one line that says what to do; `assert` prints it, and
-`"failed: " .. err` works. The key is in no error.
 ]]
 
 return manual
