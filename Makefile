@@ -9,6 +9,7 @@ PREFIX  := /usr/local
 SPEC    := spec
 RUN     :=
 PORT    := 8080
+CONTRACT := spec/conformance
 CFLAGS  := -O2 -g
 LDFLAGS :=
 LUA      = $(firstword $(shell command -v lua5.4 lua54 lua))
@@ -46,7 +47,7 @@ objects   := $(call object,$(core_c) $(sandbox_c) $(embed_c) $(bench_c) \
 
 .PHONY: all core deps demo sandbox test soak soak-asan flat alloc lint format asan aggressive tsan memcheck valgrind \
         coverage fuzz bench \
-        conformance rocks static embed generate install uninstall clean help
+        conformance schemas rocks static embed generate install uninstall clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -239,10 +240,14 @@ $(prism): tools/conformance/package.json tools/conformance/package-lock.json
 	cd $(BUILD)/conformance && npm ci --silent --ignore-scripts --no-audit --no-fund
 	touch $@
 
-conformance: needs-build-test-conformance  ## the client against Prism: CONTRACT=folder of the API's documents
+conformance: needs-build-test-conformance  ## the client against Prism, by the API's schemas (CONTRACT=folder: by others)
 	@[ -d "$(CONTRACT)" ] || { echo 'CONTRACT=: not a folder: "$(CONTRACT)"' >&2; exit 1; }
 	$(submake) --quiet core $(prism)
 	CONTRACT="$(CONTRACT)" PRISM=$(prism) $(LUA) tools/busted.lua spec/conformance/conformance_spec.lua
+
+schemas: needs-conformance  ## write those schemas anew, from the API's documents in CONTRACT=folder
+	$(submake) --quiet $(prism)
+	NODE_PATH=$(dir $(prism)).. node tools/conformance/schemas.js "$(CONTRACT)" spec/conformance
 
 rocks: needs-build-sandbox-rocks  ## install both rocks with LuaRocks into a temporary tree and use them
 	@tools/rocks.sh

@@ -1,6 +1,7 @@
 -- The client against Prism, which serves the API's own documents and refuses what they forbid:
 -- what the client sends must pass, and what Prism refuses the client must refuse as well.
--- `make conformance CONTRACT=folder` sets CONTRACT, and PRISM to the program.
+-- `make conformance` sets CONTRACT, the folder of the documents, and PRISM, the program. The
+-- documents beside this file are the API's without their prose; `make schemas` writes them.
 --
 -- Only the status of Prism's answers matters: their bodies are made up from the documents' types.
 
