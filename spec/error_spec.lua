@@ -486,6 +486,8 @@ describe("an error", function()
         local _, err = client:request { method = "PUT", path = "/x/", idempotent = true, body = {} }
         assert.is_nil(tostring(err):find("look before", 1, true), line)
       end
+      assert.matches("(response; the server did act on it: it may be sent again)",
+        tostring(failure "cut_body"), 1, true)
     end)
 
     it("says what a 429 asked for, and how often it was met", function()

@@ -28,13 +28,15 @@ static bool is_set(lua_State *L, const char *name) {
 
 /* A call that only reads leaves nothing behind; another idempotent one may be sent twice. */
 static const char *consequence(lua_State *L, const char *applied, const char *method) {
+  bool is_done = strcmp(applied, "yes") == 0, is_idempotent = is_set(L, "idempotent");
   if (method != NULL && strcmp(method, "GET") == 0) return "";
-  if (strcmp(applied, "yes") == 0) return "; the server did act on it: do not send it again";
   if (strcmp(applied, "no") == 0) return "";
-  if (!is_set(L, "idempotent"))
-    return "; the server may have acted on it: look before you send it again";
-  return is_set(L, "retryable") ? "; the server may have acted on it: it may be sent again"
-                                : "; the server may have acted on it";
+  if (is_idempotent && is_set(L, "retryable"))
+    return is_done ? "; the server did act on it: it may be sent again"
+                   : "; the server may have acted on it: it may be sent again";
+  if (is_done) return "; the server did act on it: do not send it again";
+  return is_idempotent ? "; the server may have acted on it"
+                       : "; the server may have acted on it: look before you send it again";
 }
 
 /* Line breaks and other control characters, from a server or a caller, become spaces. */
