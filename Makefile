@@ -256,6 +256,7 @@ rocks: needs-build-sandbox-rocks  ## install both rocks with LuaRocks into a tem
 
 lib   = $(DESTDIR)$(PREFIX)/lib/lua/5.4/cekura
 share = $(DESTDIR)$(PREFIX)/share/lua/5.4/cekura
+home  = $(abspath $(PREFIX))
 
 install: core  ## into PREFIX=/usr/local (DESTDIR= is put before it); the sandbox too when built
 	install -d $(lib) $(share)
@@ -266,6 +267,9 @@ install: core  ## into PREFIX=/usr/local (DESTDIR= is put before it); the sandbo
 	  install -m 755 $(BUILD)/cekura/sandbox/server.so $(lib)/sandbox && \
 	  install -m 644 lua/cekura/sandbox/*.lua $(share)/sandbox; \
 	fi
+	@printf '%s\n' '' 'For programs that use it:' '' \
+	  'export LUA_PATH="$(home)/share/lua/5.4/?.lua;$(home)/share/lua/5.4/?/init.lua;;"' \
+	  'export LUA_CPATH="$(home)/lib/lua/5.4/?.so;;"'
 
 uninstall:  ## remove what install put there
 	rm -rf $(lib) $(share)

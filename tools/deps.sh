@@ -5,8 +5,9 @@
 #                                 conformance, fuzz
 #   tools/deps.sh --check GROUP…  only says what is missing, and fails then
 #
-# Silent when nothing is missing. What counts is whether the thing works, not which package
-# it came from: any libcurl with headers will do, and so will a Lua of one's own.
+# Silent when nothing is missing. Before it calls sudo on a terminal, it lists the packages and
+# waits for Enter. Any libcurl with headers will do, and so will a Lua that was not packaged: what
+# counts is whether the thing works.
 set -euo pipefail
 
 # group | what it is | how to see that it is there | apt | dnf | brew (empty: do without)
@@ -55,7 +56,7 @@ python3_h2() { /usr/bin/python3 -E -c 'import h2, ssl' 2>/dev/null; }
 
 check_only=no
 if [ "${1-}" = --check ]; then check_only=yes; shift; fi
-[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
 groups=" $* "
 
 manager=
@@ -95,6 +96,11 @@ root=
 if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
   have sudo || { echo "Run this as root: $manager install$packages" >&2; exit 1; }
   root=sudo
+  if [ -t 0 ]; then
+    printf 'To be installed with sudo:%s\n' "${packages// /$'\n'  }${rocks// /$'\n'  }" >&2
+    printf 'Press Enter to install, Ctrl-C to stop: ' >&2
+    read -r || exit 1
+  fi
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
