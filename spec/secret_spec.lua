@@ -126,6 +126,35 @@ describe("the key", function()
       end)
     end
 
+    for what, call in pairs {
+      ["an option of each"] = function() return client:each({ 1 }, print, { [KEY] = 1 }) end,
+      ["the path of a journal"] = function()
+        return client:each({ 1 }, print, { journal = "/nowhere/" .. KEY })
+      end,
+      ["an option of results:wait"] = function()
+        return client.results:wait({ result_id = 1 }, { [KEY] = 1 })
+      end,
+      ["an argument of results:wait"] = function()
+        return client.results:wait { result_id = 1, [KEY] = 1 }
+      end,
+      ["an option of calls:wait"] = function()
+        return client.calls:wait({ call_logs = {}, metrics = {} }, { [KEY] = 1 })
+      end,
+      ["an argument of calls:wait"] = function()
+        return client.calls:wait { call_logs = {}, metrics = {}, [KEY] = 1 }
+      end,
+      ["an option of metric_reviews:wait"] = function()
+        return client.metric_reviews:wait({ progress_id = "a" }, { [KEY] = 1 })
+      end,
+    } do
+      it(what, function()
+        local value, err, more = call()
+        assert.is_true(is_clean(KEY, err, more), "it is not even mentioned")
+        assert.is_true(value == nil or value.ok == 0)
+        assert.equal(0, server:deliveries())
+      end)
+    end
+
     it("the address of a dry run", function()
       local own <close> = assert(cekura.new { api_key = KEY, api_url = server.url .. "/" .. KEY })
       assert.is_true(is_clean(KEY, calls.vote(own, {}, { dry_run = true })))

@@ -32,8 +32,8 @@ local problems_of = check.new({
 }, "option", "options.")
 
 --- nil, or an error that names all that is wrong.
-local function problem_of(source, options)
-  local problems = problems_of(options)
+local function problem_of(client, source, options)
+  local problems = problems_of(client, options)
   local of_list = type(source) == "table" and check.list_problem(source)
   if of_list then table.insert(problems, 1, { "source", of_list }) end
   if #problems == 0 then return nil end
@@ -148,7 +148,9 @@ end
 
 --- A file that cannot be written ends the batch: what is not written may be done twice.
 function Batch:check_log(ok, message)
-  if not ok then self:stop(internal.error("config", "each: " .. message)) end
+  if not ok then
+    self:stop(internal.error("config", "each: " .. internal.redacted(self.client, message)))
+  end
   return ok
 end
 
@@ -595,7 +597,7 @@ end
 
 local function each(client, source, fn, options)
   check_use(client, source, fn, options)
-  local problem = problem_of(source, options or {})
+  local problem = problem_of(client, source, options or {})
   if problem then
     internal.note_failure(problem)
     return nil, problem

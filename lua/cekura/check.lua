@@ -74,8 +74,8 @@ local function unknown(what, name, names)
   return ("unknown %s%s"):format(what, near and (', did you mean "%s"?'):format(near) or "")
 end
 
---- A function that takes a table and returns a list of problems { path, message }, empty where
---- nothing is wrong.
+--- A function that takes a client and a table, and returns a list of problems { path, message },
+--- empty where nothing is wrong. No path shows the client's key.
 ---@param rows table[]
 ---@param what string "option" or "field"
 ---@param prefix string before each name
@@ -86,11 +86,12 @@ function check.new(rows, what, prefix)
     if not row then return unknown(what, name, names) end
     return not row[2](value) and "must be " .. row[3] or nil
   end
-  return function(given)
+  return function(client, given)
     local problems = {}
     for name, value in pairs(given) do
       local message = message_of(name, value)
-      if message then problems[#problems + 1] = { prefix .. tostring(name), message } end
+      local path = message and prefix .. internal.redacted(client, tostring(name))
+      if message then problems[#problems + 1] = { path, message } end
     end
     table.sort(problems, function(one, other) return one[1] < other[1] end)
     return problems

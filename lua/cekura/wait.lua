@@ -341,8 +341,8 @@ local function check_items(problems, arguments, name, check_item)
   for i, item in ipairs(list) do add(("%s[%d]"):format(name, i), check_item(item)) end
 end
 
-local function check_arguments(arguments)
-  local problems = check_fields(arguments)
+local function check_arguments(client, arguments)
+  local problems = check_fields(client, arguments)
   check_items(problems, arguments, "call_logs", check_log)
   check_items(problems, arguments, "metrics", check_metric)
   return problems
@@ -440,7 +440,7 @@ local function wait_for(kind, resource_name, call)
     local subject = setmetatable({
       arguments = rest, read = function(...) return resource[call](resource, ...) end,
     }, kind)
-    add_all(problems, check_options(options))
+    add_all(problems, check_options(client, options))
     problem = problem_of(kind.name, problems, subject:problem(options))
     if problem then return fail(problem) end
     return run(client, subject, options)
@@ -453,8 +453,8 @@ local function wait_for_logs(resource, arguments, options)
   if not client then return fail(problem) end
   options = options or {}
   local rest, problems = take_options(arguments)
-  add_all(problems, check_arguments(rest))
-  add_all(problems, check_options(options))
+  add_all(problems, check_arguments(client, rest))
+  add_all(problems, check_options(client, options))
   local plain = setmetatable({
     arguments = { call_log_id = 1 }, read = function(...) return resource:get(...) end,
   }, { __index = Subject })

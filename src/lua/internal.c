@@ -76,6 +76,15 @@ static int internal_error(lua_State *L) {
   return 1;
 }
 
+/* redacted(client, text): the text with "[redacted]" in the place of the client's key */
+static int internal_redacted(lua_State *L) {
+  const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  ck_secret_push(L, &client->key, text, length);
+  return 1;
+}
+
 /* nearest(word, list): the name of the list that was probably meant, or nil */
 static int internal_nearest(lua_State *L) {
   struct ck_nearest nearest = { .word = luaL_checkstring(L, 1) };
@@ -155,6 +164,7 @@ static void push_module(lua_State *L) {
                                         { "nearest", internal_nearest },
                                         { "note_failure", internal_note_failure },
                                         { "pause_left", internal_pause_left },
+                                        { "redacted", internal_redacted },
                                         { "watch", internal_watch },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
