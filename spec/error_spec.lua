@@ -490,6 +490,15 @@ describe("an error", function()
         tostring(failure "cut_body"), 1, true)
     end)
 
+    it("warns of sending a GET again that spends credits, and no other", function()
+      for _, spends in ipairs { true, false } do
+        server:script { "close_before_answer" }
+        local _, err = client:request { method = "GET", path = "/x/", spends_credits = spends }
+        assert.equal(spends and "unknown" or "no", err.applied)
+        assert.equal(spends, tostring(err):find("look before", 1, true) ~= nil)
+      end
+    end)
+
     it("says what a 429 asked for, and how often it was met", function()
       local limited = faults.status(429, { ["Retry-After"] = "17.2" }, '{"detail": "Too many."}')
       local own <close> = new()

@@ -26,10 +26,9 @@ static bool is_set(lua_State *L, const char *name) {
   return lua_toboolean(L, -1);
 }
 
-/* A call that only reads leaves nothing behind; another idempotent one may be sent twice. */
-static const char *consequence(lua_State *L, const char *applied, const char *method) {
+/* An idempotent call may be sent twice. */
+static const char *consequence(lua_State *L, const char *applied) {
   bool is_done = strcmp(applied, "yes") == 0, is_idempotent = is_set(L, "idempotent");
-  if (method != NULL && strcmp(method, "GET") == 0) return "";
   if (strcmp(applied, "no") == 0) return "";
   if (is_idempotent && is_set(L, "retryable"))
     return is_done ? "; the server did act on it: it may be sent again"
@@ -55,7 +54,7 @@ static int error_tostring(lua_State *L) {
   const char *kind = get(L, "kind"), *applied = get(L, "applied");
   lua_pushfstring(L, "%s: %s (%s%s)", endpoint != NULL ? endpoint : "cekura",
                   message != NULL ? message : "?", kind != NULL ? kind : "?",
-                  consequence(L, applied != NULL ? applied : "no", get(L, "method")));
+                  consequence(L, applied != NULL ? applied : "no"));
   push_one_line(L, lua_tostring(L, -1), lua_rawlen(L, -1));
   return 1;
 }
