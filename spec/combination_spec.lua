@@ -14,7 +14,7 @@ local system = require "system"
 local SECONDS = tonumber(os.getenv "SOAK_SECONDS") or 5
 local SEED = math.tointeger(os.getenv "SEED") or 20260701
 local AT_ONCE = 4  -- programs: mostly they wait
-local SHRINKING = (os.getenv "CEKURA_RUN" or "") == "" and 60 or 120  -- seconds
+local SHRINKING = (os.getenv "CEKURA_RUN" or "") == "" and 180 or 300  -- seconds
 local MOST = 5  -- failures of different rules, after which it ends
 
 -- Rules about time: other processes take the processor too, so that a program must break them

@@ -3,7 +3,8 @@
 --
 -- What the server does stands in the program, too:
 --   usually("slow")               what all requests get that nothing else is said of
---   answers(7, "429 1", "reset")  what the requests for number 7 get, then good answers
+--   answers(7, "429 1", "reset")  what the requests for number 7 get, then good answers;
+--                                 answers("7-9", …) is for each of three numbers
 --   list(7, 701, 30, 8)           a list of 30 items, 701 to 730, with 8 on a page; answers("7/2",
 --                                 …) is for its page 2
 local child = require "support.child"
@@ -34,7 +35,7 @@ local function good() return faults.ok(GOOD) end
 
 local FAULTS = {
   ok = { "ok", good }, slow = { "ok", slow(0.05) }, slower = { "ok", slow(0.2) },
-  late = { "ok", slow(0.5) },
+  late = { "ok", slow(0.9) },
   running = { "ok", function() return faults.ok '{"status": "running"}' end },
   hang = { "doubt", faults.hang }, ["500"] = { "doubt", status(500) },
   ["503"] = { "doubt", status(503) }, ["503 0"] = { "doubt", status(503, "0") },
@@ -78,7 +79,9 @@ local function plan_of(text)
     local entries = {}
     for i, name in ipairs { ... } do entries[i] = entry_of(name) end
     entries[#entries + 1] = entry_of "ok"
-    plan[tostring(n)] = entries
+    local first, last = tostring(n):match "^(%d+)%-(%d+)$"
+    if not first then plan[tostring(n)] = entries end
+    for each = tonumber(first or 1), tonumber(last or 0) do plan[tostring(each)] = entries end
   end
   function env.list(...) lists[#lists + 1] = { ... } end
   function env.each(_, _, source) sources[source.pages or 0] = true end

@@ -120,16 +120,37 @@ function Program:spawn(list)
   add(list, "spawn", self:client(), self:task()).body = self:steps_of_task()
 end
 
+-- Many calls at once; often their answers come while the script is busy for longer than a timeout.
 function Program:crowd(list)
   local client, first = self:client(), math.max(self.tasks, self.numbers) + 1
+  local is_late, patience = chance(0.5), one_of { 0.3, 0.8 }
   self.tasks = first + one_of { 5, 20, 40, 70, 100 } - 1
   self.numbers = self.tasks
   for _ = 1, 3 do self:maybe_answers(math.random(first, self.tasks)) end
-  local patience = one_of { 0.3, 0.8, 0.8 }
-  add(list, "crowd", client, first, self.tasks, one_of(KINDS), { timeout = patience, deadline = 2 })
-  add(list, "drive", client, one_of { 0.02, 0.1, 0.4, 0.4 })
-  if self.has.busy or chance(0.5) then add(list, "busy", patience + between(-0.2, 0.2)) end
+  if is_late then
+    patience = 1.3
+    add(self.answers, "answers", first .. "-" .. self.tasks, "late")
+  end
+  add(list, "crowd", client, first, self.tasks, one_of(KINDS), { timeout = patience, deadline = 3 })
+  add(list, "drive", client, is_late and between(0.5, 0.8) or between(0.02, 0.2))
+  if is_late or self.has.busy then add(list, "busy", patience + between(-0.2, 0.2)) end
   if chance(0.8) then add(list, "wait", client, first, self.tasks) end
+end
+
+-- A call that blocks while a 429 keeps all waiting, and what can end it early.
+function Program:queue(list)
+  local client, n, m = self:client(), self:number(), self:number()
+  local options = { deadline = one_of { 0.5, 2.5 } }
+  add(self.answers, "answers", n, "429 1")
+  add(list, "spawn", client, self:task()).body = { { "call", client, n, one_of(KINDS), options } }
+  add(list, "drive", client, 0.05)
+  if chance(0.7) then
+    add(list, "spawn", client, self:task()).body =
+      { { "call", client, m, one_of(KINDS), { deadline = 2.5 } } }
+    add(list, "drive", client, 0.02)
+  end
+  if chance(0.5) then self:interrupt(list) else self:raising_event(list, client) end
+  add(list, "call", client, self:number(), one_of(KINDS), { deadline = 2.5 })
 end
 
 -- ---- each
@@ -196,16 +217,28 @@ end
 
 -- ---- what comes in between
 
+-- The interpreter catches a single one.
+function Program:interrupt(list)
+  if self.is_interrupted then return end
+  self.is_interrupted = true
+  add(list, "after", between(0, 0.9), "INT")
+end
+
+-- As a signal that comes while on_event runs.
+function Program:raising_event(list, client)
+  if not self.is_observed then add(self.answers, "observe") end
+  self.is_observed = true
+  add(list, "event", client, math.random(8)).body = { { "hook", "raise", 100 }, { "busy", 0.1 } }
+end
+
 function Program:event(list)
+  if chance(0.4) then return self:raising_event(list, self:client()) end
   local step = add(list, "event", self:client(), math.random(8))
   local body = {}
-  local roll = math.random(9)
+  local roll = math.random(4)
   if roll == 1 then add(body, one_of { "raise", "interrupt" })
-  elseif roll >= 6 then
-    add(body, "hook", "raise", 100)
-    add(body, "busy", 0.1)
-  elseif roll <= 3 then add(body, "busy", between(0, 0.4))
-  elseif roll == 4 then add(body, "cancel", self:some_task())
+  elseif roll == 2 then add(body, "busy", between(0, 0.4))
+  elseif roll == 3 then add(body, "cancel", self:some_task())
   else self:call(body) end
   step.body = body
 end
@@ -214,7 +247,7 @@ local MAIN = {
   { 3, "call", Program.call }, { 4, "spawn", Program.spawn }, { 2, "crowd", Program.crowd },
   { 4, "each", Program.each }, { 2, "pages", Program.shared_pages }, { 1, "job", Program.job },
   { 2, "busy", function(_, list) add(list, "busy", between(0, 0.6)) end },
-  { 2, "event", Program.event },
+  { 2, "event", Program.event }, { 2, "queue", Program.queue },
   { 1, "close", function(self, list) add(list, "close", self:client()) end },
   { 1, "hook", function(_, list)
     add(list, "hook", one_of { "quiet", "quiet", "raise" }, one_of { 1000, 3000, 10000 })
@@ -237,14 +270,14 @@ function Program:choose_features()
     table.move(THEMES[one_of(THEME_NAMES)], 1, 99, #self.faults + 1, self.faults)
   end
   self.trouble = between(0.1, 0.7)
-  local usual = self.has.crowd and { "slower", "late", "late" } or { "slow", "slower" }
-  if chance(0.5) then add(self.answers, "usually", one_of(usual)) end
-  if self.has.event or chance(0.3) then add(self.answers, "observe") end
+  if chance(0.4) then add(self.answers, "usually", one_of { "slow", "slower" }) end
+  self.is_observed = self.has.event or chance(0.3)
+  if self.is_observed then add(self.answers, "observe") end
   if chance(0.5) then add(self.answers, "keep_garbage") end
 end
 
 function Program:signals()
-  if chance(0.25) then add(self.steps, "after", between(0, 0.8), "INT") end
+  if chance(0.25) then self:interrupt(self.steps) end
   if chance(0.15) then
     add(self.steps, "after", between(0, 0.6), "STOP", between(0.1, 0.6))
   end
