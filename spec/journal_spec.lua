@@ -51,9 +51,9 @@ describe("a journal", function()
     end)
 
     it("a header without work", function()
-      open { api = "http://[::1]:80/a b" }:close()
-      assert.equal("cekura journal 1 api=http://[::1]:80/a%20b\n", content())
-      open { api = "http://[::1]:80/a b" }:close()
+      open { api = "http://[::1]:81/a b" }:close()
+      assert.equal("cekura journal 1 api=http://[::1]:81/a%20b\n", content())
+      open { api = "http://[::1]:81/a b" }:close()
     end)
 
     for _, slashes in ipairs { "", "/", "//" } do
@@ -80,6 +80,21 @@ describe("a journal", function()
         assert.equal("done", it:state(1))
       end
       assert.is_nil((journal.open(path, { api = "https://api.cekura.ai/a", work = "w" })))
+    end)
+
+    it("of the same work with and without the scheme's own port", function()
+      for one, other in pairs { ["http://h"] = "http://h:80/", ["https://h/a"] = "HTTPS://h:443/a/",
+          ["http://[::1]"] = "http://[::1]:80" } do
+        scratch.write(path, "cekura journal 1 api=" .. other .. " work=w\n" .. AT .. "done 1\n")
+        for _, api in ipairs { one, other } do
+          local it <close> = open { api = api, work = "w" }
+          assert.equal("done", it:state(1))
+        end
+        for _, api in ipairs { "http://h:443", "https://h:80/a", "http://h:8080" } do
+          assert.is_nil((journal.open(path, { api = api, work = "w" })))
+        end
+        os.remove(path)
+      end
     end)
 
     it("with the address without a slash at its end", function()

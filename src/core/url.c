@@ -81,11 +81,27 @@ static size_t origin_length(const char *text, size_t length) {
   return (size_t)((path != NULL ? path : end) - text);
 }
 
+/* The length of the port at the end of an origin, if it is the scheme's own; else 0. */
+static size_t default_port_length(const char *origin, size_t length) {
+  static const char *const defaults[][2] = { { "http://", ":80" }, { "https://", ":443" } };
+  for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+    size_t scheme = strlen(defaults[i][0]), port = strlen(defaults[i][1]);
+    if (length > scheme + port && memcmp(origin, defaults[i][0], scheme) == 0 &&
+        memcmp(origin + length - port, defaults[i][1], port) == 0)
+      return port;
+  }
+  return 0;
+}
+
 size_t ck_url_normalise(char *text, size_t length) {
   size_t origin = origin_length(text, length);
   const char *zone = memchr(text, '%', origin); /* of an IPv6 address, with a case of its own */
   size_t lowered = zone != NULL ? (size_t)(zone - text) : origin;
   for (size_t i = 0; i < lowered; i++) text[i] = ck_ascii_lower(text[i]);
+  size_t port = default_port_length(text, origin);
+  memmove(text + origin - port, text + origin, length - origin);
+  origin -= port;
+  length -= port;
   while (length > origin && text[length - 1] == '/') length--;
   return length;
 }

@@ -14,7 +14,7 @@ const char *ck_url_problem(const char *text, bool allow_http);
 
 /*
 ** Changes the URL to the form in which those of one server are equal: scheme and host in lower case,
-** no slash at the end. Returns its length then. Text without a scheme keeps its case.
+** no port if it is the scheme's own, no slash at the end. Returns its length then. Text without a scheme keeps its case.
 */
 size_t ck_url_normalise(char *text, size_t length);
 
