@@ -50,7 +50,7 @@ parser:option("--state", "Where it is noted what has been started.", "auto_impro
   :argname "FILE"
 parser:flag("--start", "Start the optimiser; spends credits.")
 parser:flag("--apply", "Start it where needed, and save what it proposes.")
-parser:flag("--restart", "With these: forget the metrics' jobs, and start others. Pays again.")
+parser:flag("--restart", "With these: start other jobs in place of the metrics'. Pays again.")
 waiting.add_options(parser, 1800)
 waiting.add_progress(parser)
 
@@ -90,8 +90,7 @@ end
 
 --- The metric's job; nil where there is none, and none may be started.
 local function job_of(client, known, id, metric, options)
-  if options.restart then jobs.forget(known, id) end
-  local job = jobs.find(known, id)
+  local job = not options.restart and jobs.find(known, id)
   text.print("metric %d, %s", id, metric.name)
   if job then
     text.print("  the optimiser was started before: %s", job.progress_id)

@@ -19,6 +19,7 @@ local ids = require "support.ids"
 local metrics = require "support.metrics"
 local output = require "support.output"
 local sent = require "support.sent"
+local text = require "support.text"
 local texttable = require "support.table"
 local waiting = require "support.waiting"
 
@@ -248,17 +249,27 @@ local UNKNOWN = "%s: %s. They are not sent again: look at one of them. --redo-un
   .. "again, and may pay twice"
 local EARLIER = "an earlier run began it, and nothing says whether it was done"
 
+--- Whether a call that failed may have started some, or an earlier one with the same results.
+local function may_have_started(err, chunk, log)
+  if err.applied ~= "no" then return true end
+  for _, result in ipairs(chunk) do
+    if log:state(result.id) == "unknown" then return true end
+  end
+  return false
+end
+
 --- Says what went wrong. Returns the name of the exit code.
-local function tell_errors(chunks, report, unknown)
+local function tell_errors(chunks, report, unknown, log)
   local code = "ok"
   if #unknown > 0 then
     say(UNKNOWN, named(unknown), EARLIER)
     code = "network"
   end
   for _, e in ipairs(report.errors) do
-    local format = e.error.applied ~= "no" and UNKNOWN or "%s: %s"
-    say(format, named(chunks[e.index]), e.error)
-    if code ~= "network" then code = command.code_of(e.error) end
+    local chunk = chunks[e.index]
+    local is_unknown = may_have_started(e.error, chunk, log)
+    say(is_unknown and UNKNOWN or "%s: %s", named(chunk), e.error)
+    if code ~= "network" then code = is_unknown and "network" or command.code_of(e.error) end
   end
   local left = #chunks - report.ok - report.failed - report.unknown
   if left > 0 then say("%s not begun: %s", cost.count(left, "call"), ADVICE) end
@@ -280,9 +291,7 @@ local function wait_for(client, list, options)
   return done, not report and err or report and report.errors[1] and report.errors[1].error
 end
 
-local function percent(rate)
-  return rate and ("%d%%"):format(math.floor(rate * 100 + 0.5)) or nil
-end
+local function percent(rate) return rate and text.percent(rate) end
 
 local function print_results(before, done)
   local rows = { { "result", "name", "runs", "status", "success", "", "now", "" } }
@@ -332,7 +341,7 @@ local function apply(client, list, options)
   local chunks = chunks_of(sorted.left)
   print_skipped(list, log, options)
   local report = assert(send_all(client, chunks, log, options))
-  local code = tell_errors(chunks, report, sorted.unknown)
+  local code = tell_errors(chunks, report, sorted.unknown, log)
   local done, err = wait_for(client, started(list, log), options)
   print_results(list, done)
   if not err then return code end

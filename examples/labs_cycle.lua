@@ -294,10 +294,16 @@ end
 
 local NOT_IN_LAB = "the metric's Lab has none of these runs: add them there"
 
+--- An improvement that is saved is not started again.
+local function is_to_restart(story, id)
+  local job = (story.data.jobs or {})[id]
+  return story.options.apply and story.options.restart and job and not job.saved
+end
+
 local function optimise(story)
   begin(3, "optimise", "let the optimiser read what reviewers said. It SPENDS CREDITS.")
   local id = tostring(story.options.metric)
-  local job = jobs.find(story.known, id)
+  local job = not is_to_restart(story, id) and jobs.find(story.known, id)
   if job then
     text.print("  started before: %s", job.progress_id)
     return job
@@ -363,16 +369,17 @@ local UNKNOWN = "it is unknown whether result %s is being evaluated: --restart s
 
 --- Notes it before and after, so that no evaluation is started twice unnoticed.
 local function evaluate_result(story, id, run_ids)
-  local evaluated = story.data.evaluated
-  if evaluated[id] == "started" then return end
-  if evaluated[id] == "starting" then fail("network", UNKNOWN, id) end
+  local evaluated, options = story.data.evaluated, story.options
+  local before = evaluated[id]
+  if before == "started" then return end
+  if before == "starting" and not options.restart then fail("network", UNKNOWN, id) end
   evaluated[id] = "starting"
   story.known:keep()
   local started, err = story.client.results:evaluate_metrics {
-    result_id = id, run_ids = run_ids, metric_ids = { story.options.metric },
+    result_id = id, run_ids = run_ids, metric_ids = { options.metric },
   }
   local applied = started ~= nil and "yes" or err.applied
-  evaluated[id] = applied == "yes" and "started" or applied == "unknown" and "starting" or nil
+  evaluated[id] = applied == "yes" and "started" or applied == "unknown" and "starting" or before
   story.known:keep()
   if applied ~= "yes" then error(err, 0) end
 end
@@ -429,15 +436,6 @@ end
 
 -- ---- all of it ----
 
-local function restart(story)
-  local job = (story.data.jobs or {})[tostring(story.options.metric)]
-  if job and not job.saved then story.data.jobs = nil end
-  for id, mark in pairs(story.data.evaluated or {}) do
-    if mark == "starting" then story.data.evaluated[id] = nil end
-  end
-  story.known:keep()
-end
-
 --- The first two steps: until there is something for the optimiser to go by.
 local function gather(story)
   local wrong = look(story)
@@ -490,7 +488,6 @@ command.run(NAME, ADVICE, function()
   local known = open_state(client, options)
   local story = { client = client, options = options, known = known, data = known.data }
   story.metric = get_metric(story)
-  if options.restart and options.apply then restart(story) end
   text.print("The review loop of metric %d, %s", options.metric, story.metric.name)
   return tell(story)
 end)

@@ -173,6 +173,19 @@ describe("auto_improve", function()
       assert.equal(2, #improve:changes(START))
     end)
 
+    it("a restart that is refused leaves what was known", function()
+      improve.server:faults { { path = "/process_feedbacks/", drop = true, applied = true },
+        { path = "/process_feedbacks/", status = 402, body = { detail = "no credits" } } }
+      improve:run("--metrics", "55", "--start")
+      local _, errors, code = improve:run("--metrics", "55", "--start", "--restart")
+      assert.matches("no credits", errors)
+      assert.equal(1, code)
+      _, errors, code = improve:run("--metrics", "55", "--start")
+      assert.matches("unknown whether the optimiser was started", errors)
+      assert.equal(4, code)
+      assert.equal(2, #improve:changes(START))
+    end)
+
     it("an answer that is lost is such a start", function()
       improve.server:faults { { path = "/process_feedbacks/", drop = true, applied = true } }
       local _, errors, code = improve:run("--metrics", "55", "--start")

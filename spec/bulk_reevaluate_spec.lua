@@ -293,6 +293,19 @@ describe("bulk_reevaluate", function()
       assert.same({ "371,373", "374", "373,371" }, ids())
     end)
 
+    it("an unknown one stays unknown if it is refused when it is sent again", function()
+      example.server:faults { { method = "POST", status = 502 },
+        { method = "POST", status = 400, body = { detail = "not now" } } }
+      run("--results", "371,373", "--apply")
+      local _, errors, code = run("--results", "371,373", "--apply", "--redo-unknown")
+      assert.matches("not now.*They are not sent again", errors)
+      assert.equal(4, code)
+      _, errors, code = run("--results", "371,373", "--apply")
+      assert.matches("^bulk_reevaluate: 2 results from 371 to 373: an earlier run began it", errors)
+      assert.equal(4, code)
+      assert.same({ "371,373", "371,373" }, ids())
+    end)
+
     it("the metrics in another order are the same work", function()
       local words_of = { "--results", "371", "--journal", journal, "--interval", "0.02",
         "--no-progress", "--apply" }

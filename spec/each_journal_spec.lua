@@ -117,6 +117,13 @@ describe("each with a journal", function()
       counts({ skipped = 10 }, each(votes.items(10), vote, { redo_unknown = true }))
     end)
 
+    it("leaves unknown what is refused when it is done again", function()
+      server:faults { { status = 400, body = { detail = "no" }, times = math.huge } }
+      counts({ failed = 2, skipped = 8 }, each(votes.items(10), vote, { redo_unknown = true }))
+      server:faults()
+      counts({ ok = 1, skipped = 8, unknown = 1 }, each(votes.items(10), vote))
+    end)
+
     it("does more where there is more", function()
       counts({ ok = 6, skipped = 8, unknown = 1 }, each(votes.items(15), vote))
       assert.same({ 2, 11, 12, 13, 14, 15 }, votes.sorted(arrived()))

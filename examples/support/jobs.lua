@@ -33,27 +33,21 @@ function jobs.find(state, metric_id)
   return job
 end
 
---- Forgets the metric's job.
-function jobs.forget(state, metric_id)
-  jobs_of(state)[tostring(metric_id)] = nil
-  state:keep()
-end
-
---- A call that certainly was not acted on leaves nothing behind.
-local function refuse(state, metric_id, err)
-  if err.applied == "no" then jobs.forget(state, metric_id) end
-  error(err, 0)
-end
-
---- Starts the optimiser, which spends credits.
+--- Starts the optimiser, which spends credits. The new job replaces one that is there; a call that
+--- certainly was not acted on leaves everything as it was.
 ---@param metric table as metrics:get returns it
 ---@param arguments table of metric_reviews:process_feedbacks
 function jobs.start(client, state, metric, arguments)
   local metric_id = tostring(metric.id)
+  local before = jobs_of(state)[metric_id]
   jobs_of(state)[metric_id] = { starting = now() }
   state:keep()
   local answer, err = client.metric_reviews:process_feedbacks(arguments)
-  if answer == nil then refuse(state, metric_id, err) end
+  if answer == nil then
+    if err.applied == "no" then jobs_of(state)[metric_id] = before end
+    state:keep()
+    error(err, 0)
+  end
   local job = answers.job(answer)
   local id = job and job.progress_id
   if not id or id == "" then command.fail("network", UNKNOWN, metric_id, now()) end

@@ -44,19 +44,22 @@ function Sent:state(id)
   return event ~= "failed" and event or nil
 end
 
-local function outcome_of(value, err)
+--- A call that is repeated and refused leaves it unknown what the earlier one has done.
+local function outcome_of(was, value, err)
   if value ~= nil then return "done" end
-  return err.applied == "no" and "failed" or "unknown"
+  local is_clear = err.applied == "no" and was ~= "unknown" and was ~= "started"
+  return is_clear and "failed" or "unknown"
 end
 
 --- Calls send(ids), and writes down before and after it what is known. Returns what it returned.
 function Sent:send(ids, send)
   local log, key = self.log, table.concat(ids, ",")
+  local was = log:state(key)
   local written, problem = log:start(key)
   if written then written, problem = log:sync() end
   if not written then return nil, internal.error("config", problem) end
   local value, err = send(ids)
-  local outcome = outcome_of(value, err)
+  local outcome = outcome_of(was, value, err)
   self:note(ids, outcome)
   written, problem = log:finish(key, outcome, value == nil and tostring(err) or nil)
   if not written then return nil, internal.error("config", problem, "yes") end

@@ -207,18 +207,21 @@ function Batch:hold(problem)
   if pause then self.held_until = math.max(self.held_until, internal.monotime() + pause) end
 end
 
+--- The event of an item that has done nothing: it may still have been done by an earlier run.
+local function undone(slot) return slot.was_unknown and "unknown" or "failed" end
+
 local function fail(batch, slot, outcome, problem)
   slot.busy = false
   batch:count_error(slot, outcome, problem)
-  batch:log_end(slot, outcome, problem)
+  batch:log_end(slot, outcome == "failed" and undone(slot) or outcome, problem)
   if batch.options.stop_on_error then batch:stop() end
   batch:hold(problem)
 end
 
---- A dry run has done nothing: the next run does the item, unless an earlier one left it unknown.
+--- A dry run has done nothing: the next run does the item.
 local function log_success(batch, slot, is_rehearsal)
   if not is_rehearsal then return batch:log_end(slot, "done") end
-  batch:log_end(slot, slot.was_unknown and "unknown" or "failed", "a dry run: nothing was sent")
+  batch:log_end(slot, undone(slot), "a dry run: nothing was sent")
 end
 
 local function succeed(batch, slot, result, is_rehearsal)
