@@ -35,15 +35,14 @@ The first row names the columns: run_id, metric_id, thumbs_up, expected_value an
 feedback, in any order; "Run ID" is run_id, too. The cells stand between commas, semicolons or tabs.
 thumbs_up is true, false, yes, no, 1 or 0. expected_value is what the metric should have said: a
 number (2, 2.5 or 2,5), true or false, or one of its words. If a cell is not a number, the metric is
-read, but not by --dry-run, and what it cannot say is an error. An empty cell is no value; null says
-that there is none.
+read, and what it cannot say is an error. An empty cell is no value; null says that there is none.
 
 Exit codes: 0 all votes are in; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection, or
 it is unknown whether some votes arrived; 130 Ctrl-C.]]
 
 parser:argument("sheet", "The CSV file.")
 parser:mutex(
-  parser:flag("--dry-run", "Send nothing: check all rows, and show the first request."),
+  parser:flag("--dry-run", "Send no vote: check all rows, and show the first request."),
   parser:flag("--apply", "Send the votes, as without it: votes cost nothing."))
 parser:flag("--skip-bad", "Leave bad rows out, instead of sending nothing.")
 parser:option("--rejects", "Write the rows that did not go through to this CSV file.")
@@ -69,8 +68,11 @@ local function read_options()
   return options
 end
 
+--- A dry run needs no key.
+local function has_key() return command.setting "CEKURA_API_KEY" ~= nil end
+
 local function new_client(options)
-  local without_key = options.dry_run and not command.setting "CEKURA_API_KEY"
+  local without_key = options.dry_run and not has_key()
   local client, err = cekura.new { api_key = without_key and "dry-run" or nil }
   if not client then fail(command.code_of(err), "%s", err) end
   return client
@@ -196,23 +198,37 @@ local function target_of_key(key) return key:match "^(%d+:%d+):" end
 -- What a metric cannot be read for, though a vote on it may be sent.
 local UNREADABLE = { not_found = true, permission = true, bad_request = true, validation = true }
 
---- The metric, or false where nothing is known of it.
+--- The metric, or false if nothing is known of it. nil and an error if it cannot be asked for.
 local function read_metric(client, id)
+  if not has_key() then return nil, "CEKURA_API_KEY is not set" end
   local metric, err = answers.metric(client.metrics:get { metric_id = id })
-  if not metric and not UNREADABLE[err.kind] then fail(command.code_of(err), "%s", err) end
-  return metric or false
+  if metric or not UNREADABLE[err.kind] then return metric, err end
+  return false
 end
 
---- Sets the `metric` of each row whose expected value depends on it.
+--- Sets the `metric` of each row whose expected value depends on it. nil and why, if one cannot be
+--- asked for.
 local function add_metrics(client, rows)
-  local known = {}
+  local known, err = {}, nil
   for _, row in ipairs(rows) do
     local id = values.trimmed(row.fields.metric_id or "")
     if id:find "^%d+$" and values.needs_metric(row.fields.expected_value or "") then
-      if known[id] == nil then known[id] = read_metric(client, id) end
+      if known[id] == nil then known[id], err = read_metric(client, id) end
+      if err then return nil, err end
       row.metric = known[id] or nil
     end
   end
+  return true
+end
+
+local UNCHECKED = "the metrics cannot be read, and the expected values are not checked: %s"
+
+--- Does so, and ends the command if that fails. A dry run says so and goes on.
+local function need_metrics(client, rows, options)
+  local done, err = add_metrics(client, rows)
+  if done then return end
+  if not options.dry_run then fail(command.code_of(err), "%s", err) end
+  command.say(NAME, ": ", UNCHECKED:format(tostring(err)))
 end
 
 local function vote_of(row) return arguments.read(endpoint, row.fields, row.metric) end
@@ -443,7 +459,7 @@ end
 
 local function vote_all(client, sheet, options)
   local rows = read_rows(options.sheet, sheet)
-  if not options.dry_run then add_metrics(client, rows) end
+  need_metrics(client, rows, options)
   local good, bad = sort_out(client, options.sheet, rows)
   if #bad > 0 and not options.skip_bad then
     fail("usage", "%d of %d rows are bad, so nothing was sent. Correct them, or leave them out "

@@ -648,6 +648,42 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(0, code)
     end)
 
+    describe("reads the metrics as a real run does", function()
+      it("and shows the value that is sent", function()
+        local output, errors, code = run(sheet { "5544,57,no,True," }, "--dry-run")
+        assert.equal(NO_ERRORS, errors)
+        assert.matches('"expected_value":true', output, 1, true)
+        output, errors, code = run(sheet { '5544,55,no,"2,5",' }, "--dry-run")
+        assert.equal(NO_ERRORS, errors)
+        assert.matches('"expected_value":2.5', output, 1, true)
+        assert.equal(0, code)
+        assert.same({}, votes())
+      end)
+
+      it("and refuses what a metric cannot say", function()
+        local output, errors, code = run(sheet { "5544,55,no,True," }, "--dry-run")
+        assert.equal("", output)
+        assert.matches(":2: expected_value: must be a number", errors, 1, true)
+        assert.equal(2, code)
+      end)
+
+      for what, change in pairs {
+        ["a key"] = function() environment.CEKURA_API_KEY = false end,
+        ["a key that is right"] = function() environment.CEKURA_API_KEY = "other" end,
+        ["a server"] = function() environment.CEKURA_API_URL = "http://127.0.0.1:1" end,
+      } do
+        it("and says that it cannot without " .. what, function()
+          change()
+          local output, errors, code = run(sheet { "5544,55,no,True,", "5545,57,no,True," },
+            "--dry-run")
+          assert.matches("^Votes to send: 2,", output)
+          assert.matches("vote_from_csv: the metrics cannot be read, and the expected values are "
+            .. "not checked: ", errors, 1, true)
+          assert.equal(0, code)
+        end)
+      end
+    end)
+
     it("lists bad rows", function()
       local path = sheet { "5544,55,maybe,2,", "5545,55,no,2," }
       local output, errors, code = run(path, "--dry-run")
