@@ -263,6 +263,14 @@ describe("agreement_report", function()
         tonumber(rows[5][4]))
     end)
 
+    it("to a pipe", function()
+      local text, errors, code = run("--results", "373,374", "--output", "/dev/stdout")
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(0, code)
+      assert.matches("^<!DOCTYPE html>.*</html>\n", text)
+      assert.matches("written to /dev/stdout", text, 1, true)
+    end)
+
     it("without votes that name no value", function()
       local before = #reviews_of(55)
       for id, call in pairs(server:state "runs") do
@@ -542,6 +550,7 @@ describe("a report's parts", function()
     end
     assert.equal(3, values.read("numeric", "3.0"))
     assert.is_nil(values.read("enum", cekura.null))
+    assert.equal("Booked", values.read("enum", " BOOKED", { "Gone", "Booked" }))
     assert.is_true(values.agree("continuous_qualitative", 4.5, 4))
     assert.is_false(values.agree("numeric", 4.5, 4))
   end)

@@ -10,9 +10,10 @@ local MOST_LINKS = 40  -- one that leads to another, as the system follows them
 
 local function folder_of(path) return path:match "^.*/" or "./" end
 
---- The path without symbolic links, of a file that there is not yet, too.
+--- The path without symbolic links, of a file that there is not yet, too. /dev/stdout stays as it is
+--- where it is a pipe, which has no path.
 local function target_of(path, links)
-  local real = internal.real_path(path)
+  local real = internal.real_path(path) or internal.file_id(path) and path
   local link = not real and (links or 0) < MOST_LINKS and internal.read_link(path)
   if not link then return real or path end
   return target_of(link:find "^/" and link or folder_of(path) .. link, (links or 0) + 1)
