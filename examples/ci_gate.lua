@@ -8,7 +8,7 @@ local cekura = require "cekura"
 local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
 package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
 
-local cjson = require "cjson"
+local json = require "cjson".new()
 local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
@@ -235,7 +235,9 @@ local function summary_of(result, code, checks)
     VERDICTS[code], good, cost.count(#checks, "check"))
 end
 
-local function print_json(value) output.print(cjson.encode(value)) end
+json.encode_invalid_numbers "null"
+
+local function print_json(value) output.print(json.encode(value)) end
 
 local function row_of(check)
   return { name = check.name, metric_id = check.metric_id, wanted = check.wanted,

@@ -176,7 +176,7 @@ describe("values", function()
       binary_workflow_adherence = { { true, 5 }, { false, 0 } },
       numeric = { { 2, 2.0, "2", " 2", "2\u{A0}", "2.0", "2,0" },
         { 1234.5, "1 234,5", "1.234,5" } },
-      enum = { { "2", 2, 2.0, " 2 " }, { "booked", "booked\u{A0}" } },
+      enum = { { "2", 2, 2.0, " 2 " }, { "booked", "booked\u{A0}", "Booked" } },
       unheard_of = { { 2, "2" }, { "x", "x " } },
     } do
       for _, group in ipairs(groups) do

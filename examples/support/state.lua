@@ -35,7 +35,7 @@ local function is_state(data)
     if data[name] ~= nil and type(data[name]) ~= "table" then return false end
   end
   for _, job in pairs(data.jobs or {}) do
-    if type(job) ~= "table" then return false end
+    if type(job) ~= "table" or type(job.progress_id or "") ~= "string" then return false end
   end
   return true
 end

@@ -17,7 +17,7 @@ end
 
 --- 0.875 → "88%"
 function text.percent(share)
-  return ("%d%%"):format(math.floor(share * 100 + 0.5))
+  return ("%.0f%%"):format(math.floor(share * 100 + 0.5))
 end
 
 --- Each line of a text, with something before it.

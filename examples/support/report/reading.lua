@@ -90,15 +90,15 @@ end
 --- reviewed.
 local function said_by(metric, review, call)
   local now = call.said[metric.id] or {}
-  local said = values.read(metric.kind, now.value)
+  local said = values.read(metric.kind, now.value, metric.values)
   if said ~= nil then return said, now.explanation end
-  return values.read(metric.kind, review.actual_value), review.explanation
+  return values.read(metric.kind, review.actual_value, metric.values), review.explanation
 end
 
 --- A review of `metric`, with the call that it is of; nil where the reviewer named no value, for
 --- there is nothing to compare then.
 function reading.review(metric, review, call)
-  local expected = values.read(metric.kind, review.expected_value)
+  local expected = values.read(metric.kind, review.expected_value, metric.values)
   local said, explanation = said_by(metric, review, call)
   if expected == nil then return nil end
   return {

@@ -72,8 +72,10 @@ local function digits_of(text)
   return digits and ("%s%s%s%s"):format(sign, digits, mark == "" and "" or ".", fraction)
 end
 
+--- nil for what is too large.
 local function as_number(text)
   local found = tonumber(text)
+  if math.abs(found) == math.huge then return nil end
   return math.tointeger(found) or found
 end
 
@@ -146,8 +148,19 @@ local function read_number(value)
   return type(value) == "string" and values.trimmed(value) or tostring(value)
 end
 
-local function read_word(value)
-  if type(value) == "string" then return values.trimmed(value) end
+--- One of the metric's words as the metric writes it; any other word as it is.
+local function known_word(word, words)
+  local similar
+  for _, known in ipairs(words or {}) do
+    local text = tostring(known)
+    if text == word then return known end
+    if values.lower(text) == values.lower(word) then similar = similar or known end
+  end
+  return similar or word
+end
+
+local function read_word(value, words)
+  if type(value) == "string" then return tostring(known_word(values.trimmed(value), words)) end
   return tostring(math.type(value) == "float" and math.tointeger(value) or value)
 end
 
@@ -187,9 +200,15 @@ function values.of_entry(entry)
 end
 
 --- A value as it is compared; nil for none.
-function values.read(kind, value)
+---@param words any[]? the metric's, of an enum
+function values.read(kind, value, words)
   if value == nil or value == cekura.null then return nil end
-  return KINDS[kind].read(value)
+  return KINDS[kind].read(value, words)
+end
+
+local function is_equal(one, other)
+  if type(one) ~= "string" or type(other) ~= "string" then return one == other end
+  return values.lower(one) == values.lower(other)
 end
 
 --- Whether two values that have been read are the same.
@@ -198,7 +217,7 @@ function values.agree(kind, said, expected)
   if tolerance and type(said) == "number" and type(expected) == "number" then
     return math.abs(said - expected) <= tolerance
   end
-  return said == expected
+  return is_equal(said, expected)
 end
 
 --- Whether a metric and a reviewer say the same, in whatever form they do.
@@ -210,7 +229,7 @@ end
 --- Whether two values are equal, without any tolerance.
 function values.are_equal(eval_type, one, other)
   local kind = values.type_of(eval_type)
-  return values.read(kind, one) == values.read(kind, other)
+  return is_equal(values.read(kind, one), values.read(kind, other))
 end
 
 --- A value as a number: passed is 5, and failed 0. nil where it is none.
@@ -281,17 +300,7 @@ local function binary_cell(text)
   return nil, "must be true or false, or 5 or 0: the metric says passed or failed"
 end
 
---- One of the metric's words as the metric writes it.
-local function enum_cell(text, words)
-  local word = values.trimmed(unquoted(text))
-  for _, known in ipairs(words or {}) do
-    if word == tostring(known) then return known end
-  end
-  for _, known in ipairs(words or {}) do
-    if values.lower(word) == values.lower(tostring(known)) then return known end
-  end
-  return word
-end
+local function enum_cell(text, words) return known_word(values.trimmed(unquoted(text)), words) end
 
 local CELLS = { binary = binary_cell, numeric = number_cell, continuous_qualitative = number_cell,
   enum = enum_cell }
@@ -299,8 +308,7 @@ local CELLS = { binary = binary_cell, numeric = number_cell, continuous_qualitat
 --- Whether it depends on the metric what a cell says: a number and null say it by themselves.
 function values.needs_metric(text)
   text = values.trimmed(text)
-  return text ~= "" and text ~= "null" and not text:find "^%-?%d+%.?%d*$"
-    and not text:find "^%-?%d+%.?%d*[eE][+-]?%d+$"
+  return text ~= "" and text ~= "null" and type(any(text)) ~= "number"
 end
 
 --- What a cell expects of a metric; nil and a message where it cannot be that.
