@@ -219,7 +219,9 @@ describe("labs_cycle", function()
       assert.equal(4, code)
       assert.matches("unknown whether result %d+ is being evaluated: %-%-restart", errors)
       assert.equal(3, #cycle:changes(EVALUATE))
-      cycle.server:faults { { path = "/evaluate_metrics/", status = 402, body = { detail = "no" } } }
+      cycle.server:faults {
+        { path = "/evaluate_metrics/", status = 402, body = { detail = "no" } },
+      }
       cycle:run("--apply", "--restart")
       _, errors, code = cycle:run("--apply")
       assert.equal(4, code)

@@ -653,6 +653,7 @@ PATH:11: run_id: the same run and metric as in line 2
         local output, errors, code = run(sheet { "5544,57,no,True," }, "--dry-run")
         assert.equal(NO_ERRORS, errors)
         assert.matches('"expected_value":true', output, 1, true)
+        assert.equal(0, code)
         output, errors, code = run(sheet { '5544,55,no,"2,5",' }, "--dry-run")
         assert.equal(NO_ERRORS, errors)
         assert.matches('"expected_value":2.5', output, 1, true)
