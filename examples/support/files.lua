@@ -6,12 +6,12 @@ local internal = require "cekura.internal"
 
 local files = {}
 
-local MOST_LINKS = 40  -- one that leads to another, as the system follows them
+local MOST_LINKS = 40  -- one after another, as the system follows them
 
 local function folder_of(path) return path:match "^.*/" or "./" end
 
---- The path without symbolic links, of a file that there is not yet, too. /dev/stdout stays as it is
---- where it is a pipe, which has no path.
+--- The path without symbolic links, of a file that there is not yet, too. A pipe has no such path:
+--- /dev/stdout stays as it is then.
 local function target_of(path, links)
   local real = internal.real_path(path) or internal.file_id(path) and path
   local link = not real and (links or 0) < MOST_LINKS and internal.read_link(path)
