@@ -311,6 +311,13 @@ function values.needs_metric(text)
   return text ~= "" and text ~= "null" and type(any(text)) ~= "number"
 end
 
+local SHOWN = 40  -- bytes of a cell in a message
+
+local function shown(text)
+  if #text <= SHOWN then return text end
+  return text:sub(1, SHOWN):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. "…"
+end
+
 --- What a cell expects of a metric; nil and a message where it cannot be that.
 ---@param text string not blank
 ---@param metric table? as metrics:get returns it; nil where nothing is known of it
@@ -318,7 +325,7 @@ function values.cell(text, metric)
   local read = metric and values.needs_metric(text) and CELLS[values.kind_of(metric.eval_type)]
   if not read then return any(text) end
   local value, problem = read(text, metric.enum_values)
-  if value == nil then return nil, ('%s, got "%s"'):format(problem, values.trimmed(text)) end
+  if value == nil then return nil, ('%s, got "%s"'):format(problem, shown(values.trimmed(text))) end
   return value
 end
 
