@@ -50,7 +50,7 @@ parser:option("--state", "Where it is noted what has been started.", "auto_impro
   :argname "FILE"
 parser:flag("--start", "Start the optimiser; spends credits.")
 parser:flag("--apply", "Start it where needed, and save what it proposes.")
-parser:flag("--restart", "With these: start other jobs in place of the metrics'. Pays again.")
+parser:flag("--restart", "With these: replace the jobs that are known by new ones. Pays again.")
 waiting.add_options(parser, 1800)
 waiting.add_progress(parser)
 
