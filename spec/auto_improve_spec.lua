@@ -186,6 +186,17 @@ describe("auto_improve", function()
       assert.equal(2, #improve:changes(START))
     end)
 
+    it("a job whose id was put there by hand is saved", function()
+      improve:run("--metrics", "55", "--start")
+      local known = state()
+      known.jobs["55"] = { progress_id = known.jobs["55"].progress_id }
+      scratch.write(improve:path "state", json.encode(known))
+      local _, errors, code = improve:run("--metrics", "55", "--apply")
+      assert.equal(0, code, errors)
+      assert.equal(1, #improve:changes(START))
+      assert.matches("pointed out", description(55))
+    end)
+
     it("an answer that is lost is such a start", function()
       improve.server:faults { { path = "/process_feedbacks/", drop = true, applied = true } }
       local _, errors, code = improve:run("--metrics", "55", "--start")

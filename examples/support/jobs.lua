@@ -129,7 +129,8 @@ local EDITED = "metric %s: not saved: somebody has changed its description since
 function jobs.save(client, state, metric, answer)
   local metric_id = tostring(metric.id)
   local job, changes = jobs_of(state)[metric_id], proposal.changes(metric, answer)
-  local is_edited = metric.description ~= job.description
+  -- One that was put there by hand has no description to compare with.
+  local is_edited = job.description ~= nil and metric.description ~= job.description
   if is_edited and changes.description or proposal.is_worse(answer) then
     command.say((is_edited and EDITED or WORSE):format(metric_id))
     return is_edited and "person" or "failed"
