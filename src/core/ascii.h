@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static inline char ck_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+static inline char ck_ascii_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c); }
 
 /* Whether the text begins with the word, in any case of letters. */
 static inline bool ck_ascii_begins(const char *text, const char *word) {

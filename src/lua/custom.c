@@ -92,7 +92,7 @@ static bool has_bad_escape(const char *text) {
 
 /* Reads the character that begins the text, which may be encoded; returns what is behind it. */
 static const char *read_character(const char *text, char *c) {
-  *c = text[0] == '%' ? (char)ck_percent_code(text + 1) : text[0];
+  *c = (char)(text[0] == '%' ? ck_percent_code(text + 1) : text[0]);
   return text[0] == '%' ? text + 3 : text + 1;
 }
 
