@@ -6,6 +6,7 @@
 SHELL   := bash
 BUILD   := build
 PREFIX  := /usr/local
+POLLER  :=
 SPEC    := spec
 RUN     :=
 PORT    := 8080
@@ -13,6 +14,16 @@ CONTRACT := spec/conformance
 CFLAGS  := -O2 -g
 LDFLAGS :=
 LUA      = $(firstword $(shell command -v lua5.4 lua54 lua))
+
+# POLLER=kqueue: the poller of macOS and the BSDs, on a stand-in for kqueue, and the specs that depend
+# on it.
+ifeq ($(POLLER),kqueue)
+  BUILD         := $(BUILD)/kqueue
+  SPEC          := $(patsubst %,spec/%_spec.lua,busy deadline each fork http2 idle loop pace task \
+                   task_process wire)
+  poller_c      := spec/c/kqueue/kqueue.c
+  poller_cflags := -DCK_KQUEUE -Ispec/c/kqueue
+endif
 
 # Recipes run from here on with these; a spec's child processes see them too.
 export CEKURA_BUILD := $(BUILD)
@@ -37,7 +48,7 @@ curl_libs   = $(shell pkg-config --libs libcurl 2>/dev/null || curl-config --lib
 mhd_cflags  = $(shell pkg-config --cflags libmicrohttpd)
 mhd_libs    = $(shell pkg-config --libs libmicrohttpd)
 
-core_c    := $(wildcard src/core/*.c src/lua/*.c)
+core_c    := $(wildcard src/core/*.c src/lua/*.c) $(poller_c)
 sandbox_c := $(wildcard src/sandbox/*.c)
 embed_c   := $(wildcard examples/embed/*.c)
 bench_c   := $(wildcard spec/bench/*.c)
@@ -78,7 +89,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(curl_libs)
 
 # The core's pure decisions as a module that the specs can call.
-$(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c))
+$(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(wildcard src/core/*.c) $(poller_c))
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
 
 # A host whose allocations, libcurl's and the module's fail. (GNU ld's --wrap, lld's.)
@@ -112,7 +123,7 @@ $(BUILD)/fuzzers/%: $(BUILD)/obj/spec/fuzz/%.o $(patsubst %,$(BUILD)/obj/spec/fu
 .SECONDARY: $(patsubst %,$(BUILD)/obj/spec/fuzz/%.o,$(fuzz_targets))
 
 # Each folder is compiled with the libraries of its layer only.
-$(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags)
+$(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags) $(poller_cflags)
 $(BUILD)/obj/src/lua/%.o:     includes = $(lua_cflags)
 $(BUILD)/obj/src/sandbox/%.o: includes = $(lua_cflags) $(mhd_cflags)
 $(BUILD)/obj/examples/%.o:    includes = $(lua_cflags)
@@ -151,7 +162,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground (POR
 	$(submake) --quiet all
 	@$(LUA) tools/sandbox.lua "$(PORT)"
 
-test: needs-build-sandbox-examples-test  ## the specs, or one of them: make test SPEC=spec/x_spec.lua
+test: needs-build-sandbox-examples-test  ## the specs, or one of them: SPEC=spec/x_spec.lua (POLLER=kqueue: as on macOS)
 	$(submake) --quiet all embed $(patsubst %,$(BUILD)/%,alloc host session) \
 	  $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)

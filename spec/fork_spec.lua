@@ -200,6 +200,19 @@ describe("a fork", function()
     os.remove(path)
   end)
 
+  it("whose child closes the parent's client after it has made its own", function()
+    local output = run [[
+      local client = new()
+      print(fork.run(function()
+        local own = new()
+        client:close()
+        return (vote(own, 1)).success
+      end))
+      show(vote(client, 2))
+    ]]
+    assert.equal("true\nparent\ttrue\tnil\tnil\n", output)
+  end)
+
   it("whose child collects the parent's client, with calls in flight and idle connections",
     function()
       server:script { faults.ok(), { { "read" }, { "sleep", 0.3 }, faults.ok()[1] } }

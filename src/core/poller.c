@@ -1,10 +1,11 @@
 #include "poller.h"
 
 /* ---- Linux ------------------------------------------------------------------------------- */
-#if defined(__linux__)
+#if defined(__linux__) && !defined(CK_KQUEUE)
 
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 enum { AT_ONCE = 32 };
 
@@ -26,6 +27,11 @@ int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known)
 void ck_poller_forget(int poller, int socket) {
   struct epoll_event unused = { 0 };
   (void)epoll_ctl(poller, EPOLL_CTL_DEL, socket, &unused);
+}
+
+void ck_poller_close(int poller, bool inherited) {
+  (void)inherited;
+  (void)close(poller);
 }
 
 int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {
@@ -55,6 +61,7 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
 #include <sys/time.h>
 #include <sys/types.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { AT_ONCE = 32 };
 
@@ -84,6 +91,10 @@ void ck_poller_forget(int poller, int socket) {
   const struct ck_poller_watch watch = { .socket = socket };
   (void)set_filter(poller, &watch, EVFILT_READ, false);
   (void)set_filter(poller, &watch, EVFILT_WRITE, false);
+}
+
+void ck_poller_close(int poller, bool inherited) {
+  if (!inherited) (void)close(poller);
 }
 
 int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {

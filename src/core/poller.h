@@ -22,6 +22,9 @@ int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known)
 
 void ck_poller_forget(int poller, int socket);
 
+/* `inherited`: in a forked child, which has no copy of a kqueue, so the number is another file's. */
+void ck_poller_close(int poller, bool inherited);
+
 /*
 ** Waits until a socket is ready, `ms` milliseconds have passed or a signal has come.
 ** Returns how many events it wrote, 0 for the two latter.

@@ -320,7 +320,7 @@ void ck_transport_close(struct ck_transport *transport) {
   bool inherited = ck_transport_is_inherited(transport);
   free_slots(transport, inherited);
   if (!inherited) free_libcurls(transport);
-  if (transport->poller >= 0) (void)close(transport->poller);
+  if (transport->poller >= 0) ck_poller_close(transport->poller, inherited);
   curl_url_cleanup(transport->url);
   ck_headers_free(&transport->headers);
   free(transport->path);

@@ -1,0 +1,140 @@
+/*
+** kqueue for sockets, on epoll: a test double with which the BSDs' branch of src/core/poller.c runs
+** on Linux. As their manual pages have it, each filter of a socket is added, deleted and reported by
+** itself, to delete one that is not there is an error, close takes a socket out of the queue, and a
+** forked child does not inherit the queue.
+**
+** What is watched stands only where the kernel keeps it, and is read back from /proc. Hence both
+** filters of a socket share one udata, a small number.
+*/
+#include "sys/event.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { READS = 1, WRITES = 2, TAG_BITS = 30, AT_ONCE = 16, QUEUES = 4096 };
+
+/* ---- fork ------------------------------------------------------------------------------- */
+
+static atomic_int queues[QUEUES];
+static atomic_int made;
+
+static int is_epoll(int descriptor) {
+  char path[64], target[64] = "";
+  (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+  ssize_t length = readlink(path, target, sizeof(target) - 1);
+  return length > 0 && strcmp(target, "anon_inode:[eventpoll]") == 0;
+}
+
+static void close_all_in_child(void) {
+  int count = made < QUEUES ? made : QUEUES;
+  for (int i = 0; i < count; i++)
+    if (is_epoll(queues[i])) (void)close(queues[i]);
+  made = 0;
+}
+
+static void watch_for_forks(void) { (void)pthread_atfork(NULL, NULL, close_all_in_child); }
+
+int kqueue(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, watch_for_forks);
+  int queue = epoll_create1(0);
+  if (queue >= 0) queues[atomic_fetch_add(&made, 1) % QUEUES] = queue;
+  return queue;
+}
+
+/* ---- what is watched ---------------------------------------------------------------------- */
+
+static uint64_t pack(int socket, unsigned filters, uint64_t tag) {
+  return (uint64_t)filters << (32 + TAG_BITS) | tag << 32 | (uint32_t)socket;
+}
+
+static unsigned filters_in(uint64_t packed) { return (unsigned)(packed >> (32 + TAG_BITS)); }
+
+static uint64_t tag_in(uint64_t packed) { return packed >> 32 & (((uint64_t)1 << TAG_BITS) - 1); }
+
+/* From a line as "tfd:  7 events:  19 data:  7  pos:0"; 0 if it is not about the socket. */
+static unsigned filters_on(const char *line, int socket) {
+  const char *data = strstr(line, "data:");
+  if (data == NULL || strncmp(line, "tfd:", 4) != 0) return 0;
+  return strtol(line + 4, NULL, 10) == socket ? filters_in(strtoull(data + 5, NULL, 16)) : 0;
+}
+
+/* The filters with which a socket is watched; -1 if they cannot be read. */
+static int filters_of(int queue, int socket) {
+  char line[256];
+  unsigned filters = 0;
+  (void)snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", queue);
+  FILE *file = fopen(line, "re");
+  if (file == NULL) return -1;
+  while (fgets(line, sizeof(line), file) != NULL) filters |= filters_on(line, socket);
+  (void)fclose(file);
+  return (int)filters;
+}
+
+static int set_filters(int queue, const struct kevent *change, unsigned before, unsigned after) {
+  int socket = (int)change->ident;
+  struct epoll_event event = { .data.u64 = pack(socket, after, (uintptr_t)change->udata) };
+  if (after & READS) event.events |= EPOLLIN | EPOLLRDHUP;
+  if (after & WRITES) event.events |= EPOLLOUT;
+  int what = after == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  return epoll_ctl(queue, what, socket, &event);
+}
+
+static int refuse(int error) {
+  errno = error;
+  return -1;
+}
+
+static int make_change(int queue, const struct kevent *change) {
+  unsigned filter = change->filter == EVFILT_READ ? READS : WRITES;
+  if ((uintptr_t)change->udata >> TAG_BITS != 0) return refuse(EINVAL);
+  if (fcntl((int)change->ident, F_GETFD) < 0) return -1;
+  int before = filters_of(queue, (int)change->ident);
+  if (before < 0) return -1;
+  if (change->flags & EV_ADD)
+    return set_filters(queue, change, (unsigned)before, (unsigned)before | filter);
+  if (!((unsigned)before & filter)) return refuse(ENOENT);
+  return set_filters(queue, change, (unsigned)before, (unsigned)before & ~filter);
+}
+
+/* ---- what is reported ------------------------------------------------------------------- */
+
+static struct kevent report(const struct epoll_event *ready, short filter) {
+  int ended = (ready->events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
+  return (struct kevent){ .ident = (uint32_t)ready->data.u64,
+                          .filter = filter,
+                          .flags = ended ? EV_EOF : 0,
+                          .udata = (void *)(uintptr_t)tag_in(ready->data.u64) };
+}
+
+static int wait_for_events(int queue, struct kevent *events, int most, int ms) {
+  struct epoll_event ready[AT_ONCE];
+  int room = most / 2 < 1 ? 1 : most / 2, written = 0;
+  int count = epoll_wait(queue, ready, room < AT_ONCE ? room : AT_ONCE, ms);
+  for (int i = 0; i < count; i++) {
+    unsigned filters = filters_in(ready[i].data.u64), flags = ready[i].events;
+    if ((filters & READS) && (flags & ~(unsigned)EPOLLOUT) && written < most)
+      events[written++] = report(&ready[i], EVFILT_READ);
+    if ((filters & WRITES) && (flags & (EPOLLOUT | EPOLLHUP | EPOLLERR)) && written < most)
+      events[written++] = report(&ready[i], EVFILT_WRITE);
+  }
+  return count < 0 ? -1 : written;
+}
+
+int kevent(int queue, const struct kevent *changes, int changed, struct kevent *events, int most,
+           const struct timespec *timeout) {
+  if (timeout != NULL && (timeout->tv_sec < 0 || timeout->tv_nsec < 0)) return refuse(EINVAL);
+  for (int i = 0; i < changed; i++)
+    if (make_change(queue, &changes[i]) != 0) return -1;
+  if (most == 0) return 0;
+  int ms = timeout == NULL ? -1 : (int)(timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000);
+  return wait_for_events(queue, events, most, ms);
+}
