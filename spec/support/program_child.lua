@@ -21,6 +21,8 @@ local now = system.monotime
 local steps = {}
 local clients, tasks, iterators, reactions = {}, {}, {}, {}
 local requests  -- that on_event was told of, if the program observes
+local on_events = setmetatable({}, { __mode = "k" })
+local is_observed = false  -- whether the next clients have an on_event
 local is_reacting = false  -- on_event runs
 
 io.stdout:setvbuf "line"
@@ -48,7 +50,7 @@ end
 
 -- What on_event does once, at its n-th event.
 local function react(name, event)
-  if event.type == "request" then requests = requests + 1 end
+  if event.type == "request" and requests then requests = requests + 1 end
   local reaction = reactions[name]
   if not reaction then return end
   reaction.left = reaction.left - 1
@@ -59,11 +61,17 @@ local function react(name, event)
   logged("busy", {}, reaction.fn)
 end
 
+local function on_event_of(name)
+  local function on_event(event) react(name, event) end
+  on_events[on_event] = true
+  return on_event
+end
+
 local function client_of(name)
   clients[name] = clients[name] or assert(cekura.new {
     api_url = url, proxy = "", timeout = TIMEOUT, connect_timeout = TIMEOUT, deadline = DEADLINE,
     backoff = { base = 0.01, cap = 0.05 },
-    on_event = requests and function(event) react(name, event) end or nil,
+    on_event = is_observed and on_event_of(name) or nil,
   })
   return clients[name]
 end
@@ -318,16 +326,26 @@ function steps.after(delay, signal, seconds)
   log("after", { delay = delay, signal = signal, seconds = seconds })
 end
 
+-- Whether on_event runs, perhaps before its first statement.
+local function is_in_event()
+  for level = 2, math.huge do
+    local info = debug.getinfo(level, "f")
+    if not info then return false end
+    if info.func == react or on_events[info.func] then return true end
+  end
+end
+
 function steps.hook(kind, count)
   debug.sethook(function()
     if kind == "quiet" then return end
     debug.sethook()
+    if is_in_event() then requests = nil end  -- it may not have counted its event
     error("hook", 0)
   end, "", count)
 end
 
 -- Clients that are made from now on have an on_event.
-function steps.observe() requests = 0 end
+function steps.observe() requests, is_observed = 0, true end
 
 -- The n-th event of an observed client from now on calls the function.
 function steps.event(name, nth, fn) reactions[name] = { left = nth, fn = fn } end
