@@ -76,10 +76,14 @@ local function client_of(name)
   return clients[name]
 end
 
--- Code of tasks runs only meanwhile.
+local homes = setmetatable({}, { __mode = "k" })  -- the name of the client of a task's coroutine
+
+-- Code of tasks runs only meanwhile. A task that waits for those of another client blocks its own.
 local function drive(name, fn, ...)
-  if coroutine.isyieldable() then return fn(...) end
-  return logged("drive", { client = name }, fn, ...)
+  if not coroutine.isyieldable() then return logged("drive", { client = name }, fn, ...) end
+  local home = homes[coroutine.running()]
+  if home == nil or home == name then return fn(...) end
+  return logged("busy", {}, fn, ...)
 end
 
 -- ---- items: what their function has done is kept by its coroutine ----
@@ -184,6 +188,7 @@ function steps.spawn(name, t, fn)
   local item = item_here()
   tasks[t] = client_of(name):spawn(function()
     items[coroutine.running()] = item
+    homes[coroutine.running()] = name
     fn()
   end)
 end
@@ -272,11 +277,11 @@ local function report_of(report)
 end
 
 -- What an item's function returns: the results of its last call.
-local function do_item(id, journal, fn, item, index)
+local function do_item(name, id, journal, fn, item, index)
   local n = number_in(item)
   local state = { dry = 0, real = 0, results = { n = 0 }, journal = journal }
   local co = coroutine.running()
-  items[co] = state
+  items[co], homes[co] = state, name
   log("enter", { each = id, run = run, n = n, index = index, journal = journal })
   local is_done = false
   local _ <close> = finally(function()
@@ -301,7 +306,7 @@ function steps.each(name, id, source, options, fn)
   log("each_begin", record)
   local report, problem = drive(name, function()
     return client_of(name):each(source_of(source), function(item, index)
-      return do_item(id, options.journal, fn, item, index)
+      return do_item(name, id, options.journal, fn, item, index)
     end, all)
   end)
   record.complete = report ~= nil
