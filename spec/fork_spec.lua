@@ -69,7 +69,9 @@ describe("a fork", function()
       end)
 
       it("of a task's call, at a " .. type, function()
-        if type == "retry" then server:script { faults.status(503) } end
+        -- Whichever arrives second is still in flight when the other one is tried again.
+        local slow = { { "read" }, { "sleep", 0.5 }, faults.ok()[1] }
+        if type == "retry" then server:script { faults.status(503), slow } end
         local output, code = run(([[
           local client = new(forking %q)
           local one, other = client:spawn(vote, client, 1), client:spawn(vote, client, 2)
