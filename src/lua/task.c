@@ -31,6 +31,21 @@ static const double SLICE = 0.01; /* seconds, after which the rest of a turn is 
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
+/* A module that is loaded again in its state keeps these: loops of before point to them. */
+static void open_shared(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &current_key) == LUA_TNIL) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
+    *(struct ck_task **)lua_newuserdatauv(L, sizeof(struct ck_task *), 0) = NULL;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &current_key);
+  }
+  lua_pop(L, 1);
+}
+
 void ck_task_open(lua_State *L, const luaL_Reg *methods) {
   lua_createtable(L, 0, 2);
   lua_newtable(L);
@@ -39,14 +54,7 @@ void ck_task_open(lua_State *L, const luaL_Reg *methods) {
   lua_pushliteral(L, "cekura.task");
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  *(struct ck_task **)lua_newuserdatauv(L, sizeof(struct ck_task *), 0) = NULL;
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &current_key);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  open_shared(L);
 }
 
 static struct ck_task **current_of(lua_State *L) {
