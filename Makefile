@@ -184,8 +184,8 @@ alloc:  ## memory that runs out: every allocation in turn, with figures
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
             CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
-asan:  ## the specs under ASan, UBSan and LSan, then some of them with an aggressive collector
-	$(asan_test)
+asan:  ## all specs but the examples' under ASan, UBSan and LSan, then some of them with an aggressive collector
+	$(asan_test) SPEC="$(call most,$(examples))"
 	$(asan_test) CEKURA_GC=aggressive SPEC="$(call some,$(quick))"
 
 soak-asan:  ## the random programs of `make soak` under ASan: SECONDS=300, SEED=number
@@ -218,13 +218,14 @@ memcheck: needs-valgrind  ## some of the specs under memcheck, with a frequent c
 valgrind: memcheck  ## the same, then all but the examples' with the usual collector: half an hour
 	$(memchecked) SPEC="$(call most,$(examples))"
 
-# Without the optimizer a branch is what stands in the source. Atomic, because there are threads.
-# RUN= only says that all of it takes longer, as it does under valgrind.
-coverage: needs-build-sandbox-examples-test  ## which lines and branches of the client the specs reach
+# Without the optimizer a branch of the report is a branch of the source. The counters are atomic,
+# because there are threads. RUN=env only tells the specs that all takes longer, as under valgrind.
+coverage: needs-build-sandbox-examples-test-coverage  ## lines and branches of the client that the specs reach
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
-	$(submake) test BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage \
+	$(submake) test BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage SPEC="$(call most,$(examples))" \
 	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
-	@$(LUA) tools/coverage.lua $(BUILD)/coverage
+	@gcovr --filter src/core/ --filter src/lua/ --print-summary --html-details $(BUILD)/coverage/index.html \
+	  --fail-under-line 95 --fail-under-branch 85 $(BUILD)/coverage
 
 fuzz: TARGET := $(fuzz_targets)
 fuzz: needs-build-fuzz  ## libFuzzer on all that reads or writes: SECONDS=60 for each, TARGET="csv url"

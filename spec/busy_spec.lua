@@ -10,7 +10,7 @@ local system = require "system"
 local SPENDING, LIST = "results.bulk_evaluate_metrics", "results.list"
 local MANY, SOME = 100, 36  -- each more than one look at the sockets finds
 local tool = os.getenv "CEKURA_RUN" or ""
-local TIMEOUT = tool == "" and 1 or tool:find "valgrind" and 5 or 2
+local TIMEOUT = tool == "" and 1 or 5
 local BUSY = TIMEOUT * 1.3
 
 local function late(entry)

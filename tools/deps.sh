@@ -2,7 +2,7 @@
 # Finds what is missing for some groups and installs it with the system's package manager.
 #
 #   tools/deps.sh GROUP…          build, sandbox, examples, test, lint, valgrind, rocks,
-#                                 conformance, fuzz
+#                                 conformance, coverage, fuzz
 #   tools/deps.sh --check GROUP…  only says what is missing, and fails then
 #
 # Silent when nothing is missing. Before it calls sudo on a terminal, it lists the packages and
@@ -28,6 +28,7 @@ test|sources of locales (to make one with decimal commas)|locale_sources|locales
 test|curl (a second client)|have curl|curl|curl|curl
 test|luv for Lua 5.4 (an event loop)|lua_module luv|lua-luv|luarocks:luv|luarocks:luv
 valgrind|valgrind|have valgrind|valgrind|valgrind|valgrind
+coverage|gcovr|have gcovr|gcovr|gcovr|gcovr
 lint|luacheck|have luacheck|lua-check|luarocks:luacheck|luacheck
 lint|cppcheck|have cppcheck|cppcheck|cppcheck|cppcheck
 lint|clang|have clang|clang|clang|llvm
