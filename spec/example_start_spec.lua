@@ -24,7 +24,8 @@ describe("an example", function()
 
   for path in lfs.dir "examples" do
     local name = path:match "^(.*)%.lua$"
-    local is_there = name ~= "with_luv" or pcall(require, "luv")
+    -- Not loaded here: busted would forget luv, and its loop, which with_luv_spec needs, be freed.
+    local is_there = name ~= "with_luv" or package.searchpath("luv", package.cpath)
     if name and name ~= "quickstart" and is_there then
       it(name .. " starts through a link, from another folder", function()
         assert(os.execute(("exec env -u LD_PRELOAD ln -s %s/examples/%s.lua %s/it.lua"):format(HERE,
