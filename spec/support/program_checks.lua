@@ -200,6 +200,9 @@ end
 local function redone(run)
   local found = {}
   for each in records(run, "each_begin") do
+    if each.redo and not each.first then  -- the items of an iterator: any number
+      return setmetatable({}, { __index = function() return true end })
+    end
     for n = each.redo and each.first or 1, each.redo and each.last or 0 do
       found[n], found[n + SECOND] = true, true
     end
@@ -232,13 +235,21 @@ local function events(run, broken)
   end
 end
 
--- A 429 may have begun a pause.
+-- When the pause of a 429 is over: it begins when the answer is read, which a busy time delays.
+local function pause_end(run)
+  local till = 0
+  for _, row in ipairs(run.ledger) do
+    if row.note == "refused" then till = math.max(till, (row.answered or 0) + 1) end
+  end
+  for busy in records(run, "busy") do
+    if till > 0 then till = math.max(till, busy.finish + 1) end
+  end
+  return till
+end
+
 local function last(run, broken)
   for call in records(run, "last") do
-    local from = call.start
-    for _, row in ipairs(run.ledger) do
-      if row.note == "refused" then from = math.max(from, (row.answered or 0) + 1) end
-    end
+    local from = math.max(call.start, pause_end(run))
     if not call.ok then broken("the client is unusable", name_of(call)) end
     if call.ok and call.finish - from > OVERRUN then
       broken("the client is slow at the end", name_of(call))
