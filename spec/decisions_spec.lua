@@ -19,14 +19,14 @@ end
 describe("what became of an attempt", function()
   local rows = {
     -- nothing left this machine
-    row({ sendings = 0, code = NOT_RESOLVED }, "network", "no", "always"),
-    row({ sendings = 0, code = NOT_CONNECTED }, "network", "no", "always"),
-    row({ sendings = 0, code = TIMED_OUT }, "timeout", "no", "always"),
-    row({ sendings = 0, code = TLS_CUT }, "tls", "no", "always"),
-    row({ sendings = 0, code = BAD_CERTIFICATE }, "tls", "no", "never"),
-    row({ sendings = 0, code = 77 }, "tls", "no", "never"),
-    row({ sendings = 0, code = OUT_OF_MEMORY }, "network", "no", "never"),
-    row({ sendings = 0, cancelled = true, code = ABORTED }, "cancelled", "no", "never"),
+    row({ times_sent = 0, code = NOT_RESOLVED }, "network", "no", "always"),
+    row({ times_sent = 0, code = NOT_CONNECTED }, "network", "no", "always"),
+    row({ times_sent = 0, code = TIMED_OUT }, "timeout", "no", "always"),
+    row({ times_sent = 0, code = TLS_CUT }, "tls", "no", "always"),
+    row({ times_sent = 0, code = BAD_CERTIFICATE }, "tls", "no", "never"),
+    row({ times_sent = 0, code = 77 }, "tls", "no", "never"),
+    row({ times_sent = 0, code = OUT_OF_MEMORY }, "network", "no", "never"),
+    row({ times_sent = 0, cancelled = true, code = ABORTED }, "cancelled", "no", "never"),
     -- sending began, and no status came
     row({ code = EMPTY }, "network", "unknown", "idempotent"),
     row({ code = NOT_SENT }, "network", "unknown", "idempotent"),
@@ -93,8 +93,8 @@ describe("another attempt", function()
     case(cut, { idempotent = true }, 0.5),
     case(cut, {}, false),
     case(cut, { retry_unknown = true }, false),
-    case({ sendings = 0, code = NOT_CONNECTED }, {}, 0.5),
-    case({ sendings = 0, code = BAD_CERTIFICATE }, { idempotent = true }, false),
+    case({ times_sent = 0, code = NOT_CONNECTED }, {}, 0.5),
+    case({ times_sent = 0, code = BAD_CERTIFICATE }, { idempotent = true }, false),
     case({ status = 404, whole = true }, { idempotent = true, retry_unknown = true }, false),
     -- the number of attempts
     case(refused, { attempt = 3 }, 2),

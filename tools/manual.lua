@@ -228,7 +228,7 @@ manual.wait_options = {
     text = "how often one poll is tried at most; after that there are further polls" },
 }
 
---- Of `client:request`; the order of src/lua/custom.c.
+--- Of `client:request`; the order of src/lua/raw_request.c.
 manual.request = {
   { name = "method", type = '"GET"|"POST"|"PUT"|"PATCH"|"DELETE"', text = "" },
   { name = "path", type = "string",

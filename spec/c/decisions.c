@@ -2,9 +2,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "core/budget.h"
+#include "core/retry_quota.h"
 #include "core/outcome.h"
-#include "core/pace.h"
+#include "core/limiter.h"
 #include "core/retry.h"
 #include "core/retry_after.h"
 
@@ -25,9 +25,9 @@ static bool boolean(lua_State *L, const char *name) {
 }
 
 static struct ck_outcome outcome_of(lua_State *L) {
-  struct ck_attempt attempt = {
+  struct ck_observation attempt = {
     .code = (int)number(L, "code", 0),
-    .sendings = (unsigned)number(L, "sendings", 1),
+    .times_sent = (unsigned)number(L, "times_sent", 1),
     .status = (int)number(L, "status", 0),
     .whole = boolean(L, "whole"),
     .too_large = boolean(L, "too_large"),
@@ -36,7 +36,7 @@ static struct ck_outcome outcome_of(lua_State *L) {
   return ck_outcome_judge(&attempt);
 }
 
-/* judge{ code, sendings, status, whole, … } → kind, applied, "never" | "idempotent" | "always" */
+/* judge{ code, times_sent, status, whole, … } → kind, applied, "never" | "idempotent" | "always" */
 static int judge(lua_State *L) {
   static const char *const retriable[] = { "never", "idempotent", "always" };
   struct ck_outcome outcome = outcome_of(L);
@@ -80,29 +80,30 @@ static int retry_after(lua_State *L) {
 
 /* pace() → a pace that has never met a 429; it is the first argument of what follows */
 static int pace(lua_State *L) {
-  *(struct ck_pace *)lua_newuserdatauv(L, sizeof(struct ck_pace), 0) = (struct ck_pace){ 0 };
+  *(struct ck_limiter *)lua_newuserdatauv(L, sizeof(struct ck_limiter), 0) =
+      (struct ck_limiter){ 0 };
   return 1;
 }
 
-static struct ck_turn check_turn(lua_State *L) {
-  return (struct ck_turn){ (unsigned)luaL_checkinteger(L, 2), (int)luaL_checkinteger(L, 3) };
+static struct ck_ticket check_turn(lua_State *L) {
+  return (struct ck_ticket){ (unsigned)luaL_checkinteger(L, 2), (int)luaL_checkinteger(L, 3) };
 }
 
 /* allows(pace, now) */
 static int allows(lua_State *L) {
-  lua_pushboolean(L, ck_pace_allows(lua_touserdata(L, 1), luaL_checknumber(L, 2)));
+  lua_pushboolean(L, ck_limiter_allows(lua_touserdata(L, 1), luaL_checknumber(L, 2)));
   return 1;
 }
 
 /* is_trial(pace) */
 static int is_trial(lua_State *L) {
-  lua_pushboolean(L, ck_pace_is_trial(lua_touserdata(L, 1)));
+  lua_pushboolean(L, ck_limiter_is_trial(lua_touserdata(L, 1)));
   return 1;
 }
 
 /* begins(pace) → the attempt's round, its crowd: a turn */
 static int begins(lua_State *L) {
-  struct ck_turn turn = ck_pace_begin(lua_touserdata(L, 1));
+  struct ck_ticket turn = ck_limiter_begin(lua_touserdata(L, 1));
   lua_pushinteger(L, turn.round);
   lua_pushinteger(L, turn.crowd);
   return 2;
@@ -110,26 +111,26 @@ static int begins(lua_State *L) {
 
 /* ends(pace) */
 static int ends(lua_State *L) {
-  ck_pace_end(lua_touserdata(L, 1));
+  ck_limiter_end(lua_touserdata(L, 1));
   return 0;
 }
 
 /* limit(pace, round, crowd, now, pause) */
 static int limit(lua_State *L) {
-  ck_pace_limit(lua_touserdata(L, 1), check_turn(L), luaL_checknumber(L, 4),
-                luaL_checknumber(L, 5));
+  ck_limiter_note_rate_limited(lua_touserdata(L, 1), check_turn(L), luaL_checknumber(L, 4),
+                               luaL_checknumber(L, 5));
   return 0;
 }
 
 /* content(pace, round, crowd) */
 static int content(lua_State *L) {
-  ck_pace_content(lua_touserdata(L, 1), check_turn(L));
+  ck_limiter_note_success(lua_touserdata(L, 1), check_turn(L));
   return 0;
 }
 
 /* window(pace) → how many may be under way, 0 = any number; from where on it grows slowly */
 static int window(lua_State *L) {
-  const struct ck_pace *self = lua_touserdata(L, 1);
+  const struct ck_limiter *self = lua_touserdata(L, 1);
   lua_pushinteger(L, (lua_Integer)self->window);
   lua_pushinteger(L, (lua_Integer)self->threshold);
   return 2;
@@ -139,25 +140,26 @@ static int window(lua_State *L) {
 
 /* budget() → one of which nothing has been spent; it is the first argument of what follows */
 static int budget(lua_State *L) {
-  *(struct ck_budget *)lua_newuserdatauv(L, sizeof(struct ck_budget), 0) = (struct ck_budget){ 0 };
+  *(struct ck_retry_quota *)lua_newuserdatauv(L, sizeof(struct ck_retry_quota), 0) =
+      (struct ck_retry_quota){ 0 };
   return 1;
 }
 
 /* earn(budget) */
 static int earn(lua_State *L) {
-  ck_budget_earn(lua_touserdata(L, 1));
+  ck_retry_quota_earn(lua_touserdata(L, 1));
   return 0;
 }
 
 /* spend(budget, now) → whether there was one retry left */
 static int spend(lua_State *L) {
-  lua_pushboolean(L, ck_budget_spend(lua_touserdata(L, 1), luaL_checknumber(L, 2)));
+  lua_pushboolean(L, ck_retry_quota_spend(lua_touserdata(L, 1), luaL_checknumber(L, 2)));
   return 1;
 }
 
 /* refund(budget, retries) */
 static int refund(lua_State *L) {
-  ck_budget_refund(lua_touserdata(L, 1), (int)luaL_checkinteger(L, 2));
+  ck_retry_quota_refund(lua_touserdata(L, 1), (int)luaL_checkinteger(L, 2));
   return 0;
 }
 

@@ -1,4 +1,4 @@
-/* Answers: bytes as head and body, read as a success and as an error. See answer.lua. */
+/* Answers: bytes as head and body, read as a success and as an error. See response.lua. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "lua/error.h"
 #include "lua/response.h"
 
-static char key[] = "Sesame"; /* stands in answer.lua as well */
+static char key[] = "Sesame"; /* stands in response.lua as well */
 
 static const struct ck_secret secret = { key, sizeof(key) - 1 };
 
@@ -18,32 +18,32 @@ static struct ck_buffer buffer_of(const uint8_t *data, size_t size) {
 }
 
 /* The head ends with a blank line, if there is one; else all of it is the body. */
-static void split(struct fuzz_input *input, struct ck_answer *answer) {
+static void split(struct fuzz_input *input, struct ck_response *response) {
   static const char blank[] = "\r\n\r\n";
   const uint8_t *end = memmem(input->at, input->left, blank, sizeof(blank) - 1);
   size_t head = end != NULL ? (size_t)(end - input->at) + sizeof(blank) - 1 : 0;
-  answer->head = buffer_of(input->at, head);
-  answer->body = buffer_of(input->at + head, input->left - head);
-  ck_secret_hide(&secret, answer->head.data, answer->head.length, false);
-  ck_secret_hide(&secret, answer->body.data, answer->body.length, false);
+  response->head = buffer_of(input->at, head);
+  response->body = buffer_of(input->at + head, input->left - head);
+  ck_secret_hide(&secret, response->head.data, response->head.length, false);
+  ck_secret_hide(&secret, response->body.data, response->body.length, false);
 }
 
 /* whether it can be read, the value or the message */
-static void push_read(lua_State *L, const struct ck_answer *answer, bool keep_null) {
-  const char *text = answer->body.length > 0 ? answer->body.data : "";
-  lua_pushboolean(L, ck_decode(L, text, answer->body.length, keep_null));
+static void push_read(lua_State *L, const struct ck_response *response, bool keep_null) {
+  const char *text = response->body.length > 0 ? response->body.data : "";
+  lua_pushboolean(L, ck_decode(L, text, response->body.length, keep_null));
   lua_insert(L, -2);
 }
 
 /* body, keep_null, whether it can be read, value, error, response */
-static void judge(lua_State *L, const struct ck_answer *answer, bool keep_null) {
-  luaL_checkstack(L, 16, "answer");
-  lua_pushlstring(L, answer->body.length > 0 ? answer->body.data : "", answer->body.length);
+static void judge(lua_State *L, const struct ck_response *response, bool keep_null) {
+  luaL_checkstack(L, 16, "response");
+  lua_pushlstring(L, response->body.length > 0 ? response->body.data : "", response->body.length);
   lua_pushboolean(L, keep_null);
-  push_read(L, answer, keep_null);
+  push_read(L, response, keep_null);
   struct ck_exchange exchange = { .attempts = 1, .retry_after = -1 };
-  exchange.transfer.answer = *answer;
-  exchange.outcome = ck_outcome_judge(&answer->attempt);
+  exchange.transfer.response = *response;
+  exchange.outcome = ck_outcome_judge(&response->observed);
   ck_error_push_exchange(L, &exchange);
   ck_response_push(L, &exchange);
   fuzz_judge(L, 6);
@@ -54,13 +54,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const int statuses[] = { 200, 302, 400, 401, 404, 429, 500, 0 };
   static lua_State *L;
   struct fuzz_input input = { data, size };
-  struct ck_answer answer = { 0 };
-  if (L == NULL) L = fuzz_open("answer", false);
+  struct ck_response response = { 0 };
+  if (L == NULL) L = fuzz_open("response", false);
   uint8_t choice = fuzz_byte(&input);
-  split(&input, &answer);
-  answer.attempt.status = statuses[choice & 7];
-  judge(L, &answer, (choice & 8) != 0);
-  ck_buffer_free(&answer.head);
-  ck_buffer_free(&answer.body);
+  split(&input, &response);
+  response.observed.status = statuses[choice & 7];
+  judge(L, &response, (choice & 8) != 0);
+  ck_buffer_free(&response.head);
+  ck_buffer_free(&response.body);
   return 0;
 }

@@ -48,15 +48,15 @@ static void push_object(lua_State *L, struct fuzz_input *input) {
 
 static void push_right(lua_State *L, struct fuzz_input *input, const struct ck_field *field) {
   switch (field->type) {
-    case CK_ID_LIST:
-    case CK_ID_STRINGS: push_list(L, input, push_id); break;
-    case CK_STRING_LIST: push_list(L, input, push_text); break;
-    case CK_STRING: push_text(L, input); break;
-    case CK_TIME: lua_pushliteral(L, "2025-01-01T00:00:00Z"); break;
-    case CK_ENUM: push_enum(L, input, field); break;
-    case CK_BOOLEAN: lua_pushboolean(L, fuzz_byte(input) & 1); break;
-    case CK_OBJECT:
-    case CK_JSON_TEXT: push_object(L, input); break;
+    case CK_TYPE_ID_LIST:
+    case CK_TYPE_ID_STRINGS: push_list(L, input, push_id); break;
+    case CK_TYPE_STRING_LIST: push_list(L, input, push_text); break;
+    case CK_TYPE_STRING: push_text(L, input); break;
+    case CK_TYPE_TIME: lua_pushliteral(L, "2025-01-01T00:00:00Z"); break;
+    case CK_TYPE_ENUM: push_enum(L, input, field); break;
+    case CK_TYPE_BOOLEAN: lua_pushboolean(L, fuzz_byte(input) & 1); break;
+    case CK_TYPE_OBJECT:
+    case CK_TYPE_JSON_TEXT: push_object(L, input); break;
     default: push_id(L, input);
   }
 }

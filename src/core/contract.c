@@ -9,48 +9,48 @@
 
 /* A vote is the same on a run and on a call log. */
 #define VOTE_FIELDS \
-  { .name = "metric_id", .type = CK_ID, .place = CK_IN_BODY, .required = true, \
+  { .name = "metric_id", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .required = true, \
     .doc = "the metric whose verdict is voted on" }, \
-  { .name = "thumbs_up", .type = CK_BOOLEAN, .place = CK_IN_BODY, .required = true, \
+  { .name = "thumbs_up", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY, .required = true, \
     .nullable = true, .doc = "true: the metric was right; false: it was wrong" }, \
-  { .name = "expected_value", .type = CK_ANY, .place = CK_IN_BODY, .required = true, \
+  { .name = "expected_value", .type = CK_TYPE_ANY, .place = CK_PLACE_BODY, .required = true, \
     .nullable = true, .doc = "the value that the metric should have given" }, \
-  { .name = "feedback", .type = CK_STRING, .place = CK_IN_BODY, .nullable = true, \
+  { .name = "feedback", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY, .nullable = true, \
     .doc = "why, in the reviewer's words" }
 
 static const struct ck_field vote_fields[] = {
-  { .name = "run_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+  { .name = "run_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the run whose verdict is voted on" },
   VOTE_FIELDS,
 };
 
 /* Documented as lists of strings, unlike the ids of every other endpoint. */
 static const struct ck_field result_evaluation_fields[] = {
-  { .name = "result_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+  { .name = "result_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the result that the runs belong to" },
-  { .name = "run_ids", .type = CK_ID_STRINGS, .place = CK_IN_BODY, .required = true,
+  { .name = "run_ids", .type = CK_TYPE_ID_STRINGS, .place = CK_PLACE_BODY, .required = true,
     .counted = true, .min_items = 1, .doc = "the runs to evaluate again" },
-  { .name = "metric_ids", .type = CK_ID_STRINGS, .place = CK_IN_BODY, .required = true,
+  { .name = "metric_ids", .type = CK_TYPE_ID_STRINGS, .place = CK_PLACE_BODY, .required = true,
     .counted = true, .min_items = 1, .doc = "the metrics to evaluate them with" },
 };
 
 static const struct ck_field bulk_evaluation_fields[] = {
-  { .name = "result_ids", .type = CK_ID_LIST, .place = CK_IN_BODY, .required = true,
+  { .name = "result_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY, .required = true,
     .counted = true, .min_items = 1, .max_items = 100,
     .doc = "the results whose completed and failed runs are evaluated again" },
-  { .name = "metric_ids", .type = CK_ID_LIST, .place = CK_IN_BODY, .required = true,
+  { .name = "metric_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY, .required = true,
     .counted = true, .min_items = 1, .doc = "the metrics to evaluate them with" },
 };
 
 /* That exactly one of the two ids is wanted stands in the document's prose only. */
 static const struct ck_field call_evaluation_fields[] = {
-  { .name = "agent_id", .type = CK_ID, .place = CK_IN_BODY, .one_of = true,
+  { .name = "agent_id", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .one_of = true,
     .doc = "the agent whose call logs and metrics these are" },
-  { .name = "project_id", .type = CK_ID, .place = CK_IN_BODY, .one_of = true,
+  { .name = "project_id", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .one_of = true,
     .doc = "the project whose call logs and metrics these are" },
-  { .name = "call_logs", .type = CK_ID_LIST, .place = CK_IN_BODY, .required = true,
+  { .name = "call_logs", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY, .required = true,
     .counted = true, .doc = "the call logs to evaluate" },
-  { .name = "metrics", .type = CK_ID_LIST, .place = CK_IN_BODY, .required = true,
+  { .name = "metrics", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY, .required = true,
     .counted = true, .doc = "the metrics to evaluate them with" },
 };
 
@@ -59,15 +59,15 @@ static const char *const metric_types[] = {
 };
 
 static const struct ck_field process_feedbacks_fields[] = {
-  { .name = "metric_id", .type = CK_ID, .place = CK_IN_BODY, .required = true,
+  { .name = "metric_id", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .required = true,
     .doc = "the metric to improve" },
-  { .name = "metric_type", .type = CK_ENUM, .place = CK_IN_BODY, .values = metric_types,
+  { .name = "metric_type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = metric_types,
     .doc = "the metric's type; basic and custom_prompt are deprecated for llm_judge" },
-  { .name = "test_set_ids", .type = CK_ID_LIST, .place = CK_IN_BODY,
+  { .name = "test_set_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY,
     .doc = "the test sets whose feedback is used; all in the metric's lab if left out" },
-  { .name = "simplified_prompt", .type = CK_STRING, .place = CK_IN_BODY,
+  { .name = "simplified_prompt", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "the prompt to start from, in place of the metric's description" },
-  { .name = "skip_evaluation", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+  { .name = "skip_evaluation", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
     .doc = "true: do not evaluate the test sets afterwards; faster, but without scores" },
 };
 
@@ -78,81 +78,81 @@ static const struct ck_field process_feedbacks_fields[] = {
 ** of 0 would silently mean another one.
 */
 #define PAGE_FIELDS \
-  { .name = "page", .type = CK_INTEGER, .place = CK_IN_QUERY, .minimum = 1, \
+  { .name = "page", .type = CK_TYPE_INTEGER, .place = CK_PLACE_QUERY, .minimum = 1, \
     .doc = "which page, from 1" }, \
-  { .name = "page_size", .type = CK_INTEGER, .place = CK_IN_QUERY, .minimum = 1, \
+  { .name = "page_size", .type = CK_TYPE_INTEGER, .place = CK_PLACE_QUERY, .minimum = 1, \
     .doc = "how many items on a page" }
 
 static const struct ck_field result_fields[] = {
-  { .name = "result_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+  { .name = "result_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the result" },
 };
 
 /* `scenarios` is documented as a string: "24270,24271". An empty one would filter nothing. */
 static const struct ck_field result_list_fields[] = {
-  { .name = "agent_id", .type = CK_ID, .place = CK_IN_QUERY, .doc = "only results of this agent" },
-  { .name = "project_id", .type = CK_ID, .place = CK_IN_QUERY,
+  { .name = "agent_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY, .doc = "only results of this agent" },
+  { .name = "project_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
     .doc = "only results of this project" },
-  { .name = "search", .type = CK_STRING, .place = CK_IN_QUERY,
+  { .name = "search", .type = CK_TYPE_STRING, .place = CK_PLACE_QUERY,
     .doc = "only results with this in their name" },
-  { .name = "scenarios", .type = CK_ID_LIST, .place = CK_IN_QUERY, .min_items = 1,
+  { .name = "scenarios", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_QUERY, .min_items = 1,
     .doc = "only results of these scenarios" },
   PAGE_FIELDS,
 };
 
 static const struct ck_field run_fields[] = {
-  { .name = "run_id", .type = CK_ID, .place = CK_IN_PATH, .required = true, .doc = "the run" },
+  { .name = "run_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true, .doc = "the run" },
 };
 
 /* Documented as a string: "1,2,3". */
 static const struct ck_field run_bulk_fields[] = {
-  { .name = "run_ids", .type = CK_ID_LIST, .place = CK_IN_QUERY, .required = true,
+  { .name = "run_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_QUERY, .required = true,
     .min_items = 1, .doc = "the runs" },
 };
 
 static const struct ck_field call_log_fields[] = {
-  { .name = "call_log_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+  { .name = "call_log_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the call log; not its call_id, which is the provider's" },
 };
 
 /* That one of the two ids should be given stands in the document, but it demands neither. */
 static const struct ck_field call_list_fields[] = {
-  { .name = "agent_id", .type = CK_ID, .place = CK_IN_QUERY,
+  { .name = "agent_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
     .doc = "only calls of this agent; give this or project_id" },
-  { .name = "project_id", .type = CK_ID, .place = CK_IN_QUERY,
+  { .name = "project_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
     .doc = "only calls of this project; an organization's key needs it" },
-  { .name = "timestamp_from", .type = CK_TIME, .place = CK_IN_QUERY,
+  { .name = "timestamp_from", .type = CK_TYPE_TIME, .place = CK_PLACE_QUERY,
     .doc = "only calls from then on; without a range, those of the last 30 days" },
-  { .name = "timestamp_to", .type = CK_TIME, .place = CK_IN_QUERY,
+  { .name = "timestamp_to", .type = CK_TYPE_TIME, .place = CK_PLACE_QUERY,
     .doc = "only calls up to then" },
-  { .name = "call_ids", .type = CK_ID_LIST, .place = CK_IN_QUERY, .min_items = 1,
+  { .name = "call_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_QUERY, .min_items = 1,
     .doc = "only these call logs, by their own ids" },
-  { .name = "assistant_id", .type = CK_STRING, .place = CK_IN_QUERY, .min_length = 1,
+  { .name = "assistant_id", .type = CK_TYPE_STRING, .place = CK_PLACE_QUERY, .min_length = 1,
     .doc = "only calls of this assistant, by the provider's id" },
-  { .name = "filters_v2", .type = CK_JSON_TEXT, .place = CK_IN_QUERY, .min_length = 1,
+  { .name = "filters_v2", .type = CK_TYPE_JSON_TEXT, .place = CK_PLACE_QUERY, .min_length = 1,
     .doc = "a filter as the dashboard has it: { field, op, value }, or { operator = \"and\" or "
            "\"or\", conditions }" },
   PAGE_FIELDS,
 };
 
 static const struct ck_field call_vote_fields[] = {
-  { .name = "call_log_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+  { .name = "call_log_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the call log whose verdict is voted on" },
   VOTE_FIELDS,
 };
 
 /* The document lets progress_id be empty, which is no job. */
 static const struct ck_field progress_fields[] = {
-  { .name = "progress_id", .type = CK_STRING, .place = CK_IN_QUERY, .required = true,
+  { .name = "progress_id", .type = CK_TYPE_STRING, .place = CK_PLACE_QUERY, .required = true,
     .min_length = 1, .doc = "what process_feedbacks returned" },
-  { .name = "agent_id", .type = CK_ID, .place = CK_IN_QUERY,
+  { .name = "agent_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
     .doc = "the metric's agent, for a key that may see only that" },
-  { .name = "project_id", .type = CK_ID, .place = CK_IN_QUERY,
+  { .name = "project_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
     .doc = "the metric's project, likewise" },
 };
 
 static const struct ck_field metric_fields[] = {
-  { .name = "metric_id", .type = CK_ID_OR_SLUG, .place = CK_IN_PATH, .required = true,
+  { .name = "metric_id", .type = CK_TYPE_ID_OR_SLUG, .place = CK_PLACE_PATH, .required = true,
     .doc = "the metric, by its id or its slug" },
 };
 
@@ -164,52 +164,52 @@ static const char *const trigger_types[] = { "llm_judge", "custom_code", NULL };
 
 /* Of the document's fields, `id` alone is marked as read-only. */
 static const struct ck_field metric_update_fields[] = {
-  { .name = "metric_id", .type = CK_ID, .place = CK_IN_PATH, .required = true,
+  { .name = "metric_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the metric; here its id, not its slug" },
-  { .name = "name", .type = CK_STRING, .place = CK_IN_BODY, .doc = "its name" },
-  { .name = "description", .type = CK_STRING, .place = CK_IN_BODY, .doc = "what it evaluates" },
-  { .name = "type", .type = CK_ENUM, .place = CK_IN_BODY, .values = metric_types,
+  { .name = "name", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY, .doc = "its name" },
+  { .name = "description", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY, .doc = "what it evaluates" },
+  { .name = "type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = metric_types,
     .doc = "how it evaluates; basic and custom_prompt are deprecated for llm_judge" },
-  { .name = "prompt", .type = CK_STRING, .place = CK_IN_BODY,
+  { .name = "prompt", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "the prompt that it evaluates with" },
-  { .name = "custom_code", .type = CK_STRING, .place = CK_IN_BODY,
+  { .name = "custom_code", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "Python for the type custom_code, with a function evaluate(transcript, ...)" },
-  { .name = "eval_type", .type = CK_ENUM, .place = CK_IN_BODY, .values = eval_types,
+  { .name = "eval_type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = eval_types,
     .doc = "what its values are like" },
-  { .name = "enum_values", .type = CK_STRING_LIST, .place = CK_IN_BODY,
+  { .name = "enum_values", .type = CK_TYPE_STRING_LIST, .place = CK_PLACE_BODY,
     .doc = "the values of an enum metric" },
-  { .name = "evaluation_trigger", .type = CK_ENUM, .place = CK_IN_BODY, .values = triggers,
+  { .name = "evaluation_trigger", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = triggers,
     .doc = "when it runs: on every call, as the platform decides, or as trigger_type says" },
-  { .name = "trigger_type", .type = CK_ENUM, .place = CK_IN_BODY, .values = trigger_types,
+  { .name = "trigger_type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = trigger_types,
     .doc = "what decides with the trigger custom: a prompt, or code" },
-  { .name = "evaluation_trigger_prompt", .type = CK_STRING, .place = CK_IN_BODY,
+  { .name = "evaluation_trigger_prompt", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "that prompt" },
-  { .name = "evaluation_trigger_custom_code", .type = CK_STRING, .place = CK_IN_BODY,
+  { .name = "evaluation_trigger_custom_code", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "that code, in Python" },
-  { .name = "audio_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+  { .name = "audio_enabled", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
     .doc = "whether the judge listens to the recording" },
-  { .name = "simulation_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+  { .name = "simulation_enabled", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
     .doc = "whether it runs on simulations" },
-  { .name = "observability_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+  { .name = "observability_enabled", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
     .doc = "whether it runs on production calls" },
-  { .name = "sampling_enabled", .type = CK_BOOLEAN, .place = CK_IN_BODY,
+  { .name = "sampling_enabled", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
     .doc = "whether it runs on a sample only, at the project's rate" },
-  { .name = "add_to_new_agents", .type = CK_BOOLEAN, .place = CK_IN_BODY, .nullable = true,
+  { .name = "add_to_new_agents", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY, .nullable = true,
     .doc = "whether the project's new agents get it" },
-  { .name = "configuration", .type = CK_OBJECT, .place = CK_IN_BODY,
+  { .name = "configuration", .type = CK_TYPE_OBJECT, .place = CK_PLACE_BODY,
     .doc = "settings of some predefined metrics; some are objects by agent id" },
-  { .name = "display_order", .type = CK_INTEGER, .place = CK_IN_BODY,
+  { .name = "display_order", .type = CK_TYPE_INTEGER, .place = CK_PLACE_BODY,
     .doc = "its place among the metrics that are shown" },
-  { .name = "assistant_id", .type = CK_STRING, .place = CK_IN_BODY,
+  { .name = "assistant_id", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "the assistant's id outside the platform" },
-  { .name = "project", .type = CK_ID, .place = CK_IN_BODY,
+  { .name = "project", .type = CK_TYPE_ID, .place = CK_PLACE_BODY,
     .doc = "its project; read-only once set" },
-  { .name = "agents", .type = CK_ID_LIST, .place = CK_IN_BODY,
+  { .name = "agents", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY,
     .doc = "the agents that a project's metric is for" },
 };
 
 static const struct ck_field billing_fields[] = {
-  { .name = "organization_id", .type = CK_ID, .place = CK_IN_QUERY,
+  { .name = "organization_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
     .doc = "the organization; an organization's key says it already" },
 };
 
@@ -332,19 +332,19 @@ const size_t ck_endpoint_count = COUNT(ck_endpoints);
 static const struct {
   const char *name, *items, *format;
 } types[] = {
-  [CK_ID] = { "integer", NULL, "id" },
-  [CK_ID_OR_SLUG] = { "string", NULL, "slug" },
-  [CK_ID_LIST] = { "array", "integer", "id" },
-  [CK_ID_STRINGS] = { "array", "string", "id" },
-  [CK_INTEGER] = { "integer", NULL, NULL },
-  [CK_STRING] = { "string", NULL, NULL },
-  [CK_STRING_LIST] = { "array", "string", NULL },
-  [CK_TIME] = { "string", NULL, "date-time" },
-  [CK_ENUM] = { "string", NULL, NULL },
-  [CK_BOOLEAN] = { "boolean", NULL, NULL },
-  [CK_OBJECT] = { "object", NULL, NULL },
-  [CK_JSON_TEXT] = { "string", NULL, "json" },
-  [CK_ANY] = { "any", NULL, NULL },
+  [CK_TYPE_ID] = { "integer", NULL, "id" },
+  [CK_TYPE_ID_OR_SLUG] = { "string", NULL, "slug" },
+  [CK_TYPE_ID_LIST] = { "array", "integer", "id" },
+  [CK_TYPE_ID_STRINGS] = { "array", "string", "id" },
+  [CK_TYPE_INTEGER] = { "integer", NULL, NULL },
+  [CK_TYPE_STRING] = { "string", NULL, NULL },
+  [CK_TYPE_STRING_LIST] = { "array", "string", NULL },
+  [CK_TYPE_TIME] = { "string", NULL, "date-time" },
+  [CK_TYPE_ENUM] = { "string", NULL, NULL },
+  [CK_TYPE_BOOLEAN] = { "boolean", NULL, NULL },
+  [CK_TYPE_OBJECT] = { "object", NULL, NULL },
+  [CK_TYPE_JSON_TEXT] = { "string", NULL, "json" },
+  [CK_TYPE_ANY] = { "any", NULL, NULL },
 };
 
 const char *ck_type_name(enum ck_type type) { return types[type].name; }

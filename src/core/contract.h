@@ -14,22 +14,22 @@
 
 /* What a field takes from the caller, and how it goes over the wire. */
 enum ck_type {
-  CK_ID,          /* a positive integer up to 2^63-1, sent as an integer */
-  CK_ID_OR_SLUG,  /* one of those, or a name of letters, digits, - and _; in a path only */
-  CK_ID_LIST,     /* a list of ids, sent as JSON integers; in a query joined by commas: 1,2,3 */
-  CK_ID_STRINGS,  /* a list of ids, sent as JSON strings: "5544" */
-  CK_INTEGER,     /* any integer from `minimum` on */
-  CK_STRING,      /* UTF-8 text */
-  CK_STRING_LIST, /* a list of those */
-  CK_TIME,        /* a date and time as in RFC 3339: "2025-01-01T00:00:00Z" */
-  CK_ENUM,        /* one of `values` */
-  CK_BOOLEAN,
-  CK_OBJECT,    /* a JSON object */
-  CK_JSON_TEXT, /* a JSON object, sent as its text, or that text; in a query only */
-  CK_ANY        /* any JSON value */
+  CK_TYPE_ID,         /* a positive integer up to 2^63-1, sent as an integer */
+  CK_TYPE_ID_OR_SLUG, /* one of those, or a name of letters, digits, - and _; in a path only */
+  CK_TYPE_ID_LIST,    /* a list of ids, sent as JSON integers; in a query joined by commas: 1,2,3 */
+  CK_TYPE_ID_STRINGS, /* a list of ids, sent as JSON strings: "5544" */
+  CK_TYPE_INTEGER,    /* any integer from `minimum` on */
+  CK_TYPE_STRING,     /* UTF-8 text */
+  CK_TYPE_STRING_LIST, /* a list of those */
+  CK_TYPE_TIME,        /* a date and time as in RFC 3339: "2025-01-01T00:00:00Z" */
+  CK_TYPE_ENUM,        /* one of `values` */
+  CK_TYPE_BOOLEAN,
+  CK_TYPE_OBJECT,    /* a JSON object */
+  CK_TYPE_JSON_TEXT, /* a JSON object, sent as its text, or that text; in a query only */
+  CK_TYPE_ANY        /* any JSON value */
 };
 
-enum ck_place { CK_IN_PATH, CK_IN_QUERY, CK_IN_BODY };
+enum ck_place { CK_PLACE_PATH, CK_PLACE_QUERY, CK_PLACE_BODY };
 
 struct ck_field {
   const char *name; /* as the API names it; in a path, the name between the braces */

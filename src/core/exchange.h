@@ -19,7 +19,14 @@ enum ck_step {
   CK_STEP_FINISHED  /* the call has an answer, its body still unread */
 };
 
-enum ck_state { CK_READY, CK_QUEUED, CK_SENDING, CK_JUDGED, CK_WAITING, CK_ENDED };
+enum ck_state {
+  CK_STATE_READY,
+  CK_STATE_QUEUED,
+  CK_STATE_SENDING,
+  CK_STATE_JUDGED,
+  CK_STATE_WAITING,
+  CK_STATE_ENDED
+};
 
 struct ck_exchange {
   struct ck_transfer transfer; /* its request is the caller's to fill in */
@@ -35,7 +42,7 @@ struct ck_exchange {
   double random;      /* of the waits after the last attempt, from 0 to 1 */
   double retry_after; /* seconds that the server asked for last, negative = none */
   int retries;        /* taken from the client's budget */
-  bool over_budget;   /* there would have been another attempt, but for that budget */
+  bool over_quota;    /* there would have been another attempt, but for that budget */
   struct ck_outcome outcome;
   enum ck_applied applied; /* by all attempts so far */
 };
@@ -50,10 +57,10 @@ void ck_exchange_begin(struct ck_exchange *exchange);
 enum ck_step ck_exchange_advance(struct ck_exchange *exchange);
 
 static inline bool ck_exchange_has_ended(const struct ck_exchange *exchange) {
-  return exchange->state == CK_ENDED;
+  return exchange->state == CK_STATE_ENDED;
 }
 
-/* Gives the call up: the next steps are those to CK_STEP_GIVE_UP, of kind CK_CANCELLED. */
+/* Gives the call up: the next steps are those to CK_STEP_GIVE_UP, of kind CK_KIND_CANCELLED. */
 void ck_exchange_cancel(struct ck_exchange *exchange);
 
 #endif

@@ -5,7 +5,7 @@
 #include "slot.h"
 
 static void let_in(struct ck_transfer_slot *slot) {
-  slot->turn = ck_pace_begin(&slot->transport->pace);
+  slot->turn = ck_limiter_begin(&slot->transport->limiter);
   slot->transfer->admitted = true;
 }
 
@@ -14,7 +14,7 @@ static struct ck_transfer_slot *first_in_line(const struct ck_transport *transpo
 }
 
 static bool is_blocking(const struct ck_transfer_slot *slot) {
-  return slot->transfer->waiter == NULL;
+  return slot->transfer->observer == NULL;
 }
 
 /*
@@ -43,7 +43,7 @@ static struct ck_transfer_slot *next_in_line(const struct ck_transport *transpor
     struct ck_transfer_slot *slot = (struct ck_transfer_slot *)link;
     if (is_blocking(slot) && slot->number != newest) continue;
     if (next == NULL || slot->tries < next->tries) next = slot;
-    if (!ck_pace_is_trial(&transport->pace)) break;
+    if (!ck_limiter_is_trial(&transport->limiter)) break;
   }
   return next;
 }
@@ -54,15 +54,15 @@ static void send_away(struct ck_transport *transport) {
   for (struct ck_link *link = head->next; link != head; link = next) {
     struct ck_transfer_slot *slot = (struct ck_transfer_slot *)link;
     next = link->next;
-    if (slot->deadline <= transport->pace.paused_until) ck_slot_wake(slot);
+    if (slot->deadline <= transport->limiter.paused_until) ck_slot_wake(slot);
   }
 }
 
 double ck_gate_time_left(const struct ck_transport *transport, double now) {
-  const struct ck_pace *pace = &transport->pace;
+  const struct ck_limiter *limiter = &transport->limiter;
   if (first_in_line(transport) == NULL) return HUGE_VAL; /* nearly always */
-  if (pace->paused_until > now) return pace->paused_until - now;
-  return ck_pace_allows(pace, now) && next_in_line(transport) != NULL ? 0 : HUGE_VAL;
+  if (limiter->paused_until > now) return limiter->paused_until - now;
+  return ck_limiter_allows(limiter, now) && next_in_line(transport) != NULL ? 0 : HUGE_VAL;
 }
 
 bool ck_gate_open(struct ck_transport *transport) {
@@ -70,7 +70,7 @@ bool ck_gate_open(struct ck_transport *transport) {
   bool opened = false;
   if (first_in_line(transport) == NULL) return false; /* nearly always */
   double now = ck_clock_now();
-  while (ck_pace_allows(&transport->pace, now) && (next = next_in_line(transport)) != NULL) {
+  while (ck_limiter_allows(&transport->limiter, now) && (next = next_in_line(transport)) != NULL) {
     let_in(next);
     ck_slot_wake(next);
     opened = true;
@@ -79,15 +79,15 @@ bool ck_gate_open(struct ck_transport *transport) {
 }
 
 void ck_gate_leave(struct ck_transfer_slot *slot) {
-  if (slot->transfer->admitted) ck_pace_end(&slot->transport->pace);
+  if (slot->transfer->admitted) ck_limiter_end(&slot->transport->limiter);
   slot->transfer->admitted = false;
 }
 
 void ck_transfer_pass(struct ck_transfer *transfer) { ck_gate_leave(transfer->slot); }
 
 static bool is_open(const struct ck_transport *transport) {
-  if (transport->pace.window == 0) return true; /* nearly always */
-  return first_in_line(transport) == NULL && ck_pace_allows(&transport->pace, ck_clock_now());
+  if (transport->limiter.window == 0) return true; /* nearly always */
+  return first_in_line(transport) == NULL && ck_limiter_allows(&transport->limiter, ck_clock_now());
 }
 
 /* Behind all that have been tried as often. */
@@ -112,18 +112,18 @@ void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries) 
   send_away(slot->transport);
 }
 
-void ck_transport_limit(struct ck_transfer_slot *slot, double seconds) {
-  ck_pace_limit(&slot->transport->pace, slot->turn, ck_clock_now(), seconds);
+void ck_transport_note_rate_limited(struct ck_transfer_slot *slot, double seconds) {
+  ck_limiter_note_rate_limited(&slot->transport->limiter, slot->turn, ck_clock_now(), seconds);
   send_away(slot->transport);
 }
 
-void ck_transport_content(struct ck_transfer_slot *slot) {
-  ck_pace_content(&slot->transport->pace, slot->turn);
+void ck_transport_note_success(struct ck_transfer_slot *slot) {
+  ck_limiter_note_success(&slot->transport->limiter, slot->turn);
 }
 
 double ck_transport_pause_left(const struct ck_transport *transport) {
-  if (transport->pace.paused_until == 0) return 0; /* nearly always */
-  double left = transport->pace.paused_until - ck_clock_now();
+  if (transport->limiter.paused_until == 0) return 0; /* nearly always */
+  double left = transport->limiter.paused_until - ck_clock_now();
   return left > 0 ? left : 0;
 }
 
@@ -131,6 +131,6 @@ double ck_transfer_pause_left(const struct ck_transfer *transfer) {
   return ck_transport_pause_left(transfer->slot->transport);
 }
 
-struct ck_budget *ck_transport_budget(struct ck_transfer_slot *slot) {
-  return &slot->transport->budget;
+struct ck_retry_quota *ck_transport_retry_quota(struct ck_transfer_slot *slot) {
+  return &slot->transport->quota;
 }

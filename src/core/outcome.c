@@ -53,24 +53,24 @@ static bool is_passing(int code) {
 
 static enum ck_kind kind_of_status(int status) {
   switch (status) {
-    case 401: return CK_AUTHENTICATION;
-    case 403: return CK_PERMISSION;
-    case 404: return CK_NOT_FOUND;
-    case 429: return CK_RATE_LIMITED;
+    case 401: return CK_KIND_AUTHENTICATION;
+    case 403: return CK_KIND_PERMISSION;
+    case 404: return CK_KIND_NOT_FOUND;
+    case 429: return CK_KIND_RATE_LIMITED;
     default: break;
   }
-  if (status < 400) return CK_RESPONSE; /* a redirect, which is never followed */
-  return status < 500 ? CK_BAD_REQUEST : CK_SERVER;
+  if (status < 400) return CK_KIND_RESPONSE; /* a redirect, which is never followed */
+  return status < 500 ? CK_KIND_BAD_REQUEST : CK_KIND_SERVER;
 }
 
-static enum ck_kind kind_of(const struct ck_attempt *attempt) {
-  if (attempt->cancelled) return CK_CANCELLED;
+static enum ck_kind kind_of(const struct ck_observation *attempt) {
+  if (attempt->cancelled) return CK_KIND_CANCELLED;
   if (attempt->status >= 300) return kind_of_status(attempt->status);
-  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return CK_TIMEOUT;
+  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return CK_KIND_TIMEOUT;
   if (is_success(attempt->status))
-    return attempt->whole && !attempt->too_large ? CK_OK : CK_RESPONSE;
-  if (attempt->sendings == 0 && is_tls(attempt->code)) return CK_TLS;
-  return is_garbled(attempt->code) ? CK_RESPONSE : CK_NETWORK;
+    return attempt->whole && !attempt->too_large ? CK_KIND_OK : CK_KIND_RESPONSE;
+  if (attempt->times_sent == 0 && is_tls(attempt->code)) return CK_KIND_TLS;
+  return is_garbled(attempt->code) ? CK_KIND_RESPONSE : CK_KIND_NETWORK;
 }
 
 /* ---- applied -------------------------------------------------------------------------------- */
@@ -81,14 +81,14 @@ static enum ck_kind kind_of(const struct ck_attempt *attempt) {
 ** that answers with a 5xx. The other redirects may be the answer to what was done.
 */
 static enum ck_applied applied_of_status(int status) {
-  if (status == 307 || status == 308) return CK_NO;
-  return status >= 400 && status < 500 && status != 408 ? CK_NO : CK_UNKNOWN;
+  if (status == 307 || status == 308) return CK_APPLIED_NO;
+  return status >= 400 && status < 500 && status != 408 ? CK_APPLIED_NO : CK_APPLIED_UNKNOWN;
 }
 
-static enum ck_applied applied_of(const struct ck_attempt *attempt) {
-  if (attempt->sendings == 0) return CK_NO;
-  if (is_success(attempt->status)) return CK_YES;
-  return attempt->status == 0 ? CK_UNKNOWN : applied_of_status(attempt->status);
+static enum ck_applied applied_of(const struct ck_observation *attempt) {
+  if (attempt->times_sent == 0) return CK_APPLIED_NO;
+  if (is_success(attempt->status)) return CK_APPLIED_YES;
+  return attempt->status == 0 ? CK_APPLIED_UNKNOWN : applied_of_status(attempt->status);
 }
 
 /* ---- retry ----------------------------------------------------------------------------------- */
@@ -106,43 +106,43 @@ static enum ck_retriable retry_of_status(int status) {
 }
 
 /* A 2xx that was cut off may come whole the next time; one that cannot be read will not. */
-static enum ck_retriable retry_of_success(const struct ck_attempt *attempt) {
+static enum ck_retriable retry_of_success(const struct ck_observation *attempt) {
   bool unreadable = attempt->whole || attempt->too_large || attempt->code == CURLE_WRITE_ERROR ||
                     attempt->code == CURLE_BAD_CONTENT_ENCODING;
   return unreadable ? CK_RETRY_NEVER : CK_RETRY_IDEMPOTENT;
 }
 
-static enum ck_retriable retry_of(const struct ck_attempt *attempt) {
+static enum ck_retriable retry_of(const struct ck_observation *attempt) {
   if (attempt->cancelled) return CK_RETRY_NEVER;
   if (attempt->status >= 300) return retry_of_status(attempt->status);
   if (is_success(attempt->status)) return retry_of_success(attempt);
-  if (attempt->sendings > 0) return CK_RETRY_IDEMPOTENT;
+  if (attempt->times_sent > 0) return CK_RETRY_IDEMPOTENT;
   return is_passing(attempt->code) ? CK_RETRY_ALWAYS : CK_RETRY_NEVER;
 }
 
-struct ck_outcome ck_outcome_judge(const struct ck_attempt *attempt) {
+struct ck_outcome ck_outcome_judge(const struct ck_observation *attempt) {
   return (struct ck_outcome){ kind_of(attempt), applied_of(attempt), retry_of(attempt) };
 }
 
 const char *ck_kind_name(enum ck_kind kind) {
   static const char *const names[] = {
-    [CK_OK] = "ok",
-    [CK_CONFIG] = "config",
-    [CK_VALIDATION] = "validation",
-    [CK_BUDGET] = "budget",
-    [CK_AUTHENTICATION] = "authentication",
-    [CK_PERMISSION] = "permission",
-    [CK_NOT_FOUND] = "not_found",
-    [CK_RATE_LIMITED] = "rate_limited",
-    [CK_BAD_REQUEST] = "bad_request",
-    [CK_SERVER] = "server",
-    [CK_NETWORK] = "network",
-    [CK_TIMEOUT] = "timeout",
-    [CK_TLS] = "tls",
-    [CK_RESPONSE] = "response",
-    [CK_CANCELLED] = "cancelled",
-    [CK_FAILED] = "failed",
-    [CK_NEEDS_PERSON] = "needs_person",
+    [CK_KIND_OK] = "ok",
+    [CK_KIND_CONFIG] = "config",
+    [CK_KIND_VALIDATION] = "validation",
+    [CK_KIND_BUDGET] = "budget",
+    [CK_KIND_AUTHENTICATION] = "authentication",
+    [CK_KIND_PERMISSION] = "permission",
+    [CK_KIND_NOT_FOUND] = "not_found",
+    [CK_KIND_RATE_LIMITED] = "rate_limited",
+    [CK_KIND_BAD_REQUEST] = "bad_request",
+    [CK_KIND_SERVER] = "server",
+    [CK_KIND_NETWORK] = "network",
+    [CK_KIND_TIMEOUT] = "timeout",
+    [CK_KIND_TLS] = "tls",
+    [CK_KIND_RESPONSE] = "response",
+    [CK_KIND_CANCELLED] = "cancelled",
+    [CK_KIND_FAILED] = "failed",
+    [CK_KIND_NEEDS_PERSON] = "needs_person",
   };
   return names[kind];
 }

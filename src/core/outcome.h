@@ -8,28 +8,28 @@
 #include <stdbool.h>
 
 enum ck_kind {
-  CK_OK,
-  CK_CONFIG,
-  CK_VALIDATION,
-  CK_BUDGET,
-  CK_AUTHENTICATION,
-  CK_PERMISSION,
-  CK_NOT_FOUND,
-  CK_RATE_LIMITED,
-  CK_BAD_REQUEST,
-  CK_SERVER,
-  CK_NETWORK,
-  CK_TIMEOUT,
-  CK_TLS,
-  CK_RESPONSE,
-  CK_CANCELLED,
+  CK_KIND_OK,
+  CK_KIND_CONFIG,
+  CK_KIND_VALIDATION,
+  CK_KIND_BUDGET,
+  CK_KIND_AUTHENTICATION,
+  CK_KIND_PERMISSION,
+  CK_KIND_NOT_FOUND,
+  CK_KIND_RATE_LIMITED,
+  CK_KIND_BAD_REQUEST,
+  CK_KIND_SERVER,
+  CK_KIND_NETWORK,
+  CK_KIND_TIMEOUT,
+  CK_KIND_TLS,
+  CK_KIND_RESPONSE,
+  CK_KIND_CANCELLED,
   /* Of no attempt, but of what calls had started. */
-  CK_FAILED,
-  CK_NEEDS_PERSON
+  CK_KIND_FAILED,
+  CK_KIND_NEEDS_PERSON
 };
 
 /* Whether the server acted on the request. */
-enum ck_applied { CK_NO, CK_UNKNOWN, CK_YES };
+enum ck_applied { CK_APPLIED_NO, CK_APPLIED_UNKNOWN, CK_APPLIED_YES };
 
 /* Whether another attempt may fare better, and for whom it is harmless. */
 enum ck_retriable {
@@ -39,9 +39,9 @@ enum ck_retriable {
 };
 
 /* What was seen of one attempt. */
-struct ck_attempt {
+struct ck_observation {
   int code;              /* libcurl's CURLcode */
-  unsigned sendings;     /* how often the request began to leave this machine */
+  unsigned times_sent;   /* how often the request began to leave this machine */
   int status;            /* of the last status line that arrived whole; 0 = none */
   bool whole;            /* the whole answer arrived, as far as HTTP can tell */
   bool resend_refused;   /* libcurl wanted to send it once more on its own, and was not let */
@@ -53,12 +53,12 @@ struct ck_attempt {
 };
 
 struct ck_outcome {
-  enum ck_kind kind; /* CK_OK: a whole 2xx, its body still unread */
+  enum ck_kind kind; /* CK_KIND_OK: a whole 2xx, its body still unread */
   enum ck_applied applied;
   enum ck_retriable retry;
 };
 
-struct ck_outcome ck_outcome_judge(const struct ck_attempt *attempt);
+struct ck_outcome ck_outcome_judge(const struct ck_observation *attempt);
 
 /* The words that a script sees: "rate_limited", "unknown". */
 const char *ck_kind_name(enum ck_kind kind);

@@ -12,7 +12,8 @@ static bool is_harmless(const struct ck_policy *policy, const struct ck_outcome 
   switch (outcome->retry) {
     case CK_RETRY_ALWAYS: return true;
     case CK_RETRY_IDEMPOTENT:
-      return policy->idempotent || (policy->retry_unknown && outcome->applied == CK_UNKNOWN);
+      return policy->idempotent ||
+             (policy->retry_unknown && outcome->applied == CK_APPLIED_UNKNOWN);
     default: return false;
   }
 }
@@ -21,7 +22,7 @@ double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *
   if (situation->retry_after >= 0) return situation->retry_after;
   double wait = ck_retry_backoff(policy, situation->attempt, situation->random);
   bool is_pause =
-      situation->outcome.kind == CK_RATE_LIMITED; /* for the client's other calls, too */
+      situation->outcome.kind == CK_KIND_RATE_LIMITED; /* for the client's other calls, too */
   return is_pause && wait > CK_RETRY_AFTER_MOST ? CK_RETRY_AFTER_MOST : wait;
 }
 

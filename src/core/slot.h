@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "list.h"
-#include "pace.h"
+#include "limiter.h"
 #include "transport.h"
 
 #if LIBCURL_VERSION_NUM < 0x075000
@@ -24,7 +24,7 @@ struct ck_transfer_slot {
   CURL *easy;
   struct ck_lane *lane;          /* of the attempt that began last */
   double deadline;               /* on ck_clock_now's clock */
-  struct ck_turn turn;           /* of the attempt that began last */
+  struct ck_ticket turn;         /* of the attempt that began last */
   int tries;                     /* while it waits for a turn: how many it has had */
   unsigned long number;          /* … and how many have waited before, with this one */
   struct ck_request_options set; /* what libcurl was last told, so as not to tell it again */
@@ -64,8 +64,8 @@ struct ck_transport {
   struct ck_link waiting; /* slots whose turn to begin an attempt has not come */
   struct ck_link done;    /* slots whose owner has not been told yet */
   unsigned long queued;   /* how many times a slot has begun to wait for its turn */
-  struct ck_pace pace;
-  struct ck_budget budget;
+  struct ck_limiter limiter;
+  struct ck_retry_quota quota;
   int busy; /* transfers that are not done */
   int poller;
   pid_t owner;

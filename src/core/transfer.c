@@ -48,7 +48,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
   struct ck_transfer_slot *slot = user;
   (void)purpose;
   int opened = above_streams(open_socket(address->family, address->socktype, address->protocol));
-  slot->transfer->answer.attempt.lacks_descriptor =
+  slot->transfer->response.observed.lacks_descriptor =
       opened < 0 && (errno == EMFILE || errno == ENFILE);
   return opened < 0 ? CURL_SOCKET_BAD : opened;
 }
@@ -59,27 +59,27 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
 */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_transfer_slot *slot = user;
-  struct ck_attempt *attempt = &slot->transfer->answer.attempt;
+  struct ck_observation *attempt = &slot->transfer->response.observed;
   (void)ip, (void)local_ip, (void)port, (void)local_port;
-  attempt->resend_refused = attempt->sendings > 0;
+  attempt->resend_refused = attempt->times_sent > 0;
   if (attempt->resend_refused) return refuse_resend(slot);
   slot->late = slot->deadline <= ck_clock_now();
   if (slot->late) return CURL_PREREQFUNC_ABORT;
-  attempt->sendings++;
+  attempt->times_sent++;
   return CURL_PREREQFUNC_OK;
 }
 
 /* The first line of a head. A line behind it, or of a trailer, may look like one and is none. */
 static bool begins_head(const struct ck_transfer_slot *slot) {
-  const struct ck_answer *answer = &slot->transfer->answer;
-  return answer->head.length == 0 || (slot->head_complete && answer->attempt.status == 0);
+  const struct ck_response *response = &slot->transfer->response;
+  return response->head.length == 0 || (slot->head_complete && response->observed.status == 0);
 }
 
 /* A status line begins a new head, as after a 100 Continue. */
 static void begin_head(struct ck_transfer_slot *slot, const char *line, int status) {
-  struct ck_answer *answer = &slot->transfer->answer;
-  answer->attempt.status = status >= 200 ? status : 0; /* an interim answer is none */
-  answer->head.length = 0;
+  struct ck_response *response = &slot->transfer->response;
+  response->observed.status = status >= 200 ? status : 0; /* an interim answer is none */
+  response->head.length = 0;
   slot->framed = status != 0 && ck_head_is_framed(line);
   slot->head_complete = false;
   slot->bodiless = slot->delimited = status == 204 || status == 205 || status == 304;
@@ -91,7 +91,7 @@ static void begin_head(struct ck_transfer_slot *slot, const char *line, int stat
 */
 static bool is_all(const struct ck_transfer_slot *slot) {
   return slot->head_complete && slot->bodiless && !slot->framed && !slot->has_length &&
-         slot->transfer->answer.attempt.status == 205;
+         slot->transfer->response.observed.status == 205;
 }
 
 /* One line of a head. */
@@ -101,17 +101,17 @@ static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   if (begins_head(slot)) begin_head(slot, line, ck_head_status(line, length));
   else if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
   else if (ck_head_delimits(line, length)) slot->delimited = slot->has_length = true;
-  bool added = ck_buffer_add(&slot->transfer->answer.head, line, length);
+  bool added = ck_buffer_add(&slot->transfer->response.head, line, length);
   return added && !is_all(slot) ? length : 0;
 }
 
 static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
   struct ck_transfer_slot *slot = user;
-  struct ck_answer *answer = &slot->transfer->answer;
+  struct ck_response *response = &slot->transfer->response;
   (void)unit;
-  if (ck_buffer_add(&answer->body, bytes, length)) return length;
-  answer->attempt.too_large = length > answer->body.limit - answer->body.length;
-  answer->attempt.lacks_memory = !answer->attempt.too_large;
+  if (ck_buffer_add(&response->body, bytes, length)) return length;
+  response->observed.too_large = length > response->body.limit - response->body.length;
+  response->observed.lacks_memory = !response->observed.too_large;
   return 0;
 }
 
@@ -128,11 +128,11 @@ bool ck_slot_set_template(CURL *easy) {
 static void report(struct ck_transfer_slot *slot) {
   if (!slot->transfer->done && --slot->transport->busy == 0) slot->transport->deadline = 0;
   slot->transfer->done = true;
-  if (slot->transfer->waiter != NULL) ck_list_insert(&slot->transport->done, &slot->line);
+  if (slot->transfer->observer != NULL) ck_list_insert(&slot->transport->done, &slot->line);
 }
 
-void ck_transfer_tell(struct ck_transfer *transfer, void *waiter) {
-  transfer->waiter = waiter;
+void ck_transfer_notify(struct ck_transfer *transfer, void *observer) {
+  transfer->observer = observer;
   if (transfer->slot != NULL && transfer->done) ck_list_remove(&transfer->slot->line);
 }
 
@@ -148,9 +148,9 @@ static void unreport(struct ck_transfer_slot *slot) {
 ** noticed by another stream. Then only the body itself tells, and its length where that is known.
 */
 static bool is_whole_stream(const struct ck_transfer_slot *slot) {
-  const struct ck_answer *answer = &slot->transfer->answer;
-  return ck_head_is_closed_json(answer->body.data, answer->body.length) ||
-         ck_head_has_length(answer->head.data, answer->head.length, answer->body.length);
+  const struct ck_response *response = &slot->transfer->response;
+  return ck_head_is_closed_json(response->body.data, response->body.length) ||
+         ck_head_has_length(response->head.data, response->head.length, response->body.length);
 }
 
 /* What has arrived may be the beginning of a coded body, and decoded to nothing. */
@@ -161,24 +161,24 @@ static bool has_received_body(const struct ck_transfer_slot *slot) {
 }
 
 static bool is_whole_without_body(const struct ck_transfer_slot *slot) {
-  const struct ck_answer *answer = &slot->transfer->answer;
+  const struct ck_response *response = &slot->transfer->response;
   if (has_received_body(slot)) return false;
   if (slot->bodiless || slot->transfer->request.may_be_empty) return true;
-  return slot->framed ? ck_head_has_length(answer->head.data, answer->head.length, 0)
+  return slot->framed ? ck_head_has_length(response->head.data, response->head.length, 0)
                       : slot->delimited;
 }
 
 static bool is_whole(const struct ck_transfer_slot *slot) {
-  const struct ck_answer *answer = &slot->transfer->answer;
+  const struct ck_response *response = &slot->transfer->response;
   if (is_all(slot)) return true;
-  if (answer->attempt.code != CURLE_OK || !slot->head_complete) return false;
-  if (answer->body.length == 0) return is_whole_without_body(slot);
+  if (response->observed.code != CURLE_OK || !slot->head_complete) return false;
+  if (response->body.length == 0) return is_whole_without_body(slot);
   if (slot->framed) return is_whole_stream(slot);
-  return slot->delimited || ck_head_is_closed_json(answer->body.data, answer->body.length);
+  return slot->delimited || ck_head_is_closed_json(response->body.data, response->body.length);
 }
 
-const char *ck_answer_reason(const struct ck_answer *answer) {
-  const struct ck_attempt *attempt = &answer->attempt;
+const char *ck_answer_reason(const struct ck_response *response) {
+  const struct ck_observation *attempt = &response->observed;
   if (attempt->cancelled) return "cancelled";
   if (attempt->paused)
     return "the server's rate limit would keep the call waiting beyond its deadline";
@@ -186,18 +186,18 @@ const char *ck_answer_reason(const struct ck_answer *answer) {
   if (attempt->lacks_memory) return "out of memory";
   if (attempt->lacks_descriptor) return "no descriptor is left for a connection";
   if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
-  if (answer->head.failed) return "the answer's head is larger than 256 KiB";
+  if (response->head.failed) return "the answer's head is larger than 256 KiB";
   if (attempt->code == CURLE_WRITE_ERROR || attempt->code == CURLE_BAD_CONTENT_ENCODING)
     return "the answer's coding is broken, or other bytes follow it";
   if (attempt->resend_refused) return "the connection was closed before an answer came";
-  if (answer->detail[0] != '\0') return answer->detail;
+  if (response->detail[0] != '\0') return response->detail;
   if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
   return "the answer was cut off";
 }
 
-const char *ck_answer_advice(const struct ck_answer *answer) {
-  if (answer->attempt.status != 0) return NULL;
-  switch (answer->attempt.code) {
+const char *ck_answer_advice(const struct ck_response *response) {
+  if (response->observed.status != 0) return NULL;
+  switch (response->observed.code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR: return "check ca_file or CEKURA_CA_FILE";
@@ -209,11 +209,11 @@ const char *ck_answer_advice(const struct ck_answer *answer) {
   }
 }
 
-static void reset_answer(struct ck_answer *answer) {
-  answer->attempt = (struct ck_attempt){ 0 };
-  answer->detail[0] = '\0';
-  ck_buffer_reset(&answer->head);
-  ck_buffer_reset(&answer->body);
+static void reset_answer(struct ck_response *response) {
+  response->observed = (struct ck_observation){ 0 };
+  response->detail[0] = '\0';
+  ck_buffer_reset(&response->head);
+  ck_buffer_reset(&response->body);
 }
 
 /* It counts as active before libcurl sees it, so that every way out takes it back. */
@@ -250,22 +250,22 @@ static bool lacks_descriptor(const struct ck_transfer_slot *slot) {
 ** descriptor that it lacked.
 */
 static bool begins_anew(struct ck_transfer_slot *slot, CURLcode code) {
-  struct ck_answer *answer = &slot->transfer->answer;
-  if (!may_lack_descriptor(code) || answer->attempt.sendings > 0) return false;
+  struct ck_response *response = &slot->transfer->response;
+  if (!may_lack_descriptor(code) || response->observed.times_sent > 0) return false;
   if (!lacks_descriptor(slot) || !ck_transport_free_descriptors(slot->transport)) return false;
-  reset_answer(answer);
+  reset_answer(response);
   if (enter_lane(slot, (int)(slot->lane - slot->transport->lanes))) return true;
   leave_lane(slot);
   return false;
 }
 
 void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
-  struct ck_answer *answer = &slot->transfer->answer;
+  struct ck_response *response = &slot->transfer->response;
   leave_lane(slot);
   if (begins_anew(slot, code)) return;
-  if (answer->attempt.sendings > 0) slot->lane->used = true;
-  answer->attempt.code = slot->late ? CURLE_OPERATION_TIMEDOUT : (int)code;
-  answer->attempt.whole = is_whole(slot);
+  if (response->observed.times_sent > 0) slot->lane->used = true;
+  response->observed.code = slot->late ? CURLE_OPERATION_TIMEDOUT : (int)code;
+  response->observed.whole = is_whole(slot);
   report(slot);
   ck_gate_leave(slot);
 }
@@ -281,7 +281,7 @@ void ck_slot_wake(struct ck_transfer_slot *slot) {
 static bool set_slot(struct ck_transfer_slot *slot) {
   CURL *easy = slot->easy;
   return SET(easy, CURLOPT_CURLU, slot->transport->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
-         SET(easy, CURLOPT_ERRORBUFFER, slot->transfer->answer.detail) &&
+         SET(easy, CURLOPT_ERRORBUFFER, slot->transfer->response.detail) &&
          SET(easy, CURLOPT_WRITEDATA, slot) && SET(easy, CURLOPT_HEADERDATA, slot) &&
          SET(easy, CURLOPT_PREREQDATA, slot) && SET(easy, CURLOPT_OPENSOCKETDATA, slot);
 }
@@ -293,7 +293,7 @@ static void detach(struct ck_transfer_slot *slot) {
   ck_list_remove(&slot->line);
   slot->transfer = NULL;
   transfer->slot = NULL;
-  transfer->done = transfer->answer.attempt.cancelled = true;
+  transfer->done = transfer->response.observed.cancelled = true;
 }
 
 void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
@@ -330,14 +330,14 @@ bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transpo
 void ck_transfer_reset(struct ck_transfer *transfer) {
   struct ck_request *request = &transfer->request;
   request->target.limit = request->body.limit = MAX_REQUEST;
-  transfer->answer.head.limit = MAX_HEAD;
+  transfer->response.head.limit = MAX_HEAD;
   ck_buffer_reset(&request->target);
   ck_buffer_add_string(&request->target, transfer->slot->transport->path);
   ck_buffer_reset(&request->body);
-  reset_answer(&transfer->answer);
+  reset_answer(&transfer->response);
   ck_headers_free(&request->headers);
   ck_list_remove(&transfer->slot->line);
-  transfer->waiter = NULL;
+  transfer->observer = NULL;
   transfer->done = true;
 }
 
@@ -407,9 +407,9 @@ static bool prepare(struct ck_transfer_slot *slot) {
 /* ---- an attempt -------------------------------------------------------------------------- */
 
 static void clear_answer(struct ck_transfer_slot *slot) {
-  struct ck_answer *answer = &slot->transfer->answer;
-  answer->body.limit = slot->transfer->request.max_response_bytes;
-  reset_answer(answer);
+  struct ck_response *response = &slot->transfer->response;
+  response->body.limit = slot->transfer->request.max_response_bytes;
+  reset_answer(response);
   slot->head_complete = slot->delimited = slot->has_length = slot->bodiless = slot->late = false;
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);
@@ -437,7 +437,7 @@ void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {
 
 void ck_transfer_cancel(struct ck_transfer *transfer) {
   struct ck_transfer_slot *slot = transfer->slot;
-  transfer->answer.attempt.cancelled = true;
+  transfer->response.observed.cancelled = true;
   if (slot == NULL) return;
   if (slot->active) ck_slot_finish(slot, CURLE_ABORTED_BY_CALLBACK);
   if (slot->asleep) ck_slot_wake(slot);
@@ -449,7 +449,7 @@ void ck_transfer_close(struct ck_transfer *transfer) {
   if (slot != NULL) ck_slot_free(slot, ck_transport_is_inherited(slot->transport));
   ck_buffer_free(&transfer->request.target);
   ck_buffer_free(&transfer->request.body);
-  ck_buffer_free(&transfer->answer.head);
-  ck_buffer_free(&transfer->answer.body);
+  ck_buffer_free(&transfer->response.head);
+  ck_buffer_free(&transfer->response.body);
   ck_headers_free(&transfer->request.headers);
 }

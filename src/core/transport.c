@@ -164,7 +164,7 @@ void *ck_transport_next_done(struct ck_transport *transport) {
   struct ck_link *first = ck_list_first(&transport->done);
   if (first == NULL) return NULL;
   ck_list_remove(first);
-  return ((struct ck_transfer_slot *)first)->transfer->waiter;
+  return ((struct ck_transfer_slot *)first)->transfer->observer;
 }
 
 void ck_transport_cancel(struct ck_transport *transport) {

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "budget.h"
+#include "retry_quota.h"
 #include "buffer.h"
 #include "headers.h"
 #include "outcome.h"
@@ -52,19 +52,19 @@ struct ck_request {
 
 enum { CK_DETAIL_SIZE = 512 };
 
-struct ck_answer {
-  struct ck_attempt attempt; /* what ck_outcome_judge wants to know */
-  struct ck_buffer head;     /* the last block of header lines, as it arrived */
+struct ck_response {
+  struct ck_observation observed; /* what ck_outcome_judge wants to know */
+  struct ck_buffer head;          /* the last block of header lines, as it arrived */
   struct ck_buffer body;
   char detail[CK_DETAIL_SIZE]; /* what libcurl said of the attempt; empty if nothing */
 };
 
 struct ck_transfer {
   struct ck_request request;
-  struct ck_answer answer;
+  struct ck_response response;
   bool done;                     /* `answer` stands; true as well before the first start */
   bool admitted;                 /* the turn to begin an attempt has come: see ck_transfer_queue */
-  void *waiter;                  /* see ck_transfer_tell */
+  void *observer;                /* see ck_transfer_notify */
   struct ck_transfer_slot *slot; /* the transport's own; NULL once the transport is closed */
 };
 
@@ -110,9 +110,9 @@ bool ck_transport_step(struct ck_transport *transport, double wait);
 ** Whom ck_transport_next_done hands out once the transfer is done the next time; NULL: nobody.
 ** What has been done already is not told any more.
 */
-void ck_transfer_tell(struct ck_transfer *transfer, void *waiter);
+void ck_transfer_notify(struct ck_transfer *transfer, void *observer);
 
-/* The waiter of a transfer that is done, each once; NULL when there is none any more. */
+/* The observer of a transfer that is done, each once; NULL when there is none any more. */
 void *ck_transport_next_done(struct ck_transport *transport);
 
 /*
@@ -126,10 +126,10 @@ double ck_transport_timeout(const struct ck_transport *transport);
 void ck_transport_cancel(struct ck_transport *transport);
 
 /* Why the attempt failed: a literal, or the answer's own `detail`. */
-const char *ck_answer_reason(const struct ck_answer *answer);
+const char *ck_answer_reason(const struct ck_response *response);
 
 /* What a person may do about it: a literal, or NULL. */
-const char *ck_answer_advice(const struct ck_answer *answer);
+const char *ck_answer_advice(const struct ck_response *response);
 
 /* False: out of memory. `transfer` is zeroed before; ck_transfer_close ends it. */
 bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport);
@@ -156,16 +156,16 @@ void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries);
 void ck_transfer_pass(struct ck_transfer *transfer);
 
 /* What an attempt was told: a 429, which keeps every other one from beginning for that long… */
-void ck_transport_limit(struct ck_transfer_slot *slot, double seconds);
+void ck_transport_note_rate_limited(struct ck_transfer_slot *slot, double seconds);
 
 /* Seconds that are left of it; 0 where there is none. */
 double ck_transport_pause_left(const struct ck_transport *transport);
 double ck_transfer_pause_left(const struct ck_transfer *transfer);
 
 /* … or an answer that shows the server content with how much it is asked. */
-void ck_transport_content(struct ck_transfer_slot *slot);
+void ck_transport_note_success(struct ck_transfer_slot *slot);
 
-struct ck_budget *ck_transport_budget(struct ck_transfer_slot *slot);
+struct ck_retry_quota *ck_transport_retry_quota(struct ck_transfer_slot *slot);
 
 /* Gives an attempt or a wait up; it is done then, and `attempt.cancelled` is set. */
 void ck_transfer_cancel(struct ck_transfer *transfer);

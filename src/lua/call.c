@@ -8,11 +8,11 @@
 #include "../core/exchange.h"
 #include "check.h"
 #include "client.h"
-#include "custom.h"
+#include "raw_request.h"
 #include "decode.h"
 #include "error.h"
 #include "event.h"
-#include "handle.h"
+#include "pool.h"
 #include "interrupt.h"
 #include "request_headers.h"
 #include "response.h"
@@ -25,12 +25,12 @@ enum { EXPECT_ABOVE = 1024 * 1024 };
 
 static bool reads(const struct ck_call *call) { return strcmp(call->endpoint->method, "GET") == 0; }
 
-static void give_back(lua_State *L) { ck_handle_give_back(L, CLIENT, CALL); }
+static void give_back(lua_State *L) { ck_pool_release(L, CLIENT, CALL); }
 
 /* ---- results -------------------------------------------------------------------------------- */
 
 static void push_url(lua_State *L, struct ck_call *call) {
-  struct ck_buffer *url = &call->exchange.transfer.answer.head; /* has been read by now */
+  struct ck_buffer *url = &call->exchange.transfer.response.head; /* has been read by now */
   ck_buffer_reset(url);
   url->limit = SIZE_MAX; /* it is none of a head: many ids make a long address */
   if (!ck_transport_url(call->client->transport, &call->exchange.transfer.request, url))
@@ -66,8 +66,8 @@ static int fail_gone(lua_State *L, struct ck_call *call) {
   bool closed = call->client->transport == NULL, reads = ck_endpoint_reads(call->endpoint);
   lua_pushstring(L, closed ? "the client was closed during the call"
                            : "the call was begun before fork: it is the parent's");
-  if (closed) ck_error_new(L, CK_CANCELLED, call->exchange.outcome.applied);
-  else ck_error_new(L, CK_CONFIG, reads ? CK_NO : CK_UNKNOWN);
+  if (closed) ck_error_new(L, CK_KIND_CANCELLED, call->exchange.outcome.applied);
+  else ck_error_new(L, CK_KIND_CONFIG, reads ? CK_APPLIED_NO : CK_APPLIED_UNKNOWN);
   return fail(L, call);
 }
 
@@ -91,10 +91,10 @@ static void explain_budget(lua_State *L) {
 
 /* The last attempt did not reach the server, and may not even have reached the proxy. */
 static void explain_proxy(lua_State *L, const struct ck_call *call) {
-  const struct ck_attempt *attempt = &call->exchange.transfer.answer.attempt;
+  const struct ck_observation *attempt = &call->exchange.transfer.response.observed;
   const char *proxy = is_gone(call) ? NULL : ck_transport_proxy(call->client->transport);
   bool failed = attempt->code != 0 && !attempt->cancelled && !attempt->lacks_descriptor;
-  if (proxy == NULL || !failed || attempt->sendings > 0) return;
+  if (proxy == NULL || !failed || attempt->times_sent > 0) return;
   lua_pushfstring(L, " (through the proxy %s)", proxy);
   explain(L);
 }
@@ -104,7 +104,7 @@ static int fail_sent(lua_State *L, struct ck_call *call) {
   if (is_gone(call)) return fail_gone(L, call);
   push_url(L, call);
   lua_setfield(L, -2, "url");
-  if (call->exchange.over_budget) explain_budget(L);
+  if (call->exchange.over_quota) explain_budget(L);
   explain_proxy(L, call);
   if (call->exchange.retry_after >= 0) {
     lua_pushnumber(L, call->exchange.retry_after);
@@ -143,9 +143,9 @@ static void report(lua_State *L, int client, struct ck_call *call, enum ck_step 
 
 /* The server did as asked, and then its answer cannot be read: the message is on the top. */
 static int fail_unreadable(lua_State *L, struct ck_call *call) {
-  call->exchange.outcome.kind = CK_RESPONSE;
+  call->exchange.outcome.kind = CK_KIND_RESPONSE;
   report(L, CLIENT, call, CK_STEP_GIVE_UP);
-  ck_error_push_unreadable(L, &call->exchange.transfer.answer, call->exchange.outcome.applied);
+  ck_error_push_unreadable(L, &call->exchange.transfer.response, call->exchange.outcome.applied);
   return fail_sent(L, call);
 }
 
@@ -261,7 +261,7 @@ static void write_policy(struct ck_call *call) {
 static lua_Integer check(struct ck_call *call, struct ck_problems *problems) {
   struct ck_request *request = &call->exchange.transfer.request;
   if (call->endpoint != &call->own) return ck_check(call->endpoint, ARGUMENTS, request, problems);
-  ck_custom_check(&call->own, ARGUMENTS, request, problems);
+  ck_raw_request_check(&call->own, ARGUMENTS, request, problems);
   return -1;
 }
 
@@ -298,7 +298,7 @@ static bool write(lua_State *L, struct ck_call *call, struct ck_problems *proble
 }
 
 static int refuse_problems(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
-  ck_error_push_problems(problems, CK_VALIDATION);
+  ck_error_push_problems(problems, CK_KIND_VALIDATION);
   give_back(L);
   return fail(L, call);
 }
@@ -323,7 +323,7 @@ static const char *push_budget_problem(lua_State *L, const struct ck_call *call)
 }
 
 static int refuse_budget(lua_State *L, struct ck_call *call) {
-  ck_error_new(L, CK_BUDGET, CK_NO);
+  ck_error_new(L, CK_KIND_BUDGET, CK_APPLIED_NO);
   give_back(L);
   return fail(L, call);
 }
@@ -333,19 +333,18 @@ static int refuse_budget(lua_State *L, struct ck_call *call) {
 /* on_event may do anything: the task that stands, and through it the call, are held meanwhile. */
 static void hold(lua_State *L, int client, const struct ck_call *call) {
   const struct ck_task *task = call->task;
-  if (call->settings.on_event && task != NULL && task->awaits == call)
-    ck_task_hold(L, client, task);
+  if (call->settings.on_event && task != NULL && task->awaits == call) ck_task_pin(L, client, task);
 }
 
 /* Before anybody reads what the server, or libcurl of the address, says of an attempt. */
 static void hide_key(struct ck_call *call) {
-  struct ck_answer *answer = &call->exchange.transfer.answer;
+  struct ck_response *response = &call->exchange.transfer.response;
   const struct ck_secret *key = &call->client->key;
-  bool is_cut = !answer->attempt.whole;
+  bool is_cut = !response->observed.whole;
   if (key->text == NULL) return; /* the client is closed, and nobody reads it any more */
-  ck_secret_hide(key, answer->head.data, answer->head.length, is_cut);
-  ck_secret_hide(key, answer->body.data, answer->body.length, is_cut);
-  ck_secret_hide(key, answer->detail, strlen(answer->detail), false);
+  ck_secret_hide(key, response->head.data, response->head.length, is_cut);
+  ck_secret_hide(key, response->body.data, response->body.length, is_cut);
+  ck_secret_hide(key, response->detail, strlen(response->detail), false);
 }
 
 /* An attempt has ended. */
@@ -361,13 +360,13 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   int top = lua_gettop(L);
   enum ck_step step;
   hold(L, client, call);
-  ck_transfer_tell(&call->exchange.transfer, NULL);
+  ck_transfer_notify(&call->exchange.transfer, NULL);
   do {
     step = ck_exchange_advance(&call->exchange);
     if (step == CK_STEP_RESPONSE) note_attempt(call);
     report(L, client, call, step);
   } while (step != CK_STEP_NONE && !ck_exchange_has_ended(&call->exchange));
-  ck_transfer_tell(&call->exchange.transfer, call->task);
+  ck_transfer_notify(&call->exchange.transfer, call->task);
   lua_settop(L, top);
 }
 
@@ -419,12 +418,12 @@ static void begin(lua_State *L, struct ck_call *call) {
 /* ---- read ------------------------------------------------------------------------------------------ */
 
 static int read(lua_State *L, struct ck_call *call) {
-  const struct ck_answer *answer = &call->exchange.transfer.answer;
+  const struct ck_response *response = &call->exchange.transfer.response;
   ck_task_note(*call->client->loop.current, call->exchange.applied);
   if (is_gone(call)) return fail_gone(L, call);
-  if (call->exchange.outcome.kind != CK_OK) return fail_with_answer(L, call);
-  if (answer->body.length == 0) lua_pushboolean(L, true);
-  else if (!ck_decode(L, answer->body.data, answer->body.length, call->settings.keep_null))
+  if (call->exchange.outcome.kind != CK_KIND_OK) return fail_with_answer(L, call);
+  if (response->body.length == 0) lua_pushboolean(L, true);
+  else if (!ck_decode(L, response->body.data, response->body.length, call->settings.keep_null))
     return fail_unreadable(L, call);
   ck_response_push(L, &call->exchange);
   if (is_gone(call)) return fail_gone(L, call);
@@ -508,7 +507,7 @@ static int fail_without_client(lua_State *L) {
 
 /* The client is on the top of the stack, at CLIENT. No endpoint: the arguments describe one. */
 static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint *endpoint) {
-  struct ck_call *call = ck_handle_take(L, CLIENT);
+  struct ck_call *call = ck_pool_take(L, CLIENT);
   call->client = client;
   call->endpoint = endpoint != NULL ? endpoint : &call->own;
   lua_settop(L, TOP);

@@ -118,7 +118,7 @@ static void check_repeated(struct walk *walk, int seen, lua_Integer id,
 /* `seen` (or nil) is below the top, the id on it. */
 static void write_list_id(struct walk *walk, const struct ck_field *field,
                           const struct ck_path *path) {
-  const char *quote = field->type == CK_ID_STRINGS ? "\"" : "";
+  const char *quote = field->type == CK_TYPE_ID_STRINGS ? "\"" : "";
   lua_Integer id = check_id(walk, path);
   if (id == 0) return;
   if (walk->endpoint->spends_credits) check_repeated(walk, lua_gettop(walk->L) - 1, id, path);
@@ -132,7 +132,7 @@ static void write_item(struct walk *walk, const struct ck_field *field,
                        const struct ck_path *path) {
   lua_rawgeti(walk->L, -2, path->index);
   if (path->index > 1) ck_buffer_add_char(walk->to, ',');
-  if (field->type == CK_STRING_LIST) write_string(walk, field, path);
+  if (field->type == CK_TYPE_STRING_LIST) write_string(walk, field, path);
   else write_list_id(walk, field, path);
   lua_pop(walk->L, 1);
 }
@@ -171,7 +171,7 @@ static void write_list(struct walk *walk, const struct ck_field *field,
   lua_Integer length;
   if (!lua_istable(walk->L, -1)) {
     ck_problems_refuse(walk->problems, path,
-                       field->type == CK_STRING_LIST ? "a list of strings" : "a list of ids");
+                       field->type == CK_TYPE_STRING_LIST ? "a list of strings" : "a list of ids");
     return;
   }
   if (!ck_json_check_list(lua_gettop(walk->L), &length, path, walk->problems)) return;
@@ -263,19 +263,19 @@ static void write_json_text(struct walk *walk, const struct ck_field *field,
 static void write_value(struct walk *walk, const struct ck_field *field,
                         const struct ck_path *path) {
   switch (field->type) {
-    case CK_ID_OR_SLUG: break; /* in a path only */
-    case CK_ID: write_id(walk, path); break;
-    case CK_ID_LIST:
-    case CK_ID_STRINGS:
-    case CK_STRING_LIST: write_list(walk, field, path); break;
-    case CK_INTEGER: write_integer(walk, field, path); break;
-    case CK_STRING: write_string(walk, field, path); break;
-    case CK_TIME: write_time(walk, path); break;
-    case CK_ENUM: write_enum(walk, field, path); break;
-    case CK_BOOLEAN: write_boolean(walk, path); break;
-    case CK_OBJECT: write_object(walk, path); break;
-    case CK_JSON_TEXT: write_json_text(walk, field, path); break;
-    case CK_ANY: ck_json_add_value(walk->to, -1, path, walk->problems); break;
+    case CK_TYPE_ID_OR_SLUG: break; /* in a path only */
+    case CK_TYPE_ID: write_id(walk, path); break;
+    case CK_TYPE_ID_LIST:
+    case CK_TYPE_ID_STRINGS:
+    case CK_TYPE_STRING_LIST: write_list(walk, field, path); break;
+    case CK_TYPE_INTEGER: write_integer(walk, field, path); break;
+    case CK_TYPE_STRING: write_string(walk, field, path); break;
+    case CK_TYPE_TIME: write_time(walk, path); break;
+    case CK_TYPE_ENUM: write_enum(walk, field, path); break;
+    case CK_TYPE_BOOLEAN: write_boolean(walk, path); break;
+    case CK_TYPE_OBJECT: write_object(walk, path); break;
+    case CK_TYPE_JSON_TEXT: write_json_text(walk, field, path); break;
+    case CK_TYPE_ANY: ck_json_add_value(walk->to, -1, path, walk->problems); break;
   }
 }
 
@@ -313,7 +313,7 @@ static bool is_slug(lua_State *L, int index) {
 /* What stands in the path has been written. */
 static void check_segment(struct walk *walk, const struct ck_field *field,
                           const struct ck_path *path) {
-  if (field->type != CK_ID_OR_SLUG) (void)check_id(walk, path);
+  if (field->type != CK_TYPE_ID_OR_SLUG) (void)check_id(walk, path);
   else if (to_id(walk->L, -1) == 0 && !is_slug(walk->L, -1))
     ck_problems_refuse(walk->problems, path, "an id, or a slug of letters, digits, - and _");
 }
@@ -326,9 +326,9 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
     walk->present++;
     walk->one_of += field->one_of;
     switch (field->place) {
-      case CK_IN_BODY: write_member(walk, field, &path); break;
-      case CK_IN_QUERY: write_parameter(walk, field, &path); break;
-      case CK_IN_PATH: check_segment(walk, field, &path); break;
+      case CK_PLACE_BODY: write_member(walk, field, &path); break;
+      case CK_PLACE_QUERY: write_parameter(walk, field, &path); break;
+      case CK_PLACE_PATH: check_segment(walk, field, &path); break;
     }
   } else if (field->required) {
     ck_problems_add(walk->problems, &path, "is required%s",

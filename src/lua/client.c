@@ -10,7 +10,7 @@
 #include "../core/url.h"
 #include "call.h"
 #include "error.h"
-#include "handle.h"
+#include "pool.h"
 #include "interrupt.h"
 #include "request_headers.h"
 #include "version.h"
@@ -110,7 +110,7 @@ static void release_tasks(lua_State *L, struct ck_client *client) {
 static int client_close(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   release_tasks(L, client);
-  ck_handle_free_idle(L, 1);
+  ck_pool_free_idle(L, 1);
   ck_transport_close(client->transport);
   client->transport = NULL;
   ck_secret_wipe(&client->key);
@@ -120,7 +120,7 @@ static int client_close(lua_State *L) {
 /* Only now are the calls of no use to anybody that Lua had no memory to finalize. */
 static int client_gc(lua_State *L) {
   (void)client_close(L);
-  ck_handle_close_all(L, 1);
+  ck_pool_close_all(L, 1);
   return 0;
 }
 
@@ -280,7 +280,7 @@ static const char *open(lua_State *L, struct ck_client *client, int index) {
 }
 
 static int refuse(lua_State *L) {
-  ck_error_new(L, CK_CONFIG, CK_NO);
+  ck_error_new(L, CK_KIND_CONFIG, CK_APPLIED_NO);
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;
@@ -288,7 +288,7 @@ static int refuse(lua_State *L) {
 
 static int refuse_problems(lua_State *L, struct ck_problems *problems) {
   lua_pushnil(L);
-  ck_error_push_problems(problems, CK_CONFIG);
+  ck_error_push_problems(problems, CK_KIND_CONFIG);
   return 2;
 }
 

@@ -81,7 +81,8 @@ void ck_error_open(lua_State *L) {
 
 /* Of an error that is not of one call: whether it comes of something that passes. */
 static bool is_transient(enum ck_kind kind) {
-  return kind == CK_RATE_LIMITED || kind == CK_SERVER || kind == CK_NETWORK || kind == CK_TIMEOUT;
+  return kind == CK_KIND_RATE_LIMITED || kind == CK_KIND_SERVER || kind == CK_KIND_NETWORK ||
+         kind == CK_KIND_TIMEOUT;
 }
 
 static void set_retryable(lua_State *L, bool retryable) {
@@ -97,7 +98,7 @@ void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied) {
   lua_setfield(L, -2, "kind");
   lua_pushstring(L, ck_applied_name(applied));
   lua_setfield(L, -2, "applied");
-  set_retryable(L, applied == CK_NO && is_transient(kind));
+  set_retryable(L, applied == CK_APPLIED_NO && is_transient(kind));
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
 }
@@ -105,7 +106,7 @@ void ck_error_new(lua_State *L, enum ck_kind kind, enum ck_applied applied) {
 void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind) {
   lua_State *L = problems->L;
   ck_problems_push(problems); /* fields, line */
-  ck_error_new(L, kind, CK_NO);
+  ck_error_new(L, kind, CK_APPLIED_NO);
   lua_insert(L, -2);
   lua_setfield(L, -2, "fields");
 }
@@ -138,10 +139,10 @@ static void push_messages(lua_State *L) {
 
 /* Pushes { field = { message, … } } of the table on the top, whose keys are field names. */
 static void push_fields(lua_State *L) {
-  int answer = lua_gettop(L);
+  int response = lua_gettop(L);
   lua_newtable(L);
   int fields = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, answer); lua_pop(L, 1)) {
+  for (lua_pushnil(L); lua_next(L, response); lua_pop(L, 1)) {
     bool says = lua_istable(L, -1) || lua_type(L, -1) == LUA_TSTRING;
     if (!says || lua_type(L, -2) != LUA_TSTRING) continue;
     lua_pushvalue(L, -2);
@@ -216,16 +217,16 @@ static void push_status_line(lua_State *L, int status) {
   lua_remove(L, -2);
 }
 
-static void set_body(lua_State *L, const struct ck_answer *answer) {
-  const struct ck_buffer *body = &answer->body;
+static void set_body(lua_State *L, const struct ck_response *response) {
+  const struct ck_buffer *body = &response->body;
   size_t length = body->length < BODY_AT_MOST ? body->length : BODY_AT_MOST;
   lua_pushlstring(L, length > 0 ? body->data : "", length);
   lua_setfield(L, -2, "body");
 }
 
 /* error → error, gist: what the body says, if it is JSON */
-static void read_body(lua_State *L, const struct ck_answer *answer) {
-  const struct ck_buffer *body = &answer->body;
+static void read_body(lua_State *L, const struct ck_response *response) {
+  const struct ck_buffer *body = &response->body;
   int error = lua_gettop(L);
   if (body->length == 0 || !ck_decode(L, body->data, body->length, false) || !lua_istable(L, -1)) {
     lua_settop(L, error);
@@ -237,16 +238,16 @@ static void read_body(lua_State *L, const struct ck_answer *answer) {
   lua_settop(L, error + 1);
 }
 
-static void set_request_id(lua_State *L, const struct ck_answer *answer) {
+static void set_request_id(lua_State *L, const struct ck_response *response) {
   struct ck_header header;
-  if (!ck_head_find(answer->head.data, answer->head.length, "x-request-id", &header)) return;
+  if (!ck_head_find(response->head.data, response->head.length, "x-request-id", &header)) return;
   lua_pushlstring(L, header.value, header.value_length);
   lua_setfield(L, -2, "request_id");
 }
 
 /* message → message. Of a 429: how long the server asked to wait, and how often it was asked. */
 static void add_limit(lua_State *L, const struct ck_exchange *exchange) {
-  if (exchange->outcome.kind != CK_RATE_LIMITED) return;
+  if (exchange->outcome.kind != CK_KIND_RATE_LIMITED) return;
   const char *message = lua_tostring(L, -1), *after;
   lua_Integer seconds = (lua_Integer)exchange->retry_after;
   if ((double)seconds < exchange->retry_after) seconds++;
@@ -261,13 +262,13 @@ static void add_limit(lua_State *L, const struct ck_exchange *exchange) {
 }
 
 static void push_refusal(lua_State *L, const struct ck_exchange *exchange) {
-  const struct ck_answer *answer = &exchange->transfer.answer;
+  const struct ck_response *response = &exchange->transfer.response;
   struct ck_outcome outcome = exchange->outcome;
   lua_pushliteral(L, "");
   ck_error_new(L, outcome.kind, outcome.applied);
-  set_body(L, answer);
-  read_body(L, answer);
-  push_status_line(L, answer->attempt.status);
+  set_body(L, response);
+  read_body(L, response);
+  push_status_line(L, response->observed.status);
   add_limit(L, exchange);
   lua_setfield(L, -3, "message");
   lua_pop(L, 1);
@@ -292,21 +293,21 @@ static void push_words(lua_State *L, const char *text, size_t length) {
 }
 
 /* Pushes the words of a header; returns NULL, with nil pushed, if there is no such header. */
-static const char *push_header_words(lua_State *L, const struct ck_answer *answer,
+static const char *push_header_words(lua_State *L, const struct ck_response *response,
                                      const char *name) {
   struct ck_header header;
-  if (ck_head_find(answer->head.data, answer->head.length, name, &header))
+  if (ck_head_find(response->head.data, response->head.length, name, &header))
     push_words(L, header.value, header.value_length);
   else lua_pushnil(L);
   return lua_tostring(L, -1);
 }
 
 /* problem → the problem, and what has arrived instead of an answer */
-static void add_arrived(lua_State *L, const struct ck_answer *answer) {
-  const struct ck_buffer *body = &answer->body;
+static void add_arrived(lua_State *L, const struct ck_response *response) {
+  const struct ck_buffer *body = &response->body;
   const char *problem = lua_tostring(L, -1);
-  const char *type = push_header_words(L, answer, "content-type");
-  const char *coding = push_header_words(L, answer, "content-encoding");
+  const char *type = push_header_words(L, response, "content-type");
+  const char *coding = push_header_words(L, response, "content-encoding");
   push_words(L, body->length > 0 ? body->data : "", body->length);
   const char *words = lua_tostring(L, -1);
   lua_pushfstring(L, "%s (content type: %s%s%s, ", problem, type != NULL ? type : "none",
@@ -319,50 +320,50 @@ static void add_arrived(lua_State *L, const struct ck_answer *answer) {
 }
 
 /* reason → reason; a hint to what may be wrong with the options */
-static void add_advice(lua_State *L, const struct ck_answer *answer) {
-  const char *advice = ck_answer_advice(answer);
+static void add_advice(lua_State *L, const struct ck_response *response) {
+  const char *advice = ck_answer_advice(response);
   if (advice == NULL) return;
   lua_pushfstring(L, "%s (%s)", lua_tostring(L, -1), advice);
   lua_remove(L, -2);
 }
 
 static void push_failure(lua_State *L, const struct ck_exchange *exchange) {
-  const struct ck_answer *answer = &exchange->transfer.answer;
+  const struct ck_response *response = &exchange->transfer.response;
   struct ck_outcome outcome = exchange->outcome;
-  lua_pushstring(L, ck_answer_reason(answer));
-  add_advice(L, answer);
+  lua_pushstring(L, ck_answer_reason(response));
+  add_advice(L, response);
   add_limit(L, exchange);
-  if (outcome.kind == CK_RESPONSE && answer->attempt.status != 0) add_arrived(L, answer);
+  if (outcome.kind == CK_KIND_RESPONSE && response->observed.status != 0) add_arrived(L, response);
   ck_error_new(L, outcome.kind, outcome.applied);
-  if (answer->attempt.status != 0) set_body(L, answer);
+  if (response->observed.status != 0) set_body(L, response);
 }
 
 /* error → error */
-static void set_status(lua_State *L, const struct ck_answer *answer) {
-  if (answer->attempt.status == 0) return;
-  lua_pushinteger(L, answer->attempt.status);
+static void set_status(lua_State *L, const struct ck_response *response) {
+  if (response->observed.status == 0) return;
+  lua_pushinteger(L, response->observed.status);
   lua_setfield(L, -2, "status");
-  set_request_id(L, answer);
+  set_request_id(L, response);
 }
 
 void ck_error_push_exchange(lua_State *L, const struct ck_exchange *exchange) {
   const struct ck_outcome *outcome = &exchange->outcome;
-  bool is_harmless = exchange->policy.idempotent || outcome->applied == CK_NO;
+  bool is_harmless = exchange->policy.idempotent || outcome->applied == CK_APPLIED_NO;
   luaL_checkstack(L, 20, "error");
-  if (exchange->transfer.answer.attempt.status >= 300 && outcome->kind != CK_CANCELLED)
+  if (exchange->transfer.response.observed.status >= 300 && outcome->kind != CK_KIND_CANCELLED)
     push_refusal(L, exchange);
   else push_failure(L, exchange);
-  set_status(L, &exchange->transfer.answer);
+  set_status(L, &exchange->transfer.response);
   set_retryable(L, is_harmless && outcome->retry != CK_RETRY_NEVER);
 }
 
-void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
+void ck_error_push_unreadable(lua_State *L, const struct ck_response *response,
                               enum ck_applied applied) {
   luaL_checkstack(L, 20, "error");
   lua_pushfstring(L, "the answer cannot be read: %s", lua_tostring(L, -1));
   lua_remove(L, -2);
-  add_arrived(L, answer);
-  ck_error_new(L, CK_RESPONSE, applied);
-  set_body(L, answer);
-  set_status(L, answer);
+  add_arrived(L, response);
+  ck_error_new(L, CK_KIND_RESPONSE, applied);
+  set_body(L, response);
+  set_status(L, response);
 }

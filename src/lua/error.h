@@ -25,7 +25,7 @@ void ck_error_push_problems(struct ck_problems *problems, enum ck_kind kind);
 void ck_error_push_exchange(lua_State *L, const struct ck_exchange *exchange);
 
 /* Replaces the problem on the top by an error of a successful answer that cannot be read. */
-void ck_error_push_unreadable(lua_State *L, const struct ck_answer *answer,
+void ck_error_push_unreadable(lua_State *L, const struct ck_response *response,
                               enum ck_applied applied);
 
 #endif

@@ -25,12 +25,12 @@ static void set_seconds(lua_State *L, const char *name, double value) {
 
 /* A status where there was one; of a failure its kind, and what it may have done. */
 static void set_outcome(lua_State *L, const struct ck_exchange *exchange) {
-  const struct ck_attempt *attempt = &exchange->transfer.answer.attempt;
+  const struct ck_observation *attempt = &exchange->transfer.response.observed;
   if (attempt->status != 0) {
     lua_pushinteger(L, attempt->status);
     lua_setfield(L, -2, "status");
   }
-  if (exchange->outcome.kind == CK_OK) return;
+  if (exchange->outcome.kind == CK_KIND_OK) return;
   set_string(L, "kind", ck_kind_name(exchange->outcome.kind));
   set_string(L, "applied", ck_applied_name(exchange->outcome.applied));
 }
@@ -59,7 +59,7 @@ static void set_request(lua_State *L, const struct event *event) {
   set_bytes(L, "url", &event->url, key);
   if (!event->client->settings.event_bodies) return;
   if (event->step == CK_STEP_REQUEST) set_bytes(L, "body", &transfer->request.body, key);
-  if (event->step == CK_STEP_RESPONSE) set_bytes(L, "body", &transfer->answer.body, key);
+  if (event->step == CK_STEP_RESPONSE) set_bytes(L, "body", &transfer->response.body, key);
 }
 
 static void push_event(lua_State *L, const struct event *event) {

@@ -53,14 +53,14 @@ static int internal_depth(lua_State *L) {
 
 static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
-  for (int kind = CK_OK; kind <= CK_NEEDS_PERSON; kind++)
+  for (int kind = CK_KIND_OK; kind <= CK_KIND_NEEDS_PERSON; kind++)
     if (strcmp(name, ck_kind_name((enum ck_kind)kind)) == 0) return (enum ck_kind)kind;
   return (enum ck_kind)luaL_argerror(L, index, "no kind of error");
 }
 
 static enum ck_applied check_applied(lua_State *L, int index) {
   const char *name = luaL_optstring(L, index, "no");
-  for (int applied = CK_NO; applied <= CK_YES; applied++)
+  for (int applied = CK_APPLIED_NO; applied <= CK_APPLIED_YES; applied++)
     if (strcmp(name, ck_applied_name((enum ck_applied)applied)) == 0)
       return (enum ck_applied)applied;
   return (enum ck_applied)luaL_argerror(L, index, "not what may have been done");
@@ -99,7 +99,7 @@ static int internal_nearest(lua_State *L) {
 
 /* Tasks that were begun in the item, and have not ended, may still do anything. */
 static enum ck_applied applied_in_item(const struct ck_task *task) {
-  return task->begun > 0 && task->applied == CK_NO ? CK_UNKNOWN : task->applied;
+  return task->begun > 0 && task->applied == CK_APPLIED_NO ? CK_APPLIED_UNKNOWN : task->applied;
 }
 
 /* The function that watch returns: upvalues are the task, its client, and the three words. */
@@ -111,7 +111,7 @@ static int watch_look(lua_State *L) {
   lua_pushboolean(L, task->stood);
   lua_pushboolean(L, client->transport != NULL);
   lua_pushinteger(L, task->driver == task->parent ? 0 : client->loop.depth);
-  lua_pushboolean(L, applied == CK_NO && task->rehearsal != CK_REHEARSED_NOTHING);
+  lua_pushboolean(L, applied == CK_APPLIED_NO && task->rehearsal != CK_REHEARSED_NOTHING);
   ck_task_begin_item(L, lua_upvalueindex(1));
   return 6;
 }
@@ -127,7 +127,7 @@ static int internal_watch(lua_State *L) {
   ck_task_judge(ck_task_check(L, 1));
   lua_settop(L, 1);
   ck_task_push_client(L, 1);
-  for (int applied = CK_NO; applied <= CK_YES; applied++)
+  for (int applied = CK_APPLIED_NO; applied <= CK_APPLIED_YES; applied++)
     lua_pushstring(L, ck_applied_name((enum ck_applied)applied));
   lua_pushcclosure(L, watch_look, 5);
   return 1;

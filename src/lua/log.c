@@ -72,14 +72,14 @@ static void add_url(struct ck_buffer *line, struct ck_transport *transport,
 /* The status, or why there is none; and what kind of failure that is. */
 static void add_outcome(struct ck_buffer *line, const struct ck_exchange *exchange,
                         const struct ck_secret *key) {
-  const struct ck_answer *answer = &exchange->transfer.answer;
-  const char *reason = ck_answer_reason(answer);
-  bool failed = exchange->outcome.kind != CK_OK;
+  const struct ck_response *response = &exchange->transfer.response;
+  const char *reason = ck_answer_reason(response);
+  bool failed = exchange->outcome.kind != CK_KIND_OK;
   char status[32];
-  (void)snprintf(status, sizeof(status), "status %d", answer->attempt.status);
-  if (answer->attempt.status != 0) ck_buffer_add_string(line, status);
-  if (failed && answer->attempt.status < 300) {
-    if (answer->attempt.status != 0) ck_buffer_add_string(line, ", ");
+  (void)snprintf(status, sizeof(status), "status %d", response->observed.status);
+  if (response->observed.status != 0) ck_buffer_add_string(line, status);
+  if (failed && response->observed.status < 300) {
+    if (response->observed.status != 0) ck_buffer_add_string(line, ", ");
     add_text(line, reason, strlen(reason), REASON_AT_MOST, key);
   }
   if (!failed) return;
@@ -127,7 +127,7 @@ void ck_log_attempt(enum ck_log_level level, struct ck_transport *transport,
   ck_buffer_add_string(&line, attempt);
   if (level == CK_LOG_DEBUG) {
     add_body(&line, ", request ", &request->body, key);
-    add_body(&line, ", response ", &exchange->transfer.answer.body, key);
+    add_body(&line, ", response ", &exchange->transfer.response.body, key);
   }
   ck_buffer_add_char(&line, '\n');
   if (!line.failed) write_line(&line);

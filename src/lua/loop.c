@@ -47,7 +47,7 @@ static void step_within(lua_State *L, int index, double wait) {
 static int fail(lua_State *L, enum ck_kind kind, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, message);
-  ck_error_new(L, kind, CK_NO);
+  ck_error_new(L, kind, CK_APPLIED_NO);
   return 2;
 }
 
@@ -132,7 +132,7 @@ static int raise_deadlock(lua_State *L) {
 }
 
 static int fail_parents(lua_State *L) {
-  return fail(L, CK_CONFIG, "the task was begun before fork: it is the parent's");
+  return fail(L, CK_KIND_CONFIG, "the task was begun before fork: it is the parent's");
 }
 
 /* Asks again before each step: a task may have forked, and this be the child. */
@@ -146,7 +146,7 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
     if (is_deadlocked(task)) return raise_deadlock(L);
     (void)step(L, index, CK_INTERRUPT_LOOK);
     if (ck_interrupt_came(client->interrupt, raised) && task->state != CK_TASK_ENDED)
-      return fail(L, CK_CANCELLED, "interrupted while waiting for a task, which goes on");
+      return fail(L, CK_KIND_CANCELLED, "interrupted while waiting for a task, which goes on");
   }
   return ck_task_push_results(L, 1);
 }
@@ -222,7 +222,8 @@ static int block_until(lua_State *L, struct ck_client *client, double time) {
   for (double left; is_usable(client) && (left = time - ck_clock_now()) > 0;) {
     (void)ck_transport_step(client->transport, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK);
     ck_call_advance_all(L, 1);
-    if (ck_interrupt_came(client->interrupt, raised)) return fail(L, CK_CANCELLED, "interrupted");
+    if (ck_interrupt_came(client->interrupt, raised))
+      return fail(L, CK_KIND_CANCELLED, "interrupted");
   }
   return end_sleep(L);
 }

@@ -6,7 +6,7 @@
 #include "decode.h"
 #include "endpoints.h"
 #include "error.h"
-#include "handle.h"
+#include "pool.h"
 #include "internal.h"
 #include "interrupt.h"
 #include "json.h"
@@ -46,7 +46,7 @@ int luaopen_cekura_core(lua_State *L) {
   ck_decode_open(L);
   ck_error_open(L);
   ck_response_open(L);
-  ck_handle_open(L);
+  ck_pool_open(L);
   ck_client_open(L);
   ck_loop_open(L);
   ck_internal_open(L);

@@ -8,10 +8,10 @@
 
 #include "../core/ascii.h"
 #include "../core/nearest.h"
-#include "custom.h"
+#include "raw_request.h"
 #include "request_headers.h"
 
-enum ck_scope { CK_FOR_CLIENT = 1, CK_FOR_CALL = 2 };
+enum ck_scope { CK_SCOPE_CLIENT = 1, CK_SCOPE_CALL = 2 };
 
 enum type { SECONDS, COUNT, BOOLEAN, TEXT, HEADERS, BACKOFF, FUNCTION };
 
@@ -28,28 +28,28 @@ struct option {
 #define ANY_COUNT  9007199254740992.0
 
 static const struct option options[] = {
-  { "api_key", TEXT, CK_FOR_CLIENT, AT(api_key), 0, 0 },
-  { "api_url", TEXT, CK_FOR_CLIENT, AT(api_url), 0, 0 },
-  { "timeout", SECONDS, CK_FOR_CLIENT | CK_FOR_CALL, AT(timeout), 0.001, A_DAY },
-  { "connect_timeout", SECONDS, CK_FOR_CLIENT, AT(connect_timeout), 0.001, A_DAY },
-  { "deadline", SECONDS, CK_FOR_CLIENT | CK_FOR_CALL, AT(deadline), 0.001, A_DAY },
-  { "max_attempts", COUNT, CK_FOR_CLIENT | CK_FOR_CALL, AT(max_attempts), 1, 100 },
-  { "backoff", BACKOFF, CK_FOR_CLIENT, 0, 0, 0 },
-  { "max_response_bytes", COUNT, CK_FOR_CLIENT, AT(max_response_bytes), 1, ANY_COUNT },
-  { "max_evaluations", COUNT, CK_FOR_CLIENT | CK_FOR_CALL, AT(max_evaluations), 0, ANY_COUNT },
-  { "keep_null", BOOLEAN, CK_FOR_CLIENT, AT(keep_null), 0, 0 },
-  { "allow_http", BOOLEAN, CK_FOR_CLIENT, AT(allow_http), 0, 0 },
-  { "ca_file", TEXT, CK_FOR_CLIENT, AT(ca_file), 0, 0 },
-  { "ca_path", TEXT, CK_FOR_CLIENT, AT(ca_path), 0, 0 },
-  { "proxy", TEXT, CK_FOR_CLIENT, AT(proxy), 0, 0 },
-  { "user_agent", TEXT, CK_FOR_CLIENT, AT(user_agent), 0, 0 },
-  { "headers", HEADERS, CK_FOR_CLIENT | CK_FOR_CALL, 0, 0, 0 },
-  { "on_event", FUNCTION, CK_FOR_CLIENT, AT(on_event), 0, 0 },
-  { "event_bodies", BOOLEAN, CK_FOR_CLIENT, AT(event_bodies), 0, 0 },
-  { "retry_unknown", BOOLEAN, CK_FOR_CALL, AT(retry_unknown), 0, 0 },
-  { "dry_run", BOOLEAN, CK_FOR_CALL, AT(dry_run), 0, 0 },
-  { "evaluations", COUNT, CK_FOR_CALL, AT(evaluations), 0, ANY_COUNT },
-  { "uncounted", BOOLEAN, CK_FOR_CALL, AT(uncounted), 0, 0 },
+  { "api_key", TEXT, CK_SCOPE_CLIENT, AT(api_key), 0, 0 },
+  { "api_url", TEXT, CK_SCOPE_CLIENT, AT(api_url), 0, 0 },
+  { "timeout", SECONDS, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(timeout), 0.001, A_DAY },
+  { "connect_timeout", SECONDS, CK_SCOPE_CLIENT, AT(connect_timeout), 0.001, A_DAY },
+  { "deadline", SECONDS, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(deadline), 0.001, A_DAY },
+  { "max_attempts", COUNT, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(max_attempts), 1, 100 },
+  { "backoff", BACKOFF, CK_SCOPE_CLIENT, 0, 0, 0 },
+  { "max_response_bytes", COUNT, CK_SCOPE_CLIENT, AT(max_response_bytes), 1, ANY_COUNT },
+  { "max_evaluations", COUNT, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(max_evaluations), 0, ANY_COUNT },
+  { "keep_null", BOOLEAN, CK_SCOPE_CLIENT, AT(keep_null), 0, 0 },
+  { "allow_http", BOOLEAN, CK_SCOPE_CLIENT, AT(allow_http), 0, 0 },
+  { "ca_file", TEXT, CK_SCOPE_CLIENT, AT(ca_file), 0, 0 },
+  { "ca_path", TEXT, CK_SCOPE_CLIENT, AT(ca_path), 0, 0 },
+  { "proxy", TEXT, CK_SCOPE_CLIENT, AT(proxy), 0, 0 },
+  { "user_agent", TEXT, CK_SCOPE_CLIENT, AT(user_agent), 0, 0 },
+  { "headers", HEADERS, CK_SCOPE_CLIENT | CK_SCOPE_CALL, 0, 0, 0 },
+  { "on_event", FUNCTION, CK_SCOPE_CLIENT, AT(on_event), 0, 0 },
+  { "event_bodies", BOOLEAN, CK_SCOPE_CLIENT, AT(event_bodies), 0, 0 },
+  { "retry_unknown", BOOLEAN, CK_SCOPE_CALL, AT(retry_unknown), 0, 0 },
+  { "dry_run", BOOLEAN, CK_SCOPE_CALL, AT(dry_run), 0, 0 },
+  { "evaluations", COUNT, CK_SCOPE_CALL, AT(evaluations), 0, ANY_COUNT },
+  { "uncounted", BOOLEAN, CK_SCOPE_CALL, AT(uncounted), 0, 0 },
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -286,7 +286,7 @@ static const char *guess(const char *name, enum ck_scope scope) {
 
 static bool is_argument(const struct ck_endpoint *endpoint, const char *name) {
   if (endpoint == NULL) return false;
-  if (endpoint->field_count == 0) return ck_custom_is_field(name);
+  if (endpoint->field_count == 0) return ck_raw_request_is_field(name);
   for (size_t i = 0; i < endpoint->field_count; i++)
     if (strcmp(endpoint->fields[i].name, name) == 0) return true;
   return false;
@@ -295,7 +295,7 @@ static bool is_argument(const struct ck_endpoint *endpoint, const char *name) {
 const char *ck_options_misplaced(const char *name) {
   const struct option *option = find(name);
   if (option == NULL) return NULL;
-  return (option->scopes & CK_FOR_CALL) != 0
+  return (option->scopes & CK_SCOPE_CALL) != 0
              ? "is an option: it belongs in the second table, after the arguments"
              : "is an option of cekura.new, not of a single call";
 }
@@ -315,15 +315,15 @@ static void read_entry(struct reader *reader, enum ck_scope scope,
   if (reader->option == NULL) add_unknown(reader, scope, endpoint);
   else if ((reader->option->scopes & scope) == 0)
     ck_problems_add(reader->problems, &reader->path, "is an option of %s",
-                    scope == CK_FOR_CALL ? "cekura.new, not of a single call"
-                                         : "a single call, not of cekura.new");
+                    scope == CK_SCOPE_CALL ? "cekura.new, not of a single call"
+                                           : "a single call, not of cekura.new");
   else read_option(reader);
 }
 
 void ck_options_read(struct ck_settings *settings, int index, const struct ck_endpoint *endpoint,
                      struct ck_problems *problems) {
   static const struct ck_path within = { .name = "options" };
-  enum ck_scope scope = endpoint != NULL ? CK_FOR_CALL : CK_FOR_CLIENT;
+  enum ck_scope scope = endpoint != NULL ? CK_SCOPE_CALL : CK_SCOPE_CLIENT;
   lua_State *L = problems->L;
   struct reader reader = { .settings = settings,
                            .problems = problems,

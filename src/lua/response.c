@@ -116,11 +116,11 @@ void ck_response_open(lua_State *L) {
 }
 
 void ck_response_push(lua_State *L, const struct ck_exchange *exchange) {
-  const struct ck_answer *answer = &exchange->transfer.answer;
+  const struct ck_response *response = &exchange->transfer.response;
   lua_createtable(L, 0, 4); /* also of HEAD: an array for it alone would cost more */
-  lua_pushlstring(L, answer->head.data, answer->head.length);
+  lua_pushlstring(L, response->head.data, response->head.length);
   lua_rawseti(L, -2, HEAD);
-  lua_pushinteger(L, answer->attempt.status);
+  lua_pushinteger(L, response->observed.status);
   lua_setfield(L, -2, "status");
   lua_pushinteger(L, exchange->attempts);
   lua_setfield(L, -2, "attempts");

@@ -234,7 +234,7 @@ void ck_task_begin_item(lua_State *L, int index) {
   else lua_pushnil(L);
   task->item++;
   task->begun = 0;
-  task->applied = CK_NO;
+  task->applied = CK_APPLIED_NO;
   task->rehearsal = CK_REHEARSED_NOTHING;
   task->failed = task->stood = false;
 }
@@ -294,7 +294,7 @@ static void leave(struct ck_task *task) {
   ck_list_remove(&task->line);
 }
 
-void ck_task_hold(lua_State *L, int index, const struct ck_task *task) {
+void ck_task_pin(lua_State *L, int index, const struct ck_task *task) {
   push_kept(L, index, task);
   lua_getiuservalue(L, -1, TASK_CALL);
 }
@@ -419,7 +419,7 @@ static int succeed(lua_State *L) {
 static void fail_cancelled(lua_State *L, int index, const char *message) {
   const struct ck_task *task = lua_touserdata(L, index);
   lua_pushstring(L, message);
-  ck_error_new(L, CK_CANCELLED, task->applied);
+  ck_error_new(L, CK_KIND_CANCELLED, task->applied);
   fail(L, index);
 }
 

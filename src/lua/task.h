@@ -97,7 +97,7 @@ void ck_task_join(struct ck_task *task, struct ck_task *other);
 const struct ck_task *ck_task_last_joined(const struct ck_task *task);
 
 /* Pushes the task and the call that it awaits, so that they last for as long as they stand there. */
-void ck_task_hold(lua_State *L, int index, const struct ck_task *task);
+void ck_task_pin(lua_State *L, int index, const struct ck_task *task);
 
 /*
 ** While on_event is told of the call that a task awaits, the task counts as running: it cannot

@@ -1,4 +1,4 @@
-#include "handle.h"
+#include "pool.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static int handle_gc(lua_State *L) {
   return 0;
 }
 
-void ck_handle_open(lua_State *L) {
+void ck_pool_open(lua_State *L) {
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, handle_gc);
   lua_setfield(L, -2, "__gc");
@@ -74,7 +74,7 @@ static struct ck_call *push_idle(lua_State *L, lua_Integer count) {
   return call;
 }
 
-struct ck_call *ck_handle_take(lua_State *L, int client) {
+struct ck_call *ck_pool_take(lua_State *L, int client) {
   lua_getiuservalue(L, client, CK_CLIENT_IDLE);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   if (count > 0) return push_idle(L, count);
@@ -82,14 +82,14 @@ struct ck_call *ck_handle_take(lua_State *L, int client) {
   return push_new(L, client);
 }
 
-void ck_handle_give_back(lua_State *L, int client, int handle) {
+void ck_pool_release(lua_State *L, int client, int handle) {
   lua_getiuservalue(L, client, CK_CLIENT_IDLE);
   lua_pushvalue(L, handle);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   lua_pop(L, 1);
 }
 
-void ck_handle_free_idle(lua_State *L, int client) {
+void ck_pool_free_idle(lua_State *L, int client) {
   if (lua_getiuservalue(L, client, CK_CLIENT_IDLE) == LUA_TTABLE) {
     for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i > 0; i--) {
       lua_rawgeti(L, -1, i);
@@ -101,7 +101,7 @@ void ck_handle_free_idle(lua_State *L, int client) {
   lua_pop(L, 1);
 }
 
-void ck_handle_close_all(lua_State *L, int client) {
+void ck_pool_close_all(lua_State *L, int client) {
   if (lua_getiuservalue(L, client, CK_CLIENT_CALLS) != LUA_TTABLE) return;
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
     struct ck_call *call = lua_touserdata(L, -1);

@@ -4,8 +4,8 @@
 ** run a finalizer, it goes without: the client's table has the call itself, and libcurl can write
 ** to it until the end.
 */
-#ifndef CK_HANDLE_H
-#define CK_HANDLE_H
+#ifndef CK_POOL_H
+#define CK_POOL_H
 
 #include "../core/contract.h"
 #include "../core/exchange.h"
@@ -22,21 +22,21 @@ struct ck_call {
 };
 
 /* Makes the metatable of handles. */
-void ck_handle_open(lua_State *L);
+void ck_pool_open(lua_State *L);
 
 /*
 ** Pushes the handle of a call that has ended, or of a new one, of the client at `client`. A
 ** finalizer may close the client meanwhile: then the call has no slot.
 */
-struct ck_call *ck_handle_take(lua_State *L, int client);
+struct ck_call *ck_pool_take(lua_State *L, int client);
 
 /* The call of the handle at `handle` has ended; another one may use what it holds. */
-void ck_handle_give_back(lua_State *L, int client, int handle);
+void ck_pool_release(lua_State *L, int client, int handle);
 
 /* The client at `client` is closed: frees what calls that have ended hold for further ones. */
-void ck_handle_free_idle(lua_State *L, int client);
+void ck_pool_free_idle(lua_State *L, int client);
 
 /* Frees what calls of the client at `client` still hold, of which nobody makes use any more. */
-void ck_handle_close_all(lua_State *L, int client);
+void ck_pool_close_all(lua_State *L, int client);
 
 #endif

@@ -5,13 +5,13 @@
 ** 5681), and ever more slowly where one more is refused every time.
 ** A pure decision: no clock of its own.
 */
-#ifndef CK_PACE_H
-#define CK_PACE_H
+#ifndef CK_LIMITER_H
+#define CK_LIMITER_H
 
 #include <stdbool.h>
 
 /* Zeroed, it has never met a 429. Moments are those of ck_clock_now. */
-struct ck_pace {
+struct ck_limiter {
   double paused_until;
   double window;    /* how many may be under way; 0 = any number */
   double threshold; /* where the window begins to grow slowly */
@@ -24,23 +24,24 @@ struct ck_pace {
 };
 
 /* What an attempt is given when it begins, and gives back with what it was told. */
-struct ck_turn {
+struct ck_ticket {
   unsigned round;
   int crowd; /* how many were under way then, with this one */
 };
 
 /* Whether one more attempt may begin. */
-bool ck_pace_allows(const struct ck_pace *pace, double now);
+bool ck_limiter_allows(const struct ck_limiter *limiter, double now);
 
 /* Whether the next attempt is the one that finds out whether the server takes any again. */
-bool ck_pace_is_trial(const struct ck_pace *pace);
+bool ck_limiter_is_trial(const struct ck_limiter *limiter);
 
 /* An attempt begins; it has ended. */
-struct ck_turn ck_pace_begin(struct ck_pace *pace);
-void ck_pace_end(struct ck_pace *pace);
+struct ck_ticket ck_limiter_begin(struct ck_limiter *limiter);
+void ck_limiter_end(struct ck_limiter *limiter);
 
 /* What the attempt that has ended was told: a 429, with a pause in seconds; or something else. */
-void ck_pace_limit(struct ck_pace *pace, struct ck_turn turn, double now, double pause);
-void ck_pace_content(struct ck_pace *pace, struct ck_turn turn);
+void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket turn, double now,
+                                  double pause);
+void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket turn);
 
 #endif

@@ -1,4 +1,4 @@
-#include "custom.h"
+#include "raw_request.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -303,7 +303,7 @@ static const char *const names[] = { "method", "path",           "query",
 
 enum { NAME_COUNT = sizeof(names) / sizeof(names[0]) };
 
-bool ck_custom_is_field(const char *name) {
+bool ck_raw_request_is_field(const char *name) {
   for (int i = 0; i < NAME_COUNT; i++)
     if (strcmp(names[i], name) == 0) return true;
   return false;
@@ -313,7 +313,7 @@ static void check_name(struct reader *reader, const char *name) {
   struct ck_nearest nearest = { .word = name };
   const struct ck_path path = { .name = name };
   const char *misplaced = ck_options_misplaced(name);
-  if (ck_custom_is_field(name)) return;
+  if (ck_raw_request_is_field(name)) return;
   for (int i = 0; i < NAME_COUNT; i++) ck_nearest_offer(&nearest, names[i]);
   if (misplaced != NULL) ck_problems_add(reader->problems, &path, "%s", misplaced);
   else ck_problems_add_unknown(reader->problems, &path, "field", nearest.known);
@@ -325,8 +325,8 @@ static void check_unknown(struct reader *reader) {
     check_name(reader, ck_problems_name(L, -2, "(list item)"));
 }
 
-void ck_custom_check(struct ck_endpoint *row, int index, struct ck_request *request,
-                     struct ck_problems *problems) {
+void ck_raw_request_check(struct ck_endpoint *row, int index, struct ck_request *request,
+                          struct ck_problems *problems) {
   struct reader reader = { problems->L, row, request, problems, index };
   luaL_checkstack(reader.L, 16, "arguments");
   *row = (struct ck_endpoint){ .name = "request", .large_answer = true };
