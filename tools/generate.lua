@@ -98,13 +98,13 @@ local function prove(what, known, listed)
 end
 
 local function prove_manual()
-  prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, CK_FOR'),
+  prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, CK_SCOPE'),
     map(manual.options, function(option) return option.name end))
   prove("option of each", names_in("lua/cekura/batch.lua", '\n  { "([%w_]+)", check%.'),
     map(manual.each_options, function(option) return option.name end))
   prove("option of wait", names_in("lua/cekura/wait.lua", '\n  { "([%w_]+)", check%.'),
     map(manual.wait_options, function(option) return option.name end))
-  local kinds = names_in("src/core/outcome.c", '%[CK_[A-Z_]+%] = "([%w_]+)"')
+  local kinds = names_in("src/core/outcome.c", '%[CK_KIND_[A-Z_]+%] = "([%w_]+)"')
   kinds.ok = nil
   prove("kind", kinds, map(manual.kinds, function(kind) return kind[1] end))
 end
