@@ -1,44 +1,73 @@
+/*
+** Parses RFC 3339 timestamps, field by field, without the C library's time zones and locales.
+*/
 #include "timestamp.h"
+
+/* The rest of the text. A failure is remembered: the caller asks once, at the end. */
+struct reader {
+  const char *at, *end;
+  bool failed;
+};
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* The length of `shape` if the text begins like it, a 0 being any digit; else 0. */
-static size_t match(const char *text, size_t length, const char *shape) {
-  size_t i = 0;
-  for (; shape[i] != '\0'; i++) {
-    if (i >= length) return 0;
-    if (shape[i] == '0' ? !is_digit(text[i]) : text[i] != shape[i]) return 0;
-  }
-  return i;
+static void expect(struct reader *reader, char c) {
+  if (reader->at < reader->end && *reader->at == c) reader->at++;
+  else reader->failed = true;
 }
 
-/* Whether the two digits at `text` are a number from `least` to `most`. */
-static bool is_within(const char *text, int least, int most) {
-  int number = (text[0] - '0') * 10 + text[1] - '0';
-  return number >= least && number <= most;
+/* Returns a number of exactly so many digits. */
+static int number(struct reader *reader, int digits, int least, int most) {
+  int value = 0;
+  for (; digits > 0 && reader->at < reader->end && is_digit(*reader->at); digits--)
+    value = value * 10 + (*reader->at++ - '0');
+  if (digits > 0 || value < least || value > most) reader->failed = true;
+  return value;
 }
 
-/* Also a leap second. */
-static bool has_fields_in_range(const char *text) {
-  return is_within(text + 5, 1, 12) && is_within(text + 8, 1, 31) && is_within(text + 11, 0, 23) &&
-         is_within(text + 14, 0, 59) && is_within(text + 17, 0, 60);
+/* Returns the seconds by which the local time is ahead of UTC. */
+static int offset(struct reader *reader) {
+  char sign = '\0';
+  if (reader->at < reader->end) sign = *reader->at++;
+  if (sign == 'Z') return 0;
+  if (sign != '+' && sign != '-') reader->failed = true;
+  int seconds = number(reader, 2, 0, 23) * 3600;
+  expect(reader, ':');
+  seconds += number(reader, 2, 0, 59) * 60;
+  return sign == '-' ? -seconds : seconds;
 }
 
-static size_t fraction_length(const char *text, size_t length) {
-  size_t i = match(text, length, ".0");
-  while (i > 0 && i < length && is_digit(text[i])) i++;
-  return i;
+/*
+** Returns the days since 1 January 1970. The year is counted from 1 March, so that 29 February is
+** its last day, and from 400 years earlier, so that no division is of a negative number.
+*/
+static long long days_since_epoch(int year, int month, int day) {
+  int months = (month + 9) % 12; /* since March */
+  year += month <= 2 ? 399 : 400;
+  return 365LL * year + year / 4 - year / 100 + year / 400 + (153 * months + 2) / 5 + day - 1 -
+         (719468 + 146097);
 }
 
-static bool is_zone(const char *text, size_t length) {
-  if (length == 1) return text[0] == 'Z';
-  return length == 6 && (match(text, 6, "+00:00") > 0 || match(text, 6, "-00:00") > 0) &&
-         is_within(text + 1, 0, 23) && is_within(text + 4, 0, 59);
-}
-
-bool ck_timestamp_is_valid(const char *text, size_t length) {
-  size_t at = match(text, length, "0000-00-00T00:00:00");
-  if (at == 0 || !has_fields_in_range(text)) return false;
-  at += fraction_length(text + at, length - at);
-  return is_zone(text + at, length - at);
+bool ck_timestamp_parse(const char *text, size_t length, struct ck_timestamp *timestamp) {
+  struct reader reader = { text, text + length, false };
+  int year = number(&reader, 4, 0, 9999);
+  expect(&reader, '-');
+  int month = number(&reader, 2, 1, 12);
+  expect(&reader, '-');
+  int day = number(&reader, 2, 1, 31);
+  expect(&reader, 'T');
+  int hour = number(&reader, 2, 0, 23);
+  expect(&reader, ':');
+  int minute = number(&reader, 2, 0, 59);
+  expect(&reader, ':');
+  int second = number(&reader, 2, 0, 60);
+  bool has_fraction = reader.at < reader.end && *reader.at == '.';
+  if (has_fraction) reader.at++;
+  timestamp->fraction = reader.at;
+  while (has_fraction && reader.at < reader.end && is_digit(*reader.at)) reader.at++;
+  timestamp->fraction_length = (size_t)(reader.at - timestamp->fraction);
+  if (has_fraction && timestamp->fraction_length == 0) reader.failed = true;
+  timestamp->seconds = days_since_epoch(year, month, day) * 86400 + hour * 3600 + minute * 60 +
+                       second - offset(&reader);
+  return !reader.failed && reader.at == reader.end;
 }

@@ -97,7 +97,8 @@ static void write_time(struct walk *walk, const struct ck_path *path) {
   size_t length = 0;
   bool is_text = lua_type(walk->L, -1) == LUA_TSTRING;
   const char *text = is_text ? lua_tolstring(walk->L, -1, &length) : "";
-  if (ck_timestamp_is_valid(text, length)) write_text(walk, text, length, path);
+  struct ck_timestamp timestamp;
+  if (ck_timestamp_parse(text, length, &timestamp)) write_text(walk, text, length, path);
   else ck_problems_refuse(walk->problems, path, "a date and time like \"2025-01-01T00:00:00Z\"");
 }
 

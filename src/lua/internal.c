@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../core/nearest.h"
+#include "../core/timestamp.h"
 #include "client.h"
 #include "error.h"
 #include "file.h"
@@ -97,6 +98,23 @@ static int internal_nearest(lua_State *L) {
   return 1;
 }
 
+/*
+** timestamp(value): the seconds since 1970, and the digits of the fraction as a string; nil if the
+** value is not an RFC 3339 timestamp.
+*/
+static int internal_timestamp(lua_State *L) {
+  struct ck_timestamp timestamp;
+  size_t length;
+  const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &length) : NULL;
+  if (text == NULL || !ck_timestamp_parse(text, length, &timestamp)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_pushinteger(L, timestamp.seconds);
+  lua_pushlstring(L, timestamp.fraction, timestamp.fraction_length);
+  return 2;
+}
+
 /* Tasks that were begun in the item, and have not ended, may still do anything. */
 static enum ck_applied applied_in_item(const struct ck_task *task) {
   return task->begun > 0 && task->applied == CK_APPLIED_NO ? CK_APPLIED_UNKNOWN : task->applied;
@@ -165,6 +183,7 @@ static void push_module(lua_State *L) {
                                         { "note_failure", internal_note_failure },
                                         { "pause_left", internal_pause_left },
                                         { "redacted", internal_redacted },
+                                        { "timestamp", internal_timestamp },
                                         { "watch", internal_watch },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
