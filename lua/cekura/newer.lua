@@ -21,6 +21,7 @@
 require "cekura.core"  -- brings the next one
 local internal = require "cekura.internal"
 
+local timestamp = internal.timestamp
 local null = require "cjson".null
 
 local newer = {}
@@ -30,28 +31,11 @@ local UNKNOWN = 30  -- seconds, if nobody saw how long that was
 
 -- ---- the server's times ----------------------------------------------------------------------
 
-local function offset_of(zone)
-  local sign, hours, minutes = zone:match "^([+-])(%d%d):?(%d%d)$"
-  if not sign then return (zone == "Z" or zone == "z") and 0 or nil end
-  return (sign == "-" and -60 or 60) * (hours * 60 + minutes)
-end
-
---- Seconds since any moment, and the digits of the fraction; nil if the text is not a time.
-local function read_time(text)
-  if type(text) ~= "string" then return nil end
-  local year, month, day, hour, min, sec, fraction, zone =
-    text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)[Tt ](%d%d):(%d%d):(%d%d)%.?(%d*)(.+)$"
-  local offset = zone and offset_of(zone)
-  if not offset then return nil end
-  return os.time { year = year, month = month, day = day, hour = hour, min = min, sec = sec,
-    isdst = false } - offset, fraction
-end
-
 --- Whether one of the server's times is after another. Two views of a log may show fractions of
 --- different lengths: what one of them leaves out is not compared.
 function newer.is_later(time, other)
-  local seconds, fraction = read_time(time)
-  local other_seconds, other_fraction = read_time(other)
+  local seconds, fraction = timestamp(time)
+  local other_seconds, other_fraction = timestamp(other)
   if not seconds or not other_seconds then return false end
   if seconds ~= other_seconds then return seconds > other_seconds end
   local digits = math.min(#fraction, #other_fraction)
@@ -118,7 +102,7 @@ end
 
 --- A snapshot without a time and without metrics says nothing of how the log was before.
 function newer.is_snapshot(log)
-  return type(log) == "table" and (read_time(log.updated_at) ~= nil or metrics_of(log) ~= nil)
+  return type(log) == "table" and (timestamp(log.updated_at) ~= nil or metrics_of(log) ~= nil)
 end
 
 --- What was seen of each log since its snapshot. It outlasts a wait: a second one for the same

@@ -2,6 +2,9 @@
 --- have been checked by type, and the request; it returns a status and the value of the body, or a
 --- status alone for an answer without one.
 
+require "cekura.core" -- brings the next one
+local internal = require "cekura.internal"
+
 local filters = require "cekura.sandbox.filters"
 local optimiser = require "cekura.sandbox.optimiser"
 local json = require "cekura.sandbox.json"
@@ -55,21 +58,12 @@ local function find_all(ids, find)
   return found
 end
 
---- How many seconds the time of "…+02:00" is ahead.
-local function offset_of(text)
-  local sign, h, min = text:match "([+-])(%d%d):(%d%d)$"
-  return sign and tonumber(sign .. "1") * (h * 3600 + min * 60) or 0
-end
-
---- Seconds since the epoch of "2025-01-01T00:00:00Z" or a date alone; nil where it is neither.
+--- Returns seconds since the epoch, or nil. The zone, and the time of day, may be missing.
 local function parse_time(text)
-  local y, m, d, rest = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$"
-  if not y or y == "0000" then return nil end
-  local h, min, s = rest:match "^[T ](%d%d):(%d%d):?(%d*)"
-  local local_time = os.time { year = y, month = m, day = d, hour = 12 }
-  local offset = os.time(os.date("!*t", local_time)) - local_time -- this machine's zone
-  local midnight = local_time - 12 * 3600 - offset - offset_of(rest)
-  return midnight + (tonumber(h) or 0) * 3600 + (tonumber(min) or 0) * 60 + (tonumber(s) or 0)
+  for _, rest in ipairs { "", "Z", "T00:00:00Z" } do
+    local seconds, fraction = internal.timestamp(text .. rest)
+    if seconds then return seconds + tonumber("0." .. fraction) end
+  end
 end
 
 -- ---- lists, a page at a time ----
