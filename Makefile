@@ -271,9 +271,12 @@ share = $(DESTDIR)$(PREFIX)/share/lua/5.4/cekura
 home  = $(abspath $(PREFIX))
 
 install: core  ## into PREFIX=/usr/local (DESTDIR= is put before it); the sandbox too when built
-	install -d $(lib) $(share)
+	install -d $(lib)
 	install -m 755 $(BUILD)/cekura/core.so $(lib)
-	install -m 644 lua/cekura/*.lua $(share)
+	for folder in . each wait internal; do \
+	  install -d $(share)/$$folder && \
+	  install -m 644 lua/cekura/$$folder/*.lua $(share)/$$folder || exit 1; \
+	done
 	if [ -e $(BUILD)/cekura/sandbox/server.so ]; then \
 	  install -d $(lib)/sandbox $(share)/sandbox && \
 	  install -m 755 $(BUILD)/cekura/sandbox/server.so $(lib)/sandbox && \

@@ -7,7 +7,7 @@
 -- sheet says which rows have been sent: the same command goes on where it ended, however it ended.
 
 local cekura = require "cekura"
-local journal = require "cekura.journal"
+local journal = require "cekura.each.journal"
 local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
 package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
 

@@ -261,7 +261,7 @@ describe("each with a journal", function()
     it("one that another process uses", function()
       local holder = child.start_checked { child.lua, "-e", ([[
         io.stdout:setvbuf "line"
-        local it = assert(require "cekura.journal".open(%q, { api = %q, work = "w" }))
+        local it = assert(require "cekura.each.journal".open(%q, { api = %q, work = "w" }))
         print "open"
         io.read()
         require "system".sleep(600)]]):format(path, server.url) }

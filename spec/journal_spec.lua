@@ -1,6 +1,6 @@
 -- What a run leaves behind for the next one, whatever became of it.
 local child = require "support.child"
-local journal = require "cekura.journal"
+local journal = require "cekura.each.journal"
 local locale = require "support.locale"
 local scratch = require "support.scratch"
 local script = require "support.script"
@@ -176,7 +176,7 @@ describe("a journal", function()
       local turkish <close> = locale.turkish()
       if not turkish then return end
       local output = script.run(turkish.SET .. ([[
-        local it <close> = assert(require "cekura.journal".open(%q, { api = "x" }))
+        local it <close> = assert(require "cekura.each.journal".open(%q, { api = "x" }))
         for _, key in ipairs { 7.5, -0.25, 1e300, 1e-7, math.huge, -math.huge } do
           assert(it:finish(key, "failed", "0,5"))
           assert(it:state(key) == "failed")
@@ -328,7 +328,7 @@ describe("a journal", function()
     it("not two processes", function()
       local holder = child.start_checked { child.lua, "-e", ([[
         io.stdout:setvbuf "line"
-        local it = assert(require "cekura.journal".open(%q, { api = %q, work = %q }))
+        local it = assert(require "cekura.each.journal".open(%q, { api = %q, work = %q }))
         assert(it:start "a")
         print "open"
         require "system".sleep(600)]]):format(path, WORK.api, WORK.work) }
@@ -385,7 +385,7 @@ describe("a journal", function()
 
     it("is not one whose path is relative to a folder that was left", function()
       local output = script.run(([[
-        local lfs, journal = require "lfs", require "cekura.journal"
+        local lfs, journal = require "lfs", require "cekura.each.journal"
         assert(lfs.chdir %q)
         local it <close> = assert(journal.open(%q, { api = "x" }))
         assert(lfs.chdir "/")
@@ -398,7 +398,7 @@ describe("a journal", function()
   it("keeps what was acknowledged when the process is killed, again and again", function()
     local text = ([[
       io.stdout:setvbuf "line"
-      local it = assert(require "cekura.journal".open(%q, { api = %q, work = %q }))
+      local it = assert(require "cekura.each.journal".open(%q, { api = %q, work = %q }))
       for key = 1, 1000000 do
         if it:state(key) ~= "done" then
           assert(it:start(key))
@@ -425,7 +425,7 @@ describe("a journal", function()
 
   it("says when the disk is full, and stays whole", function()
     local output = child.run_on_full_disk(2, ([[
-        local journal = require "cekura.journal"
+        local journal = require "cekura.each.journal"
         local it = assert(journal.open(%q, { api = %q, work = %q }))
         local key, ok, problem = 0, nil, nil
         repeat
@@ -444,7 +444,7 @@ describe("a journal", function()
 
   it("says when there is no room for its header", function()
     local output = child.run_on_full_disk(0,
-      ([[print(require "cekura.journal".open(%q, { api = %q }))]]):format(path, WORK.api))
+      ([[print(require "cekura.each.journal".open(%q, { api = %q }))]]):format(path, WORK.api))
     assert.equal("nil\t" .. path .. ": File too large\n", output)
     open():close()
   end)
@@ -467,7 +467,8 @@ describe("a journal", function()
     local output = child.run_checked { "sh", "-c", [[
       export LUA_PATH="$PWD/lua/?.lua;;" LUA_CPATH="$PWD/$CEKURA_BUILD/?.so;;"
       cd "$1" && shift && exec "$@"]], "sh", folder, child.lua, "-e", ([[
-      print((require "cekura.journal".open(%q, { api = %q }):close()))]]):format(name, WORK.api) }
+      local journal = require "cekura.each.journal"
+      print((journal.open(%q, { api = %q }):close()))]]):format(name, WORK.api) }
     assert.equal("true\n", output)
     assert.equal("cekura journal 1 api=https://api.cekura.ai\n", content())
   end)

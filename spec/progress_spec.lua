@@ -1,7 +1,7 @@
 -- How far many calls have come: on a terminal, in a file, for a function.
 require "cekura.core"
 local internal = require "cekura.internal"
-local progress = require "cekura.progress"
+local progress = require "cekura.each.progress"
 local terminal = require "support.terminal"
 
 -- A clock that goes when it is told to, and numbers in the midst of 20,000 votes.
@@ -20,7 +20,7 @@ local START = [[
     return all
   end
 
-  local meter = require "cekura.progress".new(true)
+  local meter = require "cekura.each.progress".new(true)
 ]]
 
 -- Runs it; whatever it writes must be on stderr.
@@ -320,7 +320,7 @@ describe("progress for a function", function()
 
   it("writes nothing itself", function()
     local ran = run(80, [[
-      meter = require "cekura.progress".new(function() end)
+      meter = require "cekura.each.progress".new(function() end)
       meter:show(numbers())
       meter:finish(numbers())]])
     assert.equal("", ran.stderr)
@@ -331,7 +331,7 @@ describe("no progress", function()
   for _, option in ipairs { "false", "nil" } do
     it("is shown for " .. option, function()
       local ran = run(80, ([[
-        meter = require "cekura.progress".new(%s)
+        meter = require "cekura.each.progress".new(%s)
         assert(meter.interval == math.huge)
         meter:show(numbers())
         meter:finish(numbers())]]):format(option))

@@ -100,7 +100,7 @@ end
 local function prove_manual()
   prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, CK_SCOPE'),
     map(manual.options, function(option) return option.name end))
-  prove("option of each", names_in("lua/cekura/batch.lua", '\n  { "([%w_]+)", check%.'),
+  prove("option of each", names_in("lua/cekura/each.lua", '\n  { "([%w_]+)", check%.'),
     map(manual.each_options, function(option) return option.name end))
   prove("option of wait", names_in("lua/cekura/wait.lua", '\n  { "([%w_]+)", check%.'),
     map(manual.wait_options, function(option) return option.name end))

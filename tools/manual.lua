@@ -160,7 +160,7 @@ manual.functions = {
     returns = { { "next", "fun(): any[]?", "a new table each time" } } },
 }
 
---- Of `client:each`; the order of lua/cekura/batch.lua.
+--- Of `client:each`; the order of lua/cekura/each.lua.
 manual.each_options = {
   { name = "concurrency", type = "integer", default = "8", text = "how many items at once" },
   { name = "progress", type = "boolean|fun(numbers: cekura.Progress)", default = "`false`",

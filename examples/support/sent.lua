@@ -3,7 +3,7 @@
 
 require "cekura"  -- brings the next ones
 local internal = require "cekura.internal"
-local journal = require "cekura.journal"
+local journal = require "cekura.each.journal"
 
 local sent = {}
 

@@ -2,13 +2,13 @@
 --- The types of everything here are in `cekura.types`, for editors only.
 
 local cekura = require "cekura.core"
-local check = require "cekura.check"
+local check = require "cekura.internal.check"
 local internal = require "cekura.internal"
-local names = require "cekura.names"
+local names = require "cekura.internal.names"
 local pages_of = require "cekura.pages"
 local wait = require "cekura.wait"
 
-internal.client_methods.each = require "cekura.batch"
+internal.client_methods.each = require "cekura.each"
 
 for _, name in ipairs { "results", "calls" } do
   internal.resource_methods[name].pages = pages_of(name)

@@ -8,7 +8,7 @@
 --- kept, and an item that has one of them is passed over.
 
 local core = require "cekura.core"
-local check = require "cekura.check"
+local check = require "cekura.internal.check"
 local internal = require "cekura.internal"
 
 local null = require "cjson".null

@@ -5,12 +5,12 @@
 --- returned whether it is done, `count` how much of it, and `describe` what is still missing.
 
 require "cekura.core"  -- brings the next one
-local ascii = require "cekura.ascii"
-local check = require "cekura.check"
+local ascii = require "cekura.internal.ascii"
+local check = require "cekura.internal.check"
 local internal = require "cekura.internal"
-local job = require "cekura.job"
-local newer = require "cekura.newer"
-local progress = require "cekura.progress"
+local job = require "cekura.wait.optimiser_status"
+local newer = require "cekura.wait.freshness"
+local progress = require "cekura.each.progress"
 
 local TIMEOUT = 1800           -- seconds
 local FIRST, MOST = 1, 15      -- seconds between two polls, which grow from one to the other

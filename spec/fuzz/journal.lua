@@ -1,6 +1,6 @@
 -- A file is refused and left byte for byte as it is, or it is a journal: its whole lines stand,
 -- the last one of each key is that key's state, and what is written next is read back.
-local journal = require "cekura.journal"
+local journal = require "cekura.each.journal"
 
 local WORK = { api = "https://api.cekura.ai" }
 local HEADER = "cekura journal 1 api=https://api.cekura.ai\n"

@@ -2,7 +2,7 @@
 --- state: this takes one from `status` or `state`, in any case of letters, at the top or in one of
 --- the objects that such answers are usually wrapped in.
 
-local ascii = require "cekura.ascii"
+local ascii = require "cekura.internal.ascii"
 
 local null = require "cjson".null
 

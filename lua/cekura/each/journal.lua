@@ -13,7 +13,7 @@
 --- In memory a journal keeps the last event of each key, some hundred bytes for each.
 
 require "cekura.core"  -- brings the next
-local ascii = require "cekura.ascii"
+local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
 local journal = {}

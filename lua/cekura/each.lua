@@ -5,10 +5,10 @@
 --- takes the next. A slot that is cancelled settles its item on the way out.
 
 require "cekura.core"  -- brings the next one
-local check = require "cekura.check"
+local check = require "cekura.internal.check"
 local internal = require "cekura.internal"
-local journal = require "cekura.journal"
-local progress = require "cekura.progress"
+local journal = require "cekura.each.journal"
+local progress = require "cekura.each.progress"
 
 local CONCURRENCY = 8
 local GRACE = 2  -- seconds that items in flight are given to end after Ctrl-C

@@ -1,7 +1,7 @@
 --- Answers names that the module, a client, a resource or a task does not have: a mistyped one
 --- would end in "attempt to call a nil value".
 
-local ascii = require "cekura.ascii"
+local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
 local names = {}

@@ -7,7 +7,7 @@
 ---     meter:finish(numbers)
 
 require "cekura.core"  -- brings the next one
-local ascii = require "cekura.ascii"
+local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
 local progress = {}
