@@ -340,12 +340,6 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
 
 /* ---- the whole table --------------------------------------------------------------------------- */
 
-static const struct ck_field *find(const struct ck_endpoint *endpoint, const char *name) {
-  for (size_t i = 0; i < endpoint->field_count; i++)
-    if (strcmp(endpoint->fields[i].name, name) == 0) return &endpoint->fields[i];
-  return NULL;
-}
-
 /* A wrong value is a problem when its field is checked. */
 static void write_segment(struct walk *walk, struct ck_buffer *to) {
   lua_Integer id = to_id(walk->L, -1);
@@ -386,14 +380,17 @@ static void check_one_of(struct walk *walk) {
                   second->name);
 }
 
-static void add_unknown(struct walk *walk, const char *name) {
+void ck_check_name(const struct ck_endpoint *endpoint, const char *name,
+                   struct ck_problems *problems) {
   struct ck_nearest nearest = { .word = name };
   struct ck_path path = { .name = name };
   const char *misplaced = ck_options_misplaced(name);
-  for (size_t i = 0; i < walk->endpoint->field_count; i++)
-    ck_nearest_offer(&nearest, walk->endpoint->fields[i].name);
-  if (misplaced != NULL) ck_problems_add(walk->problems, &path, "%s", misplaced);
-  else ck_problems_add_unknown(walk->problems, &path, "field", nearest.known);
+  for (size_t i = 0; i < endpoint->field_count; i++) {
+    if (strcmp(endpoint->fields[i].name, name) == 0) return;
+    ck_nearest_offer(&nearest, endpoint->fields[i].name);
+  }
+  if (misplaced != NULL) ck_problems_add(problems, &path, "%s", misplaced);
+  else ck_problems_add_unknown(problems, &path, "field", nearest.known);
 }
 
 /* Looks for keys that are no field; `present` of them are. */
@@ -406,7 +403,7 @@ static void check_unknown(struct walk *walk) {
     if (name == NULL)
       ck_problems_add(walk->problems, &(struct ck_path){ .name = "(list item)" },
                       "fields have names, got a key of type %s", luaL_typename(L, -2));
-    else if (find(walk->endpoint, name) == NULL) add_unknown(walk, name);
+    else ck_check_name(walk->endpoint, name, walk->problems);
   }
 }
 

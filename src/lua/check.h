@@ -18,4 +18,8 @@
 lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_request *request,
                      struct ck_problems *problems);
 
+/* Adds a problem unless `name` is a field of the endpoint: it is an option, or unknown. */
+void ck_check_name(const struct ck_endpoint *endpoint, const char *name,
+                   struct ck_problems *problems);
+
 #endif

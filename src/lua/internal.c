@@ -86,6 +86,27 @@ static int internal_redacted(lua_State *L) {
   return 1;
 }
 
+/*
+** check_options(client, given, rows, what, where): a list of { path, message }, one for each value
+** that does not fit its row and each unknown name. For the rows see ck_options_check_rows. `where`
+** is the path of the table, nil for none. The client may be nil; its key is redacted.
+*/
+static int internal_check_options(lua_State *L) {
+  enum { CLIENT = 1, GIVEN, ROWS, WHAT, WHERE, PROBLEMS };
+  static const struct ck_secret none = { 0 };
+  const struct ck_client *client = luaL_testudata(L, CLIENT, "cekura.client");
+  const char *what = luaL_checkstring(L, WHAT);
+  const struct ck_path up = { .name = luaL_optstring(L, WHERE, NULL) };
+  luaL_checktype(L, GIVEN, LUA_TTABLE);
+  luaL_checktype(L, ROWS, LUA_TTABLE);
+  lua_settop(L, PROBLEMS);
+  struct ck_problems problems =
+      ck_problems_begin(L, PROBLEMS, client != NULL ? &client->key : &none);
+  ck_options_check_rows(GIVEN, ROWS, what, up.name != NULL ? &up : NULL, &problems);
+  ck_problems_push_list(&problems);
+  return 1;
+}
+
 /* nearest(word, list): the name of the list that was probably meant, or nil */
 static int internal_nearest(lua_State *L) {
   struct ck_nearest nearest = { .word = luaL_checkstring(L, 1) };
@@ -172,7 +193,8 @@ static int load(lua_State *L) {
 }
 
 static void push_module(lua_State *L) {
-  static const luaL_Reg functions[] = { { "depth", internal_depth },
+  static const luaL_Reg functions[] = { { "check_options", internal_check_options },
+                                        { "depth", internal_depth },
                                         { "default_client", internal_default_client },
                                         { "client_of", internal_client_of },
                                         { "deadline_of", internal_deadline_of },

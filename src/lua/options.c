@@ -1,55 +1,60 @@
+/*
+** The options of a client and of a call: one row per option. One function checks a value against a
+** row, also for the functions that are written in Lua and have options of their own.
+*/
 #include "options.h"
 
 #include <lauxlib.h>
+#include <math.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../core/ascii.h"
 #include "../core/nearest.h"
-#include "raw_request.h"
 #include "request_headers.h"
 
-enum ck_scope { CK_SCOPE_CLIENT = 1, CK_SCOPE_CALL = 2 };
+enum ck_scope { CK_SCOPE_CLIENT = 1, CK_SCOPE_CALL = 2, BOTH = CK_SCOPE_CLIENT | CK_SCOPE_CALL };
 
-enum type { SECONDS, COUNT, BOOLEAN, TEXT, HEADERS, BACKOFF, FUNCTION };
+enum type { ANY, SECONDS, NUMBER, INTEGER, BOOLEAN, STRING, FUNCTION, TABLE, HEADERS, BACKOFF };
+
+#define NO_LIMIT 9007199254740992.0 /* 2^53: messages do not mention it */
+#define SHORTEST 0.001
+#define A_DAY    86400.0
 
 struct option {
   const char *name;
   enum type type;
-  unsigned scopes;
-  size_t offset;   /* in struct ck_settings; of no meaning for HEADERS and BACKOFF */
   double low, top; /* of a number, both included */
+  unsigned scopes;
+  size_t offset; /* in struct ck_settings; unused by HEADERS and BACKOFF */
 };
 
 #define AT(member) offsetof(struct ck_settings, member)
-#define A_DAY      86400.0
-#define ANY_COUNT  9007199254740992.0
 
 static const struct option options[] = {
-  { "api_key", TEXT, CK_SCOPE_CLIENT, AT(api_key), 0, 0 },
-  { "api_url", TEXT, CK_SCOPE_CLIENT, AT(api_url), 0, 0 },
-  { "timeout", SECONDS, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(timeout), 0.001, A_DAY },
-  { "connect_timeout", SECONDS, CK_SCOPE_CLIENT, AT(connect_timeout), 0.001, A_DAY },
-  { "deadline", SECONDS, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(deadline), 0.001, A_DAY },
-  { "max_attempts", COUNT, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(max_attempts), 1, 100 },
-  { "backoff", BACKOFF, CK_SCOPE_CLIENT, 0, 0, 0 },
-  { "max_response_bytes", COUNT, CK_SCOPE_CLIENT, AT(max_response_bytes), 1, ANY_COUNT },
-  { "max_evaluations", COUNT, CK_SCOPE_CLIENT | CK_SCOPE_CALL, AT(max_evaluations), 0, ANY_COUNT },
-  { "keep_null", BOOLEAN, CK_SCOPE_CLIENT, AT(keep_null), 0, 0 },
-  { "allow_http", BOOLEAN, CK_SCOPE_CLIENT, AT(allow_http), 0, 0 },
-  { "ca_file", TEXT, CK_SCOPE_CLIENT, AT(ca_file), 0, 0 },
-  { "ca_path", TEXT, CK_SCOPE_CLIENT, AT(ca_path), 0, 0 },
-  { "proxy", TEXT, CK_SCOPE_CLIENT, AT(proxy), 0, 0 },
-  { "user_agent", TEXT, CK_SCOPE_CLIENT, AT(user_agent), 0, 0 },
-  { "headers", HEADERS, CK_SCOPE_CLIENT | CK_SCOPE_CALL, 0, 0, 0 },
-  { "on_event", FUNCTION, CK_SCOPE_CLIENT, AT(on_event), 0, 0 },
-  { "event_bodies", BOOLEAN, CK_SCOPE_CLIENT, AT(event_bodies), 0, 0 },
-  { "retry_unknown", BOOLEAN, CK_SCOPE_CALL, AT(retry_unknown), 0, 0 },
-  { "dry_run", BOOLEAN, CK_SCOPE_CALL, AT(dry_run), 0, 0 },
-  { "evaluations", COUNT, CK_SCOPE_CALL, AT(evaluations), 0, ANY_COUNT },
-  { "uncounted", BOOLEAN, CK_SCOPE_CALL, AT(uncounted), 0, 0 },
+  { "api_key", STRING, 0, 0, CK_SCOPE_CLIENT, AT(api_key) },
+  { "api_url", STRING, 0, 0, CK_SCOPE_CLIENT, AT(api_url) },
+  { "timeout", SECONDS, SHORTEST, A_DAY, BOTH, AT(timeout) },
+  { "connect_timeout", SECONDS, SHORTEST, A_DAY, CK_SCOPE_CLIENT, AT(connect_timeout) },
+  { "deadline", SECONDS, SHORTEST, A_DAY, BOTH, AT(deadline) },
+  { "max_attempts", INTEGER, 1, 100, BOTH, AT(max_attempts) },
+  { "backoff", BACKOFF, 0, 0, CK_SCOPE_CLIENT, 0 },
+  { "max_response_bytes", INTEGER, 1, NO_LIMIT, CK_SCOPE_CLIENT, AT(max_response_bytes) },
+  { "max_evaluations", INTEGER, 0, NO_LIMIT, BOTH, AT(max_evaluations) },
+  { "keep_null", BOOLEAN, 0, 0, CK_SCOPE_CLIENT, AT(keep_null) },
+  { "allow_http", BOOLEAN, 0, 0, CK_SCOPE_CLIENT, AT(allow_http) },
+  { "ca_file", STRING, 0, 0, CK_SCOPE_CLIENT, AT(ca_file) },
+  { "ca_path", STRING, 0, 0, CK_SCOPE_CLIENT, AT(ca_path) },
+  { "proxy", STRING, 0, 0, CK_SCOPE_CLIENT, AT(proxy) },
+  { "user_agent", STRING, 0, 0, CK_SCOPE_CLIENT, AT(user_agent) },
+  { "headers", HEADERS, 0, 0, BOTH, 0 },
+  { "on_event", FUNCTION, 0, 0, CK_SCOPE_CLIENT, AT(on_event) },
+  { "event_bodies", BOOLEAN, 0, 0, CK_SCOPE_CLIENT, AT(event_bodies) },
+  { "retry_unknown", BOOLEAN, 0, 0, CK_SCOPE_CALL, AT(retry_unknown) },
+  { "dry_run", BOOLEAN, 0, 0, CK_SCOPE_CALL, AT(dry_run) },
+  { "evaluations", INTEGER, 0, NO_LIMIT, CK_SCOPE_CALL, AT(evaluations) },
+  { "uncounted", BOOLEAN, 0, 0, CK_SCOPE_CALL, AT(uncounted) },
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -77,115 +82,106 @@ struct ck_settings ck_options_defaults(void) {
   };
 }
 
-/* ---- one option, its value on the top of the stack ------------------------------------ */
+/* ---- one value, on the top of the stack ----------------------------------------------------- */
 
-struct reader {
-  struct ck_settings *settings;
-  struct ck_problems *problems;
-  const struct option *option;
-  struct ck_path path;
-};
-
-static void *place(const struct reader *reader) {
-  return (char *)reader->settings + reader->option->offset;
+static bool is_text(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING &&
+         strlen(lua_tostring(L, index)) == lua_rawlen(L, index);
 }
 
-static bool is_in_range(const struct reader *reader, lua_Number value) {
-  return value >= reader->option->low && value <= reader->option->top; /* false for NaN */
-}
-
-static void read_seconds(struct reader *reader) {
-  lua_State *L = reader->problems->L;
-  if (lua_type(L, -1) == LUA_TNUMBER && is_in_range(reader, lua_tonumber(L, -1)))
-    *(double *)place(reader) = lua_tonumber(L, -1);
-  else
-    ck_problems_refuse(reader->problems, &reader->path,
-                       reader->option->low > 0 ? "a number of seconds from 0.001 to 86400"
-                                               : "a number of seconds from 0 to 86400");
-}
-
-static void read_count(struct reader *reader) {
-  lua_State *L = reader->problems->L;
-  int whole;
-  lua_Integer value = lua_tointegerx(L, -1, &whole);
-  if (lua_type(L, -1) == LUA_TNUMBER && whole && is_in_range(reader, (lua_Number)value)) {
-    *(lua_Integer *)place(reader) = value;
-    return;
+static bool fits(lua_State *L, const struct option *row) {
+  lua_Number number = lua_tonumber(L, -1);
+  bool in_range = lua_type(L, -1) == LUA_TNUMBER && number >= row->low && number <= row->top;
+  switch (row->type) {
+    case SECONDS:
+    case NUMBER: return in_range; /* false for NaN */
+    case INTEGER: return in_range && number == floor(number);
+    case BOOLEAN: return lua_isboolean(L, -1);
+    case STRING: return is_text(L, -1);
+    case FUNCTION: return lua_isfunction(L, -1);
+    case TABLE:
+    case BACKOFF: return lua_istable(L, -1);
+    case HEADERS:
+    case ANY: break;
   }
-  const char *from = lua_pushfstring(L, "a whole number from %I", (LUAI_UACINT)reader->option->low);
-  if (reader->option->top < ANY_COUNT)
-    from = lua_pushfstring(L, "%s to %I", from, (LUAI_UACINT)reader->option->top);
-  lua_pushvalue(L, reader->option->top < ANY_COUNT ? -3 : -2); /* the value, to be described */
-  ck_problems_refuse(reader->problems, &reader->path, from);
+  return true;
 }
 
-static void read_boolean(struct reader *reader) {
-  lua_State *L = reader->problems->L;
-  if (lua_isboolean(L, -1)) *(bool *)place(reader) = lua_toboolean(L, -1);
-  else ck_problems_refuse(reader->problems, &reader->path, "true or false");
+/* Pushes what a value of the row must be. */
+static const char *push_wanted(lua_State *L, const struct option *row) {
+  static const char *const words[] = {
+    [NUMBER] = "a number",
+    [INTEGER] = "a whole number",
+    [STRING] = "a string",
+    [BOOLEAN] = "true or false",
+    [FUNCTION] = "a function",
+    [TABLE] = "a table",
+    [SECONDS] = "a number of seconds",
+    [BACKOFF] = "a table { base = seconds, cap = seconds }",
+  };
+  const char *wanted = lua_pushstring(L, words[row->type]);
+  if (row->type == SECONDS && row->low > 0)
+    return lua_pushfstring(L, "%s from 0.001 to 86400", wanted);
+  if (row->type != SECONDS && row->type != NUMBER && row->type != INTEGER) return wanted;
+  if (row->low > -NO_LIMIT)
+    wanted = lua_pushfstring(L, "%s from %I", wanted, (LUAI_UACINT)row->low);
+  if (row->top < NO_LIMIT) wanted = lua_pushfstring(L, "%s to %I", wanted, (LUAI_UACINT)row->top);
+  return wanted;
 }
 
-static void read_text(struct reader *reader) {
-  lua_State *L = reader->problems->L;
-  size_t length;
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-  if (text == NULL)
-    ck_problems_add(reader->problems, &reader->path, "must be a string, got %s",
-                    luaL_typename(L, -1)); /* not its value: it may be the key */
-  else if (strlen(text) != length)
-    ck_problems_add(reader->problems, &reader->path, "must not contain a NUL byte");
-  else *(const char **)place(reader) = text;
+/* Adds that the value must be something else: the type's words, unless `wanted` has others. */
+static void refuse(const struct option *row, const char *wanted, const struct ck_path *path,
+                   struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  int value = lua_gettop(L);
+  if (wanted == NULL) wanted = push_wanted(L, row);
+  lua_pushvalue(L, value);
+  ck_problems_refuse(problems, path, wanted);
+  lua_settop(L, value);
 }
 
-static void read_function(struct reader *reader) {
-  if (lua_isfunction(reader->problems->L, -1)) *(bool *)place(reader) = true;
-  else ck_problems_refuse(reader->problems, &reader->path, "a function");
+/* Returns whether the value fits the row, and adds a problem if it does not. */
+static bool check_value(const struct option *row, const struct ck_path *path,
+                        struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  if (row->type == HEADERS) ck_request_headers_check(lua_gettop(L), path, problems);
+  if (fits(L, row)) return true;
+  if (row->type != STRING) refuse(row, NULL, path, problems);
+  else if (lua_type(L, -1) == LUA_TSTRING)
+    ck_problems_add(problems, path, "must not contain a NUL byte");
+  else /* not its value: it may be the key */
+    ck_problems_add(problems, path, "must be a string, got %s", luaL_typename(L, -1));
+  return false;
 }
 
-/* The rows of the table in `backoff`. */
-static const struct option backoff_options[] = {
-  { "base", SECONDS, 0, AT(backoff_base), 0, A_DAY },
-  { "cap", SECONDS, 0, AT(backoff_cap), 0, A_DAY },
-};
+/* ---- a value that fits is stored ----------------------------------------------------------------- */
 
-/* Below the table: a key and its value, which is on the top of the stack. */
-static void read_backoff_entry(struct reader *outer) {
-  struct reader reader = *outer;
-  lua_State *L = reader.problems->L;
-  const char *name = ck_problems_name(L, -2, "");
-  reader.path = (struct ck_path){ .up = &outer->path, .name = name };
-  for (size_t i = 0; i < sizeof(backoff_options) / sizeof(backoff_options[0]); i++) {
-    reader.option = &backoff_options[i];
-    if (strcmp(name, reader.option->name) != 0) continue;
-    read_seconds(&reader);
-    return;
+static void store(lua_State *L, const struct option *row, struct ck_settings *settings) {
+  void *to = (char *)settings + row->offset;
+  switch (row->type) {
+    case SECONDS: *(double *)to = lua_tonumber(L, -1); break;
+    case INTEGER: *(lua_Integer *)to = lua_tointeger(L, -1); break;
+    case BOOLEAN: *(bool *)to = lua_toboolean(L, -1); break;
+    case STRING: *(const char **)to = lua_tostring(L, -1); break;
+    case FUNCTION: *(bool *)to = true; break;
+    default: break;
   }
-  ck_problems_add(reader.problems, &outer->path, "has only the fields \"base\" and \"cap\"");
 }
 
-static void read_backoff(struct reader *reader) {
-  lua_State *L = reader->problems->L;
-  int table = lua_gettop(L);
-  if (!lua_istable(L, table)) {
-    ck_problems_refuse(reader->problems, &reader->path,
-                       "a table { base = seconds, cap = seconds }");
-    return;
+/* The table in `backoff` is on the top. */
+static void read_backoff(struct ck_settings *settings, const struct ck_path *path,
+                         struct ck_problems *problems) {
+  static const struct option rows[] = { { "base", SECONDS, 0, A_DAY, 0, AT(backoff_base) },
+                                        { "cap", SECONDS, 0, A_DAY, 0, AT(backoff_cap) } };
+  lua_State *L = problems->L;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    const char *name = ck_problems_name(L, -2, "");
+    const struct ck_path inner = { .up = path, .name = name };
+    const struct option *row = strcmp(name, "base") == 0 ? &rows[0] : &rows[1];
+    if (strcmp(name, row->name) != 0)
+      ck_problems_add(problems, path, "has only the fields \"base\" and \"cap\"");
+    else if (check_value(row, &inner, problems)) store(L, row, settings);
   }
-  for (lua_pushnil(L); lua_next(L, table); lua_settop(L, table + 1)) read_backoff_entry(reader);
-}
-
-static void read_option(struct reader *reader) {
-  int top = lua_gettop(reader->problems->L);
-  switch (reader->option->type) {
-    case SECONDS: read_seconds(reader); break;
-    case COUNT: read_count(reader); break;
-    case BOOLEAN: read_boolean(reader); break;
-    case TEXT: read_text(reader); break;
-    case BACKOFF: read_backoff(reader); break;
-    case FUNCTION: read_function(reader); break;
-    case HEADERS: ck_request_headers_check(top, &reader->path, reader->problems); break;
-  }
-  lua_settop(reader->problems->L, top);
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
@@ -286,7 +282,6 @@ static const char *guess(const char *name, enum ck_scope scope) {
 
 static bool is_argument(const struct ck_endpoint *endpoint, const char *name) {
   if (endpoint == NULL) return false;
-  if (endpoint->field_count == 0) return ck_raw_request_is_field(name);
   for (size_t i = 0; i < endpoint->field_count; i++)
     if (strcmp(endpoint->fields[i].name, name) == 0) return true;
   return false;
@@ -300,38 +295,101 @@ const char *ck_options_misplaced(const char *name) {
              : "is an option of cekura.new, not of a single call";
 }
 
-static void add_unknown(struct reader *reader, enum ck_scope scope,
-                        const struct ck_endpoint *endpoint) {
-  const char *name = reader->path.name;
-  if (is_argument(endpoint, name))
-    ck_problems_add(reader->problems, &reader->path,
-                    "is an argument: it belongs in the first table");
-  else ck_problems_add_unknown(reader->problems, &reader->path, "option", guess(name, scope));
-}
-
-static void read_entry(struct reader *reader, enum ck_scope scope,
-                       const struct ck_endpoint *endpoint) {
-  reader->option = find(reader->path.name);
-  if (reader->option == NULL) add_unknown(reader, scope, endpoint);
-  else if ((reader->option->scopes & scope) == 0)
-    ck_problems_add(reader->problems, &reader->path, "is an option of %s",
+/* The value is on the top of the stack. `endpoint` is NULL for the options of a client. */
+static void read_option(struct ck_settings *settings, const struct ck_path *path,
+                        const struct ck_endpoint *endpoint, struct ck_problems *problems) {
+  enum ck_scope scope = endpoint != NULL ? CK_SCOPE_CALL : CK_SCOPE_CLIENT;
+  const struct option *row = find(path->name);
+  if (row == NULL && is_argument(endpoint, path->name))
+    ck_problems_add(problems, path, "is an argument: it belongs in the first table");
+  else if (row == NULL) ck_problems_add_unknown(problems, path, "option", guess(path->name, scope));
+  else if ((row->scopes & scope) == 0)
+    ck_problems_add(problems, path, "is an option of %s",
                     scope == CK_SCOPE_CALL ? "cekura.new, not of a single call"
                                            : "a single call, not of cekura.new");
-  else read_option(reader);
+  else if (!check_value(row, path, problems)) return;
+  else if (row->type == BACKOFF) read_backoff(settings, path, problems);
+  else store(problems->L, row, settings);
 }
 
 void ck_options_read(struct ck_settings *settings, int index, const struct ck_endpoint *endpoint,
                      struct ck_problems *problems) {
   static const struct ck_path within = { .name = "options" };
-  enum ck_scope scope = endpoint != NULL ? CK_SCOPE_CALL : CK_SCOPE_CLIENT;
+  struct ck_path path = { .up = endpoint != NULL ? &within : NULL };
   lua_State *L = problems->L;
-  struct reader reader = { .settings = settings,
-                           .problems = problems,
-                           .path.up = endpoint != NULL ? &within : NULL };
   if (!lua_istable(L, index)) return;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    reader.path.name = ck_problems_name(L, -2, "(not a name)");
-    read_entry(&reader, scope, endpoint);
+    path.name = ck_problems_name(L, -2, "(not a name)");
+    read_option(settings, &path, endpoint, problems);
+  }
+}
+
+/* ---- rows that are written in Lua ---------------------------------------------------------------- */
+
+/* The types that such a row can name. */
+static const char *const type_names[] = { "any",     "seconds", "number",   "integer",
+                                          "boolean", "string",  "function", "table" };
+
+static enum type find_type(lua_State *L, const char *name) {
+  for (int type = ANY; type <= TABLE; type++)
+    if (strcmp(type_names[type], name) == 0) return (enum type)type;
+  return (enum type)luaL_error(L, "an option has no type \"%s\"", name);
+}
+
+/* The value is on the top. The row names a type and its bounds, or has a function that tests it. */
+static void check_by_row(int row, const struct ck_path *path, struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  struct option option = { .low = -NO_LIMIT, .top = NO_LIMIT };
+  int value = lua_gettop(L);
+  lua_getfield(L, row, "wanted");
+  const char *wanted = lua_tostring(L, -1); /* anchored in the row */
+  if (lua_rawgeti(L, row, 3) == LUA_TNUMBER) option.low = lua_tonumber(L, -1);
+  if (lua_rawgeti(L, row, 4) == LUA_TNUMBER) option.top = lua_tonumber(L, -1);
+  bool has_test = lua_rawgeti(L, row, 2) == LUA_TFUNCTION, ok = false;
+  if (has_test) {
+    lua_pushvalue(L, value);
+    lua_call(L, 1, 1);
+    ok = lua_toboolean(L, -1);
+  } else {
+    option.type = find_type(L, lua_tostring(L, -1));
+    if (option.type == SECONDS) option.low = SHORTEST, option.top = A_DAY;
+  }
+  lua_settop(L, value);
+  if (!has_test && wanted == NULL) (void)check_value(&option, path, problems);
+  else if (!ok && (has_test || !fits(L, &option))) refuse(&option, wanted, path, problems);
+}
+
+/* The name is on the top of the stack. */
+static void check_known(int rows, const char *what, const struct ck_path *path,
+                        struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  struct ck_nearest nearest = { .word = path->name };
+  int top = lua_gettop(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, rows, i) == LUA_TTABLE; i++) {
+    lua_rawgeti(L, -1, 1);
+    const char *known = lua_tostring(L, -1); /* anchored in the row */
+    lua_settop(L, top);
+    if (strcmp(known, path->name) == 0) return;
+    ck_nearest_offer(&nearest, known);
+  }
+  lua_settop(L, top);
+  ck_problems_add_unknown(problems, path, what, nearest.known);
+}
+
+void ck_options_check_rows(int given, int rows, const char *what, const struct ck_path *up,
+                           struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  int top = lua_gettop(L);
+  struct ck_path path = { .up = up };
+  for (lua_Integer i = 1; lua_rawgeti(L, rows, i) == LUA_TTABLE; i++, lua_settop(L, top)) {
+    lua_rawgeti(L, top + 1, 1);
+    path.name = lua_tostring(L, -1);
+    if (lua_rawget(L, given) != LUA_TNIL) check_by_row(top + 1, &path, problems);
+  }
+  lua_settop(L, top);
+  for (lua_pushnil(L); lua_next(L, given); lua_pop(L, 1)) {
+    path.name = ck_problems_name(L, -2, "(not a name)");
+    check_known(rows, what, &path, problems);
   }
 }
 

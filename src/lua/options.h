@@ -43,6 +43,19 @@ void ck_options_read(struct ck_settings *settings, int index, const struct ck_en
 const char *ck_options_misplaced(const char *name);
 
 /*
+** Checks the table at `given` against rows that are written in Lua, a list of
+**
+**   { name, type, low, top, wanted = text }    the bounds of a number and the text may be left out
+**   { name, test, wanted = text }              test(value) returns whether the value fits
+**
+** where the type is "any", "seconds", "number", "integer", "boolean", "string", "function" or
+** "table", and the text says what a value must be. Adds a problem for each value that does not fit
+** and for each unknown name, of `what` ("option", "field"), below the path `up` (NULL: none).
+*/
+void ck_options_check_rows(int given, int rows, const char *what, const struct ck_path *up,
+                           struct ck_problems *problems);
+
+/*
 ** Replaces the table at `index` by a copy, and the headers in it as well. It is read more than once:
 ** what a finalizer does to the caller's tables in between, which may run wherever Lua asks for
 ** memory, changes nothing.

@@ -118,7 +118,7 @@ static void file(lua_State *L, int fields) {
   lua_pop(L, 2);
 }
 
-static void push_redacted(struct ck_problems *problems, int i) {
+static void push_redacted(const struct ck_problems *problems, int i) {
   size_t length;
   lua_rawgeti(problems->L, problems->slot, i);
   const char *text = lua_tolstring(problems->L, -1, &length);
@@ -127,16 +127,29 @@ static void push_redacted(struct ck_problems *problems, int i) {
 }
 
 /* Pushes the path and the message of a problem. */
-static void get(struct ck_problems *problems, int i) {
+static void push_problem(const struct ck_problems *problems, int i) {
   push_redacted(problems, 2 * i + 1);
   push_redacted(problems, 2 * i + 2);
+}
+
+void ck_problems_push_list(const struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  luaL_checkstack(L, 8, "too many problems");
+  lua_createtable(L, problems->count, 0);
+  for (int i = 0; i < problems->count; i++) {
+    lua_createtable(L, 2, 0);
+    push_problem(problems, i); /* list, pair, path, message */
+    lua_rawseti(L, -3, 2);
+    lua_rawseti(L, -2, 1);
+    lua_rawseti(L, -2, i + 1);
+  }
 }
 
 static void push_line(struct ck_problems *problems) {
   lua_State *L = problems->L;
   lua_pushliteral(L, "");
   for (int i = 0; i < problems->count && i < SAY_AT_MOST; i++) {
-    get(problems, i); /* line, path, message */
+    push_problem(problems, i); /* line, path, message */
     const char *line = lua_tostring(L, -3), *between = i > 0 ? "; " : "";
     lua_pushfstring(L, "%s%s%s: %s", line, between, lua_tostring(L, -2), lua_tostring(L, -1));
     lua_replace(L, -4);
@@ -153,7 +166,7 @@ void ck_problems_push(struct ck_problems *problems) {
   lua_newtable(L);
   int fields = lua_gettop(L);
   for (int i = 0; i < problems->count; i++) {
-    get(problems, i);
+    push_problem(problems, i);
     file(L, fields);
   }
   push_line(problems);

@@ -47,6 +47,9 @@ const char *ck_problems_describe(struct ck_problems *problems, int index);
 void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path,
                         const char *wanted);
 
+/* Pushes a list of { path, message }, without the key. */
+void ck_problems_push_list(const struct ck_problems *problems);
+
 /* Pushes { path = { message, … } } and then all of it as one line of text, without the key. */
 void ck_problems_push(struct ck_problems *problems);
 

@@ -3,10 +3,9 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "../core/nearest.h"
 #include "../core/percent.h"
+#include "check.h"
 #include "json.h"
-#include "options.h"
 
 struct reader {
   lua_State *L;
@@ -298,42 +297,25 @@ static void write_body(struct reader *reader) {
 
 /* ---- the whole table --------------------------------------------------------------------------- */
 
-static const char *const names[] = { "method", "path",           "query",
-                                     "body",   "spends_credits", "idempotent" };
-
-enum { NAME_COUNT = sizeof(names) / sizeof(names[0]) };
-
-bool ck_raw_request_is_field(const char *name) {
-  for (int i = 0; i < NAME_COUNT; i++)
-    if (strcmp(names[i], name) == 0) return true;
-  return false;
-}
-
-static void check_name(struct reader *reader, const char *name) {
-  struct ck_nearest nearest = { .word = name };
-  const struct ck_path path = { .name = name };
-  const char *misplaced = ck_options_misplaced(name);
-  if (ck_raw_request_is_field(name)) return;
-  for (int i = 0; i < NAME_COUNT; i++) ck_nearest_offer(&nearest, names[i]);
-  if (misplaced != NULL) ck_problems_add(reader->problems, &path, "%s", misplaced);
-  else ck_problems_add_unknown(reader->problems, &path, "field", nearest.known);
-}
-
-static void check_unknown(struct reader *reader) {
-  lua_State *L = reader->L;
-  for (lua_pushnil(L); lua_next(L, reader->table); lua_pop(L, 1))
-    check_name(reader, ck_problems_name(L, -2, "(list item)"));
-}
+/* The fields of the description: their names only, which is what messages and options need. */
+static const struct ck_field fields[] = {
+  { .name = "method" }, { .name = "path" },           { .name = "query" },
+  { .name = "body" },   { .name = "spends_credits" }, { .name = "idempotent" },
+};
 
 void ck_raw_request_check(struct ck_endpoint *row, int index, struct ck_request *request,
                           struct ck_problems *problems) {
   struct reader reader = { problems->L, row, request, problems, index };
   luaL_checkstack(reader.L, 16, "arguments");
-  *row = (struct ck_endpoint){ .name = "request", .large_answer = true };
+  *row = (struct ck_endpoint){ .name = "request",
+                               .large_answer = true,
+                               .fields = fields,
+                               .field_count = sizeof(fields) / sizeof(fields[0]) };
   read_method(&reader);
   read_meaning(&reader);
   write_path(&reader);
   write_query(&reader);
   write_body(&reader);
-  check_unknown(&reader);
+  for (lua_pushnil(reader.L); lua_next(reader.L, index); lua_pop(reader.L, 1))
+    ck_check_name(row, ck_problems_name(reader.L, -2, "(list item)"), problems);
 }

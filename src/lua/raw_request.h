@@ -14,13 +14,10 @@
 
 /*
 ** Reads { method, path, query, body, spends_credits, idempotent } at `index` into `row`, which
-** gets no path and no fields, and writes path, query and body. Everything that is wrong is
+** gets no path, and of its fields the names only, and writes path, query and body. Everything that is wrong is
 ** added to `problems`; the request must not be sent then.
 */
 void ck_raw_request_check(struct ck_endpoint *row, int index, struct ck_request *request,
                           struct ck_problems *problems);
-
-/* Whether such a description has a field of that name. */
-bool ck_raw_request_is_field(const char *name);
 
 #endif
