@@ -12,9 +12,11 @@
 #include "decode.h"
 #include "error.h"
 #include "event.h"
-#include "pool.h"
 #include "interrupt.h"
+#include "new.h"
+#include "pool.h"
 #include "request_headers.h"
+#include "resource.h"
 #include "response.h"
 
 /* Stack of a running call. */
@@ -465,7 +467,7 @@ static void check_bare_id(lua_State *L, const struct ck_endpoint *endpoint, cons
 }
 
 static void check_use(lua_State *L, const struct ck_endpoint *endpoint) {
-  if (!ck_client_is_resource(L, RESOURCE, lua_upvalueindex(2)))
+  if (!ck_resource_is(L, RESOURCE, lua_upvalueindex(2)))
     luaL_error(L, "call it with a colon: %s:%s{ … }", endpoint->resource, endpoint->call);
   const char *name = lua_pushfstring(L, "%s:%s", endpoint->resource, endpoint->call);
   check_bare_id(L, endpoint, name);
@@ -519,19 +521,29 @@ static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint
   return send(L, call);
 }
 
-int ck_call_endpoint(lua_State *L) {
+/* resource:call(arguments, options): see ck_resource_open for the upvalues */
+static int call_endpoint(lua_State *L) {
   const struct ck_endpoint *endpoint = lua_touserdata(L, lua_upvalueindex(1));
   lua_settop(L, OPTIONS);
   check_use(L, endpoint);
-  struct ck_client *client = ck_client_of_resource(L);
+  struct ck_client *client = ck_new_client_of_resource(L);
   return client != NULL ? make(L, client, endpoint) : fail_without_client(L);
 }
 
-int ck_call_request(lua_State *L) {
+/* client:request(arguments, options): a call of an endpoint that the arguments describe */
+static int call_request(lua_State *L) {
   lua_settop(L, OPTIONS);
   struct ck_client *client = ck_client_check(L);
   if (client == NULL) return fail_without_client(L);
   check_tables(L, "request");
   lua_pushvalue(L, RESOURCE);
   return make(L, client, NULL);
+}
+
+void ck_call_open(lua_State *L) {
+  ck_resource_open(L, call_endpoint);
+  ck_client_push_methods(L);
+  lua_pushcfunction(L, call_request);
+  lua_setfield(L, -2, "request");
+  lua_pop(L, 1);
 }

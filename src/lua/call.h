@@ -8,14 +8,8 @@
 
 #include "task.h"
 
-/*
-** resource:call(arguments, options). Upvalue 1 is the endpoint's row (light userdata),
-** upvalue 2 the metatable of the resource that the call is a method of.
-*/
-int ck_call_endpoint(lua_State *L);
-
-/* client:request(arguments, options): a call of an endpoint that the arguments describe */
-int ck_call_request(lua_State *L);
+/* Gives resources the endpoints as methods, and clients `request`. */
+void ck_call_open(lua_State *L);
 
 /*
 ** Takes the steps that can be taken now in calls that tasks of the client at `index` await;

@@ -8,18 +8,20 @@
 #include "client.h"
 #include "error.h"
 #include "file.h"
+#include "new.h"
+#include "resource.h"
 #include "system.h"
 
 /* default_client(): the client, or nil and an error */
-static int internal_default_client(lua_State *L) { return ck_client_push_default(L) ? 1 : 2; }
+static int internal_default_client(lua_State *L) { return ck_new_push_default(L) ? 1 : 2; }
 
 /*
 ** client_of(resource, name, method): the client that the resource belongs to, or nil and an
 ** error. Anything but the resource of that name raises: a method was called with a dot.
 */
 static int internal_client_of(lua_State *L) {
-  ck_client_check_resource(L, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
-  return ck_client_of_resource(L) != NULL ? 1 : 2;
+  ck_resource_check(L, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
+  return ck_new_client_of_resource(L) != NULL ? 1 : 2;
 }
 
 /* deadline_of(client): seconds that a call of it may take, unless its own options say otherwise */
@@ -40,7 +42,7 @@ static int internal_pause_left(lua_State *L) {
 static int internal_normal_url(lua_State *L) {
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length);
-  ck_client_push_normal_url(L, text, length);
+  ck_new_push_normal_url(L, text, length);
   return 1;
 }
 
@@ -213,7 +215,7 @@ static void push_module(lua_State *L) {
   ck_system_add(L);
   ck_client_push_methods(L); /* for what is written in Lua to be added */
   lua_setfield(L, -2, "client_methods");
-  ck_client_push_resource_methods(L);
+  ck_resource_push_methods(L);
   lua_setfield(L, -2, "resource_methods");
   ck_task_push_methods(L);
   lua_setfield(L, -2, "task_methods");

@@ -20,6 +20,21 @@ static double time_to_wait(const struct ck_loop *loop) {
   return left > 0 ? left : 0;
 }
 
+static const double SLICE =
+    0.01; /* seconds, after which a step leaves ready tasks to the next one */
+
+/*
+** Resumes each ready task once, or as many as SLICE allows. A task may fork: in the child, the others
+** are not resumed, which would do what they do a second time.
+*/
+static void run_tasks(lua_State *L, int index, struct ck_client *client) {
+  unsigned long round = ++client->loop.round;
+  double end = ck_clock_now() + SLICE;
+  while (!ck_client_is_inherited(client) && ck_task_run_next(L, index, &client->loop, round) &&
+         ck_clock_now() <= end) {
+  }
+}
+
 /* Waits for at most that long, less if there is something to do, and does it. Returns whether. */
 static bool step(lua_State *L, int index, double wait) {
   struct ck_client *client = lua_touserdata(L, index);
@@ -29,7 +44,7 @@ static bool step(lua_State *L, int index, double wait) {
   ck_call_advance_all(L, index);
   ck_task_wake(&client->loop, ck_clock_now());
   found = found || ck_list_first(&client->loop.ready) != NULL;
-  ck_task_run(L, index);
+  run_tasks(L, index, client);
   return found;
 }
 
@@ -102,8 +117,9 @@ static int client_timeout(lua_State *L) {
 /* client:spawn(fn, …): a task that begins with the next step */
 static int client_spawn(lua_State *L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  if (ck_client_check(L) == NULL) return 2;
-  ck_task_new(L, 1, lua_gettop(L) - 2);
+  struct ck_client *client = ck_client_check(L);
+  if (client == NULL) return 2;
+  ck_task_new(L, 1, &client->loop, lua_gettop(L) - 2);
   return 1;
 }
 
@@ -142,7 +158,7 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
   struct ck_client *client = lua_touserdata(L, index);
   unsigned long raised = ck_interrupt_count(client->interrupt);
   while (task->state != CK_TASK_ENDED) {
-    if (ck_client_is_parents(client)) return fail_parents(L);
+    if (ck_client_is_inherited(client)) return fail_parents(L);
     if (is_deadlocked(task)) return raise_deadlock(L);
     (void)step(L, index, CK_INTERRUPT_LOOK);
     if (ck_interrupt_came(client->interrupt, raised) && task->state != CK_TASK_ENDED)
@@ -167,7 +183,7 @@ static int task_cancel(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1);
   bool stands = task->state != CK_TASK_ENDED && task->state != CK_TASK_RUNNING;
   ck_task_push_client(L, 1);
-  if (stands && ck_client_is_parents(lua_touserdata(L, -1))) return fail_parents(L);
+  if (stands && ck_client_is_inherited(lua_touserdata(L, -1))) return fail_parents(L);
   if (stands) {
     if (task->state == CK_TASK_AWAITING) ck_call_abandon(L, lua_gettop(L), task);
     if (task->state != CK_TASK_ENDED) ck_task_kill(L, 1);
@@ -201,7 +217,7 @@ static int task_ended(lua_State *L) {
 
 /* An event of a task's call may have closed it, or forked. */
 static bool is_usable(const struct ck_client *client) {
-  return client->transport != NULL && !ck_client_is_parents(client);
+  return client->transport != NULL && !ck_client_is_inherited(client);
 }
 
 static int end_sleep(lua_State *L) {

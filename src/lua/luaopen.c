@@ -2,21 +2,24 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "call.h"
 #include "client.h"
 #include "decode.h"
 #include "endpoints.h"
 #include "error.h"
-#include "pool.h"
 #include "internal.h"
 #include "interrupt.h"
 #include "json.h"
 #include "loop.h"
+#include "new.h"
+#include "pool.h"
+#include "resource.h"
 #include "response.h"
 #include "version.h"
 
 __attribute__((visibility("default"))) int luaopen_cekura_core(lua_State *L);
 
-static const luaL_Reg functions[] = { { "new", ck_client_new },
+static const luaL_Reg functions[] = { { "new", ck_new },
                                       { "array", ck_json_array },
                                       { NULL, NULL } };
 
@@ -29,7 +32,7 @@ static void require_cjson(lua_State *L) {
 
 /* cekura.runs and the like, of a client that the first call makes. */
 static void set_default_resources(lua_State *L) {
-  ck_client_push_default_resources(L);
+  ck_resource_push_all(L, 0);
   for (lua_pushnil(L); lua_next(L, -2);) { /* module, resources, name, resource */
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
@@ -48,6 +51,7 @@ int luaopen_cekura_core(lua_State *L) {
   ck_response_open(L);
   ck_pool_open(L);
   ck_client_open(L);
+  ck_call_open(L);
   ck_loop_open(L);
   ck_internal_open(L);
   luaL_newlib(L, functions);

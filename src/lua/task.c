@@ -3,8 +3,6 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "../core/clock.h"
-#include "client.h"
 #include "error.h"
 #include "interrupt.h"
 
@@ -26,8 +24,6 @@ enum { ERROR_ALONE = -1 };
 
 /* So many tasks may be ended within each other. Lua counts resumptions, but not these. */
 enum { MAX_CLOSING = 100 };
-
-static const double SLICE = 0.01; /* seconds, after which the rest of a turn is put off */
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
@@ -103,14 +99,14 @@ static bool push_alive(lua_State *L, const struct ck_task *task) {
 
 /* In the client's table a task stands under its address. task → task */
 static void keep(lua_State *L, int client, const struct ck_task *task) {
-  lua_getiuservalue(L, client, CK_CLIENT_TASKS);
+  lua_getiuservalue(L, client, CK_LOOP_TASKS);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, task);
   lua_pop(L, 1);
 }
 
 static void push_kept(lua_State *L, int client, const struct ck_task *task) {
-  lua_getiuservalue(L, client, CK_CLIENT_TASKS);
+  lua_getiuservalue(L, client, CK_LOOP_TASKS);
   lua_rawgetp(L, -1, task);
   lua_remove(L, -2);
 }
@@ -165,9 +161,8 @@ static void set_coroutine(lua_State *L, struct ck_task *task, int count) {
   lua_xmove(L, task->co, count + 1);
 }
 
-void ck_task_new(lua_State *L, int index, int count) {
-  struct ck_client *client = lua_touserdata(L, index);
-  struct ck_task *task = push_task(L, &client->loop);
+void ck_task_new(lua_State *L, int index, struct ck_loop *loop, int count) {
+  struct ck_task *task = push_task(L, loop);
   set_client(L, index);
   set_coroutine(L, task, count);
   set_parent(L, task);
@@ -305,7 +300,7 @@ void ck_task_end_event(struct ck_task *task) { set_awaiting(task); }
 void ck_task_make_ready(struct ck_task *task) {
   leave(task);
   task->state = CK_TASK_READY;
-  task->turn = task->loop->turn;
+  task->round = task->loop->round;
   ck_list_insert(&task->loop->ready, &task->line);
 }
 
@@ -350,7 +345,7 @@ static void let_go(lua_State *L, int index) {
   lua_pushnil(L);
   lua_setiuservalue(L, index, TASK_CALL);
   ck_task_push_client(L, index);
-  lua_getiuservalue(L, -1, CK_CLIENT_TASKS);
+  lua_getiuservalue(L, -1, CK_LOOP_TASKS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, task);
   lua_pop(L, 2);
@@ -536,18 +531,12 @@ static void step(lua_State *L, int index) {
   else if (task->state == CK_TASK_RUNNING) ck_task_make_ready(task);
 }
 
-/* Once somebody has forked they are the parent's: the child would do what they do a second time. */
-void ck_task_run(lua_State *L, int index) {
-  struct ck_client *client = lua_touserdata(L, index);
-  unsigned long turn = ++client->loop.turn;
-  double till = ck_clock_now() + SLICE;
-  struct ck_link *first;
-  while (!ck_client_is_parents(client) && (first = ck_list_first(&client->loop.ready)) != NULL &&
-         ((struct ck_task *)first)->turn < turn) {
-    int top = lua_gettop(L);
-    push_kept(L, index, (struct ck_task *)first);
-    step(L, top + 1);
-    lua_settop(L, top);
-    if (ck_clock_now() > till) return;
-  }
+bool ck_task_run_next(lua_State *L, int index, struct ck_loop *loop, unsigned long round) {
+  const struct ck_task *task = (const struct ck_task *)ck_list_first(&loop->ready);
+  int top = lua_gettop(L);
+  if (task == NULL || task->round >= round) return false;
+  push_kept(L, index, task);
+  step(L, top + 1);
+  lua_settop(L, top);
+  return true;
 }

@@ -37,7 +37,7 @@ struct ck_task {
   const struct ck_task *driver; /* whose wait resumed it last; only ever compared */
   lua_State *co;                /* NULL once it has ended */
   enum ck_task_state state;
-  unsigned long turn;      /* of the loop, when it was made ready */
+  unsigned long round;     /* of the loop, when it was made ready */
   int arguments;           /* for its first resumption */
   int results;             /* once it has ended */
   void *awaits;            /* the call, while it is AWAITING */
@@ -52,6 +52,9 @@ struct ck_task {
   bool stood;     /* at least once */
 };
 
+/* The user value of a loop's owner, a client, that holds { address = task }: unfinished tasks. */
+enum { CK_LOOP_TASKS = 1 };
+
 /* A client's tasks. */
 struct ck_loop {
   struct ck_link ready;
@@ -59,7 +62,7 @@ struct ck_loop {
   struct ck_task *running;
   int depth;                /* how many tasks are resumed within each other, of waits that block */
   struct ck_task **current; /* of all clients of the state: the one whose function runs */
-  unsigned long turn;       /* a task that becomes ready in a turn is resumed in the next */
+  unsigned long round;      /* a task that becomes ready in a round is resumed in the next */
   int closing;              /* how many tasks' variables are being closed, within each other */
   int unfinished, awaiting; /* how many there are, and how many of them await a call */
 };
@@ -73,10 +76,10 @@ void ck_task_push_methods(lua_State *L);
 void ck_task_init(lua_State *L, struct ck_loop *loop);
 
 /*
-** Pops a function and `count` arguments, pushes a task of the client at `index`, ready to
-** begin.
+** Pops a function and `count` arguments, and pushes a task of the loop that is ready to begin. The
+** loop's owner is at `index`.
 */
-void ck_task_new(lua_State *L, int index, int count);
+void ck_task_new(lua_State *L, int index, struct ck_loop *loop, int count);
 
 /* The task at `index`; anything else raises. Its client can be pushed. */
 struct ck_task *ck_task_check(lua_State *L, int index);
@@ -113,10 +116,10 @@ void ck_task_make_ready(struct ck_task *task);
 void ck_task_wake(struct ck_loop *loop, double now);
 
 /*
-** Resumes each task that is ready now, once, or as many as there is time for: a host's loop has
-** other things to do.
+** Resumes the first ready task of the loop whose owner is at `index`, unless it became ready in
+** `round` or later. Returns whether there was one.
 */
-void ck_task_run(lua_State *L, int index);
+bool ck_task_run_next(lua_State *L, int index, struct ck_loop *loop, unsigned long round);
 
 /*
 ** Ends a task that is not running, and whose call has ended: its variables are closed, its
