@@ -1,5 +1,5 @@
 /*
-** Reads JSON with lua-cjson, and puts right what its versions disagree on.
+** Decodes JSON with lua-cjson, and removes the differences between its versions.
 */
 #ifndef CK_DECODE_H
 #define CK_DECODE_H
@@ -8,13 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Makes the private instance of the lua-cjson that stands on the top of the stack. */
+/*
+** Creates a private instance of the lua-cjson on the top of the stack, with settings of its own.
+** Raises if the module is not lua-cjson.
+*/
 void ck_decode_open(lua_State *L);
 
 /*
-** Pushes the value that the bytes say, or a message why they are no JSON value, and tells
-** which. Integers become Lua integers. A null in an object is left out, one in an array is
-** cekura.null, as is every null with `keep_null`.
+** Pushes the value of a JSON text and returns true, or pushes a message that begins with "it" and
+** returns false. Integers become Lua integers. A null in an array is cekura.null; a null in an
+** object is omitted, unless `keep_null` is set.
 */
 bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null);
 

@@ -1,3 +1,6 @@
+/*
+** Mends text from a server: invalid UTF-8, and what other writers of JSON add to the standard.
+*/
 #include "mend.h"
 
 #include <lauxlib.h>
@@ -5,6 +8,9 @@
 #include <string.h>
 
 #include "../core/utf8.h"
+
+#define HIGH "89abAB"   /* \uD8YY to \uDBYY begin a pair of surrogates, */
+#define LOW  "cdefCDEF" /* \uDCYY to \uDFYY end it */
 
 void ck_mend_push_utf8(lua_State *L, const char *text, size_t length) {
   luaL_Buffer mended;
@@ -21,74 +27,39 @@ void ck_mend_push_utf8(lua_State *L, const char *text, size_t length) {
   luaL_pushresult(&mended);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
-
-/* A run of characters that becomes another one; `with` NULL: it stays as it is. */
-struct piece {
-  size_t length;
-  const char *with;
-};
-
-static bool begins(const char *at, const char *end, const char *word) {
-  size_t length = strlen(word);
-  return (size_t)(end - at) >= length && memcmp(at, word, length) == 0;
+/* Whether the text, which ends with a NUL, begins with \uDXYY and X is one of these digits. */
+static bool is_surrogate(const char *text, const char *digits) {
+  return text[0] == '\\' && text[1] == 'u' && (text[2] == 'd' || text[2] == 'D') &&
+         strspn(text + 3, digits) > 0 && strspn(text + 4, "0123456789abcdefABCDEF") >= 2;
 }
 
-/* Returns the code unit of an escape \uXXXX, -1 if this is not one. */
-static int code_unit(const char *at, const char *end) {
-  static const char digits[] = "0123456789abcdefABCDEF";
-  int unit = 0;
-  if (end - at < 6 || at[0] != '\\' || at[1] != 'u') return -1;
-  for (int i = 2; i < 6; i++) {
-    const char *digit = memchr(digits, at[i], sizeof(digits) - 1);
-    if (digit == NULL) return -1;
-    int value = (int)(digit - digits);
-    unit = unit * 16 + (value < 16 ? value : value - 6);
-  }
-  return unit;
-}
-
-static bool is_high(int unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
-static bool is_low(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
-
-/* The backslash of a string is at `at`. */
-static struct piece escape_at(const char *at, const char *end) {
-  int unit = code_unit(at, end);
-  if (is_high(unit) && is_low(code_unit(at + 6, end))) return (struct piece){ 12, NULL };
-  if (is_high(unit) || is_low(unit)) return (struct piece){ 6, "\\ufffd" };
-  return (struct piece){ end - at < 2 ? 1 : 2, NULL };
-}
-
-/* Of the words that Python and others write, which JSON does not have. */
-static struct piece word_at(const char *at, const char *end) {
-  static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
-  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-    if (begins(at, end, words[i])) return (struct piece){ strlen(words[i]), "null" };
-  return (struct piece){ 1, NULL };
-}
-
-/* Replaces the text on the top of the stack, which is valid UTF-8. */
-static void mend_json(lua_State *L) {
-  size_t length;
-  const char *at = lua_tolstring(L, -1, &length), *end = at + length;
-  bool in_string = false;
-  luaL_Buffer mended;
-  luaL_buffinit(L, &mended);
-  if (begins(at, end, "\xEF\xBB\xBF")) at += 3;
-  while (at < end) {
-    if (*at == '"') in_string = !in_string;
-    struct piece piece = !in_string    ? word_at(at, end)
-                         : *at == '\\' ? escape_at(at, end)
-                                       : (struct piece){ 1, NULL };
-    if (piece.with == NULL) luaL_addlstring(&mended, at, piece.length);
-    else luaL_addstring(&mended, piece.with);
-    at += piece.length;
-  }
-  luaL_pushresult(&mended);
-  lua_remove(L, -2);
+/* Returns the length of a number at the beginning of the text that JSON does not have, or 0. */
+static size_t not_a_number(const char *text) {
+  if (strncmp(text, "NaN", 3) == 0) return 3;
+  if (strncmp(text, "Infinity", 8) == 0) return 8;
+  return strncmp(text, "-Infinity", 9) == 0 ? 9 : 0;
 }
 
 void ck_mend_push_json(lua_State *L, const char *text, size_t length) {
   ck_mend_push_utf8(L, text, length);
-  mend_json(L);
+  const char *at = lua_tolstring(L, -1, &length), *end = at + length;
+  bool in_string = false;
+  luaL_Buffer mended;
+  luaL_buffinit(L, &mended);
+  if (strncmp(at, "\xEF\xBB\xBF", 3) == 0) at += 3;
+  while (at < end) {
+    const char *with = NULL;
+    size_t step = 1;
+    if (*at == '"') in_string = !in_string;
+    if (in_string && *at == '\\') {
+      if (is_surrogate(at, HIGH) && is_surrogate(at + 6, LOW)) step = 12;
+      else if (is_surrogate(at, HIGH LOW)) step = 6, with = "\\ufffd";
+      else if (at + 1 < end) step = 2;
+    } else if (!in_string && not_a_number(at) > 0) step = not_a_number(at), with = "null";
+    if (with == NULL) luaL_addlstring(&mended, at, step);
+    else luaL_addstring(&mended, with);
+    at += step;
+  }
+  luaL_pushresult(&mended);
+  lua_remove(L, -2);
 }

@@ -1,5 +1,5 @@
 /*
-** Makes text readable that a faulty byte would make unreadable as a whole.
+** Makes text readable that a single invalid byte or number would make unreadable as a whole.
 */
 #ifndef CK_MEND_H
 #define CK_MEND_H
@@ -11,8 +11,8 @@
 void ck_mend_push_utf8(lua_State *L, const char *text, size_t length);
 
 /*
-** Pushes a JSON text that says the same as this one, in valid UTF-8: without a byte order mark,
-** with U+FFFD for half of a pair of surrogates, and with null for NaN, Infinity and -Infinity.
+** Pushes a JSON text with the same meaning, in valid UTF-8: without a byte order mark, with U+FFFD
+** for half of a surrogate pair, and with null for NaN, Infinity and -Infinity.
 */
 void ck_mend_push_json(lua_State *L, const char *text, size_t length);
 
