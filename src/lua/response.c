@@ -1,3 +1,6 @@
+/*
+** The second result of a successful call. Its headers are parsed when a script asks for them.
+*/
 #include "response.h"
 
 #include <lauxlib.h>
@@ -7,43 +10,35 @@
 #include "../core/ascii.h"
 #include "../core/head.h"
 
-/* Place in the registry: the metatable. */
+/* Place in the registry: the metatable of responses. */
 static const char metatable_key;
 
-enum { HEAD = 1 }; /* where the head waits, as it arrived, until `headers` is asked for */
+enum { HEAD = 1 }; /* the index of the head in a response, until it is parsed */
 
 /* ---- headers ------------------------------------------------------------------------------- */
 
-static void push_lower(lua_State *L, const char *text, size_t length) {
-  luaL_Buffer lower;
-  char *to = luaL_buffinitsize(L, &lower, length);
-  for (size_t i = 0; i < length; i++) to[i] = ck_ascii_lower(text[i]);
-  luaL_pushresultsize(&lower, length);
-}
-
-/* headers, name, value → headers; one that comes again is joined to the first, as HTTP has it */
-static void set_header(lua_State *L) {
-  lua_pushvalue(L, -2);
-  if (lua_rawget(L, -4) == LUA_TSTRING) {
-    lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, -2));
-    lua_replace(L, -3); /* headers, name, both, earlier */
-  }
-  lua_pop(L, 1);
-  lua_rawset(L, -3);
-}
-
+/* Pushes { name = value }, with names in lower case. Values of a repeated name are joined. */
 static void push_headers(lua_State *L, const char *head, size_t length) {
   struct ck_header header;
   lua_newtable(L);
   for (size_t at = 0; ck_head_next(head, length, &at, &header);) {
-    push_lower(L, header.name, header.name_length);
+    luaL_Buffer name;
+    char *to = luaL_buffinitsize(L, &name, header.name_length);
+    for (size_t i = 0; i < header.name_length; i++) to[i] = ck_ascii_lower(header.name[i]);
+    luaL_pushresultsize(&name, header.name_length);
     lua_pushlstring(L, header.value, header.value_length);
-    set_header(L);
+    lua_pushvalue(L, -2);
+    if (lua_rawget(L, -4) == LUA_TSTRING) { /* headers, name, value, earlier */
+      lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, -2));
+      lua_replace(L, -3);
+    }
+    lua_pop(L, 1);
+    lua_rawset(L, -3);
   }
 }
 
-/* From then on the response is a table like any other. */
-static void read_head(lua_State *L, int response) {
+/* Replaces the head by the field `headers`. */
+static void parse_head(lua_State *L, int response) {
   size_t length;
   if (lua_rawgeti(L, response, HEAD) == LUA_TSTRING) {
     const char *head = lua_tolstring(L, -1, &length);
@@ -55,12 +50,13 @@ static void read_head(lua_State *L, int response) {
   lua_pop(L, 1);
 }
 
-/* A script can get at these functions, and call them with anything. */
+/* ---- metamethods: a script can call them with anything --------------------------------------- */
+
 static int response_index(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
   if (strcmp(name, "headers") != 0) return 0;
-  read_head(L, 1);
+  parse_head(L, 1);
   lua_pushvalue(L, 2);
   lua_rawget(L, 1);
   return 1;
@@ -74,31 +70,23 @@ static int response_next(lua_State *L) {
 
 static int response_pairs(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  read_head(L, 1);
+  parse_head(L, 1);
   lua_pushcfunction(L, response_next);
   lua_pushvalue(L, 1);
   return 2;
 }
 
-/* cekura.response (200 after 1.234 s); a script may have changed the fields. */
+/* cekura.response (200 after 1.234 s), with a point in every locale */
 static int response_tostring(lua_State *L) {
+  lua_Integer ms;
   luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  lua_pushliteral(L, "status");
-  lua_rawget(L, 1);
-  lua_pushliteral(L, "elapsed");
-  lua_rawget(L, 1);
-  int has_status, has_time;
-  lua_Integer status = lua_tointegerx(L, 2, &has_status);
-  lua_Number elapsed = lua_tonumberx(L, 3, &has_time);
-  if (!has_status || !has_time || !(elapsed >= 0 && elapsed < 1e9)) {
-    lua_pushliteral(L, "cekura.response");
-    return 1;
-  }
-  long ms = (long)(elapsed * 1000 + 0.5);
-  char seconds[32]; /* not %f, which asks the locale */
-  (void)snprintf(seconds, sizeof(seconds), "%ld.%03ld", ms / 1000, ms % 1000);
-  lua_pushfstring(L, "cekura.response (%I after %s s)", (LUAI_UACINT)status, seconds);
+  lua_getfield(L, 1, "status");
+  lua_getfield(L, 1, "elapsed");
+  if (!lua_numbertointeger(lua_tonumber(L, -1) * 1000 + 0.5, &ms) || ms < 0) ms = 0;
+  char fraction[8];
+  (void)snprintf(fraction, sizeof(fraction), "%03d", (int)(ms % 1000));
+  lua_pushfstring(L, "cekura.response (%I after %I.%s s)", (LUAI_UACINT)lua_tointeger(L, -2),
+                  (LUAI_UACINT)(ms / 1000), fraction);
   return 1;
 }
 
@@ -117,7 +105,7 @@ void ck_response_open(lua_State *L) {
 
 void ck_response_push(lua_State *L, const struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
-  lua_createtable(L, 0, 4); /* also of HEAD: an array for it alone would cost more */
+  lua_createtable(L, 0, 4); /* HEAD is in the hash part, too: an array part would cost more */
   lua_pushlstring(L, response->head.data, response->head.length);
   lua_rawseti(L, -2, HEAD);
   lua_pushinteger(L, response->observed.status);

@@ -1,5 +1,5 @@
 /*
-** The second result of a call that succeeded: { status, headers, attempts, elapsed }.
+** The second result of a successful call: { status, headers, attempts, elapsed }.
 */
 #ifndef CK_RESPONSE_H
 #define CK_RESPONSE_H
@@ -8,12 +8,12 @@
 
 #include "../core/exchange.h"
 
-/* Makes the metatable of responses. */
+/* Creates the metatable of responses. */
 void ck_response_open(lua_State *L);
 
 /*
-** Pushes the response. Its headers become a table when a script first looks at them, or
-** goes through the response with pairs: most scripts never do.
+** Pushes the response of an exchange that has ended. `headers` is created when a script first reads
+** it or iterates over the response, because most scripts never do.
 */
 void ck_response_push(lua_State *L, const struct ck_exchange *exchange);
 
