@@ -115,6 +115,16 @@ describe("request", function()
       end)
     end
 
+    it("writes 100,000 names in order", function()
+      local query, names = {}, {}
+      for i = 1, 100000 do
+        names[i] = ("n%06d"):format(i)
+        query[names[i]] = "x"
+      end
+      assert.equal("https://a.example/x/y?" .. table.concat(names, "=x&") .. "=x",
+        plan({ query = query }).url)
+    end)
+
     for body, text in pairs {
       ["text"] = '"text"', [5] = "5", [false] = "false", [cekura.null] = "null",
       [cekura.array {}] = "[]",

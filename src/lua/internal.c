@@ -8,6 +8,7 @@
 #include "client.h"
 #include "error.h"
 #include "file.h"
+#include "json.h"
 #include "new.h"
 #include "resource.h"
 #include "system.h"
@@ -203,6 +204,7 @@ static void push_module(lua_State *L) {
                                         { "normal_url", internal_normal_url },
                                         { "error", internal_error },
                                         { "forgive", internal_forgive },
+                                        { "json", ck_json_encode },
                                         { "nearest", internal_nearest },
                                         { "note_failure", internal_note_failure },
                                         { "pause_left", internal_pause_left },

@@ -66,6 +66,43 @@ static void add_float(struct ck_buffer *buffer, lua_Number value) {
   if (text[whole] == '\0') ck_buffer_add_string(buffer, ".0"); /* stays a float */
 }
 
+/* ---- names in order ------------------------------------------------------------------------ */
+
+struct name {
+  const char *text;
+  size_t length;
+};
+
+static int compare_names(const void *one, const void *other) {
+  const struct name *a = one, *b = other;
+  int order = memcmp(a->text, b->text, a->length < b->length ? a->length : b->length);
+  return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/* The strings are pinned by a list of their own: a finalizer may change the table meanwhile. */
+int ck_json_push_names(lua_State *L, int index) {
+  lua_Integer count = 0;
+  lua_newtable(L); /* the sorted names */
+  lua_newtable(L); /* the names as they come */
+  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -4, ++count);
+  }
+  struct name *names = lua_newuserdatauv(L, (size_t)count * sizeof(*names), 0);
+  for (lua_Integer i = 0; i < count; i++, lua_pop(L, 1)) {
+    lua_rawgeti(L, -2, i + 1);
+    names[i].text = lua_tolstring(L, -1, &names[i].length);
+  }
+  qsort(names, (size_t)count, sizeof(*names), compare_names);
+  for (lua_Integer i = 0; i < count; i++) {
+    lua_pushlstring(L, names[i].text, names[i].length);
+    lua_rawseti(L, -4, i + 1);
+  }
+  lua_pop(L, 2);
+  return lua_gettop(L);
+}
+
 /* ---- tables ----------------------------------------------------------------------------- */
 
 /* A value on the way down, so that a table within itself is recognised. */
@@ -76,12 +113,13 @@ struct level {
   int depth;
 };
 
-enum { PROBLEMS_AT_MOST = 1000 };
+enum { PROBLEMS_AT_MOST = 1000, TEXT_AT_MOST = 64 * 1024 * 1024 };
 
 struct writer {
   lua_State *L;
   struct ck_buffer *buffer;
   struct ck_problems *problems;
+  bool canonical; /* names are sorted, and a float that is whole is written as an integer */
 };
 
 static void add_value(struct writer *writer, int index, const struct level *level);
@@ -137,28 +175,46 @@ static void add_array(struct writer *writer, int index, const struct level *leve
   ck_buffer_add_char(writer->buffer, ']');
 }
 
-/* The key is at -2, its value at -1. */
+/* The name is at -2, its value at -1. */
 static void add_member(struct writer *writer, const struct level *level) {
   lua_State *L = writer->L;
   size_t length;
-  const char *key = lua_tolstring(L, -2, &length);
-  struct ck_path path = { .up = level->path, .name = key };
+  const char *name = lua_tolstring(L, -2, &length);
+  struct ck_path path = { .up = level->path, .name = name };
   struct level inner = { level, NULL, &path, level->depth + 1 };
-  if (!ck_json_add_string(writer->buffer, key, length))
+  if (!ck_json_add_string(writer->buffer, name, length))
     ck_problems_add(writer->problems, level->path, "has a key that is not valid UTF-8");
   ck_buffer_add_char(writer->buffer, ':');
   add_value(writer, lua_gettop(L), &inner);
 }
 
-static void add_object(struct writer *writer, int index, const struct level *level) {
+static void add_sorted_members(struct writer *writer, int index, const struct level *level) {
+  lua_State *L = writer->L;
+  int names = ck_json_push_names(L, index);
+  for (lua_Integer i = 1; lua_rawgeti(L, names, i) != LUA_TNIL; i++) { /* names, name */
+    if (i > 1) ck_buffer_add_char(writer->buffer, ',');
+    lua_pushvalue(L, -1);
+    lua_rawget(L, index);
+    add_member(writer, level);
+    lua_settop(L, names);
+  }
+  lua_settop(L, names - 1);
+}
+
+static void add_members(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
   bool first = true;
-  ck_buffer_add_char(writer->buffer, '{');
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (!first) ck_buffer_add_char(writer->buffer, ',');
     first = false;
     add_member(writer, level);
   }
+}
+
+static void add_object(struct writer *writer, int index, const struct level *level) {
+  ck_buffer_add_char(writer->buffer, '{');
+  if (writer->canonical) add_sorted_members(writer, index, level);
+  else add_members(writer, index, level);
   ck_buffer_add_char(writer->buffer, '}');
 }
 
@@ -194,7 +250,10 @@ static void add_table(struct writer *writer, int index, struct level *level) {
 static void add_number(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
   lua_Number value = lua_tonumber(L, index);
-  if (lua_isinteger(L, index)) ck_json_add_integer(writer->buffer, lua_tointeger(L, index));
+  int whole;
+  lua_Integer integer = lua_tointegerx(L, index, &whole);
+  if (lua_isinteger(L, index) || (whole && writer->canonical))
+    ck_json_add_integer(writer->buffer, integer);
   else if (isfinite(value)) add_float(writer->buffer, value);
   else
     ck_problems_add(writer->problems, level->path, "must be a finite number, got %s",
@@ -250,9 +309,47 @@ static void add_value(struct writer *writer, int index, const struct level *leve
 
 void ck_json_add_value(struct ck_buffer *buffer, int index, const struct ck_path *path,
                        struct ck_problems *problems) {
-  struct writer writer = { problems->L, buffer, problems };
+  struct writer writer = { .L = problems->L, .buffer = buffer, .problems = problems };
   struct level outermost = { .path = path, .depth = 1 };
   add_value(&writer, lua_absindex(problems->L, index), &outermost);
+}
+
+static int free_buffer(lua_State *L) {
+  ck_buffer_free(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Pushes an empty buffer, which the collector frees if an error is raised. */
+static struct ck_buffer *push_buffer(lua_State *L) {
+  struct ck_buffer *buffer = lua_newuserdatauv(L, sizeof(*buffer), 0);
+  *buffer = CK_BUFFER(TEXT_AT_MOST);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, free_buffer);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  return buffer;
+}
+
+int ck_json_encode(lua_State *L) {
+  enum { VALUE = 1, NAME, PROBLEMS, BUFFER };
+  static const struct ck_secret none = { 0 };
+  const struct ck_path path = { .name = luaL_optstring(L, NAME, "value") };
+  lua_settop(L, PROBLEMS);
+  struct ck_problems problems = ck_problems_begin(L, PROBLEMS, &none);
+  struct writer writer = { L, push_buffer(L), &problems, .canonical = true };
+  struct level outermost = { .path = &path, .depth = 1 };
+  add_value(&writer, VALUE, &outermost);
+  if (problems.count > 0) {
+    lua_pushnil(L);
+    ck_problems_push(&problems); /* nil, fields, line */
+    lua_remove(L, -2);
+    return 2;
+  }
+  if (writer.buffer->failed)
+    return luaL_error(L, "the JSON text is larger than 64 MiB, or there is not enough memory");
+  lua_pushlstring(L, writer.buffer->data, writer.buffer->length);
+  ck_buffer_free(writer.buffer);
+  return 1;
 }
 
 /* ---- the mark ------------------------------------------------------------------------------- */

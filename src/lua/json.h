@@ -30,6 +30,16 @@ void ck_json_add_value(struct ck_buffer *buffer, int index, const struct ck_path
 bool ck_json_check_list(int index, lua_Integer *length, const struct ck_path *path,
                         struct ck_problems *problems);
 
+/*
+** internal.json(value, name): the value as JSON text that is the same each time: names are sorted,
+** and floats that are whole are written as integers. Or nil and what JSON cannot say, with the path
+** to it below `name` ("value" unless it is given).
+*/
+int ck_json_encode(lua_State *L);
+
+/* Pushes a list of the table's string keys, sorted by their bytes; returns its index. */
+int ck_json_push_names(lua_State *L, int index);
+
 /* cekura.array(t): marks t, so that it is an array also when empty, and returns it. */
 int ck_json_array(lua_State *L);
 

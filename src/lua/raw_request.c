@@ -195,92 +195,42 @@ static void write_list(struct reader *reader, const struct ck_path *path) {
   }
 }
 
-static int compare(const char *one, size_t one_length, const char *other, size_t other_length) {
-  size_t common = one_length < other_length ? one_length : other_length;
-  int order = memcmp(one, other, common);
-  if (order != 0) return order;
-  return one_length < other_length ? -1 : one_length > other_length;
-}
-
-/* Whether the string at `index` stands before the one at `other`, byte by byte. */
-static bool is_before(lua_State *L, int index, int other) {
-  size_t length, other_length;
-  const char *text = lua_tolstring(L, index, &length);
-  const char *other_text = lua_tolstring(L, other, &other_length);
-  return compare(text, length, other_text, other_length) < 0;
-}
-
-/* query, last name or nil → query, the name that follows it, or nil */
-static void push_next_name(lua_State *L) {
-  int last = lua_gettop(L), best = last + 1;
-  lua_pushnil(L);
-  for (lua_pushnil(L); lua_next(L, last - 1); lua_pop(L, 1)) { /* …, best, name, value */
-    if (lua_type(L, -2) != LUA_TSTRING) continue;
-    bool is_new = lua_isnil(L, last) || is_before(L, last, -2);
-    if (!is_new || (!lua_isnil(L, best) && !is_before(L, -2, best))) continue;
-    lua_pushvalue(L, -2);
-    lua_replace(L, best);
-  }
-  lua_remove(L, last);
-}
-
-/* query, name → the same */
-static void write_parameter(struct reader *reader, const struct ck_path *query, char separator) {
+/* query, …, name → the same */
+static void write_parameter(struct reader *reader, int table, const struct ck_path *query) {
   lua_State *L = reader->L;
   size_t length;
   const char *name = lua_tolstring(L, -1, &length);
   const struct ck_path path = { .up = query, .name = name };
-  ck_buffer_add_char(&reader->request->target, separator);
   if (length == 0 || !ck_percent_add(&reader->request->target, name, length))
     ck_problems_add(reader->problems, query, "has a name that is empty or not valid UTF-8");
   ck_buffer_add_char(&reader->request->target, '=');
   lua_pushvalue(L, -1);
-  if (lua_rawget(L, -3) == LUA_TTABLE) write_list(reader, &path);
+  if (lua_rawget(L, table) == LUA_TTABLE) write_list(reader, &path);
   else write_single(reader, &path);
   lua_pop(L, 1);
 }
 
-/* They are sorted by looking for the next one, and too many would take for ever. */
-enum { NAMES_AT_MOST = 1000 };
-
-/* Whether there are not too many of them. */
-static bool check_names(struct reader *reader, const struct ck_path *path) {
-  lua_State *L = reader->L;
-  int count = 0;
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-    count++;
-    if (lua_type(L, -2) != LUA_TSTRING)
-      ck_problems_add(reader->problems, path,
-                      "must be a table of name = value, got a key of type %s",
-                      luaL_typename(L, -2));
-  }
-  if (count <= NAMES_AT_MOST) return true;
-  ck_problems_add(reader->problems, path, "must have at most %d names, got %d", NAMES_AT_MOST,
-                  count);
-  return false;
-}
-
-/* query → query */
-static void write_parameters(struct reader *reader, const struct ck_path *query) {
-  lua_State *L = reader->L;
-  char separator = '?';
-  lua_pushnil(L);
-  for (push_next_name(L); !lua_isnil(L, -1); push_next_name(L), separator = '&')
-    write_parameter(reader, query, separator);
-  lua_pop(L, 1);
-}
-
-/* In the order of their names, so that the same table makes the same address. */
+/* The names are sorted, so that equal tables make equal addresses. */
 static void write_query(struct reader *reader) {
   const struct ck_path path = { .name = "query" };
   lua_State *L = reader->L;
-  int type = push_field(reader, path.name);
-  if (type == LUA_TTABLE) {
-    if (check_names(reader, &path)) write_parameters(reader, &path);
-  } else if (type != LUA_TNIL) {
-    ck_problems_refuse(reader->problems, &path, "a table of name = value");
+  int type = push_field(reader, path.name), query = lua_gettop(L);
+  if (type != LUA_TTABLE) {
+    if (type != LUA_TNIL) ck_problems_refuse(reader->problems, &path, "a table of name = value");
+    lua_pop(L, 1);
+    return;
   }
-  lua_pop(L, 1);
+  for (lua_pushnil(L); lua_next(L, query); lua_pop(L, 1))
+    if (lua_type(L, -2) != LUA_TSTRING)
+      ck_problems_add(reader->problems, &path,
+                      "must be a table of name = value, got a key of type %s",
+                      luaL_typename(L, -2));
+  int names = ck_json_push_names(L, query);
+  for (lua_Integer i = 1; lua_rawgeti(L, names, i) != LUA_TNIL; i++, lua_settop(L, names)) {
+    ck_buffer_add_char(&reader->request->target, i == 1 ? '?' : '&');
+    write_parameter(reader, query, &path);
+  }
+  lua_settop(L, query - 1);
 }
 
 /* ---- the body ---------------------------------------------------------------------------------- */
