@@ -19,7 +19,7 @@ LUA      = $(firstword $(shell command -v lua5.4 lua54 lua))
 # on it.
 ifeq ($(POLLER),kqueue)
   BUILD         := $(BUILD)/kqueue
-  SPEC          := $(patsubst %,spec/%_spec.lua,busy deadline each fork http2 idle loop pace task \
+  SPEC          := $(patsubst %,spec/%_spec.lua,busy deadline each fork idle loop pace task \
                    task_process wire)
   poller_c      := spec/c/kqueue/kqueue.c
   poller_cflags := -DCK_KQUEUE -Ispec/c/kqueue

@@ -315,37 +315,25 @@ describe("an answer without a body to a request", function()
     ["a coded one of no bytes"] = { { "answer", 200, { { "Content-Encoding", "gzip" } }, "" } },
   }
 
-  for over, options in pairs { ["HTTP/1.1"] = {}, ["HTTP/2"] = { h2 = true } } do
-    local server
-    local has = not options.h2 or faults.has_h2()
+  local server
 
-    describe("over " .. over, function()
-      setup(function() server = has and faults.start(options) end)
-      teardown(function() if server then server:stop() end end)
+  setup(function() server = faults.start() end)
+  teardown(function() server:stop() end)
 
-      local rows = options.h2 and {
-        ["a 200 of a head alone"] = { { "headers", 200, {} }, { "end" } },
-        ["a 204 of a head alone"] = { { "headers", 204, {} }, { "end" } },
-        ["a 205 of a head alone"] = { { "headers", 205, {} }, { "end" } },
-        ["a 200 with a length"] = { { "headers", 200, { { "content-length", "0" } } }, { "end" } },
-      } or COMPLETE
-
-      for what, entry in pairs(has and rows or {}) do
-        it("is whole: " .. what, function()
-          local client <close> = retries.client(server)
-          for _, arguments in ipairs {
-            { method = "DELETE", path = "/a/", idempotent = true },
-            { method = "GET", path = "/a/" },
-            not options.h2 and { method = "POST", path = "/a/" } or nil,  -- HTTP/1.1
-          } do
-            server:clear()
-            server:script { entry }
-            local value, response = client:request(arguments)
-            assert.is_true(value, tostring(response))
-            assert.equal(1, response.attempts)
-            assert.equal(1, server:deliveries())
-          end
-        end)
+  for what, entry in pairs(COMPLETE) do
+    it("is whole: " .. what, function()
+      local client <close> = retries.client(server)
+      for _, arguments in ipairs {
+        { method = "DELETE", path = "/a/", idempotent = true },
+        { method = "GET", path = "/a/" },
+        { method = "POST", path = "/a/" },
+      } do
+        server:clear()
+        server:script { entry }
+        local value, response = client:request(arguments)
+        assert.is_true(value, tostring(response))
+        assert.equal(1, response.attempts)
+        assert.equal(1, server:deliveries())
       end
     end)
   end

@@ -72,16 +72,6 @@ local handshakes = {
 
 local tls = { { 2, "ok", faults.tls_cut_close_delimited } }
 
-local http2 = {
-  { 3, "doubt", faults.h2.rst_stream }, { 3, "refused", faults.h2.refused_stream },
-  { 2, "refused", faults.h2.http_1_1_required }, { 3, "refused", faults.h2.goaway },
-  { 3, "ok", faults.h2.goaway_then_ok }, { 2, "doubt", faults.h2.goaway_then_close },
-  { 2, "refused", faults.h2.early_error }, { 2, "partial", faults.h2.reset_after_headers },
-  { 2, "partial", faults.h2.cut_body }, { 2, "partial", faults.h2.reset_in_body },
-  { 1, "partial", faults.h2.endless_body },
-  { 2, "ok", function() return faults.h2.ok_then_dead(one_of { "close", "reset" }) end },
-}
-
 -- The meaning goes into the ledger, just before the server does what it means.
 local function noted(entry, meaning)
   local begins = { read = true, read_head = true, read_body = true }
@@ -227,8 +217,7 @@ describe("a soak", function()
     return slice, nil
   end
 
-  -- Notes for each call what the server did with its deliveries; the number of those of nobody. A
-  -- request that comes over HTTP/1 and meets steps of HTTP/2 gets the default: a good answer.
+  -- Notes for each call what the server did with its deliveries; the number of those of nobody.
   local function read_ledger(server, slice, turns)
     local turn, strays = 1, 0
     for n, row in ipairs(server:ledger()) do
@@ -270,19 +259,15 @@ describe("a soak", function()
 
   local DEATHS = { "fin", "reset", "close_next", "reset_next" }
   local TLS_DEATHS = { "fin", "reset", "tls_cut", "close_next", "reset_next" }
-  local H2_DEATHS = { "fin", "reset", "tls_cut", "goaway", "close_next", "reset_next" }
 
   for _, kind in ipairs {
     { "in plain text", 0.5, {}, mixture = { common, http1 }, deaths = DEATHS },
-    { "over TLS", 0.25, { tls = true }, mixture = { common, http1, handshakes, tls },
+    { "over TLS", 0.5, { tls = true }, mixture = { common, http1, handshakes, tls },
       deaths = TLS_DEATHS },
-    { "over HTTP/2", 0.25, { h2 = true }, mixture = { common, handshakes, http2 },
-      deaths = H2_DEATHS },
   } do
     local what, share, options = table.unpack(kind)
 
     local function run(make_them)
-      if options.h2 and not faults.has_h2() then return pending "needs Python's h2 library" end
       local server <close> = faults.start(options)
       local left = math.ceil(CALLS * share)
       while left > 0 do

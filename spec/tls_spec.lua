@@ -38,6 +38,13 @@ describe("over TLS", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
+  it("the client speaks HTTP/1.1 to a server that prefers HTTP/2", function()
+    local both <close> = faults.start { tls = true, alpn = { "h2", "http/1.1" } }
+    local client <close> = new({}, both.url)
+    for _, endpoint in ipairs { VOTE, SPENDING } do assert(calls.make(client, endpoint)) end
+    for _, row in ipairs(both:ledger()) do assert.matches(" HTTP/1.1$", row.request_line) end
+  end)
+
   for _, endpoint in ipairs { VOTE, SPENDING } do
     describe(endpoint, function()
       for _, row in ipairs {

@@ -23,7 +23,7 @@ sandbox|libmicrohttpd with headers|library libmicrohttpd|libmicrohttpd-dev|libmi
 examples|argparse 0.7.1 or newer for Lua 5.4|argparse_071|lua-argparse|luarocks:argparse|luarocks:argparse
 test|busted for Lua 5.4|lua_module busted|lua-busted|luarocks:busted|luarocks:busted
 test|openssl (certificates for the TLS specs)|have openssl|openssl|openssl|openssl
-test|python3 with h2 (servers that misbehave)|python3_h2|python3 python3-h2|python3 python3-h2|
+test|python3 (servers that misbehave)|have python3|python3|python3|python3
 test|sources of locales (to make one with decimal commas)|locale_sources|locales|glibc-locale-source|
 test|curl (a second client)|have curl|curl|curl|curl
 test|luv for Lua 5.4 (an event loop)|lua_module luv|lua-luv|luarocks:luv|luarocks:luv
@@ -53,7 +53,6 @@ libfuzzer()  {
     clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null
 }
 locale_sources() { [ -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz ]; }
-python3_h2() { /usr/bin/python3 -E -c 'import h2, ssl' 2>/dev/null; }
 
 check_only=no
 if [ "${1-}" = --check ]; then check_only=yes; shift; fi

@@ -1,6 +1,6 @@
 """A server that misbehaves by script, for the specs. faults.lua starts it and says how to use it.
 
-    python3 -E -B [-S] fault_server.py '{"cert": PATH, "key": PATH, "h2": BOOL}'
+    python3 -E -B [-S] fault_server.py '{"cert": PATH, "key": PATH, "alpn": [PROTOCOL]}'
 
 It listens on a free port of 127.0.0.1. One command a line comes in on stdin, one answer a line
 goes out on stdout, JSON in latin-1, so that a byte is a character. It ends when stdin does,
@@ -18,8 +18,14 @@ import threading
 import time
 import traceback
 
-from fault_conversation import BEFORE_HANDSHAKE, ENDING, is_for_connection, meet, meet_plain
-from fault_http1 import Http1
+from fault_conversation import (
+    BEFORE_HANDSHAKE,
+    ENDING,
+    Conversation,
+    is_for_connection,
+    meet,
+    meet_plain,
+)
 from fault_ledger import Ledger
 from fault_wire import Gone, TlsWire, Wire
 
@@ -31,23 +37,12 @@ def tls_context(options):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(options["cert"], options["key"])
-    context.set_alpn_protocols((["h2"] if options.get("h2") else []) + ["http/1.1"])
+    context.set_alpn_protocols(options.get("alpn") or ["http/1.1"])
     return context
 
 
-def conversations(options):
-    """Class by protocol. The h2 library is loaded only where it is needed: it is not small."""
-    known = {"http/1.1": Http1}
-    if options.get("h2"):
-        from fault_http2 import Http2
-
-        known["h2"] = Http2
-    return known
-
-
-def verbs_of(kinds):
-    names = {name[3:] for kind in kinds for name in dir(kind) if name.startswith("do_")}
-    return names | BEFORE_HANDSHAKE | ENDING
+VERBS = {name[3:] for name in dir(Conversation) if name.startswith("do_")}
+VERBS |= BEFORE_HANDSHAKE | ENDING
 
 
 def read_line():
@@ -64,8 +59,6 @@ def read_line():
 class Server:
     def __init__(self, options):
         self.context = tls_context(options)
-        self.kinds = conversations(options)
-        self.verbs = verbs_of(self.kinds.values())
         self.ledger = Ledger()
         self.alive = []  # (wire, conversation) of the open connections
         self.accepted = 0
@@ -100,9 +93,9 @@ class Server:
             if entry and self.context:
                 meet(wire, entry)
             elif entry:
-                meet_plain(Http1(wire, self.ledger), entry)
+                meet_plain(Conversation(wire, self.ledger), entry)
             wire.handshake()
-            wire.conversation = self.kinds[wire.protocol](wire, self.ledger)
+            wire.conversation = Conversation(wire, self.ledger)
             wire.conversation.talk()
         except Gone:
             pass
@@ -127,7 +120,7 @@ class Server:
     def check(self, entries):
         for entry in entries:
             for step in entry:
-                if step[0] not in self.verbs:
+                if step[0] not in VERBS:
                     raise ValueError("no such step: %s" % step[0])
         return entries
 
@@ -187,7 +180,7 @@ class Server:
         if how in ("close_next", "reset_next"):
             for wire in idle:
                 wire.conversation.doom = how[: -len("_next")]
-        elif how in ("fin", "reset", "tls_cut", "goaway"):
+        elif how in ("fin", "reset", "tls_cut"):
             for wire in idle:
                 wire.obey(how)
             end = time.monotonic() + PATIENCE

@@ -28,7 +28,6 @@ class Wire:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.number = number
-        self.protocol = "http/1.1"
         self.open = True
         self.spoke = False  # a byte of a request has come
         self.idle = False  # between two requests
@@ -199,7 +198,6 @@ class TlsWire(Wire):
         self.drive(self.tls.do_handshake)
         if self.tls.version() is None:
             raise Gone
-        self.protocol = self.tls.selected_alpn_protocol() or self.protocol
 
     def cut_handshake(self):
         """Ends the connection in the middle of the server's first flight."""

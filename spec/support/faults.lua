@@ -1,37 +1,35 @@
 -- A server that misbehaves by script, and a ledger of what reached it.
 --
 --   local faults = require "support.faults"
---   local server = faults.start()          -- plain; { tls = true }, { h2 = true }: see start
+--   local server = faults.start()          -- plain; or { tls = true }: see start
 --   server:script { "hang", faults.status(503), { { "read_head" }, { "reset" } } }
 --   … client.runs:mark_metric_vote{ … } …
 --   assert.equal(1, #server:ledger())
 --   server:stop()
 --
 -- A script is a list of entries, one for each request that arrives, in order over all
--- connections; when it has run out, every answer is 200 {"success": true} with the note "default"
--- (also to a request that comes over HTTP/1 and meets steps of HTTP/2), or what server:usually
--- says. An entry is a list of
--- steps, or the name of a behaviour (faults.behaviours, or faults.h2 for a server with h2 = true)
--- that takes no argument. After its steps a connection is kept alive.
+-- connections; when it has run out, every answer is 200 {"success": true} with the note "default",
+-- or what server:usually says. An entry is a list of steps, or the name of a behaviour
+-- (faults.behaviours) that takes no argument. After its steps a connection is kept alive.
 --
 -- The steps. Unless an entry begins with a step that reads or ends, the whole request is read
 -- first. Strings may contain any byte.
 --
 --   { "read" }                     the whole request
---   { "read_head" }                HTTP/2: as soon as its HEADERS are there
---   { "read_bytes", n }            HTTP/1 only: the first n bytes, counted from the request line
---   { "read_body", n }             HTTP/1 only: the head and n bytes of the body
+--   { "read_head" }                up to the blank line
+--   { "read_bytes", n }            the first n bytes, counted from the request line
+--   { "read_body", n }             the head and n bytes of the body
 --   { "answer", status, headers, body }   a proper one; headers are a list of { name, value }
---   { "send", bytes }, { "send_slowly", bytes, seconds_per_byte }        HTTP/1 only
+--   { "send", bytes }, { "send_slowly", bytes, seconds_per_byte }
 --   { "flood", bytes }             again and again, until the peer goes away
---   { "gzip_bomb", size }          HTTP/1 only: an answer that unpacks to `size` spaces
+--   { "gzip_bomb", size }          an answer that unpacks to `size` spaces
 --   { "sleep", seconds }
 --   { "limited", n, seconds, headers }    takes its time and answers 200; 429 with those headers
 --                                  where n others are in such a step. The note says which.
 --   { "note", text }               sends nothing: the ledger's row gets it as its `note`
---   { "tunnel" }                   HTTP/1 only: what a proxy does with CONNECT; the row's body is
+--   { "tunnel" }                   what a proxy does with CONNECT; the row's body is
 --                                  what the client sent through it
---   { "planned" }                  HTTP/1 only: what server:plan has for this request
+--   { "planned" }                  what server:plan has for this request
 --   { "hang" }                     no answer, until the peer goes away
 --   { "cork" }                     what is sent from here on waits for the FIN and goes with it
 --   { "close" }                    FIN (after close_notify), then reads on and only counts
@@ -40,11 +38,6 @@
 --   { "next", "close"|"reset" }    what the next request on this connection gets: it is read, or
 --                                  only begins to be, and the connection ends without an answer.
 --                                  Such a request is in the ledger and takes no entry.
---   { "gather", n }                HTTP/2 only; until n streams were open at once
---   { "headers", status, headers }, { "data", bytes }, { "end" }         HTTP/2 only
---   { "rst_stream", code }         HTTP/2 only; a name such as "REFUSED_STREAM"
---   { "goaway", "below"|"covering", code }    HTTP/2 only; whether last_stream_id leaves this
---                                  stream out, or still covers it
 --
 -- An entry that consists of one of these is for a connection that is just being accepted; if it
 -- is first in the script, the next connection gets it: { "close_before_handshake" },
@@ -107,45 +100,43 @@ function common.hang() return { { "hang" } } end
 function common.close_before_answer() return { { "read" }, { "close" } } end
 function common.reset_before_answer() return { { "read" }, { "reset" } } end
 
-local http1 = setmetatable({}, { __index = common })
-
 local function send_and_close(bytes) return { { "send", bytes }, { "close" } } end
 
-function http1.status_line_only() return send_and_close "HTTP/1.1 200 OK\r\n" end
+function common.status_line_only() return send_and_close "HTTP/1.1 200 OK\r\n" end
 
 -- ends in the middle of a header, where another would have been
-function http1.half_header() return send_and_close(JSON_HEAD .. "Content-Le") end
+function common.half_header() return send_and_close(JSON_HEAD .. "Content-Le") end
 
-function http1.cut_body()
+function common.cut_body()
   return send_and_close(JSON_HEAD .. 'Content-Length: 100\r\n\r\n{"succ')
 end
 
-function http1.reset_in_body()
+function common.reset_in_body()
   return { { "send", JSON_HEAD .. 'Content-Length: 100\r\n\r\n{"succ' }, { "sleep", 0.05 },
     { "reset" } }
 end
 
 -- without Content-Length the end of the connection is the end of the body
-function http1.cut_close_delimited() return send_and_close(JSON_HEAD .. '\r\n{"succ') end
-function http1.whole_close_delimited() return send_and_close(JSON_HEAD .. "\r\n" .. SUCCESS) end
-function http1.empty_close_delimited() return send_and_close(JSON_HEAD .. "\r\n") end
+function common.cut_close_delimited() return send_and_close(JSON_HEAD .. '\r\n{"succ') end
+function common.whole_close_delimited() return send_and_close(JSON_HEAD .. "\r\n" .. SUCCESS) end
+function common.empty_close_delimited() return send_and_close(JSON_HEAD .. "\r\n") end
 
-function http1.cut_chunked()
+function common.cut_chunked()
   return send_and_close(JSON_HEAD .. 'Transfer-Encoding: chunked\r\n\r\n6\r\n{"succ\r\n')
 end
 
 -- whole JSON, but the last chunk that would say so is missing
-function http1.unended_chunked()
+function common.unended_chunked()
   local body = ("%x\r\n%s\r\n"):format(#SUCCESS, SUCCESS)
   return send_and_close(JSON_HEAD .. "Transfer-Encoding: chunked\r\n\r\n" .. body)
 end
 
 -- TLS without close_notify, which a close-delimited body needs: anyone could have cut it
-function http1.tls_cut_close_delimited()
+function common.tls_cut_close_delimited()
   return { { "send", JSON_HEAD .. "\r\n" .. SUCCESS }, { "tls_cut" } }
 end
 
-function http1.trickle(seconds_per_byte, body)
+function common.trickle(seconds_per_byte, body)
   body = body or SUCCESS
   return {
     { "send", ("%sContent-Length: %d\r\n\r\n"):format(JSON_HEAD, #body) },
@@ -153,103 +144,57 @@ function http1.trickle(seconds_per_byte, body)
   }
 end
 
-function http1.slow_head(seconds_per_byte)
+function common.slow_head(seconds_per_byte)
   return { { "send_slowly", JSON_HEAD .. "Content-Length: 2\r\n\r\n{}", seconds_per_byte or 0.2 } }
 end
 
-function http1.endless_body()
+function common.endless_body()
   return { { "send", JSON_HEAD .. "\r\n[" }, { "flood", (" "):rep(65536) } }
 end
 
-function http1.endless_head()
+function common.endless_head()
   return { { "send", JSON_HEAD }, { "flood", "X-More: " .. ("x"):rep(4096) .. "\r\n" } }
 end
 
-function http1.gzip_bomb(size) return { { "gzip_bomb", size or 1 << 30 } } end
-function http1.not_http() return send_and_close "SSH-2.0-OpenSSH_9.2\r\n" end
+function common.gzip_bomb(size) return { { "gzip_bomb", size or 1 << 30 } } end
+function common.not_http() return send_and_close "SSH-2.0-OpenSSH_9.2\r\n" end
 
 -- refuses as soon as the head is there, while the body is still on its way
-function http1.early_error(code)
+function common.early_error(code)
   local refusal = answer(code or 413, { Connection = "close" }, '{"detail": "no"}')
   return { { "read_head" }, refusal, { "close" } }
 end
 
-function http1.continue_then(code, headers, body)
+function common.continue_then(code, headers, body)
   local rest = answer(code or 200, headers, body or SUCCESS)
   return { { "read_head" }, { "send", "HTTP/1.1 100 Continue\r\n\r\n" }, { "read" }, rest }
 end
 
 -- a 100 Continue, and then nothing
-function http1.continue_and_close()
+function common.continue_and_close()
   return { { "read" }, { "send", "HTTP/1.1 100 Continue\r\n\r\n" }, { "close" } }
 end
 
 -- the connection dies while `n` bytes of the body have arrived and more are on their way
-function http1.reset_mid_request(n) return { { "read_body", n or 65536 }, { "reset" } } end
+function common.reset_mid_request(n) return { { "read_body", n or 65536 }, { "reset" } } end
 
 -- answers, and the connection is dead then: at once ("fin", which comes with the answer), or for
 -- the next request, which is read ("close") or begins to be ("reset") and gets no answer
-function http1.ok_then_dead(how)
+function common.ok_then_dead(how)
   local ok = answer(200, nil, SUCCESS)
   if how == "fin" then return { { "cork" }, ok, { "close" } } end
   return { ok, { "next", how or "reset" } }
 end
 
-function http1.close_before_handshake() return { { "close_before_handshake" } } end
-function http1.reset_before_handshake() return { { "reset_before_handshake" } } end
-function http1.tunnel() return { { "tunnel" } } end
+function common.close_before_handshake() return { { "close_before_handshake" } } end
+function common.reset_before_handshake() return { { "reset_before_handshake" } } end
+function common.tunnel() return { { "tunnel" } } end
 
-function http1.hang_before_handshake() return { { "hang_before_handshake" } } end
-function http1.cut_handshake() return { { "cut_handshake" } } end
+function common.hang_before_handshake() return { { "hang_before_handshake" } } end
+function common.cut_handshake() return { { "cut_handshake" } } end
 
-local http2 = setmetatable({}, { __index = common })
-
-function http2.rst_stream(code)
-  return { { "read" }, { "rst_stream", code or "INTERNAL_ERROR" } }
-end
-function http2.refused_stream() return { { "read_head" }, { "rst_stream", "REFUSED_STREAM" } } end
-function http2.http_1_1_required()
-  return { { "read_head" }, { "rst_stream", "HTTP_1_1_REQUIRED" } }
-end
-
--- "the last stream I looked at came before this one": the request was not acted on
-function http2.goaway(code)
-  return { { "read_head" }, { "goaway", "below", code or "NO_ERROR" }, { "close" } }
-end
-
--- "I take no further streams": this one is still answered
-function http2.goaway_then_ok()
-  return { { "goaway", "covering", "NO_ERROR" }, answer(200, nil, SUCCESS), { "close" } }
-end
-
--- refuses as soon as the head is there, while the body is still on its way
-function http2.early_error(code)
-  return { { "read_head" }, answer(code or 413, nil, '{"detail": "no"}') }
-end
-
--- this one may have been acted on, and gets no answer
-function http2.goaway_then_close()
-  return { { "goaway", "covering", "INTERNAL_ERROR" }, { "close" } }
-end
-
-local function half_answer(...)
-  return { { "headers", 200, { { "content-type", "application/json" } } }, ... }
-end
-
-function http2.reset_after_headers() return half_answer { "rst_stream", "INTERNAL_ERROR" } end
-function http2.cut_body() return half_answer({ "data", '{"succ' }, { "close" }) end
-function http2.reset_in_body()
-  return half_answer({ "data", '{"succ' }, { "rst_stream", "INTERNAL_ERROR" })
-end
-function http2.endless_body()
-  return half_answer({ "data", "[" }, { "flood", (" "):rep(16384) })
-end
-function http2.ok_then_dead(how)
-  return { answer(200, nil, SUCCESS), { "next", how or "reset" } }
-end
-
-faults.behaviours, faults.h2 = http1, http2
-setmetatable(faults, { __index = http1 })
+faults.behaviours = common
+setmetatable(faults, { __index = common })
 
 -- ---- the server
 
@@ -281,62 +226,56 @@ local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
 
 -- A FIFO for the answers, because io.popen is a pipe in one direction, and a socket library would
 -- ignore SIGPIPE for the whole process, which hides what the client does about it. The child gets
--- no LD_PRELOAD: under `make asan` that is for the interpreter. It is the system's Python where
--- there is one, because that is whose h2 library a package manager installs.
+-- no LD_PRELOAD: under `make asan` that is for the interpreter.
 local python = [[
-  python=/usr/bin/python3; [ -x $python ] || python=python3
-  exec env -u LD_PRELOAD $python -E -B %s]]
+  exec env -u LD_PRELOAD python3 -E -B -S %s]]
 
 local function spawn(options)
   local fifo = os.tmpname()
   assert(os.remove(fifo))
   assert(os.execute("exec env -u LD_PRELOAD mkfifo -m 600 " .. quoted(fifo)))
-  local arguments = ("%s %s %s >%s"):format(options.h2 and "" or "-S",  -- -S: starts faster
-    quoted(folder .. "fault_server.py"), quoted(json.encode(options)), quoted(fifo))
+  local arguments = ("%s %s >%s"):format(quoted(folder .. "fault_server.py"),
+    quoted(json.encode(options)), quoted(fifo))
   local commands = assert(io.popen(python:format(arguments), "w"))
   local replies = assert(io.open(fifo, "rb"))
   os.remove(fifo)
   return { commands = commands, replies = replies }
 end
 
--- Whether { h2 = true } will work.
-function faults.has_h2() return (os.execute(python:format "-c 'import h2' 2>/dev/null")) == true end
-
--- Options: `tls`, true or { cert = path, key = path }; `h2`, which is TLS and offers HTTP/2 by ALPN
--- (HTTP/1.1 remains possible). True stands for certificates().valid of support/tls.lua.
+-- Options: `tls`, true or { cert = path, key = path }; true stands for certificates().valid of
+-- support/tls.lua. `alpn`, the protocols that it claims to speak; it speaks HTTP/1.1.
 -- `server.url` is its address, `server.ca_file` what a client must trust if `tls` was true.
 function faults.start(options)
   options = options or {}
   local tls, ca_file = options.tls, nil
-  if tls == true or (options.h2 and not tls) then
+  if tls == true then
     local certificates = require "support.tls".certificates()
     tls, ca_file = certificates.valid, certificates.ca
   end
   tls = tls or {}
-  local self = spawn { cert = tls.cert, key = tls.key, h2 = options.h2 or false }
+  local self = spawn { cert = tls.cert, key = tls.key, alpn = options.alpn }
   setmetatable(self, server)
-  self.behaviours = options.h2 and http2 or http1
   self.port = heard(self)
   self.url = (tls.cert and "https://localhost:%d" or "http://127.0.0.1:%d"):format(self.port)
   self.ca_file = ca_file
   return self
 end
 
-local function entry_of(self, name_or_entry)
+local function entry_of(name_or_entry)
   if type(name_or_entry) ~= "string" then return name_or_entry end
-  local behaviour = self.behaviours[name_or_entry]
+  local behaviour = faults.behaviours[name_or_entry]
   return assert(behaviour, "no such behaviour: " .. name_or_entry)()
 end
 
 -- Replaces what is left of the script.
 function server:script(list)
   local entries = {}
-  for index, entry in ipairs(list) do entries[index] = entry_of(self, entry) end
+  for index, entry in ipairs(list) do entries[index] = entry_of(entry) end
   ask(self, { ["do"] = "script", entries = entries })
 end
 
 -- What every request gets that finds the script empty, until the next clear.
-function server:usually(entry) ask(self, { ["do"] = "usual", entry = entry_of(self, entry) }) end
+function server:usually(entry) ask(self, { ["do"] = "usual", entry = entry_of(entry) }) end
 
 -- Answers each request by the first number in its path, or else in its body, whatever the order in
 -- which they arrive: `plan` has a list of entries for each number, of which the last is repeated.
@@ -367,8 +306,8 @@ function server:resumed() return ask(self, { ["do"] = "resumed" }) end
 function server:open() return ask(self, { ["do"] = "open" }) end
 
 -- Ends every connection that waits for a request, and returns how many. At once, and done on
--- return: "fin" (over TLS after close_notify), "tls_cut" (without), "goaway" (HTTP/2's farewell,
--- then as "fin"), "reset". When their next request arrives, unanswered: "close_next", "reset_next".
+-- return: "fin" (over TLS after close_notify), "tls_cut" (without), "reset". When their next
+-- request arrives, unanswered: "close_next", "reset_next".
 function server:kill_idle(how) return ask(self, { ["do"] = "kill_idle", how = how or "fin" }) end
 
 -- Empties ledger and script. Open connections stay.

@@ -131,15 +131,13 @@ static bool can_afford(struct ck_exchange *exchange) {
 }
 
 /*
-** The next attempt takes no connection that may be dead, nor the HTTP/2 that was refused. One
-** that has brought a 429 is alive.
+** The next attempt takes no connection that may be dead. One that has brought a 429 is alive.
 */
 static void prepare_retry(struct ck_exchange *exchange) {
   struct ck_request_options *options = &exchange->transfer.request.options;
   const struct ck_observation *attempt = &exchange->transfer.response.observed;
   if (!attempt->whole || exchange->outcome.kind != CK_KIND_RATE_LIMITED)
     options->fresh_connection = true;
-  options->http1 = options->http1 || attempt->resend_refused;
 }
 
 static enum ck_step succeed(struct ck_exchange *exchange) {

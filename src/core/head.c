@@ -1,6 +1,5 @@
 #include "head.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "ascii.h"
@@ -49,8 +48,6 @@ int ck_head_status(const char *line, size_t length) {
   return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;
 }
 
-bool ck_head_is_framed(const char *line) { return line[5] != '1'; }
-
 /* One that libcurl takes for a length: what is larger than it can count, it passes over. */
 static bool is_length(const struct ck_header *header) {
   enum { MOST_DIGITS = 18 };
@@ -76,16 +73,6 @@ bool ck_head_delimits(const char *line, size_t length) {
   if (!ck_head_next(line, length, &at, &header)) return false;
   if (ck_head_is_named(&header, "content-length")) return is_length(&header);
   return ck_head_is_named(&header, "transfer-encoding") && is_chunked(&header);
-}
-
-bool ck_head_has_length(const char *head, size_t length, size_t body_length) {
-  struct ck_header header;
-  char number[32];
-  int digits = snprintf(number, sizeof(number), "%zu", body_length);
-  bool coded = ck_head_find(head, length, "content-encoding", &header);
-  if (coded && body_length > 0) return false;
-  return ck_head_find(head, length, "content-length", &header) &&
-         header.value_length == (size_t)digits && memcmp(header.value, number, (size_t)digits) == 0;
 }
 
 /* The byte after the string that begins at `at`, NULL if it does not end. */

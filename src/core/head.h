@@ -25,17 +25,11 @@ bool ck_head_find(const char *head, size_t length, const char *name, struct ck_h
 /* The status of a status line, 0 if it is none. */
 int ck_head_status(const char *line, size_t length);
 
-/* Whether the status line is that of a protocol with frames: HTTP/2 and later. */
-bool ck_head_is_framed(const char *line);
-
 /*
 ** Whether this line of a head tells where the body ends: by a length, or by chunks. Where no line
 ** does, the body ends with the connection, and one that was cut off looks like a whole one.
 */
 bool ck_head_delimits(const char *line, size_t length);
-
-/* Whether the head says that the body has so many bytes, as they are. */
-bool ck_head_has_length(const char *head, size_t length, size_t body_length);
 
 /* Whether these bytes can be all of a JSON document: every bracket and string is closed. */
 bool ck_head_is_closed_json(const char *body, size_t length);

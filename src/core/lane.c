@@ -1,8 +1,4 @@
-/*
-** One of libcurl's multi handles. There are two: libcurl 7.88 lets a request join an HTTP/1.1
-** connection that is in use, where another of the same server speaks HTTP/2, and then answers
-** are taken for those of other requests. What is to be HTTP/1.1 therefore has a lane of its own.
-*/
+/* libcurl's multi handle, its timer and its sockets. */
 #include "clock.h"
 #include "poller.h"
 #include "slot.h"
@@ -18,7 +14,6 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *user, voi
     return 0;
   }
   struct ck_poller_watch watch = { .socket = socket,
-                                   .tag = (int)(lane - lane->transport->lanes),
                                    .readable = (what & CURL_POLL_IN) != 0,
                                    .writable = (what & CURL_POLL_OUT) != 0 };
   if (ck_poller_watch(poller, &watch, known != NULL) != 0) return -1;

@@ -41,10 +41,8 @@ static bool is_passing(int code) {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
     case CURLE_PROXY:
-    case CURLE_ABORTED_BY_CALLBACK: /* by our guard: HTTP/2 refused the request */ return true;
+    case CURLE_ABORTED_BY_CALLBACK: /* the multi handle failed */ return true;
     default: return false;
   }
 }

@@ -35,10 +35,7 @@ struct ck_transfer_slot {
   bool head_complete; /* the blank line has come */
   bool delimited;     /* the head tells where the body ends */
   bool has_length;    /* … because one of its lines says so */
-  bool bodiless;      /* there is none, whatever its lines say */
-  bool framed;        /* HTTP/2 or later */
   bool late;          /* its time was over before the request could be sent, and it was not */
-  bool forbids_reuse; /* libcurl has been told not to keep the connection */
 };
 
 struct ck_lane {
@@ -50,10 +47,8 @@ struct ck_lane {
   int active;       /* slots whose attempt is under way here */
 };
 
-enum { CK_LANE_ANY, CK_LANE_HTTP1, CK_LANES }; /* see lane.c */
-
 struct ck_transport {
-  struct ck_lane lanes[CK_LANES];
+  struct ck_lane lane;
   CURL *template; /* every transfer's easy handle is a duplicate of it */
   CURLU *url;     /* parsed once; what a request asks for is set as CURLOPT_REQUEST_TARGET */
   char *path;     /* of the URL, without a slash at the end */

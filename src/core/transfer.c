@@ -16,12 +16,6 @@ enum {
 
 /* ---- what libcurl calls: nothing here may raise ----------------------------------------- */
 
-/* It may be HTTP/1.1 among HTTP/2, which does no good: see lane.c. */
-static int refuse_resend(struct ck_transfer_slot *slot) {
-  slot->forbids_reuse = SET(slot->easy, CURLOPT_FORBID_REUSE, 1L);
-  return CURL_PREREQFUNC_ABORT;
-}
-
 /* A process may run without its standard streams: what others write to them must not go out here. */
 static int above_streams(int opened) {
   if (opened < 0 || opened > STDERR_FILENO) return opened;
@@ -62,7 +56,7 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
   struct ck_observation *attempt = &slot->transfer->response.observed;
   (void)ip, (void)local_ip, (void)port, (void)local_port;
   attempt->resend_refused = attempt->times_sent > 0;
-  if (attempt->resend_refused) return refuse_resend(slot);
+  if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
   slot->late = slot->deadline <= ck_clock_now();
   if (slot->late) return CURL_PREREQFUNC_ABORT;
   attempt->times_sent++;
@@ -76,13 +70,12 @@ static bool begins_head(const struct ck_transfer_slot *slot) {
 }
 
 /* A status line begins a new head, as after a 100 Continue. */
-static void begin_head(struct ck_transfer_slot *slot, const char *line, int status) {
+static void begin_head(struct ck_transfer_slot *slot, int status) {
   struct ck_response *response = &slot->transfer->response;
   response->observed.status = status >= 200 ? status : 0; /* an interim answer is none */
   response->head.length = 0;
-  slot->framed = status != 0 && ck_head_is_framed(line);
-  slot->head_complete = false;
-  slot->bodiless = slot->delimited = status == 204 || status == 205 || status == 304;
+  slot->head_complete = slot->has_length = false;
+  slot->delimited = status == 204 || status == 205 || status == 304;
 }
 
 /*
@@ -90,7 +83,7 @@ static void begin_head(struct ck_transfer_slot *slot, const char *line, int stat
 ** these it does not know that a 205 has no body (RFC 9110, 15.3.6).
 */
 static bool is_all(const struct ck_transfer_slot *slot) {
-  return slot->head_complete && slot->bodiless && !slot->framed && !slot->has_length &&
+  return slot->head_complete && !slot->has_length &&
          slot->transfer->response.observed.status == 205;
 }
 
@@ -98,7 +91,7 @@ static bool is_all(const struct ck_transfer_slot *slot) {
 static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   struct ck_transfer_slot *slot = user;
   (void)unit;
-  if (begins_head(slot)) begin_head(slot, line, ck_head_status(line, length));
+  if (begins_head(slot)) begin_head(slot, ck_head_status(line, length));
   else if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
   else if (ck_head_delimits(line, length)) slot->delimited = slot->has_length = true;
   bool added = ck_buffer_add(&slot->transfer->response.head, line, length);
@@ -143,16 +136,6 @@ static void unreport(struct ck_transfer_slot *slot) {
   ck_list_remove(&slot->line);
 }
 
-/*
-** libcurl 7.88 takes a stream whose connection has died for one that has ended, if the death was
-** noticed by another stream. Then only the body itself tells, and its length where that is known.
-*/
-static bool is_whole_stream(const struct ck_transfer_slot *slot) {
-  const struct ck_response *response = &slot->transfer->response;
-  return ck_head_is_closed_json(response->body.data, response->body.length) ||
-         ck_head_has_length(response->head.data, response->head.length, response->body.length);
-}
-
 /* What has arrived may be the beginning of a coded body, and decoded to nothing. */
 static bool has_received_body(const struct ck_transfer_slot *slot) {
   curl_off_t received = 0;
@@ -160,20 +143,12 @@ static bool has_received_body(const struct ck_transfer_slot *slot) {
          received > 0;
 }
 
-static bool is_whole_without_body(const struct ck_transfer_slot *slot) {
-  const struct ck_response *response = &slot->transfer->response;
-  if (has_received_body(slot)) return false;
-  if (slot->bodiless || slot->transfer->request.may_be_empty) return true;
-  return slot->framed ? ck_head_has_length(response->head.data, response->head.length, 0)
-                      : slot->delimited;
-}
-
 static bool is_whole(const struct ck_transfer_slot *slot) {
   const struct ck_response *response = &slot->transfer->response;
   if (is_all(slot)) return true;
   if (response->observed.code != CURLE_OK || !slot->head_complete) return false;
-  if (response->body.length == 0) return is_whole_without_body(slot);
-  if (slot->framed) return is_whole_stream(slot);
+  if (response->body.length == 0)
+    return !has_received_body(slot) && (slot->delimited || slot->transfer->request.may_be_empty);
   return slot->delimited || ck_head_is_closed_json(response->body.data, response->body.length);
 }
 
@@ -217,8 +192,8 @@ static void reset_answer(struct ck_response *response) {
 }
 
 /* It counts as active before libcurl sees it, so that every way out takes it back. */
-static bool enter_lane(struct ck_transfer_slot *slot, int number) {
-  slot->lane = &slot->transport->lanes[number];
+static bool enter_lane(struct ck_transfer_slot *slot) {
+  slot->lane = &slot->transport->lane;
   slot->lane->active++;
   slot->lane->closes_at = 0;
   slot->active = true;
@@ -254,7 +229,7 @@ static bool begins_anew(struct ck_transfer_slot *slot, CURLcode code) {
   if (!may_lack_descriptor(code) || response->observed.times_sent > 0) return false;
   if (!lacks_descriptor(slot) || !ck_transport_free_descriptors(slot->transport)) return false;
   reset_answer(response);
-  if (enter_lane(slot, (int)(slot->lane - slot->transport->lanes))) return true;
+  if (enter_lane(slot)) return true;
   leave_lane(slot);
   return false;
 }
@@ -371,9 +346,6 @@ static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *
   return SET(slot->easy, CURLOPT_HTTPHEADER, headers);
 }
 
-#define HTTP1    ((long)CURL_HTTP_VERSION_1_1)
-#define ANY_HTTP ((long)CURL_HTTP_VERSION_NONE)
-
 /*
 ** What seldom differs from one request of a client to the next is only set when it does, or when
 ** some of it could not be set the last time.
@@ -386,8 +358,6 @@ static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_o
     ok = set_method(easy, request) && ok;
   if (all || set->fresh_connection != request->fresh_connection)
     ok = SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) && ok;
-  if (all || set->http1 != request->http1)
-    ok = SET(easy, CURLOPT_HTTP_VERSION, request->http1 ? HTTP1 : ANY_HTTP) && ok;
   if (all || set->compressed != request->compressed)
     ok = SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL) && ok;
   if (all || set->connect_timeout != request->connect_timeout)
@@ -399,7 +369,6 @@ static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_o
 
 static bool prepare(struct ck_transfer_slot *slot) {
   struct ck_request *request = &slot->transfer->request;
-  if (slot->forbids_reuse) slot->forbids_reuse = !SET(slot->easy, CURLOPT_FORBID_REUSE, 0L);
   return set_target(slot->easy, request) && set_headers(slot, request) &&
          set_options(slot, &request->options) && set_body(slot->easy, request);
 }
@@ -410,7 +379,7 @@ static void clear_answer(struct ck_transfer_slot *slot) {
   struct ck_response *response = &slot->transfer->response;
   response->body.limit = slot->transfer->request.max_response_bytes;
   reset_answer(response);
-  slot->head_complete = slot->delimited = slot->has_length = slot->bodiless = slot->late = false;
+  slot->head_complete = slot->delimited = slot->has_length = slot->late = false;
   slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
   unreport(slot);
 }
@@ -422,8 +391,7 @@ void ck_transfer_start(struct ck_transfer *transfer) {
     ck_slot_finish(slot, CURLE_OUT_OF_MEMORY);
     return;
   }
-  if (!enter_lane(slot, transfer->request.options.http1 ? CK_LANE_HTTP1 : CK_LANE_ANY))
-    ck_slot_finish(slot, CURLE_FAILED_INIT);
+  if (!enter_lane(slot)) ck_slot_finish(slot, CURLE_FAILED_INIT);
   ck_transport_begin(slot->transport, slot);
 }
 

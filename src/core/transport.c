@@ -56,7 +56,7 @@ static void wait_less(double *wait, double time, double now) {
 static double time_to_wait(const struct ck_transport *transport, double wait) {
   double now = ck_clock_now(), turn = ck_gate_time_left(transport, now);
   if (ck_list_first(&transport->done) != NULL) return 0;
-  for (int i = 0; i < CK_LANES; i++) wait_less(&wait, transport->lanes[i].timer, now);
+  wait_less(&wait, transport->lane.timer, now);
   wait_less(&wait, transport->deadline, now);
   if (turn < wait) wait = turn;
   return wait > 0 ? wait : 0;
@@ -103,15 +103,13 @@ void ck_transport_begin(struct ck_transport *transport, const struct ck_transfer
 static void act_on_event(struct ck_transport *transport, const struct ck_poller_event *event) {
   int flags = (event->readable ? CURL_CSELECT_IN : 0) | (event->writable ? CURL_CSELECT_OUT : 0) |
               (event->broken ? CURL_CSELECT_ERR : 0);
-  ck_lane_act(&transport->lanes[event->tag], event->socket, flags);
+  ck_lane_act(&transport->lane, event->socket, flags);
 }
 
 static void act_on_lanes(struct ck_transport *transport, double now) {
-  for (int i = 0; i < CK_LANES; i++) {
-    ck_lane_act_on_timer(&transport->lanes[i], now);
-    if (transport->lanes[i].active > 0) ck_lane_collect(&transport->lanes[i]);
-    ck_lane_expire(&transport->lanes[i], now);
-  }
+  ck_lane_act_on_timer(&transport->lane, now);
+  if (transport->lane.active > 0) ck_lane_collect(&transport->lane);
+  ck_lane_expire(&transport->lane, now);
 }
 
 /* Returns how many sockets were ready, of which there may be more. */
@@ -150,14 +148,9 @@ bool ck_transport_step(struct ck_transport *transport, double wait) {
 }
 
 bool ck_transport_free_descriptors(struct ck_transport *transport) {
-  bool freed = false;
-  for (int i = 0; i < CK_LANES; i++) {
-    struct ck_lane *lane = &transport->lanes[i];
-    if (lane->active > 0 || !lane->used) continue;
-    ck_lane_close(lane);
-    freed = true;
-  }
-  return freed;
+  if (transport->lane.active > 0 || !transport->lane.used) return false;
+  ck_lane_close(&transport->lane);
+  return true;
 }
 
 void *ck_transport_next_done(struct ck_transport *transport) {
@@ -222,19 +215,14 @@ static bool name_proxy(struct ck_transport *transport, const struct ck_transport
 
 const char *ck_transport_proxy(const struct ck_transport *transport) { return transport->proxy; }
 
-/* With HTTP/2, which comes with TLS, one connection carries many: the others wait for it. */
-static bool share_connection(CURL *easy, const struct ck_transport_options *options) {
-  return !is_https(options) || SET(easy, CURLOPT_PIPEWAIT, 1L);
-}
-
 /* What holds for every request. A redirect is not followed: the key would go with it. */
 static bool set_template(CURL *easy, const struct ck_transport_options *options) {
   return allow_http_only(easy) && SET(easy, CURLOPT_NOSIGNAL, 1L) &&
          SET(easy, CURLOPT_FOLLOWLOCATION, 0L) && SET(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
          ck_slot_set_template(easy) && set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
          set_optional(easy, CURLOPT_CAPATH, options->ca_path) && set_proxy(easy, options) &&
-         share_connection(easy, options) && SET(easy, CURLOPT_MAXAGE_CONN, CK_MAX_IDLE) &&
-         let_resolver_linger(easy);
+         SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
+         SET(easy, CURLOPT_MAXAGE_CONN, CK_MAX_IDLE) && let_resolver_linger(easy);
 }
 
 /* The path that every request's own path is appended to. */
@@ -249,12 +237,6 @@ static bool set_url(struct ck_transport *transport, const char *url) {
   return transport->path != NULL;
 }
 
-static bool open_lanes(struct ck_transport *transport) {
-  bool ok = true;
-  for (int i = 0; i < CK_LANES; i++) ok = ck_lane_open(&transport->lanes[i], transport) && ok;
-  return ok;
-}
-
 static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   transport->owner = getpid();
@@ -264,7 +246,8 @@ static const char *fill(struct ck_transport *transport,
   if (transport->poller < 0) return "no descriptor is left for the client";
   transport->template = curl_easy_init();
   transport->url = curl_url();
-  if (!open_lanes(transport) || transport->template == NULL || transport->url == NULL)
+  if (!ck_lane_open(&transport->lane, transport) || transport->template == NULL ||
+      transport->url == NULL)
     return "out of memory";
   if (!name_proxy(transport, options)) return "out of memory";
   if (!set_url(transport, options->url)) return "libcurl refuses api_url";
@@ -311,7 +294,7 @@ static void leave(struct ck_transport *transport) {
 }
 
 static void free_libcurls(struct ck_transport *transport) {
-  for (int i = 0; i < CK_LANES; i++) ck_lane_close(&transport->lanes[i]);
+  ck_lane_close(&transport->lane);
   curl_easy_cleanup(transport->template);
 }
 

@@ -35,7 +35,6 @@ struct ck_request_options {
   const char *method; /* a literal */
   bool has_body;
   bool fresh_connection;  /* do not take one that the server may have closed */
-  bool http1;             /* HTTP/1.1, where HTTP/2 was refused */
   bool compressed;        /* say that a compressed answer is welcome */
   double connect_timeout; /* seconds, to a ready connection */
 };

@@ -226,14 +226,10 @@ static void write_headers(lua_State *L, struct ck_call *call) {
   lua_settop(L, client - 1);
 }
 
-/*
-** What must not be sent twice has a connection of its own: a fresh one, since a server may have
-** closed an idle one, and HTTP/1.1, since over HTTP/2 others would join it, and libcurl cannot
-** tell then what was refused from what was lost.
-*/
+/* A server may have closed an idle connection: a call that must not be sent twice opens a new one. */
 static void write_connection(struct ck_call *call) {
   struct ck_request_options *options = &call->exchange.transfer.request.options;
-  options->fresh_connection = options->http1 = !call->endpoint->idempotent;
+  options->fresh_connection = !call->endpoint->idempotent;
 }
 
 static void write_limits(struct ck_call *call) {
