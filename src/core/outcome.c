@@ -1,10 +1,13 @@
+/*
+** The outcome of an attempt: three functions, from an observation to kind, applied and retry.
+*/
 #include "outcome.h"
 
 #include <curl/curl.h>
 
 static bool is_success(int status) { return status >= 200 && status < 300; }
 
-/* Everything that can be wrong with TLS or its certificates; never a passing fault of TCP. */
+/* Failures of TLS or of a certificate, never transient failures of TCP. */
 static bool is_tls(int code) {
   switch (code) {
     case CURLE_SSL_CONNECT_ERROR:
@@ -24,20 +27,20 @@ static bool is_tls(int code) {
   }
 }
 
-/* An answer that libcurl read and could make no sense of. */
+/* Bytes arrived that libcurl cannot parse as a response. */
 static bool is_garbled(int code) {
   return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
          code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR || code == CURLE_OK;
 }
 
-/* What can go wrong before anything is sent, and may go right the next time. */
-static bool is_passing(int code) {
+/* Transient failures before anything is sent. */
+static bool is_transient(int code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_SSL_CONNECT_ERROR: /* cut off in the handshake; a bad certificate is another */
+    case CURLE_SSL_CONNECT_ERROR: /* the handshake was cut off; a bad certificate has other codes */
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
@@ -57,36 +60,32 @@ static enum ck_kind kind_of_status(int status) {
     case 429: return CK_KIND_RATE_LIMITED;
     default: break;
   }
-  if (status < 400) return CK_KIND_RESPONSE; /* a redirect, which is never followed */
+  if (status < 400) return CK_KIND_RESPONSE; /* redirects are never followed */
   return status < 500 ? CK_KIND_BAD_REQUEST : CK_KIND_SERVER;
 }
 
-static enum ck_kind kind_of(const struct ck_observation *attempt) {
-  if (attempt->cancelled) return CK_KIND_CANCELLED;
-  if (attempt->status >= 300) return kind_of_status(attempt->status);
-  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return CK_KIND_TIMEOUT;
-  if (is_success(attempt->status))
-    return attempt->whole && !attempt->too_large ? CK_KIND_OK : CK_KIND_RESPONSE;
-  if (attempt->times_sent == 0 && is_tls(attempt->code)) return CK_KIND_TLS;
-  return is_garbled(attempt->code) ? CK_KIND_RESPONSE : CK_KIND_NETWORK;
+static enum ck_kind kind_of(const struct ck_observation *observed) {
+  if (observed->cancelled) return CK_KIND_CANCELLED;
+  if (observed->status >= 300) return kind_of_status(observed->status);
+  if (observed->code == CURLE_OPERATION_TIMEDOUT) return CK_KIND_TIMEOUT;
+  if (is_success(observed->status))
+    return observed->whole && !observed->too_large ? CK_KIND_OK : CK_KIND_RESPONSE;
+  if (observed->times_sent == 0 && is_tls(observed->code)) return CK_KIND_TLS;
+  return is_garbled(observed->code) ? CK_KIND_RESPONSE : CK_KIND_NETWORK;
 }
 
 /* ---- applied -------------------------------------------------------------------------------- */
 
 /*
-** A 307 or 308 says "ask there instead" of the very request (RFC 9110, 15.4.8), a 4xx
-** refuses it. A 408 gave up on it at a point that nobody knows, and so may a gateway
-** that answers with a 5xx. The other redirects may be the answer to what was done.
+** A 4xx refuses the request, and a 307 or 308 redirects it unchanged (RFC 9110, 15.4.8). After a
+** 408, a 5xx of a gateway or another redirect, or without a status, the server may have acted on it.
 */
-static enum ck_applied applied_of_status(int status) {
+static enum ck_applied applied_of(const struct ck_observation *observed) {
+  int status = observed->status;
+  if (observed->times_sent == 0) return CK_APPLIED_NO;
+  if (is_success(status)) return CK_APPLIED_YES;
   if (status == 307 || status == 308) return CK_APPLIED_NO;
   return status >= 400 && status < 500 && status != 408 ? CK_APPLIED_NO : CK_APPLIED_UNKNOWN;
-}
-
-static enum ck_applied applied_of(const struct ck_observation *attempt) {
-  if (attempt->times_sent == 0) return CK_APPLIED_NO;
-  if (is_success(attempt->status)) return CK_APPLIED_YES;
-  return attempt->status == 0 ? CK_APPLIED_UNKNOWN : applied_of_status(attempt->status);
 }
 
 /* ---- retry ----------------------------------------------------------------------------------- */
@@ -103,23 +102,23 @@ static enum ck_retriable retry_of_status(int status) {
   }
 }
 
-/* A 2xx that was cut off may come whole the next time; one that cannot be read will not. */
-static enum ck_retriable retry_of_success(const struct ck_observation *attempt) {
-  bool unreadable = attempt->whole || attempt->too_large || attempt->code == CURLE_WRITE_ERROR ||
-                    attempt->code == CURLE_BAD_CONTENT_ENCODING;
+/* A 2xx that was cut off may be complete the next time. One that is unreadable remains so. */
+static enum ck_retriable retry_of_success(const struct ck_observation *observed) {
+  bool unreadable = observed->whole || observed->too_large || observed->code == CURLE_WRITE_ERROR ||
+                    observed->code == CURLE_BAD_CONTENT_ENCODING;
   return unreadable ? CK_RETRY_NEVER : CK_RETRY_IDEMPOTENT;
 }
 
-static enum ck_retriable retry_of(const struct ck_observation *attempt) {
-  if (attempt->cancelled) return CK_RETRY_NEVER;
-  if (attempt->status >= 300) return retry_of_status(attempt->status);
-  if (is_success(attempt->status)) return retry_of_success(attempt);
-  if (attempt->times_sent > 0) return CK_RETRY_IDEMPOTENT;
-  return is_passing(attempt->code) ? CK_RETRY_ALWAYS : CK_RETRY_NEVER;
+static enum ck_retriable retry_of(const struct ck_observation *observed) {
+  if (observed->cancelled) return CK_RETRY_NEVER;
+  if (observed->status >= 300) return retry_of_status(observed->status);
+  if (is_success(observed->status)) return retry_of_success(observed);
+  if (observed->times_sent > 0) return CK_RETRY_IDEMPOTENT;
+  return is_transient(observed->code) ? CK_RETRY_ALWAYS : CK_RETRY_NEVER;
 }
 
-struct ck_outcome ck_outcome_judge(const struct ck_observation *attempt) {
-  return (struct ck_outcome){ kind_of(attempt), applied_of(attempt), retry_of(attempt) };
+struct ck_outcome ck_outcome_judge(const struct ck_observation *observed) {
+  return (struct ck_outcome){ kind_of(observed), applied_of(observed), retry_of(observed) };
 }
 
 const char *ck_kind_name(enum ck_kind kind) {

@@ -1,6 +1,6 @@
 /*
-** What became of an attempt. The one place where a libcurl code, a status and what was
-** seen on the wire turn into a kind of error and into what the server may have done.
+** The outcome of an attempt. The only place where a libcurl code, a status and what was observed on
+** the wire become a kind of error, and a statement about what the server may have done.
 */
 #ifndef CK_OUTCOME_H
 #define CK_OUTCOME_H
@@ -23,7 +23,7 @@ enum ck_kind {
   CK_KIND_TLS,
   CK_KIND_RESPONSE,
   CK_KIND_CANCELLED,
-  /* Of no attempt, but of what calls had started. */
+  /* not of an attempt, but of work that calls have started: */
   CK_KIND_FAILED,
   CK_KIND_NEEDS_PERSON
 };
@@ -31,36 +31,37 @@ enum ck_kind {
 /* Whether the server acted on the request. */
 enum ck_applied { CK_APPLIED_NO, CK_APPLIED_UNKNOWN, CK_APPLIED_YES };
 
-/* Whether another attempt may fare better, and for whom it is harmless. */
+/* Whether another attempt may succeed, and which calls may make it. */
 enum ck_retriable {
   CK_RETRY_NEVER,
-  CK_RETRY_IDEMPOTENT, /* the server may have acted: for an idempotent endpoint only */
-  CK_RETRY_ALWAYS      /* the server did not act */
+  CK_RETRY_IDEMPOTENT, /* the server may have acted: only idempotent calls */
+  CK_RETRY_ALWAYS      /* the server did not act: every call */
 };
 
-/* What was seen of one attempt. */
+/* What was observed of one attempt. Only the core writes it. */
 struct ck_observation {
   int code;              /* libcurl's CURLcode */
-  unsigned times_sent;   /* how often the request began to leave this machine */
-  int status;            /* of the last status line that arrived whole; 0 = none */
-  bool whole;            /* the whole answer arrived, as far as HTTP can tell */
-  bool resend_refused;   /* libcurl wanted to send it once more on its own, and was not let */
-  bool too_large;        /* it was cut off here, at max_response_bytes */
-  bool cancelled;        /* it was given up here, on the caller's word */
-  bool lacks_memory;     /* it was given up here */
-  bool lacks_descriptor; /* of the process, for the socket that was asked for last */
-  bool paused;           /* none was made: the pause after a 429 is longer than the call may take */
+  unsigned times_sent;   /* how often sending the request has begun */
+  int status;            /* of the last complete status line; 0 = none arrived */
+  bool whole;            /* the whole response arrived, as far as HTTP can tell */
+  bool resend_refused;   /* libcurl's own attempt to send the request again was stopped */
+  bool too_large;        /* the client stopped reading at max_response_bytes */
+  bool cancelled;        /* the caller cancelled it */
+  bool lacks_memory;     /* the client had no memory left for it */
+  bool lacks_descriptor; /* the process had no descriptor left for its socket */
+  bool paused;           /* not started: the pause after a 429 ends after the call's deadline */
 };
 
 struct ck_outcome {
-  enum ck_kind kind; /* CK_KIND_OK: a whole 2xx, its body still unread */
+  enum ck_kind kind; /* CK_KIND_OK: a whole 2xx, its body not decoded yet */
   enum ck_applied applied;
   enum ck_retriable retry;
 };
 
-struct ck_outcome ck_outcome_judge(const struct ck_observation *attempt);
+/* Returns the outcome of an attempt that has ended. */
+struct ck_outcome ck_outcome_judge(const struct ck_observation *observed);
 
-/* The words that a script sees: "rate_limited", "unknown". */
+/* Return the words of the public interface: "rate_limited", "unknown". */
 const char *ck_kind_name(enum ck_kind kind);
 const char *ck_applied_name(enum ck_applied applied);
 

@@ -1,12 +1,9 @@
+/*
+** The decision whether a call is sent again, and the wait before that.
+*/
 #include "retry.h"
 
 #include "retry_after.h"
-
-double ck_retry_backoff(const struct ck_policy *policy, int attempt, double random) {
-  double most = policy->backoff_base;
-  for (int i = 1; i < attempt && most < policy->backoff_cap; i++) most *= 2;
-  return random * (most < policy->backoff_cap ? most : policy->backoff_cap);
-}
 
 static bool is_harmless(const struct ck_policy *policy, const struct ck_outcome *outcome) {
   switch (outcome->retry) {
@@ -20,10 +17,11 @@ static bool is_harmless(const struct ck_policy *policy, const struct ck_outcome 
 
 double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *situation) {
   if (situation->retry_after >= 0) return situation->retry_after;
-  double wait = ck_retry_backoff(policy, situation->attempt, situation->random);
-  bool is_pause =
-      situation->outcome.kind == CK_KIND_RATE_LIMITED; /* for the client's other calls, too */
-  return is_pause && wait > CK_RETRY_AFTER_MOST ? CK_RETRY_AFTER_MOST : wait;
+  double most = policy->backoff_base; /* exponential backoff with full jitter */
+  for (int i = 1; i < situation->attempt && most < policy->backoff_cap; i++) most *= 2;
+  double wait = situation->random * (most < policy->backoff_cap ? most : policy->backoff_cap);
+  if (situation->outcome.kind != CK_KIND_RATE_LIMITED) return wait;
+  return wait < CK_RETRY_AFTER_MOST ? wait : CK_RETRY_AFTER_MOST; /* it pauses all calls */
 }
 
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,

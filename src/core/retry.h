@@ -1,6 +1,6 @@
 /*
-** Whether a call may be sent again, and when. A pure decision: no clock, no chance of its
-** own, nothing but what it is handed.
+** Decides whether and when a call is sent again. A pure function of its arguments: it has no clock
+** and no source of random numbers.
 */
 #ifndef CK_RETRY_H
 #define CK_RETRY_H
@@ -12,14 +12,14 @@
 struct ck_policy {
   int max_attempts;
   double backoff_base, backoff_cap; /* seconds */
-  bool idempotent;                  /* sent twice, the call leaves the server as sent once */
-  bool reads;                       /* whatever becomes of it, the server has not acted on it */
-  bool retry_unknown;               /* the caller would rather pay twice than not know */
+  bool idempotent;                  /* sending the call twice has the same effect as once */
+  bool reads;                       /* the server never acts on the call, whatever its outcome */
+  bool retry_unknown;               /* the caller accepts that the call may take effect twice */
 };
 
 struct ck_situation {
   struct ck_outcome outcome;
-  int attempt;        /* how many have been made */
+  int attempt;        /* how many have been made, at least 1 */
   double time_left;   /* seconds to the deadline of the call */
   double retry_after; /* seconds that the server asked for, negative = none */
   double random;      /* from 0 to 1 */
@@ -31,17 +31,17 @@ struct ck_decision {
 };
 
 /*
-** Again where that cannot do harm: always after an attempt that the server did not act on
-** and that may fare better next time; after a doubtful one if the endpoint is idempotent,
-** or the caller takes the doubt on itself. A wait that would pass the deadline is not begun.
+** Decides on another attempt. Every call may be sent again if the server did not act on it. If the
+** server may have acted, an idempotent call may be sent again, and with `retry_unknown` any call.
+** There is no other attempt if the wait would pass the deadline.
 */
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation);
 
-/* Seconds before another attempt: what the server asked for, else the backoff. */
+/*
+** Returns the seconds before another attempt: the server's Retry-After, or else exponential backoff
+** with full jitter.
+*/
 double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *situation);
-
-/* Exponential backoff with full jitter: from 0 to the cap of this attempt. */
-double ck_retry_backoff(const struct ck_policy *policy, int attempt, double random);
 
 #endif

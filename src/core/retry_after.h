@@ -1,18 +1,20 @@
-/* Reads the Retry-After header, which servers write in every way there is. */
+/*
+** Parses the Retry-After header in every form that servers use.
+*/
 #ifndef CK_RETRY_AFTER_H
 #define CK_RETRY_AFTER_H
 
 #include <stddef.h>
 #include <time.h>
 
-/* The longest wait that is believed, in seconds; what asks for more is as good as no header. */
+/* The longest wait that is honoured, in seconds. A header that asks for more is ignored. */
 #define CK_RETRY_AFTER_MOST 3600.0
 
 /*
-** The seconds to wait that the head of an answer asks for, from 0 to CK_RETRY_AFTER_MOST;
-** negative if it asks for none that can be believed. Of several the longest counts. A
-** date counts from the answer's own Date, so that a wrong clock here does no harm; `now`
-** serves where there is none.
+** Returns the seconds to wait that the head of a response asks for, from 0 to CK_RETRY_AFTER_MOST,
+** or a negative number if it has no valid Retry-After. Of several headers the longest counts. A date
+** is relative to the response's own Date, so that a wrong local clock does no harm; `now` is used if
+** there is none.
 */
 double ck_retry_after(const char *head, size_t length, time_t now);
 
