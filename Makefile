@@ -19,8 +19,7 @@ LUA      = $(firstword $(shell command -v lua5.4 lua54 lua))
 # on it.
 ifeq ($(POLLER),kqueue)
   BUILD         := $(BUILD)/kqueue
-  SPEC          := $(patsubst %,spec/%_spec.lua,busy deadline each fork idle loop pace task \
-                   task_process wire)
+  SPEC          := spec/retry spec/tasks spec/process
   poller_c      := spec/c/kqueue/kqueue.c
   poller_cflags := -DCK_KQUEUE -Ispec/c/kqueue
 endif
@@ -170,59 +169,54 @@ test: needs-build-sandbox-examples-test  ## the specs, or one of them: SPEC=spec
 soak soak-asan: export SOAK_SECONDS = $(or $(SECONDS),300)
 soak: export CALLS := 5000
 soak:  ## calls and random programs against a mixture of faults: CALLS=5000, SECONDS=300, SEED=number
-	$(submake) test SPEC="spec/soak_spec.lua spec/combination_spec.lua"
+	$(submake) test SPEC="spec/stress/soak_spec.lua spec/stress/combination_spec.lua"
 
 flat: export CALLS := 100000
 flat: export CLIENTS := 10000
 flat:  ## memory and descriptors over CALLS=100000, in turn and at once, and CLIENTS=10000
-	$(submake) test SPEC=spec/flat_spec.lua
+	$(submake) test SPEC=spec/stress/flat_spec.lua
 
 alloc: export ALLOC_EVERY := 1
 alloc:  ## memory that runs out: every allocation in turn, with figures
-	$(submake) test SPEC=spec/alloc_spec.lua
+	$(submake) test SPEC=spec/stress/alloc_spec.lua
 
 # -z nodelete: a module that lua_close unloads takes along the symbols of its leaks.
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
             CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
 asan:  ## all specs but the examples' under ASan, UBSan and LSan, then some of them with an aggressive collector
-	$(asan_test) SPEC="$(call most,$(examples))"
-	$(asan_test) CEKURA_GC=aggressive SPEC="$(call some,$(quick))"
+	$(asan_test) SPEC="$(most)"
+	$(asan_test) CEKURA_GC=aggressive SPEC="$(some)"
 
 soak-asan:  ## the random programs of `make soak` under ASan: SECONDS=300, SEED=number
-	$(asan_test) SPEC=spec/combination_spec.lua
+	$(asan_test) SPEC=spec/stress/combination_spec.lua
 
 aggressive:  ## most of the specs under ASan with an aggressive collector: ten minutes
-	$(asan_test) CEKURA_GC=aggressive SPEC="$(call most,$(examples))"
+	$(asan_test) CEKURA_GC=aggressive SPEC="$(most)"
 
 # Nothing is suppressed: neither libcurl nor OpenSSL nor glibc gives it cause to complain.
 tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under ThreadSanitizer
 	$(submake) --quiet core $(BUILD)/tsan/host BUILD=$(BUILD)/tsan CC=gcc CFLAGS="-O1 -g -fsanitize=thread"
-	$(submake) test SPEC=spec/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
+	$(submake) test SPEC=spec/process/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
 
-# Where a run is slow, some are left out. The examples are Lua, and what they call has specs of its
-# own. Under memcheck, and with an aggressive collector, CI runs those that go through most of the C
-# in little time.
-specs    = $(patsubst %,spec/%_spec.lua,$(1))
-examples = $(call specs,agreement_report arguments auto_improve bulk_reevaluate ci_gate csv diff \
-           evaluate_calls example_start example_support labs_cycle output quickstart \
-           reevaluate_result shapes story vote_from_csv with_luv)
-quick    = $(call specs,answer check client decisions each error event file json loop module \
-           request task wire)
-most     = $(if $(filter spec,$(SPEC)),$(filter-out $(1),$(wildcard spec/*_spec.lua)),$(SPEC))
-some     = $(if $(filter spec,$(SPEC)),$(1),$(SPEC))
+# Where a run is slow, folders are left out. The examples are Lua, and the C that they call has specs
+# of its own. Under memcheck, and with an aggressive collector, CI runs the folders that go through
+# most of the C in little time.
+folders = $(sort $(dir $(wildcard spec/*/*_spec.lua)))
+most    = $(if $(filter spec,$(SPEC)),$(filter-out spec/examples/,$(folders)),$(SPEC))
+some    = $(if $(filter spec,$(SPEC)),spec/api spec/tasks,$(SPEC))
 memchecked = $(submake) test RUN=tools/valgrind.sh
 
 memcheck: needs-valgrind  ## some of the specs under memcheck, with a frequent collector
-	$(memchecked) CEKURA_GC=frequent SPEC="$(call some,$(quick))"
+	$(memchecked) CEKURA_GC=frequent SPEC="$(some)"
 
 valgrind: memcheck  ## the same, then all but the examples' with the usual collector: half an hour
-	$(memchecked) SPEC="$(call most,$(examples))"
+	$(memchecked) SPEC="$(most)"
 
 # Without the optimizer a branch of the report is a branch of the source. The counters are atomic,
 # because there are threads. RUN=env only tells the specs that all takes longer, as under valgrind.
 coverage: needs-build-sandbox-examples-test-coverage  ## lines and branches of the client that the specs reach
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
-	$(submake) test BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage SPEC="$(call most,$(examples))" \
+	$(submake) test BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage SPEC="$(most)" \
 	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
 	@gcovr --filter src/core/ --filter src/lua/ --print-summary --html-details $(BUILD)/coverage/index.html \
 	  --fail-under-line 95 --fail-under-branch 85 $(BUILD)/coverage

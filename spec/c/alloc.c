@@ -135,7 +135,7 @@ static struct {
   long count; /* of those that were freed twice */
 } session;
 
-static const char host[] = "127.0.0.1"; /* of spec/alloc_spec.lua */
+static const char host[] = "127.0.0.1"; /* of spec/stress/alloc_spec.lua */
 
 /* OpenSSL calls libcurl with a session, and hardly for anything else. */
 static bool is_in_openssl(void) {

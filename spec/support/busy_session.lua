@@ -1,4 +1,4 @@
--- A process of spec/secret_session_spec.lua: does with a client whatever can be done, against a
+-- A process of secret_session_spec: does with a client whatever can be done, against a
 -- server that echoes the key, and keeps all that it gets. The key is in its environment and, until
 -- the end, in no string of its own.
 --

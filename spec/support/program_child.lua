@@ -1,4 +1,4 @@
--- A process of spec/combination_spec.lua: runs a program and writes what happens as JSON, an object
+-- A process of combination_spec: runs a program and writes what happens as JSON, an object
 -- a line, for support/program_checks.lua and support/program_runner.py.
 --
 --   program_child.lua PROGRAM URL RUN FOLDER

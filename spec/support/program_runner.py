@@ -1,4 +1,4 @@
-"""Runs a random program of spec/combination_spec.lua, sends it signals, and ends it when it hangs.
+"""Runs a random program of combination_spec, sends it signals, and ends it when it hangs.
 
     python3 -E -S -B program_runner.py SECONDS WORD…
 

@@ -1,4 +1,4 @@
--- A process of spec/secret_session_spec.lua: some calls, and a stop while its client is open, and
+-- A process of secret_session_spec: some calls, and a stop while its client is open, and
 -- when it has been closed, at which its memory is searched (support/memory.py).
 local cekura = require "cekura"
 local calls = require "support.calls"

@@ -1,6 +1,6 @@
 -- Ten items at once, one of which the server makes try again, with a listener. Then it all works.
 local failing, url = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 local cekura = require "cekura"
 
 local events = 0

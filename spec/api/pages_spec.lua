@@ -131,7 +131,7 @@ describe("pages", function()
         { "call it with a colon: results:pages{ … }", {} },
       } do
         local _, message = pcall(function() client.results.pages(table.unpack(row, 2)) end)
-        assert.matches("^spec/pages_spec.lua:%d+: " .. row[1], message)
+        assert.matches("^spec/api/pages_spec.lua:%d+: " .. row[1], message)
       end
     end)
 

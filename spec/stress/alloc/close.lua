@@ -1,6 +1,6 @@
 -- close, with a task that stands in a call.
 local failing, url = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 
 local cekura = require "cekura.core"
 local client <close> = assert(cekura.new(common.options(url)))

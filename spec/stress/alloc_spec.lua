@@ -1,4 +1,4 @@
--- Memory that runs out, allocation by allocation: spec/c/alloc.c runs the scripts in spec/alloc/.
+-- Memory that runs out, allocation by allocation: spec/c/alloc.c runs spec/stress/alloc/.
 --
 -- ALLOC_EVERY=1 (make alloc) fails every allocation of every script; else the longest are taken in
 -- steps. Exempt are lua-cjson and libcurl, for what the last specs show that they do by themselves.
@@ -64,10 +64,10 @@ describe("memory that runs out", function()
   local function run(kind, how, step, name)
     local url = name == "tls" and tls_url or server.url
     return child.run_checked({ build .. "/alloc", kind, how, tostring(step), "1",
-      ("spec/alloc/%s.lua"):format(name), url, how, tls_server.ca_file }, {
+      ("spec/stress/alloc/%s.lua"):format(name), url, how, tls_server.ca_file }, {
       CEKURA_API_KEY = false, CEKURA_API_URL = false,
       ALLOC_KEEP = CJSON,
-      LSAN_OPTIONS = "print_suppressions=0:suppressions=spec/alloc/lsan.txt",
+      LSAN_OPTIONS = "print_suppressions=0:suppressions=spec/stress/alloc/lsan.txt",
     })
   end
 
@@ -124,7 +124,7 @@ describe("memory that runs out", function()
 
   it("makes lua-cjson's decoder leak when Lua has none", function()
     local output, code = child.run_checked({ build .. "/alloc", "lua", "twice", "1", "1",
-      "spec/alloc/cjson_leaks.lua" }, { ALLOC_KEEP = CJSON })
+      "spec/stress/alloc/cjson_leaks.lua" }, { ALLOC_KEEP = CJSON })
     local leaked = output:match "libc: %+(%d+)\n"
     if runner:find "asan" then
       assert.not_equal(0, code)
@@ -137,7 +137,7 @@ describe("memory that runs out", function()
 
   it("makes lua-cjson's decoder end the process when libc has none", function()
     local output, code = child.run { "sh", "-c",
-      'ulimit -v 400000; exec "$0" spec/alloc/cjson_ends.lua', child.lua }
+      'ulimit -v 400000; exec "$0" spec/stress/alloc/cjson_ends.lua', child.lua }
     assert.equal("Out of memory\n", output)
     assert.not_equal(0, code)
   end)

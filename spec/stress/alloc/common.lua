@@ -1,7 +1,7 @@
 -- What the scripts share that spec/c/alloc.c runs.
 local common = {
   descriptors = _G.descriptors,  -- how many are open: spec/c/alloc.c's
-  -- Runs that spec/alloc_spec.lua's server is slow to answer for, or unable to.
+  -- Runs that spec/stress/alloc_spec.lua's server is slow to answer for, or unable to.
   SLOW = 77777,
   BROKEN = 66666,
 }

@@ -1,6 +1,6 @@
 -- Two calls over TLS. The second has a connection of its own and takes up the session of the first.
 local failing, url, _, ca_file = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 
 local options = common.options(url)
 options.ca_file = ca_file

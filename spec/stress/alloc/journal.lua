@@ -1,6 +1,6 @@
 -- each with a journal: a file that is locked, read, written and forced to disk. It can be taken up.
 local failing, url, how = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 local cekura = require "cekura"
 
 local path = os.tmpname()

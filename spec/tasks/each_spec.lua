@@ -403,7 +403,7 @@ describe("each", function()
 
     it("pairs and ipairs of a list, at the caller's line", function()
       for _, iterator in ipairs { pairs, ipairs } do
-        assert.matches("^spec/each_spec.lua:%d+: each: give the list itself",
+        assert.matches("^spec/tasks/each_spec.lua:%d+: each: give the list itself",
           raised_by(function() local _ = client:each(iterator { 1 }, print) end))
       end
     end)

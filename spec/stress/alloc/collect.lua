@@ -1,7 +1,7 @@
 -- Calls that were given up are collected, and no memory is left to run their finalizers with. (In a
 -- new coroutine Lua needs some for each call of a function.) The client does not mind.
 local failing, url = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 
 local client <close> = assert(require "cekura.core".new(common.options(url)))
 

@@ -15,7 +15,7 @@ describe("a name that is not there raises at the caller's line:", function()
     local ok, message = pcall(look)
     assert.is_false(ok)
     local line = debug.getinfo(look, "S").linedefined
-    local said = message:match("^spec/names_spec%.lua:" .. line .. ": (.*)$")
+    local said = message:match("^spec/api/names_spec%.lua:" .. line .. ": (.*)$")
     return assert(said, message)
   end
 

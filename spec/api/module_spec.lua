@@ -116,7 +116,7 @@ describe("the module", function()
     } do
       it("raises for " .. what .. ", at the caller's line", function()
         local _, message = pcall(function() cekura.chunks(row[2], 3) end)
-        assert.matches("^spec/module_spec.lua:%d+: chunks: " .. row[1], message)
+        assert.matches("^spec/api/module_spec.lua:%d+: chunks: " .. row[1], message)
       end)
     end
 
@@ -125,7 +125,7 @@ describe("the module", function()
         function() cekura:chunks({ 1 }, 3) end, function() cekura:new { api_key = "k" } end,
       } do
         local _, message = pcall(call)
-        assert.matches("^spec/module_spec.lua:%d+: call it with a dot: cekura%.", message)
+        assert.matches("^spec/api/module_spec.lua:%d+: call it with a dot: cekura%.", message)
       end
     end)
   end)

@@ -1,6 +1,6 @@
 -- The first vote of a client, with all that it makes then. The next one succeeds.
 local failing, url = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 
 local client <close> = assert(require "cekura.core".new(common.options(url)))
 common.check(failing(common.vote, client))

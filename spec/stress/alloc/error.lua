@@ -1,6 +1,6 @@
 -- A call that is refused here, and one that the server refuses.
 local failing, url = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 
 local client <close> = assert(require "cekura.core".new(common.options(url)))
 

@@ -1,4 +1,4 @@
--- JSONTestSuite (spec/json_suite), file by file, as the answer of a server. The name of a file says
+-- JSONTestSuite (spec/data/json_suite), file by file, as the answer of a server. A file's name says
 -- what must become of it: y_ is read, and what is read is what Python reads; n_ is refused; i_ is
 -- left to the reader. Where this library does otherwise, or had to choose, the file is named here.
 local cekura = require "cekura"
@@ -7,7 +7,7 @@ local child = require "support.child"
 local faults = require "support.faults"
 local reasons = require "support.json_reasons"
 
-local FOLDER = "spec/json_suite/"
+local FOLDER = "spec/data/json_suite/"
 local FILES = { y = 95, n = 188, i = 35 }
 
 -- ---- named: read -------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ local json = require "cjson".new()
 local lfs = require "lfs"
 local scratch = require "support.scratch"
 
-local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local CTRL_C, CTRL_D = "\3", "\4"
 
 local function program(path, text)
@@ -34,7 +33,7 @@ local function installed(bin) return lfs.attributes(bin .. "/valgrind") ~= nil e
 
 -- Answers the question of deps.sh on a terminal. Returns { before, shown, code }.
 local function on_terminal(bin, answer)
-  local words = { "python3", "-E", "-B", "-S", folder .. "support/prompt.py", "Press Enter", answer,
+  local words = { "python3", "-E", "-B", "-S", "spec/support/prompt.py", "Press Enter", answer,
     "env", "PATH=" .. bin, deps, "valgrind" }
   return json.decode((child.run(words)))
 end

@@ -696,7 +696,7 @@ describe("wait", function()
           { "call it with a colon: " .. name .. ":wait{ … }", {} },
         } do
           local _, message = pcall(function() client[name].wait(table.unpack(row, 2)) end)
-          assert.matches("^spec/wait_spec.lua:%d+: .*" .. row[1], message)
+          assert.matches("^spec/api/wait_spec.lua:%d+: .*" .. row[1], message)
         end
       end
     end)

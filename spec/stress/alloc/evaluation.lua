@@ -1,6 +1,6 @@
 -- An evaluation with a large answer, over a used client. What follows is as it would have been.
 local failing, url = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 
 local client <close> = assert(require "cekura.core".new(common.options(url)))
 

@@ -1,6 +1,6 @@
 -- Making a client. Another one can be made afterwards.
 local failing, url = ...
-local common = require "alloc.common"
+local common = require "stress.alloc.common"
 local cekura = require "cekura.core"
 
 local options = common.options(url)
