@@ -16,6 +16,29 @@ end
 
 for name, method in pairs(wait) do internal.resource_methods[name].wait = method end
 
+local data_of = {}  -- of read-only tables
+
+local READ_ONLY = {
+  __index = function(view, key) return data_of[view][key] end,
+  __len = function(view) return #data_of[view] end,
+  __pairs = function(view) return function(_, key) return next(data_of[view], key) end end,
+  __newindex = function() error("cekura.endpoints is read-only", 2) end,
+  __metatable = "read-only",
+}
+
+--- Returns a read-only copy of a table and of the tables in it, each of which has one copy.
+local function frozen(value, views)
+  if type(value) ~= "table" then return value end
+  if not views[value] then
+    local view, data = setmetatable({}, READ_ONLY), {}
+    views[value], data_of[view] = view, data
+    for key, item in pairs(value) do data[key] = frozen(item, views) end
+  end
+  return views[value]
+end
+
+cekura.endpoints = frozen(cekura.endpoints, {})
+
 --- The methods of the default client, which is made when the first of them is called:
 --- `cekura:each(…)`.
 local OF_CLIENTS = {

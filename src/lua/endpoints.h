@@ -1,10 +1,13 @@
-/* cekura.endpoints: the contract as Lua data that cannot be changed. */
+/* cekura.endpoints: the rows of the contract as Lua tables. */
 #ifndef CK_ENDPOINTS_H
 #define CK_ENDPOINTS_H
 
 #include <lua.h>
 
-/* Pushes the list of endpoints, which can also be indexed by name. */
+/*
+** Pushes a new list of the endpoints, which can also be indexed by name. The tables can be changed;
+** lua/cekura/init.lua makes them read-only. Nothing in C reads them.
+*/
 void ck_endpoints_push(lua_State *L);
 
 #endif
