@@ -49,7 +49,6 @@ build = {
     ["cekura.sandbox.judge"] = "lua/cekura/sandbox/judge.lua",
     ["cekura.sandbox.optimiser"] = "lua/cekura/sandbox/optimiser.lua",
     ["cekura.sandbox.options"] = "lua/cekura/sandbox/options.lua",
-    ["cekura.sandbox.pattern"] = "lua/cekura/sandbox/pattern.lua",
     ["cekura.sandbox.random"] = "lua/cekura/sandbox/random.lua",
     ["cekura.sandbox.ring"] = "lua/cekura/sandbox/ring.lua",
     ["cekura.sandbox.routes"] = "lua/cekura/sandbox/routes.lua",

@@ -2,6 +2,7 @@
 --- lua_State of the server (src/sandbox/handlers.h), which calls the two functions that `open`
 --- returns, one at a time.
 
+local ascii = require "cekura.internal.ascii"
 local check = require "cekura.sandbox.check"
 local Faults = require "cekura.sandbox.faults"
 local json = require "cekura.sandbox.json"
@@ -157,7 +158,7 @@ end
 function App:log(request, started)
   local line = ("%s %s %s %s ms\n"):format(request.method,
     request.query == "" and request.path or request.path .. "?" .. request.query,
-    request.status or "dropped", json.decimal("%.1f", (self.clock() - started) * 1000))
+    request.status or "dropped", ascii.format("%.1f", (self.clock() - started) * 1000))
   local key = self.config.api_key
   for _, written in ipairs { key, in_address(key) } do
     line = line:gsub(written:gsub("%p", "%%%0"), "…")

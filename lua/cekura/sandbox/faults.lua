@@ -24,7 +24,9 @@ end
 
 --- Whether a request's path contains that of a rule, read as a text or as a Lua pattern.
 function Faults.fits_path(rule_path, path)
-  return path:find(rule_path, 1, true) ~= nil or path:find(Faults.pattern_of(rule_path)) ~= nil
+  if path:find(rule_path, 1, true) then return true end
+  local ok, found = pcall(string.find, path, Faults.pattern_of(rule_path)) -- it may be malformed
+  return ok and found ~= nil
 end
 
 local function fits(rule, method, path)

@@ -3,6 +3,7 @@
 --- status alone for an answer without one.
 
 require "cekura.core" -- brings the next one
+local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
 local filters = require "cekura.sandbox.filters"
@@ -166,7 +167,7 @@ local function charge(store, evaluations)
   local paid, cost = store:charge(evaluations)
   if paid then return nil end
   return 400, { detail = ("Insufficient credits: this needs %s, and %s remain."):format(
-    json.decimal("%.2f", cost), json.decimal("%.2f", store.balance.remaining)) }
+    ascii.format("%.2f", cost), ascii.format("%.2f", store.balance.remaining)) }
 end
 
 handlers["POST /test_framework/v1/results/{}/evaluate_metrics/"] = function(store, args)

@@ -5,18 +5,15 @@
 ---     local server <close> = sandbox.start()
 ---     local client = cekura.new { api_url = server.url, api_key = server.api_key }
 
-local core = require "cekura.core"
 local fields = require "cekura.sandbox.fields"
-local json = require "cekura.sandbox.json"
 local native = require "cekura.sandbox.server"
 local options = require "cekura.sandbox.options"
 local rules = require "cekura.sandbox.rules"
 
-json.know_array(core.array and getmetatable(core.array {})) -- the client's mark, in fault bodies
-
 local sandbox = {}
 
---- A rule that could never apply, or that has no effect, is an error when it is set.
+--- A rule that could never apply, or that has no effect, is an error when it is set. For a path
+--- that the API does not have, a rule needs a body or a 2xx status: it makes up an endpoint.
 ---@class cekura.sandbox.Fault
 ---@field method string? only requests with this method, in capitals
 ---@field path string? only requests whose path, as on the wire, contains this text or Lua pattern

@@ -1,32 +1,25 @@
---- JSON as the sandbox reads and writes it: keys sorted, integers as integers, empty lists as [].
---- Reading is lua-cjson's; writing is done here, because lua-cjson 2.1.0 has no mark for an
---- empty array and prints integers beyond 14 digits as floats.
+--- JSON as the sandbox reads and writes it. lua-cjson reads; the writer is here, because responses
+--- have sorted keys and whole numbers without a fraction, and a fault may send invalid UTF-8.
 
+local ascii = require "cekura.internal.ascii"
 local cjson = require "cjson"
+local core = require "cekura.core"
 
 local json = { null = cjson.null }
 
-local ARRAY = { __name = "cekura.sandbox.array" }
+local ARRAY = getmetatable(core.array {})
 
---- The metatables that make a table an array, also when it is empty.
+--- The metatables that make a table an array even if it is empty.
 local is_array_mark = { [ARRAY] = true }
+for _, mark in pairs { cjson.array_mt, cjson.empty_array_mt } do is_array_mark[mark] = true end
 
---- Marks `list` as a JSON array.
+--- Marks `list` as a JSON array and returns it. cekura.array would refuse other metatables.
 ---@generic T: table
 ---@param list T
 ---@return T
 function json.array(list)
   return setmetatable(list, ARRAY)
 end
-
---- Lets `metatable` (another library's mark) mean an array, too. nil is fine.
----@param metatable table?
-function json.know_array(metatable)
-  if metatable then is_array_mark[metatable] = true end
-end
-
-json.know_array(cjson.array_mt)
-json.know_array(cjson.empty_array_mt)
 
 --- Whether `value`, read from JSON or marked, is an array. An unmarked empty table is not.
 ---@param value any
@@ -59,16 +52,11 @@ local function quote(text)
   return '"' .. text:gsub('[%c"\\]', escape) .. '"'
 end
 
---- A number by a format such as "%.2f", with a decimal point in every locale.
-function json.decimal(format, value)
-  return (format:format(value):gsub("[^0-9e+-]+", "."))
-end
-
 local function number(value)
   local integer = math.tointeger(value)
   if integer then return ("%d"):format(integer) end
   if value ~= value or value == math.huge or value == -math.huge then return "null" end
-  return json.decimal("%.14g", value)
+  return ascii.format("%.14g", value)
 end
 
 local write -- function(value, out): appends the pieces of `value`
