@@ -1,0 +1,155 @@
+# The checks: sanitizers, valgrind, fuzzing, static analysis, measurements. `make help` lists them,
+# and .ci/run runs them. Each target installs what is missing, builds, and runs.
+
+.PHONY: lint format generate asan aggressive tsan memcheck valgrind coverage fuzz soak soak-asan flat \
+        alloc bench conformance schemas rocks
+
+# ---- what the specs build
+
+spec_programs = $(patsubst %,$(BUILD)/%,alloc host session) \
+                $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal)
+
+# The pure decisions of the core, as a Lua module.
+$(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(filter-out src/lua/%,$(core_c)))
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -pthread -o $@ $^ $(curl_libs)
+
+# A host that makes allocations of the module and of libcurl fail, with the linker's --wrap.
+comma   := ,
+wrapped := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup strndup free)
+$(BUILD)/alloc: $(BUILD)/obj/spec/c/alloc.o $(BUILD)/libcekura.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic $(wrapped) -o $@ $^ $(lua_libs) $(curl_libs)
+
+# libcurl alone, when its allocations fail.
+$(BUILD)/session: $(BUILD)/obj/spec/c/session.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(curl_libs)
+
+# Lua modules for scripts that fork or handle signals.
+$(BUILD)/fork.so $(BUILD)/signals.so: $(BUILD)/%.so: $(BUILD)/obj/spec/c/%.o
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
+
+# Preloaded libraries: a resolver that hangs for some names, and a Ctrl-C at a chosen moment.
+$(BUILD)/slow_dns.so $(BUILD)/late_signal.so: $(BUILD)/%.so: spec/c/%.c
+	@mkdir -p $(@D)
+	$(CC) $(flags) $(shared) -o $@ $< -ldl
+
+# A host with one Lua state in each of its threads.
+$(BUILD)/host: $(BUILD)/obj/spec/c/host.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs)
+
+-include $(wildcard $(BUILD)/obj/spec/*/*.d)
+
+# ---- static analysis and generated files
+
+lint: needs-build-sandbox-lint  ## direction of calls, generated files, luacheck, cppcheck, clang-tidy, analyzers, formats
+	$(submake) --quiet all
+	@BUILD=$(BUILD) tools/lint.sh
+
+format: needs-lint  ## format the C sources
+	clang-format -i $$(find src examples spec -name '*.[ch]')
+
+generate: core  ## write lua/cekura/types.lua and docs/reference.md from the contract
+	$(LUA) tools/generate.lua
+
+# ---- the specs under an instrument
+
+# The examples are Lua, and the C code that they call has specs of its own.
+asan coverage valgrind: SPEC = $(filter-out spec/examples/ spec/conformance/,$(sort $(dir $(wildcard spec/*/*_spec.lua))))
+# These two folders reach most of the C code in little time.
+aggressive memcheck: SPEC = spec/api spec/tasks
+
+# -z nodelete keeps the symbols of leaks: lua_close would unload the module before the report.
+asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
+            CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
+
+asan:  ## all specs except those of the examples, under ASan, UBSan and LSan
+	$(asan_test) SPEC="$(SPEC)"
+
+aggressive:  ## spec/api and spec/tasks under ASan with an aggressive collector
+	$(asan_test) SPEC="$(SPEC)" CEKURA_GC=aggressive
+
+memcheck: needs-valgrind  ## spec/api and spec/tasks under valgrind with a frequent collector
+	$(submake) test SPEC="$(SPEC)" RUN=tools/valgrind.sh CEKURA_GC=frequent
+
+valgrind: needs-valgrind  ## all specs except those of the examples, under valgrind: half an hour
+	$(submake) test SPEC="$(SPEC)" RUN=tools/valgrind.sh
+
+tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under ThreadSanitizer
+	$(submake) --quiet core $(BUILD)/tsan/host BUILD=$(BUILD)/tsan CC=gcc CFLAGS="-O1 -g -fsanitize=thread"
+	$(submake) test SPEC=spec/process/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
+
+# -O0: a branch of the report is then a branch of the source. The counters are atomic because there
+# are threads. RUN=env tells the specs that everything takes longer, as under valgrind.
+coverage: needs-build-sandbox-examples-test-coverage  ## lines and branches of the client that the specs reach
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	$(submake) test SPEC="$(SPEC)" BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage \
+	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
+	@gcovr --filter src/ --exclude src/sandbox/ --print-summary \
+	  --html-details $(BUILD)/coverage/index.html --fail-under-line 95 --fail-under-branch 85 $(BUILD)/coverage
+
+# ---- long runs
+
+fuzz_shared  := fuzz value
+fuzz_targets := $(filter-out $(fuzz_shared),$(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c)))
+
+fuzz: TARGET := $(fuzz_targets)
+fuzz: needs-build-fuzz  ## libFuzzer on every reader and writer: SECONDS=60 for each, TARGET="csv url"
+	$(submake) --quiet BUILD=$(BUILD)/fuzz CC=clang $(patsubst %,$(BUILD)/fuzz/fuzzers/%,$(TARGET)) \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	  -fno-sanitize-recover=undefined"
+	@tools/fuzz.sh $(BUILD)/fuzz $(or $(SECONDS),60) $(TARGET)
+
+$(BUILD)/fuzzers/%: $(BUILD)/obj/spec/fuzz/%.o $(patsubst %,$(BUILD)/obj/spec/fuzz/%.o,$(fuzz_shared)) $(call object,$(core_c))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs)
+
+.SECONDARY: $(patsubst %,$(BUILD)/obj/spec/fuzz/%.o,$(fuzz_targets))
+
+soak soak-asan: export SOAK_SECONDS = $(or $(SECONDS),300)
+soak: export CALLS := 5000
+soak:  ## calls and random programs against a mixture of faults: CALLS=5000, SECONDS=300, SEED=number
+	$(submake) test SPEC="spec/stress/soak_spec.lua spec/stress/combination_spec.lua"
+
+soak-asan:  ## the random programs of `make soak` under ASan: SECONDS=300, SEED=number
+	$(asan_test) SPEC=spec/stress/combination_spec.lua
+
+flat: export CALLS := 100000
+flat: export CLIENTS := 10000
+flat:  ## memory and descriptors stay flat over CALLS=100000 and CLIENTS=10000
+	$(submake) test SPEC=spec/stress/flat_spec.lua
+
+alloc: export ALLOC_EVERY := 1
+alloc:  ## every allocation fails once, with figures
+	$(submake) test SPEC=spec/stress/alloc_spec.lua
+
+# ---- measurements, the API's schemas, LuaRocks
+
+bench_c := $(wildcard spec/bench/*.c)
+
+bench: needs-build-sandbox-valgrind  ## the cost of a call, compared with a C loop on libcurl
+	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
+	@$(LUA) spec/bench/bench.lua
+
+$(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(curl_libs)
+
+CONTRACT := spec/conformance
+prism     = $(BUILD)/conformance/node_modules/.bin/prism
+
+conformance: needs-build-test-conformance  ## the client against Prism, with the API's schemas in CONTRACT=spec/conformance
+	@[ -d "$(CONTRACT)" ] || { echo 'CONTRACT=: not a folder: "$(CONTRACT)"' >&2; exit 1; }
+	$(submake) --quiet core $(prism)
+	CONTRACT="$(CONTRACT)" PRISM=$(prism) $(LUA) tools/busted.lua spec/conformance/conformance_spec.lua
+
+schemas: needs-conformance  ## copy those schemas without their prose from the API's documents in CONTRACT=folder
+	$(submake) --quiet $(prism)
+	NODE_PATH=$(dir $(prism)).. node tools/conformance/schemas.js "$(CONTRACT)" spec/conformance
+
+$(prism): tools/conformance/package.json tools/conformance/package-lock.json
+	mkdir -p $(BUILD)/conformance
+	cp $^ $(BUILD)/conformance
+	cd $(BUILD)/conformance && npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $@
+
+rocks: needs-build-sandbox-rocks  ## install both rocks with LuaRocks into a temporary tree and use them
+	@tools/rocks.sh
