@@ -255,6 +255,8 @@ describe("what goes in:", function()
       { "other control characters", "\0\1\31\127", '"\\u0000\\u0001\\u001f\127"' },
       { "text around a NUL", "a\0b", [["a\u0000b"]] },
       { "UTF-8 of every length", "é€𝄞\u{10FFFF}", '"é€𝄞\u{10FFFF}"' },
+      { "the first and last characters of a length", "\u{800}\u{D7FF}\u{10000}",
+        '"\u{800}\u{D7FF}\u{10000}"' },
       { "a list", { 1, "two", false, null, 2.5 }, '[1,"two",false,null,2.5]' },
       { "an object", { grade = "B" }, '{"grade":"B"}' },
       { "an object with a key that needs escapes", { ['a"\n\0é'] = 1 }, [[{"a\"\n\u0000é":1}]] },
@@ -332,6 +334,7 @@ describe("what goes in:", function()
   end)
 
   describe("refuses", function()
+    local POINTER = debug.upvalueid(function() return calls end, 1)
     local cyclic = { a = { 1, {} } }
     cyclic.a[2].b = cyclic.a
     local itself = {}
@@ -342,6 +345,9 @@ describe("what goes in:", function()
       { "an unknown field", VOTE, { feedbak = "x" },
         { feedbak = 'unknown field, did you mean "feedback"?' } },
       { "an unknown field like no other", VOTE, { colour = "red" }, { colour = "unknown field" } },
+      { "two unknown fields that are near two names", FEEDBACKS, { metric_tid = 1, metric_typ = 1 },
+        { metric_tid = 'unknown field, did you mean "metric_id"?',
+          metric_typ = 'unknown field, did you mean "metric_type"?' } },
       { "the field of another endpoint", VOTE, { run_ids = { 1 } },
         { run_ids = 'unknown field, did you mean "run_id"?' } },
       { "an unknown field with a null", VOTE, { feedbacks = null },
@@ -388,6 +394,14 @@ describe("what goes in:", function()
       { "an overlong form", VOTE, { feedback = "\xc0\xaf" }, { feedback = "must be valid UTF-8" } },
       { "a surrogate", VOTE, { feedback = "\xed\xa0\x80" }, { feedback = "must be valid UTF-8" } },
       { "a character above the last", VOTE, { feedback = "\xf4\x90\x80\x80" },
+        { feedback = "must be valid UTF-8" } },
+      { "an overlong form of three bytes", VOTE, { feedback = "\xe0\x80\x80" },
+        { feedback = "must be valid UTF-8" } },
+      { "an overlong form of four bytes", VOTE, { feedback = "\xf0\x80\x80\x80" },
+        { feedback = "must be valid UTF-8" } },
+      { "a lead byte without its last continuation", VOTE, { feedback = "\xf1\x80\x80x" },
+        { feedback = "must be valid UTF-8" } },
+      { "a lead byte that is not in use", VOTE, { feedback = "\xf5\x80\x80\x80" },
         { feedback = "must be valid UTF-8" } },
 
       { "a mistyped value of an enum", FEEDBACKS, { metric_type = "llm_jugde" },
@@ -449,6 +463,9 @@ describe("what goes in:", function()
         { ["expected_value[1]"] = "must be a JSON value, got a thread" } },
       { "a file", VOTE, { expected_value = io.stdout },
         { expected_value = "must be a JSON value, got a userdata" } },
+      { "a light userdata that is not null", VOTE, { expected_value = POINTER, run_id = POINTER },
+        { expected_value = "must be a JSON value, got userdata",
+          run_id = "must be an id: a whole number from 1 to " .. MOST .. ", got userdata" } },
       { "a table within itself", VOTE, { expected_value = itself },
         { ["expected_value[1]"] = "contains itself" } },
       { "a table within itself, further down", VOTE, { expected_value = cyclic },
@@ -606,6 +623,16 @@ describe("what goes in:", function()
       local _, err = calls.vote(client, { run_id = "1\n2", ["feed\nback"] = 1 })
       assert.equal("validation", err.kind)
       assert.is_nil(tostring(err):find "[\r\n]")
+    end)
+
+    it("a name that is long, or that is not printable", function()
+      local long, control = ("x"):rep(5000), ("\1\""):rep(2000)
+      local _, err = calls.vote(client, { [long] = 1 })
+      assert.matches("unknown field", err.message, 1, true)
+      _, err = calls.vote(client, { run_id = control })
+      assert.matches("\\001", err.message, 1, true)
+      _, err = calls.vote(client, { expected_value = { [control] = print } })
+      assert.matches("got a function", err.message, 1, true)
     end)
 
     it("a long text, and cuts it between characters", function()

@@ -144,6 +144,8 @@ describe("a client", function()
         { api_url = "must not hold a user name or password" } },
       { { api_url = "https://user:pass@api.cekura.ai" },
         { api_url = "must not hold a user name or password" } },
+      { { api_url = "https://:pass@api.cekura.ai" },
+        { api_url = "must not hold a user name or password" } },
       { { api_url = "https://%61pi.cekura.ai/" }, { api_url = ENCODED } },
       { { api_url = "http://%31%327.1" }, { api_url = ENCODED } },
       { { api_url = "https://api.cekura.ai?x=1" }, { api_url = "must not have a query" } },
@@ -168,6 +170,8 @@ describe("a client", function()
       { { headers = { [""] = "1" } }, { ["headers."] = "is not a header name" } },
       { { headers = { ["X-A"] = "1\r\nX-B: 2" } },
         { ["headers.X-A"] = "must not contain line breaks or other control characters" } },
+      { { headers = { ["a\0b"] = "1" } },
+        { ["headers.a"] = "is not a header name" } },
       { { headers = { ["X-A"] = "1\0" } },
         { ["headers.X-A"] = "must not contain line breaks or other control characters" } },
       { { headers = { ["X-A"] = 1 } }, { ["headers.X-A"] = "must be a string, got number" } },
@@ -591,6 +595,14 @@ describe("a client", function()
       _, err = client.results:list({}, { page_size = 5 })
       assert.same({ ["options.page_size"] = { first } }, err.fields)
       assert.same({}, server:requests())
+    end)
+
+    it("more than 1,000 headers", function()
+      local client <close> = new()
+      local many = {}
+      for i = 1, 1001 do many["X-" .. i] = "x" end
+      local _, err = calls.vote(client, {}, { headers = many })
+      assert.same({ "must have at most 1000 names, got 1001" }, err.fields["options.headers"])
     end)
 
     it("headers that only a metamethod knows", function()

@@ -113,6 +113,9 @@ describe("an error", function()
         "status 400" },
       { "of no field", '{"non_field_errors": ["Not enough credits."]}', nil,
         { non_field_errors = { "Not enough credits." } }, "Not enough credits." },
+      { "of a field whose value is not a message", '{"a": ["x"], "d": 5}', nil, { a = { "x" } },
+        "a: x" },
+      { "of a list without a message first", '[["x"], "y", 5]', nil, nil, "status 400" },
       { "of a nested field", '{"call_logs": {"0": ["Unknown."]}}', nil,
         { call_logs = { ["0"] = { "Unknown." } } }, "call_logs" },
       { "of a list with nothing for some items", '{"call_logs": [{}, {"id": ["Unknown."]}]}', nil,
@@ -443,6 +446,16 @@ describe("an error", function()
   describe("that a person sees", function()
     it("names the address of the call", function()
       assert.equal(server.url .. VOTE_PATH, failure(faults.status(404)).url)
+    end)
+
+    it("names an address that is longer than the head of a response may be", function()
+      local ids = {}
+      for i = 1, 20000 do ids[i] = 1000000000000 + i end
+      local plan = assert(client.runs:bulk({ run_ids = ids }, { dry_run = true }))
+      assert.is_true(#plan.url > 256 * 1024)
+      server:usually(faults.status(414, {}, "{}"))
+      local _, err = client.runs:bulk { run_ids = ids }
+      assert.equal(plan.url, err.url)
     end)
 
     it("is what assert prints", function()  -- in a child: busted's assert is its own

@@ -160,7 +160,7 @@ describe("request", function()
       { "path", "/a%5c..%5Cb", "as a segment" }, { "path", "/a%2f..", "as a segment" },
       { "path", "/..%5c", "as a segment" }, { "path", "/a%2f.", "as a segment" },
       { "path", "/%2e", "as a segment" },
-      { "path", 5, "must be a string, got 5" },
+      { "path", 5, "must be a string, got 5" }, { "path", nil, "is required" },
       { "method", "get", 'must be one of "GET", "POST"' }, { "method", "HEAD", "must be one of" },
       { "method", true, "must be one of" }, { "method", "GET\0", "must be one of" },
       { "query", "a=1", "must be a table of name = value" },

@@ -10,6 +10,10 @@ describe("a file", function()
   before_each(function() path = scratch.path() end)
   after_each(function() os.remove(path) end)
 
+  it("whose name has a NUL byte raises", function()
+    assert.error_matches(function() internal.open_file "a\0b" end, "without a zero byte")
+  end)
+
   it("is made where there is none, and empty", function()
     local file <close> = assert(internal.open_file(path))
     assert.equal("", file:read())

@@ -140,6 +140,16 @@ describe("a fork", function()
     end)
   end)
 
+  it("whose child uses the parent's client: the call is refused, and the parent's work", function()
+    assert.same("parent\ttrue\tnil\tnil\nchild\tnil\tconfig\tno\nparent\ttrue\tnil\tnil\n", (run [[
+      local client = new()
+      show(vote(client, 1))
+      in_child = require "fork".go_on()
+      show(vote(client, 2))
+      if in_child then os.exit(true, true) end]]))
+    assert.same({ [1] = 1, [2] = 1 }, arrived())
+  end)
+
   it("in a task: the others that are ready do nothing in the child", function()
     local output, code = run [[
       local client = new()

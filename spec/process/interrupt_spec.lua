@@ -1,6 +1,8 @@
 -- Ctrl-C in the stock interpreter ends a call, and a wait between two attempts, at once.
+local calls = require "support.calls"
 local child = require "support.child"
 local faults = require "support.faults"
+local retries = require "support.retries"
 local system = require "system"
 
 -- Seconds from the signal to the end of the process: 200 ms are the library's, the rest is for
@@ -228,6 +230,27 @@ describe("Ctrl-C", function()
     assert.is_nil(output:find("went on", 1, true))
     assert.equal(1, code)
   end)
+end)
+
+-- Ctrl-C raises wherever Lua runs, and so between an attempt and the wait for the next one.
+describe("the error of Ctrl-C", function()
+  for _, kind in ipairs { "request", "response", "retry" } do
+    it("is raised from a call whose on_event it ends at a " .. kind, function()
+      local server <close> = faults.start()
+      server:script { faults.status(503, { ["Retry-After"] = "30" }), faults.status(503) }
+      local last
+      local client <close> = retries.client(server, { deadline = 60, on_event = function(event)
+        last = event.type
+        if event.type ~= kind then return end
+        debug.sethook(function()
+          debug.sethook()
+          error("interrupted!", 0)
+        end, "", 1)
+      end })
+      assert.error_matches(function() calls.vote(client) end, "interrupted!")
+      assert.equal(kind, last)
+    end)
+  end
 end)
 
 describe("a hook of the script's own", function()

@@ -36,6 +36,12 @@ describe("a host's own loop", function()
     assert.is_nil((client:timeout()))
   end)
 
+  it("cannot sleep for a negative time, or for NaN seconds", function()
+    for _, seconds in ipairs { -1, 0 / 0 } do
+      assert.error_matches(function() client:sleep(seconds) end, "expected seconds from 0")
+    end
+  end)
+
   it("is due at once when a task can go on", function()
     client:spawn(coroutine.yield)
     for _ = 1, 2 do

@@ -122,9 +122,41 @@ describe("what comes back:", function()
       assert.same({ 1 }, (calls.make(client, LOGS)))
     end)
 
-    it("is read where the connection says where it ends", function()
-      assert.same({ success = true }, (vote "whole_close_delimited"))
+    -- { body, whether it is whole }: nothing but the end of the connection delimits it.
+    for _, row in ipairs {
+      { '{"a": "b\\"]}"} \n', true }, { '[[1], {"a": []}]\r\n', true }, { '"text"', true },
+      { '{"a": ["\\\\"]}\t', true },
+      { '{"a": 1' }, { "[1, 2]]" }, { "}" }, { "]" }, { '"text' }, { '"text\\' }, { '{"a": 1} x' },
+      { '[{"a": 1}' }, { "12" }, { "" },
+    } do
+      it(("without a length is %s: %s"):format(row[2] and "read" or "refused", row[1]), function()
+        local value, err = vote { { "send", "HTTP/1.1 200 OK\r\n\r\n" .. row[1] }, { "close" } }
+        if row[2] then assert.is_truthy(value)
+        else assert.same({ nil, "response" }, { value, err.kind }) end
+      end)
+    end
+
+    it("is read if the last of its transfer codings is chunked", function()
+      for _, codings in ipairs { "chunked", "identity, chunked", "identity,Chunked" } do
+        local head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: " .. codings .. "\r\n\r\n"
+        assert.equal(12, (assert(vote { { "send", head .. "2\r\n12\r\n0\r\n\r\n" }, { "close" } })))
+      end
     end)
+
+    -- libcurl reads such a response until the connection ends, and reports success.
+    for _, line in ipairs {
+      "Content-Length: 99999999999999999999999", "Transfer-Encoding: identity",
+      "Transfer-Encoding: gzip", "Transfer-Encoding:", "Transfer-Encoding: chunked, identity",
+    } do
+      it("is refused if its head does not say where it ends: " .. line, function()
+        for _, body in ipairs { "", "12" } do
+          local value, err = vote { { "send", "HTTP/1.1 200 OK\r\n" .. line .. "\r\n\r\n" .. body },
+            { "close" } }
+          assert.is_nil(value)
+          assert.same({ "response", "yes" }, { err.kind, err.applied })
+        end
+      end)
+    end
 
     local CHUNKED = "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n"
 
@@ -194,6 +226,7 @@ describe("what comes back:", function()
         assert.equal("1", response.headers["x-one"])
         assert.equal(0, #response)
         assert.is_nil(response.header)
+        assert.is_nil(response[99])
       end
     end)
 
