@@ -1,3 +1,7 @@
+/*
+** Walks a caller's table along the endpoint's row: checks every field, collects every problem, and
+** writes path, query and body on the way.
+*/
 #include "check.h"
 
 #include <lauxlib.h>
@@ -9,24 +13,23 @@
 #include "json.h"
 #include "options.h"
 
-/* One walk: what is being written, and where the caller's values are. */
 struct walk {
   lua_State *L;
   const struct ck_endpoint *endpoint;
   struct ck_request *request;
   struct ck_problems *problems;
-  struct ck_buffer *to;    /* where the field at hand is written: the body, or the target */
+  struct ck_buffer *to;    /* the buffer of the current field: the body, or the target */
   char separator;          /* before the next field of the query */
   int table;               /* stack index of the caller's table */
   lua_Integer evaluations; /* the product of the counted lists so far, -1 = none counted */
-  size_t entries;          /* of the caller's table */
-  size_t present;          /* fields found */
-  size_t one_of;           /* fields found of those of which one is wanted */
+  size_t entries;          /* in the caller's table */
+  size_t present;          /* fields that the table has */
+  size_t one_of;           /* of these, fields that exclude each other */
 };
 
 #define TOO_MANY ((lua_Integer)1 << 62)
 
-/* A value in the query is percent-encoded, or a plain list; in the body all is JSON. */
+/* Values in the query are percent-encoded, and lists joined by commas. The body is JSON. */
 static bool is_in_query(const struct walk *walk) { return walk->to == &walk->request->target; }
 
 static bool is_null(lua_State *L, int index) {
@@ -35,29 +38,22 @@ static bool is_null(lua_State *L, int index) {
 
 /* ---- ids ------------------------------------------------------------------------------- */
 
-/* Decimal digits up to 2^63-1; 0 if it is anything else. */
-static lua_Integer id_of_digits(const char *text, size_t length) {
-  lua_Integer id = 0;
-  for (size_t i = 0; i < length; i++) {
-    if (text[i] < '0' || text[i] > '9') return 0;
-    lua_Integer digit = text[i] - '0';
-    if (id > (LUA_MAXINTEGER - digit) / 10) return 0;
-    id = id * 10 + digit;
-  }
-  return id;
-}
-
-/* A positive integer in any of the forms that a script may have it in; 0 if it is none. */
+/* Returns the id: a positive integer, a whole float, or a string of digits; 0 for anything else. */
 static lua_Integer to_id(lua_State *L, int index) {
   lua_Integer id = 0;
   size_t length;
   if (lua_type(L, index) == LUA_TNUMBER) {
     id = lua_tointeger(L, index); /* 0 for a float that is not whole or not in range */
-  } else if (lua_type(L, index) == LUA_TSTRING) {
-    const char *text = lua_tolstring(L, index, &length);
-    id = id_of_digits(text, length);
+    return id > 0 ? id : 0;
   }
-  return id > 0 ? id : 0;
+  if (lua_type(L, index) != LUA_TSTRING) return 0;
+  const char *text = lua_tolstring(L, index, &length);
+  for (size_t i = 0; i < length; i++) {
+    lua_Integer digit = text[i] - '0';
+    if (digit < 0 || digit > 9 || id > (LUA_MAXINTEGER - digit) / 10) return 0;
+    id = id * 10 + digit;
+  }
+  return id;
 }
 
 static lua_Integer check_id(struct walk *walk, const struct ck_path *path) {
@@ -104,7 +100,7 @@ static void write_time(struct walk *walk, const struct ck_path *path) {
 
 /* ---- lists ------------------------------------------------------------------------------- */
 
-/* In a call that spends credits, a repeated id is a mistake. `seen` maps ids to positions. */
+/* A repeated id would be paid for twice. The table at `seen` maps ids to their positions. */
 static void check_repeated(struct walk *walk, int seen, lua_Integer id,
                            const struct ck_path *path) {
   lua_State *L = walk->L;
@@ -116,55 +112,39 @@ static void check_repeated(struct walk *walk, int seen, lua_Integer id,
   lua_rawseti(L, seen, id);
 }
 
-/* `seen` (or nil) is below the top, the id on it. */
-static void write_list_id(struct walk *walk, const struct ck_field *field,
+/* The id is on the top of the stack. `seen` is 0 unless ids must not be repeated. */
+static void write_list_id(struct walk *walk, const struct ck_field *field, int seen,
                           const struct ck_path *path) {
   const char *quote = field->type == CK_TYPE_ID_STRINGS ? "\"" : "";
   lua_Integer id = check_id(walk, path);
   if (id == 0) return;
-  if (walk->endpoint->spends_credits) check_repeated(walk, lua_gettop(walk->L) - 1, id, path);
+  if (seen != 0) check_repeated(walk, seen, id, path);
   ck_buffer_add_string(walk->to, quote);
   ck_json_add_integer(walk->to, id);
   ck_buffer_add_string(walk->to, quote);
 }
 
-/* The list is below the top, `seen` (or nil) on it; an item is pushed and popped. */
-static void write_item(struct walk *walk, const struct ck_field *field,
-                       const struct ck_path *path) {
-  lua_rawgeti(walk->L, -2, path->index);
-  if (path->index > 1) ck_buffer_add_char(walk->to, ',');
-  if (field->type == CK_TYPE_STRING_LIST) write_string(walk, field, path);
-  else write_list_id(walk, field, path);
-  lua_pop(walk->L, 1);
-}
-
-static void check_length(struct walk *walk, const struct ck_field *field, lua_Integer length,
-                         const struct ck_path *path) {
-  if (length < (lua_Integer)field->min_items)
-    ck_problems_add(walk->problems, path, "must have at least %d item%s", (int)field->min_items,
-                    field->min_items == 1 ? "" : "s");
-  if (field->max_items > 0 && length > (lua_Integer)field->max_items)
-    ck_problems_add(walk->problems, path, "must have at most %d items, got %I: send it in slices",
-                    (int)field->max_items, (LUAI_UACINT)length);
+/* The list is on the top of the stack. */
+static void write_items(struct walk *walk, const struct ck_field *field, lua_Integer length,
+                        const struct ck_path *path) {
+  lua_State *L = walk->L;
+  int list = lua_gettop(L), seen = walk->endpoint->spends_credits ? list + 1 : 0;
+  if (seen != 0) lua_newtable(L);
+  for (lua_Integer i = 1; i <= length; i++) {
+    struct ck_path item = { .up = path, .index = i };
+    if (i > 1) ck_buffer_add_char(walk->to, ',');
+    lua_rawgeti(L, list, i);
+    if (field->type == CK_TYPE_STRING_LIST) write_string(walk, field, &item);
+    else write_list_id(walk, field, seen, &item);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, list);
 }
 
 static void count(struct walk *walk, lua_Integer length) {
   if (walk->evaluations < 0) walk->evaluations = 1;
   bool fits = length == 0 || walk->evaluations <= TOO_MANY / length;
   walk->evaluations = fits ? walk->evaluations * length : TOO_MANY;
-}
-
-/* The list is on the top. */
-static void write_items(struct walk *walk, const struct ck_field *field, lua_Integer length,
-                        const struct ck_path *path) {
-  lua_State *L = walk->L;
-  if (walk->endpoint->spends_credits) lua_createtable(L, 0, 0);
-  else lua_pushnil(L);
-  for (lua_Integer i = 1; i <= length; i++) {
-    struct ck_path item = { .up = path, .index = i };
-    write_item(walk, field, &item);
-  }
-  lua_pop(L, 1);
 }
 
 static void write_list(struct walk *walk, const struct ck_field *field,
@@ -176,7 +156,12 @@ static void write_list(struct walk *walk, const struct ck_field *field,
     return;
   }
   if (!ck_json_check_list(lua_gettop(walk->L), &length, path, walk->problems)) return;
-  check_length(walk, field, length, path);
+  if (length < (lua_Integer)field->min_items)
+    ck_problems_add(walk->problems, path, "must have at least %d item%s", (int)field->min_items,
+                    field->min_items == 1 ? "" : "s");
+  if (field->max_items > 0 && length > (lua_Integer)field->max_items)
+    ck_problems_add(walk->problems, path, "must have at most %d items, got %I: send it in slices",
+                    (int)field->max_items, (LUAI_UACINT)length);
   if (field->counted) count(walk, length);
   if (!is_in_query(walk)) ck_buffer_add_char(walk->to, '[');
   write_items(walk, field, length, path);
@@ -197,10 +182,17 @@ static void write_integer(struct walk *walk, const struct ck_field *field,
   else ck_json_add_integer(walk->to, value);
 }
 
-static void refuse_enum(struct walk *walk, const struct ck_field *field,
-                        const struct ck_path *path) {
+static void write_enum(struct walk *walk, const struct ck_field *field,
+                       const struct ck_path *path) {
   lua_State *L = walk->L;
-  struct ck_nearest nearest = { .word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "" };
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  bool has_nul = strlen(text) != lua_rawlen(L, -1);
+  for (int i = 0; field->values[i] != NULL; i++) {
+    if (has_nul || strcmp(field->values[i], text) != 0) continue;
+    write_string(walk, field, path);
+    return;
+  }
+  struct ck_nearest nearest = { .word = text };
   lua_pushliteral(L, "one of");
   for (int i = 0; field->values[i] != NULL; i++) {
     ck_nearest_offer(&nearest, field->values[i]);
@@ -213,17 +205,6 @@ static void refuse_enum(struct walk *walk, const struct ck_field *field,
                     nearest.known);
   else ck_problems_add(walk->problems, path, "must be %s, got %s", wanted, got);
   lua_pop(L, 2);
-}
-
-static void write_enum(struct walk *walk, const struct ck_field *field,
-                       const struct ck_path *path) {
-  const char *text = lua_type(walk->L, -1) == LUA_TSTRING ? lua_tostring(walk->L, -1) : NULL;
-  for (int i = 0; text != NULL && field->values[i] != NULL; i++) {
-    if (strcmp(field->values[i], text) != 0 || strlen(text) != lua_rawlen(walk->L, -1)) continue;
-    write_string(walk, field, path);
-    return;
-  }
-  refuse_enum(walk, field, path);
 }
 
 static void write_boolean(struct walk *walk, const struct ck_path *path) {
@@ -243,7 +224,7 @@ static void write_object(struct walk *walk, const struct ck_path *path) {
     ck_problems_add(walk->problems, path, "must be an object, got a list");
 }
 
-/* A table is written behind the body, which a request with a query has none of, and moved. */
+/* The JSON of a table goes through the body, which is empty in a request with a query. */
 static void write_json_text(struct walk *walk, const struct ck_field *field,
                             const struct ck_path *path) {
   struct ck_buffer *target = walk->to, *body = &walk->request->body;
@@ -264,7 +245,7 @@ static void write_json_text(struct walk *walk, const struct ck_field *field,
 static void write_value(struct walk *walk, const struct ck_field *field,
                         const struct ck_path *path) {
   switch (field->type) {
-    case CK_TYPE_ID_OR_SLUG: break; /* in a path only */
+    case CK_TYPE_ID_OR_SLUG: break; /* only in a path, which check_segment handles */
     case CK_TYPE_ID: write_id(walk, path); break;
     case CK_TYPE_ID_LIST:
     case CK_TYPE_ID_STRINGS:
@@ -302,7 +283,7 @@ static void write_parameter(struct walk *walk, const struct ck_field *field,
   walk->separator = '&';
 }
 
-/* Digits alone would be an id. */
+/* A string of digits is an id, not a slug. */
 static bool is_slug(lua_State *L, int index) {
   static const char digits[] = "0123456789";
   static const char all[] = "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -311,7 +292,7 @@ static bool is_slug(lua_State *L, int index) {
   return strspn(text, all) == lua_rawlen(L, index) && text[strspn(text, digits)] != '\0';
 }
 
-/* What stands in the path has been written. */
+/* Checks a value that write_path has written already. */
 static void check_segment(struct walk *walk, const struct ck_field *field,
                           const struct ck_path *path) {
   if (field->type != CK_TYPE_ID_OR_SLUG) (void)check_id(walk, path);
@@ -319,7 +300,6 @@ static void check_segment(struct walk *walk, const struct ck_field *field,
     ck_problems_refuse(walk->problems, path, "an id, or a slug of letters, digits, - and _");
 }
 
-/* Pushes the field's value and pops it. */
 static void write_field(struct walk *walk, const struct ck_field *field) {
   struct ck_path path = { .name = field->name };
   lua_pushstring(walk->L, field->name);
@@ -340,25 +320,20 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
 
 /* ---- the whole table --------------------------------------------------------------------------- */
 
-/* A wrong value is a problem when its field is checked. */
-static void write_segment(struct walk *walk, struct ck_buffer *to) {
-  lua_Integer id = to_id(walk->L, -1);
-  bool is_text = id == 0 && lua_type(walk->L, -1) == LUA_TSTRING;
-  if (is_text) ck_buffer_add_string(to, lua_tostring(walk->L, -1));
-  else ck_json_add_integer(to, id);
-}
-
-/* The path's text between {field}s as it is, and the fields' values. */
+/* Writes the path with the values of its fields; check_segment adds the problems of wrong values. */
 static void write_path(struct walk *walk) {
+  lua_State *L = walk->L;
   struct ck_buffer *to = &walk->request->target;
   const char *at = walk->endpoint->path;
   for (const char *open; (open = strchr(at, '{')) != NULL;) {
     size_t length = strcspn(open + 1, "}");
-    lua_pushlstring(walk->L, open + 1, length);
-    lua_rawget(walk->L, walk->table);
     ck_buffer_add(to, at, (size_t)(open - at));
-    write_segment(walk, to);
-    lua_pop(walk->L, 1);
+    lua_pushlstring(L, open + 1, length);
+    lua_rawget(L, walk->table);
+    lua_Integer id = to_id(L, -1);
+    if (id == 0 && lua_type(L, -1) == LUA_TSTRING) ck_buffer_add_string(to, lua_tostring(L, -1));
+    else ck_json_add_integer(to, id);
+    lua_pop(L, 1);
     at = open + length + 2;
   }
   ck_buffer_add_string(to, at);
@@ -393,33 +368,26 @@ void ck_check_name(const struct ck_endpoint *endpoint, const char *name,
   else ck_problems_add_unknown(problems, &path, "field", nearest.known);
 }
 
-/* Looks for keys that are no field; `present` of them are. */
+/* Looks for unknown keys, unless every entry is one of the fields that were found. */
 static void check_unknown(struct walk *walk) {
   lua_State *L = walk->L;
   for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) walk->entries++;
   if (walk->entries == walk->present) return;
   for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) {
     const char *name = ck_problems_name(L, -2, NULL);
-    if (name == NULL)
+    if (name != NULL) ck_check_name(walk->endpoint, name, walk->problems);
+    else
       ck_problems_add(walk->problems, &(struct ck_path){ .name = "(list item)" },
                       "fields have names, got a key of type %s", luaL_typename(L, -2));
-    else ck_check_name(walk->endpoint, name, walk->problems);
   }
 }
 
-/* An update of nothing was meant to be one of something that is nil. */
+/* An update without fields is refused: the value of the intended field is probably nil. */
 static void check_partial(struct walk *walk) {
   if (!walk->endpoint->partial || walk->entries > walk->present || walk->request->body.length > 1)
     return;
   ck_problems_add(walk->problems, &(struct ck_path){ .name = "(fields)" },
                   "nothing to change: give at least one field besides the id");
-}
-
-/* Path and query go into the target, one after the other. */
-static void write_fields(struct walk *walk) {
-  const struct ck_endpoint *endpoint = walk->endpoint;
-  write_path(walk);
-  for (size_t i = 0; i < endpoint->field_count; i++) write_field(walk, &endpoint->fields[i]);
 }
 
 lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_request *request,
@@ -435,7 +403,8 @@ lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_re
   request->options.method = endpoint->method;
   request->options.has_body = strcmp(endpoint->method, "GET") != 0;
   if (request->options.has_body) ck_buffer_add_char(&request->body, '{');
-  write_fields(&walk);
+  write_path(&walk);
+  for (size_t i = 0; i < endpoint->field_count; i++) write_field(&walk, &endpoint->fields[i]);
   check_one_of(&walk);
   check_unknown(&walk);
   check_partial(&walk);

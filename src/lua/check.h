@@ -1,5 +1,5 @@
 /*
-** Checks a caller's table against the contract and writes the request, in one walk.
+** Checks a caller's table against an endpoint's row and writes the request, in one walk.
 */
 #ifndef CK_CHECK_H
 #define CK_CHECK_H
@@ -11,9 +11,9 @@
 #include "problems.h"
 
 /*
-** Writes path, query and body of the table at `index`. Everything that is wrong is added to
-** `problems`; the request must not be sent then. Returns the number of metric evaluations
-** that the call would start (a lower bound where the endpoint says so), -1 if unknown.
+** Writes the request's method, path, query and body from the table at `index`. Adds every problem;
+** if there is one, the request must not be sent. Returns the number of metric evaluations that the
+** call would start, which is a lower bound if the endpoint's row says at_least; -1 = not known.
 */
 lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_request *request,
                      struct ck_problems *problems);
