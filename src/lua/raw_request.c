@@ -1,3 +1,7 @@
+/*
+** client:request: checks the description of a call that the contract does not have, makes an
+** endpoint's row of it, and writes path, query and body.
+*/
 #include "raw_request.h"
 
 #include <lauxlib.h>
@@ -15,71 +19,67 @@ struct reader {
   int table; /* stack index of the caller's table */
 };
 
-/* Pushes a field of the caller's table, raw: no metamethod has a say. */
+/* Pushes a field of the caller's table without metamethods; returns its type. */
 static int push_field(struct reader *reader, const char *name) {
   lua_pushstring(reader->L, name);
   return lua_rawget(reader->L, reader->table);
 }
 
-/* ---- the method, and what it means ----------------------------------------------------------- */
+/* ---- the method and what follows from it ----------------------------------------------------------- */
 
-static const char *find_method(lua_State *L) {
+static void read_method(struct reader *reader) {
   static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  const struct ck_path path = { .name = "method" };
+  lua_State *L = reader->L;
+  int type = push_field(reader, path.name);
+  const char *text = type == LUA_TSTRING ? lua_tostring(L, -1) : "";
   for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-    if (strcmp(text, methods[i]) == 0 && strlen(text) == lua_rawlen(L, -1)) return methods[i];
-  return NULL;
+    if (strcmp(text, methods[i]) == 0 && strlen(text) == lua_rawlen(L, -1))
+      reader->row->method = methods[i];
+  if (type == LUA_TNIL) ck_problems_add(reader->problems, &path, "is required");
+  else if (reader->row->method == NULL)
+    ck_problems_refuse(reader->problems, &path,
+                       "one of \"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"");
+  reader->request->options.method = reader->row->method;
+  lua_pop(L, 1);
 }
 
 static bool is_get(const struct reader *reader) {
   return reader->row->method != NULL && strcmp(reader->row->method, "GET") == 0;
 }
 
-static void read_method(struct reader *reader) {
-  const struct ck_path path = { .name = "method" };
-  if (push_field(reader, path.name) == LUA_TNIL)
-    ck_problems_add(reader->problems, &path, "is required");
-  else if ((reader->row->method = find_method(reader->L)) == NULL)
-    ck_problems_refuse(reader->problems, &path,
-                       "one of \"GET\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\"");
-  reader->request->options.method = reader->row->method;
-  lua_pop(reader->L, 1);
-}
-
-static bool read_flag(struct reader *reader, const char *name, bool otherwise) {
+/* Returns the field, or `otherwise` unless the caller gives one; `given` may be NULL. */
+static bool read_flag(struct reader *reader, const char *name, bool otherwise, bool *given) {
   const struct ck_path path = { .name = name };
-  bool flag = otherwise;
   int type = push_field(reader, name);
-  if (type == LUA_TBOOLEAN) flag = lua_toboolean(reader->L, -1);
-  else if (type != LUA_TNIL) ck_problems_refuse(reader->problems, &path, "true or false");
+  bool flag = type == LUA_TBOOLEAN ? lua_toboolean(reader->L, -1) : otherwise;
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN)
+    ck_problems_refuse(reader->problems, &path, "true or false");
+  if (given != NULL) *given = type != LUA_TNIL;
   lua_pop(reader->L, 1);
   return flag;
 }
 
-static bool is_given(struct reader *reader, const char *name) {
-  bool given = push_field(reader, name) != LUA_TNIL;
-  lua_pop(reader->L, 1);
-  return given;
-}
-
 /*
-** Unless the caller says otherwise, what is not a GET is taken to spend credits, and is not sent
-** again when in doubt. Where only one of the two is given, the other one follows from it.
+** Every method except GET is assumed to spend credits and not to be idempotent. A caller who sets
+** one of the two fields decides on the other as well, unless the caller sets both.
 */
 static void read_meaning(struct reader *reader) {
   const struct ck_path path = { .name = "idempotent" };
   struct ck_endpoint *row = reader->row;
-  row->idempotent = read_flag(reader, "idempotent", false);
-  row->spends_credits = read_flag(reader, "spends_credits", !is_get(reader) && !row->idempotent);
+  bool given;
+  row->idempotent = read_flag(reader, "idempotent", false, &given);
+  row->spends_credits =
+      read_flag(reader, "spends_credits", !is_get(reader) && !row->idempotent, NULL);
   if (row->idempotent && row->spends_credits)
     ck_problems_add(reader->problems, &path,
                     "excludes spends_credits: sent twice, the call would be paid for twice");
-  if (!is_given(reader, "idempotent")) row->idempotent = is_get(reader) && !row->spends_credits;
+  if (!given) row->idempotent = is_get(reader) && !row->spends_credits;
 }
 
 /* ---- the path ---------------------------------------------------------------------------------- */
 
-/* What stands for itself in a path, by RFC 3986 (3.3), and what begins an encoded byte. */
+/* The characters of a path that need no encoding by RFC 3986 (3.3), and "%". */
 static const char path_characters[] =
     "/-._~!$&'()*+,;=:@%ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -89,31 +89,27 @@ static bool has_bad_escape(const char *text) {
   return false;
 }
 
-/* Reads the character that begins the text, which may be encoded; returns what is behind it. */
-static const char *read_character(const char *text, char *c) {
-  *c = (char)(text[0] == '%' ? ck_percent_code(text + 1) : text[0]);
-  return text[0] == '%' ? text + 3 : text + 1;
-}
-
-/* There are servers that take an encoded slash, or a backslash, for a slash. */
-static bool is_separator(char c) { return c == '/' || c == '\\'; }
-
-/* A segment of one dot or two would be taken as a way, here or by a server in between. */
+/*
+** Whether a segment is "." or "..", which servers and proxies resolve. Dots and slashes may be
+** percent-encoded, and some servers treat an encoded slash or a backslash as a slash.
+*/
 static bool has_dot_segment(const char *text) {
-  size_t dots = 0, length = 0; /* of the segment so far */
-  for (char c; text[0] != '\0';) {
-    text = read_character(text, &c);
+  size_t dots = 0, length = 0; /* of the current segment */
+  for (int c; text[0] != '\0';) {
+    bool is_encoded = text[0] == '%';
+    c = is_encoded ? ck_percent_code(text + 1) : text[0];
+    text += is_encoded ? 3 : 1;
+    bool is_separator = c == '/' || c == '\\';
     dots += c == '.';
-    length++;
-    if (!is_separator(c) && text[0] != '\0') continue;
-    length -= is_separator(c);
+    length += !is_separator;
+    if (!is_separator && text[0] != '\0') continue;
     if (dots == length && (dots == 1 || dots == 2)) return true;
     dots = length = 0;
   }
   return false;
 }
 
-/* NULL, or what is wrong with the path. */
+/* Returns NULL, or what is wrong with the path. */
 static const char *path_problem(const char *text, size_t length) {
   if (text[0] != '/') return "must begin with \"/\": the rest of the address is api_url's";
   if (text[1] == '/') return "must not begin with \"//\", which would name a host";
@@ -145,43 +141,37 @@ static void write_path(struct reader *reader) {
 /* ---- the query --------------------------------------------------------------------------------- */
 
 /*
-** As JSON has it, written behind the body, which there is none of yet, and moved. A float that
-** is whole was an id, most likely.
+** Writes a number or a boolean as JSON does, but a whole float as an integer, because it is most
+** likely an id. The JSON goes through the body, which is still empty.
 */
 static void write_plain(struct reader *reader, const struct ck_path *path) {
-  struct ck_buffer *body = &reader->request->body;
+  struct ck_buffer *target = &reader->request->target, *body = &reader->request->body;
+  size_t start = body->length;
   int whole;
   lua_Integer integer = lua_tointegerx(reader->L, -1, &whole);
-  if (whole) {
-    ck_json_add_integer(&reader->request->target, integer);
-    return;
-  }
-  size_t start = body->length;
-  ck_json_add_value(body, -1, path, reader->problems);
-  if (body->length > start)
-    (void)ck_percent_add(&reader->request->target, body->data + start, body->length - start);
+  if (whole) ck_json_add_integer(body, integer);
+  else ck_json_add_value(body, -1, path, reader->problems);
+  if (body->length > start) (void)ck_percent_add(target, body->data + start, body->length - start);
   body->length = start;
 }
 
-static void write_text(struct reader *reader, const struct ck_path *path) {
-  size_t length;
-  const char *text = lua_tolstring(reader->L, -1, &length);
-  if (!ck_percent_add(&reader->request->target, text, length))
-    ck_problems_add(reader->problems, path, "must be valid UTF-8");
-}
-
 static void write_single(struct reader *reader, const struct ck_path *path) {
-  switch (lua_type(reader->L, -1)) {
-    case LUA_TSTRING: write_text(reader, path); break;
-    case LUA_TNUMBER:
-    case LUA_TBOOLEAN: write_plain(reader, path); break;
-    default:
-      ck_problems_refuse(reader->problems, path,
-                         "a string, a number, true, false or a list of those");
+  lua_State *L = reader->L;
+  int type = lua_type(L, -1);
+  size_t length;
+  if (type == LUA_TSTRING) {
+    const char *text = lua_tolstring(L, -1, &length);
+    if (!ck_percent_add(&reader->request->target, text, length))
+      ck_problems_add(reader->problems, path, "must be valid UTF-8");
+  } else if (type == LUA_TNUMBER || type == LUA_TBOOLEAN) {
+    write_plain(reader, path);
+  } else {
+    ck_problems_refuse(reader->problems, path,
+                       "a string, a number, true, false or a list of those");
   }
 }
 
-/* Joined by commas, as the API has lists: 1,2,3. */
+/* Lists are joined by commas: 1,2,3. */
 static void write_list(struct reader *reader, const struct ck_path *path) {
   lua_Integer length;
   if (!ck_json_check_list(lua_gettop(reader->L), &length, path, reader->problems)) return;
@@ -195,7 +185,7 @@ static void write_list(struct reader *reader, const struct ck_path *path) {
   }
 }
 
-/* query, …, name → the same */
+/* The name is on the top of the stack, the query at `table`. */
 static void write_parameter(struct reader *reader, int table, const struct ck_path *query) {
   lua_State *L = reader->L;
   size_t length;
@@ -210,7 +200,7 @@ static void write_parameter(struct reader *reader, int table, const struct ck_pa
   lua_pop(L, 1);
 }
 
-/* The names are sorted, so that equal tables make equal addresses. */
+/* Names are sorted, so that equal tables give equal addresses. */
 static void write_query(struct reader *reader) {
   const struct ck_path path = { .name = "query" };
   lua_State *L = reader->L;
