@@ -82,7 +82,7 @@ struct ck_settings ck_options_defaults(void) {
   };
 }
 
-/* ---- one value, on the top of the stack ----------------------------------------------------- */
+/* ---- one value, on the top of the stack --------------------------------------------------- */
 
 static bool is_text(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TSTRING &&
@@ -154,8 +154,7 @@ static bool check_value(const struct option *row, const struct ck_path *path,
   return false;
 }
 
-/* ---- a value that fits is stored ----------------------------------------------------------------- */
-
+/* Stores a value that fits. */
 static void store(lua_State *L, const struct option *row, struct ck_settings *settings) {
   void *to = (char *)settings + row->offset;
   switch (row->type) {
@@ -168,7 +167,7 @@ static void store(lua_State *L, const struct option *row, struct ck_settings *se
   }
 }
 
-/* The table in `backoff` is on the top. */
+/* The option backoff is a table with rows of its own. */
 static void read_backoff(struct ck_settings *settings, const struct ck_path *path,
                          struct ck_problems *problems) {
   static const struct option rows[] = { { "base", SECONDS, 0, A_DAY, 0, AT(backoff_base) },
@@ -184,7 +183,7 @@ static void read_backoff(struct ck_settings *settings, const struct ck_path *pat
   }
 }
 
-/* ---- the table --------------------------------------------------------------------------- */
+/* ---- the table of options ------------------------------------------------------------------- */
 
 static const struct option *find(const char *name) {
   for (int i = 0; i < OPTION_COUNT; i++)
@@ -192,7 +191,7 @@ static const struct option *find(const char *name) {
   return NULL;
 }
 
-/* The names that other clients have for the options, in lower case and without "_" and "-". */
+/* Names of options in other clients, in lower case and without "_" and "-". */
 static const char *const foreign_names[][2] = {
   { "key", "api_key" },
   { "apitoken", "api_key" },
@@ -259,7 +258,7 @@ static const char *const foreign_names[][2] = {
 
 enum { FOREIGN_COUNT = sizeof(foreign_names) / sizeof(foreign_names[0]) };
 
-static bool is_spelt(const char *name, const char *foreign) {
+static bool is_foreign_name(const char *name, const char *foreign) {
   for (; *name != '\0'; name++) {
     if (*name == '_' || *name == '-') continue;
     if (ck_ascii_lower(*name) != *foreign) return false;
@@ -268,11 +267,12 @@ static bool is_spelt(const char *name, const char *foreign) {
   return *foreign == '\0';
 }
 
-/* The option of the scope that was probably meant, or NULL. */
+/* Returns the option of the scope that was probably meant, or NULL. */
 static const char *guess(const char *name, enum ck_scope scope) {
   for (int i = 0; i < FOREIGN_COUNT; i++) {
     const char *meant = foreign_names[i][1];
-    if (is_spelt(name, foreign_names[i][0]) && (find(meant)->scopes & scope) != 0) return meant;
+    if (is_foreign_name(name, foreign_names[i][0]) && (find(meant)->scopes & scope) != 0)
+      return meant;
   }
   struct ck_nearest nearest = { .word = name };
   for (int i = 0; i < OPTION_COUNT; i++)
@@ -326,7 +326,6 @@ void ck_options_read(struct ck_settings *settings, int index, const struct ck_en
 
 /* ---- rows that are written in Lua ---------------------------------------------------------------- */
 
-/* The types that such a row can name. */
 static const char *const type_names[] = { "any",     "seconds", "number",   "integer",
                                           "boolean", "string",  "function", "table" };
 
@@ -336,7 +335,7 @@ static enum type find_type(lua_State *L, const char *name) {
   return (enum type)luaL_error(L, "an option has no type \"%s\"", name);
 }
 
-/* The value is on the top. The row names a type and its bounds, or has a function that tests it. */
+/* The value is on the top of the stack. */
 static void check_by_row(int row, const struct ck_path *path, struct ck_problems *problems) {
   lua_State *L = problems->L;
   struct option option = { .low = -NO_LIMIT, .top = NO_LIMIT };
@@ -359,7 +358,7 @@ static void check_by_row(int row, const struct ck_path *path, struct ck_problems
   else if (!ok && (has_test || !fits(L, &option))) refuse(&option, wanted, path, problems);
 }
 
-/* The name is on the top of the stack. */
+/* Adds a problem unless a row has the name that the path ends with. */
 static void check_known(int rows, const char *what, const struct ck_path *path,
                         struct ck_problems *problems) {
   lua_State *L = problems->L;
@@ -403,20 +402,16 @@ void ck_options_add_fields(lua_State *L, int from, int to) {
   }
 }
 
-/* Puts a copy in the place of the table at `index`. */
-static void replace_by_copy(lua_State *L, int index) {
-  lua_newtable(L);
-  ck_options_add_fields(L, index, lua_gettop(L));
-  lua_replace(L, index);
-}
-
 void ck_options_copy(lua_State *L, int index) {
-  replace_by_copy(L, index);
+  lua_newtable(L);
+  int copy = lua_gettop(L);
+  ck_options_add_fields(L, index, copy);
   lua_pushliteral(L, "headers");
-  lua_pushvalue(L, -1);
-  if (lua_rawget(L, index) == LUA_TTABLE) {
-    replace_by_copy(L, lua_gettop(L));
-    lua_rawset(L, index);
+  if (lua_rawget(L, copy) == LUA_TTABLE) {
+    lua_newtable(L); /* copy, headers, their copy */
+    ck_options_add_fields(L, copy + 1, copy + 2);
+    lua_setfield(L, copy, "headers");
   }
-  lua_settop(L, index);
+  lua_settop(L, copy);
+  lua_replace(L, index);
 }

@@ -1,3 +1,7 @@
+/*
+** Problems are kept in a list of Lua strings, which nobody else sees, and are redacted when they
+** leave it.
+*/
 #include "problems.h"
 
 #include <lauxlib.h>
@@ -8,10 +12,10 @@
 
 enum { QUOTE_AT_MOST = 40, SAY_AT_MOST = 10 };
 
-struct ck_problems ck_problems_begin(lua_State *L, int slot, const struct ck_secret *secret) {
+struct ck_problems ck_problems_begin(lua_State *L, int index, const struct ck_secret *secret) {
   lua_pushnil(L);
-  lua_replace(L, slot);
-  return (struct ck_problems){ .L = L, .secret = secret, .slot = slot };
+  lua_replace(L, index);
+  return (struct ck_problems){ .L = L, .secret = secret, .index = index };
 }
 
 const char *ck_problems_name(lua_State *L, int index, const char *otherwise) {
@@ -38,15 +42,15 @@ void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, c
   luaL_checkstack(L, 8, "too many problems");
   if (problems->count == 0) {
     lua_newtable(L);
-    lua_replace(L, problems->slot);
+    lua_replace(L, problems->index);
   }
   push_path(L, path);
-  lua_rawseti(L, problems->slot, 2 * problems->count + 1);
+  lua_rawseti(L, problems->index, 2 * problems->count + 1);
   va_list arguments;
   va_start(arguments, format);
   lua_pushvfstring(L, format, arguments);
   va_end(arguments);
-  lua_rawseti(L, problems->slot, 2 * problems->count + 2);
+  lua_rawseti(L, problems->index, 2 * problems->count + 2);
   problems->count++;
 }
 
@@ -57,17 +61,7 @@ void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path 
   else ck_problems_add(problems, path, "unknown %s", what);
 }
 
-static void add_visible(luaL_Buffer *buffer, unsigned char c) {
-  char escape[8];
-  if (c >= ' ' && c != 0x7f) {
-    luaL_addchar(buffer, (char)c);
-    return;
-  }
-  (void)snprintf(escape, sizeof(escape), "\\%03d", c); /* as Lua writes it */
-  luaL_addstring(buffer, escape);
-}
-
-/* The key is redacted before the text is cut, which may leave the beginning of a key. */
+/* Quotes the beginning of a string. The key is redacted before, because the cut may split it. */
 static const char *quote(struct ck_problems *problems, int index) {
   lua_State *L = problems->L;
   size_t length;
@@ -78,7 +72,13 @@ static const char *quote(struct ck_problems *problems, int index) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   luaL_addchar(&buffer, '"');
-  for (size_t i = 0; i < shown; i++) add_visible(&buffer, (unsigned char)text[i]);
+  for (size_t i = 0; i < shown; i++) {
+    unsigned char c = (unsigned char)text[i];
+    char escape[8];
+    (void)snprintf(escape, sizeof(escape), "\\%03d", c); /* as Lua writes it */
+    if (c < ' ' || c == 0x7f) luaL_addstring(&buffer, escape);
+    else luaL_addchar(&buffer, text[i]);
+  }
   luaL_addstring(&buffer, shown < length ? "\"…" : "\"");
   luaL_pushresult(&buffer);
   lua_remove(L, -2);
@@ -103,24 +103,9 @@ void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path
   lua_pop(problems->L, 1);
 }
 
-/* fields[path] gains the message: both are on the top of the stack, and leave it. */
-static void file(lua_State *L, int fields) {
-  lua_pushvalue(L, -2); /* path, message, path */
-  if (lua_rawget(L, fields) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L); /* path, message, list */
-    lua_pushvalue(L, -3);
-    lua_pushvalue(L, -2);
-    lua_rawset(L, fields);
-  }
-  lua_insert(L, -2); /* path, list, message */
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  lua_pop(L, 2);
-}
-
 static void push_redacted(const struct ck_problems *problems, int i) {
   size_t length;
-  lua_rawgeti(problems->L, problems->slot, i);
+  lua_rawgeti(problems->L, problems->index, i);
   const char *text = lua_tolstring(problems->L, -1, &length);
   ck_secret_push(problems->L, problems->secret, text, length);
   lua_remove(problems->L, -2);
@@ -145,7 +130,20 @@ void ck_problems_push_list(const struct ck_problems *problems) {
   }
 }
 
-static void push_line(struct ck_problems *problems) {
+static void push_fields(const struct ck_problems *problems) {
+  lua_State *L = problems->L;
+  lua_newtable(L);
+  for (int i = 0; i < problems->count; i++) {
+    push_problem(problems, i);
+    lua_insert(L, -2); /* fields, message, path */
+    luaL_getsubtable(L, -3, lua_tostring(L, -1));
+    lua_pushvalue(L, -3); /* fields, message, path, list, message */
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    lua_pop(L, 3);
+  }
+}
+
+static void push_line(const struct ck_problems *problems) {
   lua_State *L = problems->L;
   lua_pushliteral(L, "");
   for (int i = 0; i < problems->count && i < SAY_AT_MOST; i++) {
@@ -160,14 +158,8 @@ static void push_line(struct ck_problems *problems) {
   lua_remove(L, -2);
 }
 
-void ck_problems_push(struct ck_problems *problems) {
-  lua_State *L = problems->L;
-  luaL_checkstack(L, 12, "too many problems");
-  lua_newtable(L);
-  int fields = lua_gettop(L);
-  for (int i = 0; i < problems->count; i++) {
-    push_problem(problems, i);
-    file(L, fields);
-  }
+void ck_problems_push(const struct ck_problems *problems) {
+  luaL_checkstack(problems->L, 12, "too many problems");
+  push_fields(problems);
   push_line(problems);
 }
