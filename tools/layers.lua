@@ -1,15 +1,23 @@
--- Proves the layers of src/ from its #include lines: a folder uses only the folders and the
--- libraries named for it here, and the files' includes have no cycle.
+-- Checks that the calls between the files of src/ point one way: no cycle, and no upward call.
+-- Usage: lua tools/layers.lua OBJECTS [SOURCES], for example build/obj and the checkout.
 
-local lua_headers = { "^lua%.h$", "^lauxlib%.h$", "^lualib%.h$", "^luaconf%.h$" }
-local curl_headers = { "^curl/" }
-local http_headers = { "^microhttpd%.h$" }
+local CURL = { "^curl/" }
+local LUA = { "^lua%.h$", "^lauxlib%.h$", "^lualib%.h$", "^luaconf%.h$" }
+local MICROHTTPD = { "^microhttpd%.h$" }
 
-local layers = {  -- folder -> what it may use beside itself and the C library
-  core = { folders = {}, libraries = { curl_headers } },
-  lua = { folders = { core = true }, libraries = { lua_headers } },
-  sandbox = { folders = { core = true }, libraries = { lua_headers, http_headers } },
+-- A file belongs to the folder with the longest matching name. It may call functions of its own
+-- folder and of those in `calls`, and include the headers of these libraries and the C library.
+local folders = {
+  ["src/core"] = { calls = {}, libraries = { CURL } },
+  ["src/lua"] = { calls = { "src/core" }, libraries = { LUA } },
+  ["src/sandbox"] = { calls = {}, libraries = { LUA, MICROHTTPD } },
 }
+
+local objects, sources = arg[1], arg[2] or "."
+if not objects then
+  io.stderr:write("usage: layers.lua OBJECTS [SOURCES]\n")
+  os.exit(2)
+end
 
 local problems = 0
 local function problem(...)
@@ -17,80 +25,113 @@ local function problem(...)
   io.stderr:write(string.format(...), "\n")
 end
 
--- The one of these lists of patterns that matches `name`.
-local function library_of(name, libraries)
-  for _, patterns in ipairs(libraries) do
-    for _, pattern in ipairs(patterns) do
-      if name:match(pattern) then return patterns end
+local function lines_of(...)
+  local lines = {}
+  local command = assert(io.popen(string.format(...)))
+  for line in command:lines() do lines[#lines + 1] = line end
+  command:close()
+  return lines
+end
+
+local function folder_of(path)
+  local folder = path:match "^(.*)/"
+  while folder and not folders[folder] do folder = folder:match "^(.*)/" end
+  return folder
+end
+
+local function contains(list, wanted)
+  for _, value in ipairs(list) do
+    if value == wanted then return true end
+  end
+  return false
+end
+
+local function library_of(header)
+  for _, library in ipairs { CURL, LUA, MICROHTTPD } do
+    for _, pattern in ipairs(library) do
+      if header:match(pattern) then return library end
     end
   end
 end
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
-end
-
-local function check_system_header(path, layer, name)
-  if library_of(name, { lua_headers, curl_headers, http_headers })
-    and not library_of(name, layer.libraries) then
-    problem("%s: <%s> does not belong into this layer", path, name)
-  end
-end
-
--- Where `#include "name"` in `path` leads, as a path from the root.
-local function resolve(path, name)
-  local beside = path:match "^(.*)/" .. "/" .. name
-  repeat
-    local shorter, count = beside:gsub("[^/]+/%.%./", "", 1)
-    beside = shorter
-  until count == 0
-  return exists(beside) and beside or "src/" .. name
-end
-
-local includes = {}  -- path -> list of paths
-
-local function read(path, folder)
-  local layer = layers[folder]
-  includes[path] = {}
-  for line in io.lines(path) do
-    local bracket, name = line:match '^%s*#%s*include%s*([<"])([^>"]+)'
-    if bracket == "<" then
-      check_system_header(path, layer, name)
-    elseif bracket then
-      local target = resolve(path, name)
-      local target_folder = target:match "^src/([^/]+)/"
-      if target_folder ~= folder and not layer.folders[target_folder] then
-        problem('%s: "%s" is not below this layer', path, name)
-      end
-      table.insert(includes[path], target)
+local function check_headers(path)
+  for line in io.lines(sources .. "/" .. path) do
+    local header = line:match "^%s*#%s*include%s*<([^>]+)>"
+    local library = header and library_of(header)
+    if library and not contains(folders[folder_of(path)].libraries, library) then
+      problem("%s: must not include <%s>", path, header)
     end
   end
 end
 
-local state = {}  -- path -> "open" while below it, "done" after
-local function walk(path, trail)
-  if state[path] == "open" then
-    problem("cycle: %s%s", trail, path)
+local files = {}  -- the .c files in order
+local needs = {}  -- file -> list of the symbols that it does not define
+local owner = {}  -- symbol -> the file that defines it
+
+local function read_symbols(file)
+  local lines = lines_of("nm -g -P '%s/%s'", objects, (file:gsub("c$", "o")))
+  if #lines == 0 then problem("%s: has no object in %s: run `make`", file, objects) end
+  needs[file] = {}
+  for _, line in ipairs(lines) do
+    local symbol, kind = line:match "^(%S+) (%a)"
+    if kind == "U" then
+      table.insert(needs[file], symbol)
+    else
+      owner[symbol] = file
+    end
   end
-  if state[path] then return end
-  state[path] = "open"
-  for _, target in ipairs(includes[path] or {}) do
-    walk(target, trail .. path .. " -> ")
-  end
-  state[path] = "done"
 end
 
-local listing = assert(io.popen "find src -name '*.[ch]' | sort")
-for path in listing:lines() do
-  local folder = path:match "^src/([^/]+)/"
-  if layers[folder] then
-    read(path, folder)
+-- Returns { file that is called, one of its symbols } for each file that `file` calls.
+local function calls_of(file)
+  local calls, is_known = {}, { [file] = true }
+  for _, symbol in ipairs(needs[file]) do
+    local target = owner[symbol]
+    if target and not is_known[target] then
+      is_known[target] = true
+      table.insert(calls, { target, symbol })
+    end
+  end
+  return calls
+end
+
+local function check_direction(file)
+  local folder = folder_of(file)
+  for _, call in ipairs(calls_of(file)) do
+    local target = folder_of(call[1])
+    if target ~= folder and not contains(folders[folder].calls, target) then
+      problem("%s: must not call %s in %s", file, call[2], call[1])
+    end
+  end
+end
+
+local state = {}  -- file -> its place in the trail during its visit, "done" afterwards
+local function find_cycles(file, trail)
+  local place = #trail + 1
+  state[file] = place
+  for _, call in ipairs(calls_of(file)) do
+    trail[place] = ("%s calls %s in %s"):format(file, call[2], call[1])
+    if not state[call[1]] then
+      find_cycles(call[1], trail)
+    elseif state[call[1]] ~= "done" then
+      problem("cycle:\n  %s", table.concat(trail, "\n  ", state[call[1]]))
+    end
+  end
+  trail[place] = nil
+  state[file] = "done"
+end
+
+for _, path in ipairs(lines_of("cd '%s' && find src -name '*.[ch]' | sort", sources)) do
+  if not folder_of(path) then
+    problem("%s: name its folder in tools/layers.lua", path)
   else
-    problem("%s: tools/layers.lua knows no such layer", path)
+    check_headers(path)
+    if path:find "%.c$" then files[#files + 1] = path end
   end
 end
-listing:close()
-for path in pairs(includes) do walk(path, "") end
+for _, file in ipairs(files) do read_symbols(file) end
+for _, file in ipairs(files) do
+  check_direction(file)
+  if not state[file] then find_cycles(file, {}) end
+end
 os.exit(problems == 0)

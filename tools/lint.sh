@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every check that needs no test run. Goes on after a failure, so that one run shows all of them.
+# Runs the static checks, and continues after a failure, so that one run shows all problems.
+# `make lint` builds the objects first, in $BUILD.
 set -uo pipefail
 lua=$(command -v lua5.4 lua54 lua | head -n 1)
 sources=$(find src examples spec -name '*.c' | sort)
@@ -17,7 +18,7 @@ step() {  # step NAME COMMAND…
   fi
 }
 
-fresh() {  # what tools/generate.lua writes is what is in the tree
+fresh() {  # the generated files are those that tools/generate.lua writes now
   local folder status=0
   folder=$(mktemp -d)
   mkdir -p "$folder/lua/cekura" "$folder/docs"
@@ -36,20 +37,19 @@ tidy() {
     sed '/warnings\{0,1\} generated\.$/d'
 }
 
-objects() {  # objects FOLDER COMPILER CFLAGS: with the flags of the Makefile, where warnings are errors
+objects() {  # objects FOLDER COMPILER CFLAGS: with the flags of the Makefile, which make warnings errors
   sed "s|^|build/$1/obj/|; s|c$|o|" <<<"$sources" |
     xargs make --quiet --no-print-directory BUILD="build/$1" CC="$2" CFLAGS="$3"
 }
 
-step layers       "$lua" tools/layers.lua
 step generated    fresh
 step rockspecs    "$lua" tools/rockspecs.lua
 step luacheck     luacheck --quiet --no-color .
 step clang-format clang-format --dry-run -Werror $sources $headers
 step cppcheck     cppcheck --quiet --std=c11 -D_GNU_SOURCE -Isrc --inline-suppr --error-exitcode=1 \
                   --enable=warning,performance,portability \
-                  --suppress=preprocessorErrorDirective $sources  # it reads no system header
+                  --suppress=preprocessorErrorDirective $sources  # cppcheck reads no system headers
 step clang        objects clang clang "-O2 -g"
-step analyzer     objects analyzer gcc "-O0 -g -fanalyzer"  # -O2 hides some of what it looks for
+step analyzer     objects analyzer gcc "-O0 -g -fanalyzer"  # -O2 hides some faults
 step clang-tidy   tidy
 [ -z "$failed" ] || { echo "lint: failed:$failed" >&2; exit 1; }
