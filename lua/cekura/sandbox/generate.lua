@@ -1,9 +1,10 @@
 --- Makes results, runs and call logs out of the catalogue and a seed. How many there are and what
 --- they are called does not depend on the seed; what happened in them does.
 
-local catalogue = require "cekura.sandbox.catalogue"
+local catalogue = require "cekura.sandbox.data.catalogue"
 local judge = require "cekura.sandbox.judge"
 local random = require "cekura.sandbox.random"
+local scenarios = require "cekura.sandbox.data.scenarios"
 
 local generate = {}
 
@@ -27,20 +28,20 @@ local FIXED_RUNS = {
   },
 }
 
-local agents = catalogue.by_id(catalogue.agents)
-local scenarios = catalogue.by_id(catalogue.scenarios)
-
-local function scenarios_of(agent_id)
-  local list = {}
-  for _, scenario in ipairs(catalogue.scenarios) do
-    if scenario.agent == agent_id then list[#list + 1] = scenario end
-  end
-  return list
+--- Returns an index of a list by its items' ids.
+function generate.by_id(list)
+  local index = {}
+  for _, item in ipairs(list) do index[item.id] = item end
+  return index
 end
 
-local scenarios_by_agent = {}
-for _, agent in ipairs(catalogue.agents) do
-  scenarios_by_agent[agent.id] = scenarios_of(agent.id)
+local agents = generate.by_id(catalogue.agents)
+local scenario_by_id = generate.by_id(scenarios.list)
+
+local scenarios_of = {} -- by the id of the agent
+for _, agent in ipairs(catalogue.agents) do scenarios_of[agent.id] = {} end
+for _, scenario in ipairs(scenarios.list) do
+  table.insert(scenarios_of[scenario.agent], scenario)
 end
 
 --- The moment, `n` of `count` evenly spread ones, before `base`.
@@ -162,8 +163,8 @@ end
 function generate.run(seed, base, result, id, metrics)
   local fixed = FIXED_RUNS[id] or {}
   local order = id - result.first_run
-  local choices = scenarios_by_agent[result.agent.id]
-  local scenario = scenarios[fixed.scenario] or choices[order % #choices + 1]
+  local choices = scenarios_of[result.agent.id]
+  local scenario = scenario_by_id[fixed.scenario] or choices[order % #choices + 1]
   local run = new_call("run", id, base, result.created_at + 30 + order * 95, result.agent, scenario)
   run.result = result
   run.status = fixed.status or run_status(seed, id, result)
@@ -181,7 +182,7 @@ end
 
 --- The call log of `entry`, a row of generate.call_logs.
 function generate.call_log(seed, base, entry, metrics)
-  local choices = scenarios_by_agent[entry.agent.id]
+  local choices = scenarios_of[entry.agent.id]
   local scenario = choices[entry.index % #choices + 1]
   local log = new_call("call_log", entry.id, base, entry.timestamp, entry.agent, scenario)
   log.facts = facts_of(seed, entry.id, scenario)

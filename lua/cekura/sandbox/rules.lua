@@ -2,7 +2,7 @@
 --- pass that tests nothing, and a rule that cannot be sent would end as a 500.
 
 local ascii = require "cekura.internal.ascii"
-local catalogue = require "cekura.sandbox.catalogue"
+local catalogue = require "cekura.sandbox.data.catalogue"
 local check = require "cekura.internal.check"
 local core = require "cekura.core"
 local Faults = require "cekura.sandbox.faults"
@@ -143,12 +143,15 @@ end
 
 -- ---- the requests that a rule matches ----
 
+local is_slug = {}
+for _, metric in ipairs(catalogue.metrics) do is_slug[metric.slug] = true end
+
 --- Returns a rule's path with "{}" in place of each id: a number, or the slug of a metric.
 local function without_ids(path)
   path = path:gsub("%f[A-Za-z_]metrics/[^/$]+", "metrics/{}")
   return (path:gsub("[^/]+", function(segment)
     if segment:find "^[0-9][0-9.]*$" then return "{}" end
-    return catalogue.has_slug(segment) and "metrics/{}" or nil
+    return is_slug[segment] and "metrics/{}" or nil
   end))
 end
 

@@ -1,7 +1,7 @@
 --- What the stand-in remembers, and what happens to it as time passes. Nothing runs in the
 --- background: whatever is due is done before anybody looks (`settle`).
 
-local catalogue = require "cekura.sandbox.catalogue"
+local catalogue = require "cekura.sandbox.data.catalogue"
 local generate = require "cekura.sandbox.generate"
 local judge = require "cekura.sandbox.judge"
 local optimiser = require "cekura.sandbox.optimiser"
@@ -51,7 +51,7 @@ function Store.new(config, clock)
     credits_per_evaluation = config.credits_per_evaluation, optimiser = config.optimiser,
     balance = { initial = config.balance, remaining = config.balance, used = 0 },
     now = function() return config.now + clock() - started end,
-    agents = catalogue.by_id(catalogue.agents), projects = catalogue.by_id(catalogue.projects),
+    agents = generate.by_id(catalogue.agents), projects = generate.by_id(catalogue.projects),
     metric_list = new_metrics(base), result_list = generate.results(base),
     call_log_list = generate.call_logs(base),
     run_cache = {}, call_log_cache = {},
@@ -59,10 +59,10 @@ function Store.new(config, clock)
     running = {}, first_running = 1, last_running = 0, -- a queue
     staged = 0, -- how many in it have several metrics
   }, Store)
-  store.metrics = catalogue.by_id(store.metric_list)
-  store.results = catalogue.by_id(store.result_list)
+  store.metrics = generate.by_id(store.metric_list)
+  store.results = generate.by_id(store.result_list)
   store.result_of_run = index_runs(store.result_list)
-  store.call_log_entries = catalogue.by_id(store.call_log_list)
+  store.call_log_entries = generate.by_id(store.call_log_list)
   for _, result in ipairs(store.result_list) do
     result.updated_at = result.created_at + 3600
     result.pending = 0

@@ -1,7 +1,7 @@
 --- What the API shows of what the store holds. As in the real one, answers and documents do not
 --- always agree: counts that are documented as strings are numbers, and there are fields more.
 
-local catalogue = require "cekura.sandbox.catalogue"
+local catalogue = require "cekura.sandbox.data.catalogue"
 local dialogue = require "cekura.sandbox.dialogue"
 local judge = require "cekura.sandbox.judge"
 local json = require "cekura.sandbox.json"
