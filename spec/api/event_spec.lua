@@ -1,4 +1,4 @@
--- on_event: what a script is told while a call goes on, and what it may do then.
+-- on_event: the events of a call, and what on_event may do.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local clock = require "support.clock"
@@ -16,7 +16,7 @@ describe("on_event", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- A client and the list of its events, as they come.
+  -- A client, and the list of its events in order.
   local function new(options)
     local events = {}
     local all = { on_event = function(event) events[#events + 1] = event end }
@@ -24,7 +24,7 @@ describe("on_event", function()
     return retries.client(server, all), events
   end
 
-  -- "type attempt status kind applied", or a dash for what is not there.
+  -- "type attempt status kind applied", with a dash for an absent field.
   local function lines(events)
     local list = {}
     for i, event in ipairs(events) do
@@ -56,7 +56,7 @@ describe("on_event", function()
     end
   end
 
-  describe("tells of", function()
+  describe("reports", function()
     -- { what, script, call, events, options of the call }
     for _, row in ipairs {
       { "a success", {}, VOTE, { "request 1 - - -", "response 1 200 - -" } },
@@ -65,29 +65,30 @@ describe("on_event", function()
       { "a retry", { faults.status(503) }, VOTE, {
         "request 1 - - -", "response 1 503 server unknown", "retry 1 503 server unknown",
         "request 2 - - -", "response 2 200 - -" } },
-      { "a lost answer", { "reset_before_answer" }, VOTE, {
+      { "a lost response", { "reset_before_answer" }, VOTE, {
         "request 1 - - -", "response 1 - network unknown", "retry 1 - network unknown",
         "request 2 - - -", "response 2 200 - -" } },
-      { "an answer that was cut off", { "cut_body" }, SPENDING, {
+      { "a truncated response", { "cut_body" }, SPENDING, {
         "request 1 - - -", "response 1 200 response yes", "give_up 1 200 response yes" } },
       { "a failure", { faults.status(404) }, VOTE, {
         "request 1 - - -", "response 1 404 not_found no", "give_up 1 404 not_found no" } },
-      { "one that is not made again", { faults.status(503) }, SPENDING, {
+      { "a call that is not retried", { faults.status(503) }, SPENDING, {
         "request 1 - - -", "response 1 503 server unknown", "give_up 1 503 server unknown" } },
       { "a failure after failures", times(2, faults.status(500)), VOTE, {
         "request 1 - - -", "response 1 500 server unknown", "retry 1 500 server unknown",
         "request 2 - - -", "response 2 500 server unknown", "give_up 2 500 server unknown" },
         { max_attempts = 2 } },
-      { "what all attempts together may have done", { "close_before_answer", faults.status(400) },
-        VOTE, {
+      { "`applied` over all attempts when the call gives up",
+        { "close_before_answer", faults.status(400) }, VOTE, {
         "request 1 - - -", "response 1 - network unknown", "retry 1 - network unknown",
         "request 2 - - -", "response 2 400 bad_request no", "give_up 2 400 bad_request unknown" } },
       { "a timeout", { "hang" }, VOTE, {
         "request 1 - - -", "response 1 - timeout unknown", "give_up 1 - timeout unknown" },
         { timeout = clock.SHORT, max_attempts = 1 } },
-      { "a wait that is not begun", { faults.status(429, { ["Retry-After"] = "3500" }) }, VOTE, {
+      { "a Retry-After beyond the deadline",
+        { faults.status(429, { ["Retry-After"] = "3500" }) }, VOTE, {
         "request 1 - - -", "response 1 429 rate_limited no", "give_up 1 429 rate_limited no" } },
-      { "an answer that cannot be read", { "not_json" }, VOTE, {
+      { "a response that is not JSON", { "not_json" }, VOTE, {
         "request 1 - - -", "response 1 200 - -", "give_up 1 200 response yes" } },
     } do
       local what, entries, name, expected, options = table.unpack(row, 1, 5)
@@ -101,7 +102,7 @@ describe("on_event", function()
       end)
     end
 
-    it("a call that is not begun because the client is paused", function()
+    it("a call that gives up because the client is paused", function()
       local client <close>, events = new { max_attempts = 1, deadline = 5 }
       server:script { faults.status(429, { ["Retry-After"] = "3500" }) }
       calls.vote(client)
@@ -111,16 +112,16 @@ describe("on_event", function()
       assert.equal(4, #events)
     end)
 
-    it("how long is waited", function()
+    it("the seconds until the next attempt", function()
       local client <close>, events = new()
       server:script { faults.status(429, { ["Retry-After"] = "0.1" }) }
       calls.vote(client)
       assert.equal(0.1, events[3].wait)
-      -- It is counted from the answer, of which the events are told later.
+      -- The wait begins with the response, before its events.
       assert.is_true(events[4].elapsed - events[1].elapsed >= 0.1)
     end)
 
-    it("the method and the address, at every step", function()
+    it("the method and the URL at every step", function()
       local client <close>, events = new()
       server:script { faults.status(503), faults.status(404), "not_json" }
       calls.vote(client)
@@ -138,7 +139,7 @@ describe("on_event", function()
       end
     end)
 
-    it("the bodies, with event_bodies", function()
+    it("the bodies with event_bodies", function()
       local key = "the-very-secret-key"
       local client <close>, events = new { event_bodies = true, api_key = key, max_attempts = 2 }
       server:script { faults.status(503, {}, "one moment " .. key), faults.ok "{ }" }
@@ -159,7 +160,7 @@ describe("on_event", function()
       }, bodies)
     end)
 
-    it("nothing, where nothing is sent", function()
+    it("nothing if nothing is sent", function()
       local client <close>, events = new { max_evaluations = 0 }
       calls.vote(client, { run_id = -1 })
       calls.vote(client, nil, { dry_run = true })
@@ -169,7 +170,7 @@ describe("on_event", function()
       assert.same({}, events)
     end)
 
-    it("no secret, also where the server repeats it", function()
+    it("no key, even if the server repeats it", function()
       local key = "the-very-secret-key"
       local client <close>, events = new { api_key = key, max_attempts = 2 }
       server:script { faults.status(503, { ["X-Key"] = key }, key),
@@ -186,7 +187,7 @@ describe("on_event", function()
     end)
   end)
 
-  it("is called with the event alone, where the call was made, a new table each time", function()
+  it("gets a new table each time, in the coroutine that made the call", function()
     local seen, count, routine = {}, 0, nil
     local client <close> = new { on_event = function(event, ...)
       assert.equal(0, select("#", ...))
@@ -203,7 +204,7 @@ describe("on_event", function()
     assert.same({ { success = true }, 2, 5 }, { value, response.attempts, count })
   end)
 
-  describe("that raises an error", function()
+  describe("does not fail the call", function()
     -- What a script writes in which `on_event` is that, and a vote meets a 503 first.
     local function run(on_event)
       server:script { faults.status(503) }
@@ -224,206 +225,210 @@ describe("on_event", function()
       assert.truthy(output:find("true 2\n", 1, true), output)
     end
 
-    it("costs nothing: it is a warning", function()
+    it("if it raises an error, which becomes a warning", function()
       has_warned(run [[function() error "my mistake" end]], "my mistake")
     end)
 
-    it("of a field that is not there costs nothing", function()
+    it("if it indexes an absent field", function()
       has_warned(run [[function(event) return event.request.method end]], "nil value")
     end)
 
-    it("that is a table costs nothing", function()
+    it("if it raises a table", function()
       has_warned(run [[function()
         error(setmetatable({}, { __tostring = function() return "my table" end }))
       end]], "my table")
     end)
 
-    it("that is nil costs nothing", function()
+    it("if it raises nil", function()
       has_warned(run [[function() error(nil) end]], "nil")
     end)
 
-    it("that raises another when it is shown costs nothing", function()
+    it("if its error raises another one in __tostring", function()
       local output = run [[function()
         error(setmetatable({}, { __tostring = function() error "twice" end }))
       end]]
       assert.truthy(output:find("true 2\n", 1, true), output)
     end)
 
-    it("that is no string when it is shown costs nothing", function()
+    it("if __tostring of its error returns a table", function()
       local output = run [[function()
         error(setmetatable({}, { __tostring = function() return {} end }))
       end]]
       assert.truthy(output:find("true 2\n", 1, true), output)
     end)
 
-    it("because it yields costs nothing", function()
+    it("if it yields", function()
       local client <close> = new { on_event = function() coroutine.yield() end }
       local value = coroutine.wrap(function() return calls.vote(client) end)()
       assert.same({ success = true }, value)
     end)
   end)
 
-  describe("may make calls of its own,", function()
-    it("on the same client, at every event", function()
-      local inner, busy = {}, false
-      local client
-      client = new { on_event = function()
-        if busy then return end
-        busy = true
-        inner[#inner + 1] = { calls.vote(client, { run_id = 1 }) }
-        busy = false
-      end }
-      server:script { faults.ok '{"n": 1}', faults.ok '{"n": 2}', faults.ok '{"n": 3}' }
-      local value, response = calls.vote(client)
-      client:close()
-      assert.equal(200, response.status)
-      assert.equal(2, #inner)
-      local numbers = { value.n, inner[1][1].n, inner[2][1].n }
-      table.sort(numbers)
-      assert.same({ 1, 2, 3 }, numbers)
-      assert.equal(3, server:deliveries())
-    end)
-
-    it("while it waits for another attempt", function()
-      local inner
-      local client
-      client = new { on_event = function(event)
-        if event.type == "retry" then inner = { calls.make(client, SPENDING) } end
-      end }
-      server:script { faults.status(503, nil, '{"detail": "outer"}'), faults.ok '{"inner": true}',
-        faults.ok '{"outer": true}' }
-      local value, response = calls.vote(client)
-      client:close()
-      assert.same({ { outer = true }, 2 }, { value, response.attempts })
-      assert.same({ inner = true }, inner[1])
-    end)
-
-    it("whose failures are its own", function()
-      local inner
-      local client
-      client = new { on_event = function(event)
-        if event.type == "response" and not inner then
-          inner = {}
-          inner = { calls.make(client, SPENDING) }
-        end
-      end }
-      server:script { faults.status(400, nil, '{"detail": "outer"}'),
-        faults.status(404, nil, '{"detail": "inner"}') }
-      local _, err = calls.vote(client)
-      client:close()
-      assert.same({ "bad_request", 400, "outer", VOTE },
-        { err.kind, err.status, err.detail, err.endpoint })
-      assert.same({ "not_found", 404, "inner", SPENDING },
-        { inner[2].kind, inner[2].status, inner[2].detail, inner[2].endpoint })
-    end)
-
-    it("as deep as it likes", function()
-      local depth = 0
-      local client
-      client = new { on_event = function(event)
-        if event.type ~= "request" or depth == 10 then return end
-        depth = depth + 1
-        assert.same({ success = true }, (calls.vote(client)))
-      end }
-      assert.same({ success = true }, (calls.vote(client)))
-      client:close()
-      assert.equal(11, server:deliveries())
-    end)
-
-    it("on another client", function()
-      local other <close> = retries.client(server)
-      local count = 0
-      local client <close> = new { on_event = function()
-        count = count + (calls.vote(other) and 1 or 0)
-      end }
-      assert.same({ success = true }, (calls.vote(client)))
-      assert.same({ 2, 3 }, { count, server:deliveries() })
-    end)
+  it("may call another client", function()
+    local other <close> = retries.client(server)
+    local count = 0
+    local client <close> = new { on_event = function()
+      count = count + (calls.vote(other) and 1 or 0)
+    end }
+    assert.same({ success = true }, (calls.vote(client)))
+    assert.same({ 2, 3 }, { count, server:deliveries() })
   end)
 
-  describe("may close the client,", function()
-    -- { event, script, what the call may have done, attempts }
-    for _, row in ipairs {
-      { "request", {}, nil, 1 },
-      { "response", {}, "yes", 1 },
-      { "response", { faults.status(503) }, "unknown", 1 },
-      { "response", { faults.status(400) }, "no", 1 },
-      { "response", { "close_before_answer" }, "unknown", 1 },
-      { "retry", { faults.status(503) }, "unknown", 1 },
-      { "retry", { faults.status(429) }, "no", 1 },
-      { "give_up", { faults.status(400) }, "no", 1 },
-      { "give_up", times(4, faults.status(503)), "unknown", 4 },
-      { "request", { "hang" }, nil, 1 },
-    } do
-      local moment, entries, applied, attempts = table.unpack(row, 1, 4)
+  it("may wake a task", function()
+    local client, task
+    client = new { on_event = function() task:wake() end }
+    task = client:spawn(client.sleep, client, 1000)
+    client:step(0)
+    calls.vote(client)
+    assert.is_true(task:wait())
+    client:close()
+  end)
 
-      it(("at a %s, of %s"):format(moment, tostring(applied)), function()
-        for _, how in ipairs { "close", "forget" } do
-          local client
-          client = new { on_event = function(event)
-            if event.type ~= moment then return end
-            if how == "close" then client:close() end
-            client = nil
-            collectgarbage()
-            collectgarbage()
-          end }
-          server:clear()
-          server:script(entries)
-          local runs = client.runs
-          local value, err = runs:mark_metric_vote(calls.arguments(VOTE), { timeout = clock.SHORT })
-          if how == "close" then
-            assert.is_nil(value)
-            assert.same({ "cancelled", attempts }, { err.kind, err.attempts })
-            if applied then assert.equal(applied, err.applied) end
-            assert.is_nil(tostring(err):find "[\r\n]")
-            assert.is_true(server:deliveries() <= attempts)
-            assert.equal("config", select(2, runs:mark_metric_vote(calls.arguments(VOTE))).kind)
-          else  -- the call keeps it alive
-            assert.equal(err.attempts, server:deliveries())
-          end
+  describe("cannot use its own client:", function()
+    -- { what raises, the function that is called with the client and a suspended task }
+    for what, use in pairs {
+      ["an endpoint"] = function(client) calls.vote(client) end,
+      ["a dry run"] = function(client) calls.vote(client, nil, { dry_run = true }) end,
+      ["client:request"] = function(client) client:request { method = "GET", path = "/" } end,
+      ["client:each"] = function(client) client:each({ 1 }, print) end,
+      ["pages"] = function(client) for _ in client.results:pages {} do print "item" end end,
+      ["wait"] = function(client) client.results:wait { result_id = 1 } end,
+      ["client:spawn"] = function(client) client:spawn(print) end,
+      ["client:sleep"] = function(client) client:sleep(0) end,
+      ["client:step"] = function(client) client:step(0) end,
+      ["client:pollfd"] = function(client) client:pollfd() end,
+      ["client:timeout"] = function(client) client:timeout() end,
+      ["task:wait"] = function(_, task) task:wait() end,
+      ["task:cancel"] = function(_, task) task:cancel() end,
+    } do
+      it(what .. " raises", function()
+        local client, task
+        local raised = {}
+        client = new { on_event = function(event)
+          local ok, message = pcall(use, client, task)
+          raised[event.type] = not ok and message or "nothing"
+        end }
+        task = client:spawn(client.sleep, client, 1000)
+        client:step(0)
+        server:script { faults.status(503), faults.status(400) }
+        assert.equal("bad_request", select(2, calls.vote(client)).kind)
+        for _, type in ipairs { "request", "response", "retry", "give_up" } do
+          assert.matches("a client cannot be used by its own on_event", raised[type])
         end
+        assert.equal(2, server:deliveries())
+        assert.same({ true, { success = true } }, { task:cancel(), (calls.vote(client)) })
+        client:close()
       end)
     end
 
-    it("and then it is not called any more", function()
-      local events = {}
-      local client
-      client = new { on_event = function(event)
-        events[#events + 1] = event
+    it("a call raises also in the event of a task's call", function()
+      local client, message
+      client = new { on_event = function() message = select(2, pcall(calls.vote, client)) end }
+      assert.same({ success = true }, (client:spawn(calls.vote, client):wait()))
+      assert.matches("its own on_event", message)
+      client:close()
+    end)
+
+    it("the coroutine of a task remains suspended if it is resumed", function()
+      local client, coroutine_of_task
+      client = new { on_event = function() coroutine.resume(coroutine_of_task) end }
+      local task = client:spawn(function()
+        coroutine_of_task = coroutine.running()
+        return calls.vote(client)
+      end)
+      assert.same({ success = true }, (task:wait()))
+      assert.equal(1, server:deliveries())
+      client:close()
+    end)
+
+    it("the coroutine of a task can be closed, and the task ends", function()
+      for _, moment in ipairs { "response", "retry", "give_up" } do
+        local client, coroutine_of_task
+        client = new { on_event = function(event)
+          if event.type == moment then coroutine.close(coroutine_of_task) end
+        end }
+        server:script { faults.status(503), faults.status(400) }
+        local task = client:spawn(function()
+          coroutine_of_task = coroutine.running()
+          return calls.vote(client)
+        end)
+        assert.equal("cancelled", select(2, task:wait()).kind)
         client:close()
-      end }
-      calls.vote(client)
-      assert.is_true(#events <= 3)
-      assert.equal("request", events[1].type)
-    end)
-
-    it("and others go on", function()
-      local other <close> = retries.client(server)
-      local client
-      client = new { on_event = function() client:close() end }
-      for _ = 1, 3 do
-        calls.vote(client)
-        assert.same({ success = true }, (calls.vote(other)))
       end
-    end)
-
-    it("also in a call that another call's event makes", function()
-      local depth, inner = 0, nil
-      local client
-      client = new { on_event = function(event)
-        depth = depth + 1
-        if depth == 1 then inner = { calls.vote(client) }
-        elseif event.type == "response" and depth > 1 then client:close() end
-      end }
-      local value, err = calls.vote(client)
-      assert.is_nil(value)
-      assert.is_nil(inner[1])
-      assert.same({ "cancelled", "cancelled" }, { err.kind, inner[2].kind })
-      assert.is_true(server:deliveries() <= 2)
     end)
   end)
 
-  it("that is slow counts against the deadline, and harms no answer", function()
+  describe("closes its client,", function()
+    -- { event, script, kind and `applied` of the result, attempts }
+    for _, row in ipairs {
+      { "request", {}, "cancelled", nil, 1 },
+      { "request", { "hang" }, "cancelled", nil, 1 },
+      { "response", {}, nil, nil, 1 },
+      { "response", { faults.status(503) }, "cancelled", "unknown", 1 },
+      { "response", { faults.status(400) }, "bad_request", "no", 1 },
+      { "response", { "close_before_answer" }, "cancelled", "unknown", 1 },
+      { "retry", { faults.status(503) }, "cancelled", "unknown", 1 },
+      { "retry", { faults.status(429) }, "cancelled", "no", 1 },
+      { "give_up", { faults.status(400) }, "bad_request", "no", 1 },
+      { "give_up", times(4, faults.status(503)), "server", "unknown", 4 },
+    } do
+      local moment, entries, kind, applied, attempts = table.unpack(row, 1, 5)
+
+      it(("at a %s, and the call returns %s"):format(moment, kind or "its value"), function()
+        local events, client = {}, nil
+        client = new { on_event = function(event)
+          events[#events + 1] = event.type
+          if event.type == moment then client:close() end
+        end }
+        server:script(entries)
+        local runs = client.runs
+        local value, err = runs:mark_metric_vote(calls.arguments(VOTE))
+        assert.equal(moment, events[#events])  -- a closed client has no more events
+        if kind == nil then
+          assert.same({ success = true }, value)
+        else
+          assert.same({ nil, kind, attempts }, { value, err.kind, err.attempts })
+        end
+        if applied then assert.equal(applied, err.applied) end
+        assert.is_true(server:deliveries() <= attempts)
+        assert.equal("config", select(2, runs:mark_metric_vote(calls.arguments(VOTE))).kind)
+        assert.matches("closed", tostring(client))
+      end)
+    end
+
+    it("and other clients are not affected", function()
+      local other <close> = retries.client(server)
+      local client
+      client = new { on_event = function() client:close() end }
+      calls.vote(client)
+      assert.same({ success = true }, (calls.vote(other)))
+    end)
+
+    it("and every task's call in flight is cancelled", function()
+      local client
+      client = new { on_event = function(event)
+        if event.type == "response" then client:close() end
+      end }
+      server:script { faults.ok(), "hang", "hang" }
+      local tasks = {}
+      for i = 1, 3 do tasks[i] = client:spawn(calls.vote, client) end
+      local kinds = {}
+      for i = 1, 3 do kinds[i] = select(2, tasks[i]:wait()).kind end
+      assert.same({ "cancelled", "cancelled", "cancelled" }, kinds)
+    end)
+  end)
+
+  it("keeps its client alive while the call runs", function()
+    local client
+    client = new { on_event = function()
+      client = nil
+      collectgarbage()
+      collectgarbage()
+    end }
+    assert.same({ success = true }, (client.runs:mark_metric_vote(calls.arguments(VOTE))))
+  end)
+
+  it("counts against the deadline, and loses no response, if it is slow", function()
     local client <close> = new { on_event = function(event)
       if event.type ~= "request" then return end
       local until_then = os.clock() + 2 * clock.SHORT
@@ -436,7 +441,7 @@ describe("on_event", function()
     assert.is_true(err.attempts <= 2)
   end)
 
-  it("is kept for as long as the client", function()
+  it("is not collected before its client", function()
     local count = 0
     local client <close> = assert(cekura.new { api_url = server.url, api_key = "the-key",
       on_event = function() count = count + 1 end })

@@ -124,10 +124,27 @@ describe("a signal's handler", function()
     assert.same({ "nil\tcancelled\t3\n", 0 }, { finish() })
   end)
 
-  it("may make a call of its own meanwhile", function()
+  it("cannot use the client, and the call ends with that error", function()
+    server:script { "hang" }
+    start [[
+      function on_hup() vote(2) end
+      print(pcall(vote, 1))
+      print(vote(3).success)
+    ]]
+    running:signal "HUP"
+    local output, code = finish()
+    assert.matches("false\t.-a client cannot be used.-\ntrue\n", output)
+    assert.equal(0, code)
+    assert.same({ 1, 3 }, votes.arrived(server:ledger()))
+  end)
+
+  it("may call another client", function()
     server:script { slow(1) }
     start [[
-      function on_hup() print("handler", vote(2).success) end
+      local other = assert(cekura.new { api_url = client.api_url, api_key = "k" })
+      function on_hup()
+        print("handler", require "support.votes".cast(other, 2).success)
+      end
       print(vote(1).success)
     ]]
     running:signal "HUP"

@@ -334,42 +334,6 @@ describe("after a 429", function()
     assert.same({ 5, 1, 4 }, { #numbers, numbers[2], numbers[5] })  -- 2 and 3 go together
   end)
 
-  it("on_event may make a call of its own, whatever the outer one waits for", function()
-    for _, kind in ipairs { "response", "retry", "request" } do
-      for _, retry_after in ipairs { "0", "0.2" } do
-        local client, inner
-        client = new(server, { deadline = 5, on_event = function(event)
-          if event.type ~= kind or inner ~= nil then return end
-          inner = false
-          inner = vote(client, 2) and true
-        end })
-        server:clear()
-        server:script { limit(retry_after) }
-        assert(vote(client, 1))
-        assert.is_true(inner)
-        client:close()
-      end
-    end
-  end)
-
-  it("a call of on_event goes ahead of the one that waits for on_event to end", function()
-    local client, inner
-    local is_armed = false
-    client = new(server, { deadline = 3, on_event = function(event)
-      if event.type ~= "request" or not is_armed then return end
-      is_armed = false
-      inner = vote(client, 9) and true
-    end })
-    pause(server, client, "0.1")
-    is_armed = true
-    server:script { faults.status(503) }  -- there is room for one, and no more
-    spawn_votes(client, { 1 }, { max_attempts = 1 })
-    assert(vote(client, 2))
-    assert.is_true(inner)
-    assert.same({ 1000, 1, 9, 2 }, numbers_delivered())
-    client:close()
-  end)
-
   it("who was refused goes before those who were not, but not first of all", function()
     local client <close> = new(server)
     server:script { after(0.05, limit("0.4")), after(0.2, limit("0.4")) }

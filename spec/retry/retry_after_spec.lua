@@ -239,20 +239,5 @@ describe("Retry-After", function()
       assert.equal("validation", select(2, calls.vote(client, { run_id = -1 })).kind)
       assert.equal("POST", calls.vote(client, nil, { dry_run = true }).method)
     end)
-
-    it("a call that on_event makes meanwhile too", function()
-      local inner
-      local client
-      client = new(server, { on_event = function(event)
-        if event.type == "retry" and not inner then
-          inner = { calls.vote(client, nil, { deadline = 0.5 }) }
-        end
-      end })
-      server:script { refusal { ["Retry-After"] = SECOND } }
-      local _, response = assert(calls.vote(client))
-      assert.equal(2, response.attempts)
-      assert.same({ "rate_limited", 0 }, { inner[2].kind, inner[2].attempts })
-      client:close()
-    end)
   end)
 end)

@@ -226,6 +226,13 @@ describe("a client", function()
     end)
   end
 
+  it("may be called by a finalizer in the middle of a call", function()
+    local output, code = run(CLOSING:gsub("client:close%%(%%) end", "vote(client) end", 1)
+      :format(server.url, "vote(client)"))
+    assert.equal("true\n", output)
+    assert.equal(0, code)
+  end)
+
   it("that a finalizer closes while a refusal is read", function()
     server:usually(faults.status(400, {}, '{"detail": "not with key-of-the-client"}'))
     local output, code = run(CLOSING:format(server.url, "vote(client)"))

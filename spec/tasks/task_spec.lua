@@ -726,38 +726,6 @@ describe("a task", function()
       end
       is_idle()
     end)
-
-    for _, type in ipairs { "request", "response", "retry", "give_up" } do
-      it("from on_event, when another's is a " .. type, function()
-        server:script { "hang", faults.status(503), faults.status(404) }
-        local victim, told
-        local own <close> = retries.client(server, { on_event = function(event)
-          if event.type ~= type or event.endpoint ~= SPENDING then return end
-          told = victim:cancel() or told
-          collectgarbage()
-        end })
-        victim = own:spawn(calls.vote, own)
-        drive(function() return server:deliveries() == 1 end, own)
-        own:spawn(calls.make, own, SPENDING, nil, { retry_unknown = true }):wait()
-        assert.is_true(told)
-        is_cancelled(victim, "unknown")
-      end)
-
-      it("from on_event, when it is its own " .. type .. ", runs, and is not", function()
-        server:script { faults.status(503), faults.status(404) }
-        local task
-        local told = {}
-        local own <close> = retries.client(server, { on_event = function(event)
-          if event.type == type then told[#told + 1] = { task:cancel(), task:wake() } end
-          collectgarbage()
-        end })
-        task = own:spawn(calls.vote, own)
-        local value, err = task:wait()
-        assert.same({ nil, "not_found" }, { value, err.kind })
-        assert.same({ false, false }, told[1])
-        is_idle(own)
-      end)
-    end
   end)
 
   describe("and on_event", function()
@@ -781,42 +749,10 @@ describe("a task", function()
       assert.matches("on_event: .-boom", output)
     end)
 
-    it("that waits for its own task is a deadlock, and no hang", function()
-      local task
-      local messages = {}
-      task = with(function() messages[#messages + 1] = select(2, pcall(task.wait, task)) end)
-      assert.is_true(task:wait().success)
-      assert.is_true(#messages > 0)
-      for _, message in ipairs(messages) do assert.matches("deadlock", message) end
-    end)
-
-    it("may wait for another, begin one, and step", function()
-      local others = {}
-      local task = with(function()
-        if #others >= 3 then return end
-        others[#others + 1] = client:spawn(function() return client:sleep(0) end)
-        client:step()
-        assert(others[#others]:wait())
-      end)
-      assert.is_true(task:wait().success)
-      for _, other in ipairs(others) do assert.is_true(other:ended()) end
-      is_idle()
-    end)
-
     -- { what it does to the coroutine that its task stands in }
     for what, act in pairs {
       ["resumes"] = function(own) coroutine.resume(own) end,
       ["closes"] = function(own) coroutine.close(own) end,
-      ["closes, and lets others in to"] = function(own)
-        coroutine.close(own)
-        client:step()
-      end,
-      ["resumes to its end, and lets others in to"] = function(own)
-        for _ = 1, 20 do
-          coroutine.resume(own)
-          client:step()
-        end
-      end,
     } do
       for _, type in ipairs { "response", "retry", "give_up" } do
         it(what .. " its task's coroutine, at a " .. type .. ", does no harm", function()
@@ -842,16 +778,6 @@ describe("a task", function()
         end)
       end
     end
-
-    it("may make calls, which block", function()
-      local depth = 0
-      local task = with(function()
-        depth = depth + 1
-        if depth == 1 then vote() end
-        depth = depth - 1
-      end)
-      assert.is_true(task:wait().success)
-    end)
 
     for _, type in ipairs { "request", "response" } do
       it("may close the client, at a " .. type, function()

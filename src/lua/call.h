@@ -1,5 +1,5 @@
 /*
-** The way of a call: check and write, send, read.
+** The path of a call: check and write, send and retry, read.
 */
 #ifndef CK_CALL_H
 #define CK_CALL_H
@@ -12,12 +12,12 @@
 void ck_call_open(lua_State *L);
 
 /*
-** Takes the steps that can be taken now in calls that tasks of the client at `index` await;
-** the task of one that has ended is ready then. Raises what on_event lets through: Ctrl-C.
+** Takes every step that can be taken without waiting in calls that tasks of the client at `index`
+** await. The tasks of calls that have ended are ready then. Raises nothing.
 */
 void ck_call_advance_all(lua_State *L, int index);
 
-/* Gives up the call that the task awaits. */
+/* Cancels the call that a task of the client at `index` awaits; the task is ready then. */
 void ck_call_abandon(lua_State *L, int index, struct ck_task *task);
 
 #endif

@@ -14,9 +14,16 @@ bool ck_client_is_inherited(const struct ck_client *client) {
   return client->transport != NULL && ck_transport_is_inherited(client->transport);
 }
 
+void ck_client_check_callbacks(lua_State *L, const struct ck_client *client) {
+  if (client->callbacks == 0) return;
+  luaL_error(L, "a client cannot be used by its own on_event, or by a debug hook during its call: "
+                "note what you need, and use it when the call has returned");
+}
+
 bool ck_client_is_usable(lua_State *L, const struct ck_client *client) {
   const char *problem = "the client was made before fork: make one in this process";
-  if (client->transport == NULL) problem = "the client is closed: make a new one with cekura.new";
+  ck_client_check_callbacks(L, client);
+  if (client->is_closed) problem = "the client is closed: make a new one with cekura.new";
   else if (!ck_client_is_inherited(client)) return true;
   lua_pushnil(L);
   lua_pushstring(L, problem);
@@ -45,35 +52,59 @@ struct ck_client *ck_client_push(lua_State *L) {
 ** Ends the calls and sleeps of tasks, which are ready then. A call that was collected before its
 ** client has notified nobody.
 */
-static void release_tasks(lua_State *L, struct ck_client *client) {
+static void release_tasks(lua_State *L, int index, struct ck_client *client) {
   struct ck_link *sleeper;
   struct ck_task *task;
-  if (client->transport == NULL || ck_client_is_inherited(client)) return;
   ck_transport_cancel(client->transport);
   while ((task = ck_transport_next_done(client->transport)) != NULL) ck_task_make_ready(task);
   while ((sleeper = ck_list_first(&client->loop.asleep)) != NULL)
     ck_task_make_ready((struct ck_task *)sleeper);
-  if (lua_getiuservalue(L, 1, CK_CLIENT_TASKS) != LUA_TTABLE) return; /* it was never opened */
+  if (lua_getiuservalue(L, index, CK_CLIENT_TASKS) != LUA_TTABLE) return; /* it was never opened */
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     task = lua_touserdata(L, -1);
     if (task->state == CK_TASK_AWAITING) ck_task_make_ready(task);
   }
 }
 
-static int client_close(lua_State *L) {
-  struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
-  release_tasks(L, client);
-  ck_pool_free_idle(L, 1);
+/* Frees the buffers of idle calls, or of all. Lua may have had no memory to finalize those. */
+static void free_calls(lua_State *L, int index, bool only_idle) {
+  if (lua_getiuservalue(L, index, CK_CLIENT_CALLS) != LUA_TTABLE) return;
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    struct ck_call *call = lua_touserdata(L, -1);
+    if (call->is_idle || !only_idle) ck_transfer_close(&call->exchange.transfer);
+  }
+}
+
+static void close_now(lua_State *L, int index, struct ck_client *client) {
+  int top = lua_gettop(L);
+  if (client->transport == NULL) return;
+  if (!ck_client_is_inherited(client)) release_tasks(L, index, client);
+  free_calls(L, index, true);
   ck_transport_close(client->transport);
   client->transport = NULL;
   ck_secret_wipe(&client->key);
+  lua_settop(L, top);
+}
+
+void ck_client_enter(struct ck_client *client) { client->running++; }
+
+void ck_client_leave(lua_State *L, int index) {
+  struct ck_client *client = lua_touserdata(L, index);
+  if (--client->running == 0 && client->is_closed) close_now(L, index, client);
+}
+
+static int client_close(lua_State *L) {
+  struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  client->is_closed = true;
+  if (client->running == 0) close_now(L, 1, client);
   return 0;
 }
 
-/* Frees calls that Lua had no memory to finalize, too. */
 static int client_gc(lua_State *L) {
-  (void)client_close(L);
-  ck_pool_close_all(L, 1);
+  struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  client->is_closed = true;
+  close_now(L, 1, client);
+  free_calls(L, 1, false);
   return 0;
 }
 
@@ -81,7 +112,7 @@ static int client_gc(lua_State *L) {
 
 static int client_tostring(lua_State *L) {
   const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
-  const char *state = client->transport == NULL ? "closed" : "open", *url = NULL;
+  const char *state = client->is_closed ? "closed" : "open", *url = NULL;
   if (lua_getiuservalue(L, 1, CK_CLIENT_RESOURCES) == LUA_TTABLE) {
     lua_getfield(L, -1, "api_url");
     url = lua_tostring(L, -1);

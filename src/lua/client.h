@@ -20,13 +20,16 @@ struct ck_client {
   enum ck_log_level log;
   struct ck_loop loop;
   struct ck_interrupt *interrupt; /* the state's */
+  bool is_closed;                 /* `close` was called, which may still be put off */
+  int running;                    /* calls on the C stack: `close` is put off until there is none */
+  int callbacks;                  /* on_event and debug hooks that run within those calls */
 };
 
 /* The user values of a client. */
 enum {
   CK_CLIENT_TASKS = CK_LOOP_TASKS,
   CK_CLIENT_RESOURCES, /* { runs = …, results = …, api_url = … } */
-  CK_CLIENT_IDLE,      /* handles of finished calls whose buffers can be used again */
+  CK_CLIENT_IDLE,      /* anchors of finished calls whose buffers can be used again: see pool.h */
   CK_CLIENT_HEADERS,   /* { name = value }: the user agent, and the headers option's */
   CK_CLIENT_ON_EVENT,  /* a function, or nil */
   CK_CLIENT_CALLS,     /* { address = call }: those that have not been finalized */
@@ -44,15 +47,25 @@ struct ck_client *ck_client_push(lua_State *L);
 
 /*
 ** Returns the client at stack index 1; anything else raises. Returns NULL, with nil and an error
-** pushed, if ck_client_is_usable would.
+** pushed, where ck_client_is_usable returns false.
 */
 struct ck_client *ck_client_check(lua_State *L);
 
 /*
 ** Returns whether calls can be made: the client is open, and was made by this process. Pushes nil and
-** an error of kind `config` otherwise.
+** an error of kind `config` otherwise. Raises within a callback: see ck_client_check_callbacks.
 */
 bool ck_client_is_usable(lua_State *L, const struct ck_client *client);
+
+/* Raises while on_event, or a debug hook, interrupts a call of the client. */
+void ck_client_check_callbacks(lua_State *L, const struct ck_client *client);
+
+/*
+** A call is on the C stack between these two: `close` only sets a flag meanwhile. The last leave
+** closes the client, which is at `index`.
+*/
+void ck_client_enter(struct ck_client *client);
+void ck_client_leave(lua_State *L, int index);
 
 /* Returns whether the client is open and was made before a fork, and this process is the child. */
 bool ck_client_is_inherited(const struct ck_client *client);

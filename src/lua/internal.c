@@ -151,7 +151,7 @@ static int watch_look(lua_State *L) {
   enum ck_applied applied = applied_in_item(task);
   lua_pushvalue(L, lua_upvalueindex(3 + (int)applied));
   lua_pushboolean(L, task->stood);
-  lua_pushboolean(L, client->transport != NULL);
+  lua_pushboolean(L, !client->is_closed);
   lua_pushinteger(L, task->driver == task->parent ? 0 : client->loop.depth);
   lua_pushboolean(L, applied == CK_APPLIED_NO && task->rehearsal != CK_REHEARSED_NOTHING);
   ck_task_begin_item(L, lua_upvalueindex(1));

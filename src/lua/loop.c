@@ -71,7 +71,8 @@ static int fail(lua_State *L, enum ck_kind kind, const char *message) {
 /* The tasks of a closed client go on until they have learnt of it. */
 static struct ck_client *check_drivable(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
-  if (client->transport == NULL && client->loop.unfinished > 0) return client;
+  ck_client_check_callbacks(L, client);
+  if (client->is_closed && client->loop.unfinished > 0) return client;
   return ck_client_check(L);
 }
 
@@ -157,6 +158,7 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
   int index = lua_gettop(L);
   struct ck_client *client = lua_touserdata(L, index);
   unsigned long raised = ck_interrupt_count(client->interrupt);
+  ck_client_check_callbacks(L, client);
   while (task->state != CK_TASK_ENDED) {
     if (ck_client_is_inherited(client)) return fail_parents(L);
     if (is_deadlocked(task)) return raise_deadlock(L);
@@ -183,6 +185,7 @@ static int task_cancel(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1);
   bool stands = task->state != CK_TASK_ENDED && task->state != CK_TASK_RUNNING;
   ck_task_push_client(L, 1);
+  if (stands) ck_client_check_callbacks(L, lua_touserdata(L, -1));
   if (stands && ck_client_is_inherited(lua_touserdata(L, -1))) return fail_parents(L);
   if (stands) {
     if (task->state == CK_TASK_AWAITING) ck_call_abandon(L, lua_gettop(L), task);

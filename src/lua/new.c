@@ -176,7 +176,7 @@ int ck_new(lua_State *L) {
 bool ck_new_push_default(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TUSERDATA) {
     const struct ck_client *client = lua_touserdata(L, -1);
-    if (client->transport != NULL && !ck_client_is_inherited(client)) return true;
+    if (!client->is_closed && !ck_client_is_inherited(client)) return true;
   }
   lua_pop(L, 1);
   lua_pushcfunction(L, ck_new);

@@ -1,75 +1,114 @@
+/* The pool of a client's calls: anchors on the stack, and the buffers of finished calls. */
 #include "pool.h"
 
 #include <lauxlib.h>
 #include <string.h>
 
-struct handle {
-  struct ck_call *call; /* NULL: it has none yet */
+struct anchor {
+  struct ck_call *call; /* NULL before it has one */
 };
 
-/* The user values of a handle. */
+/* The user values of an anchor. */
 enum {
-  HANDLE_CALLS = 1, /* the client's table of calls */
-  HANDLE_CALL,      /* the call: a finalizer may bring back a task that stands in it */
-  HANDLE_VALUES = HANDLE_CALL
+  ANCHOR_CLIENT = 1,
+  ANCHOR_CALL, /* keeps the memory for as long as a finalizer may bring back a task that awaits it */
+  ANCHOR_VALUES = ANCHOR_CALL
 };
 
 static const char metatable_key;
 
-static int handle_gc(lua_State *L) {
-  struct handle *handle = lua_touserdata(L, 1);
-  if (handle->call == NULL) return 0;
-  ck_transfer_close(&handle->call->exchange.transfer);
-  lua_getiuservalue(L, 1, HANDLE_CALLS);
+void ck_pool_suspend(lua_State *L, int client, struct ck_call *call) {
+  if (!call->is_running) return;
+  call->is_running = false;
+  ck_client_leave(L, client);
+}
+
+void ck_pool_resume(struct ck_call *call) {
+  call->is_running = true;
+  ck_client_enter(call->client);
+}
+
+/* The function of the call has ended. A call in flight remains its task's. */
+static int anchor_close(lua_State *L) {
+  enum { ANCHOR = 1, CLIENT };
+  lua_settop(L, ANCHOR);
+  const struct anchor *anchor = lua_touserdata(L, ANCHOR);
+  lua_getiuservalue(L, ANCHOR, ANCHOR_CLIENT);
+  struct ck_call *call = anchor->call;
+  ck_pool_suspend(L, CLIENT, call);
+  if (call->exchange.transfer.slot == NULL || !ck_exchange_has_ended(&call->exchange)) return 0;
+  call->is_idle = true;
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
+  lua_pushvalue(L, ANCHOR);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  return 0;
+}
+
+static int anchor_gc(lua_State *L) {
+  enum { ANCHOR = 1, CLIENT };
+  struct anchor *anchor = lua_touserdata(L, ANCHOR);
+  if (anchor->call == NULL) return 0;
+  lua_getiuservalue(L, ANCHOR, ANCHOR_CLIENT);
+  ck_pool_suspend(L, CLIENT, anchor->call);
+  ck_transfer_close(&anchor->call->exchange.transfer);
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_CALLS);
   lua_pushnil(L);
-  lua_rawsetp(L, -2, handle->call);
+  lua_rawsetp(L, -2, anchor->call);
   return 0;
 }
 
 void ck_pool_open(lua_State *L) {
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, handle_gc);
-  lua_setfield(L, -2, "__gc");
+  static const luaL_Reg metamethods[] = { { "__close", anchor_close },
+                                          { "__gc", anchor_gc },
+                                          { NULL, NULL } };
+  luaL_newlib(L, metamethods);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }
 
-/* Pushes a handle without a call. */
-static struct handle *push_handle(lua_State *L) {
-  struct handle *handle = lua_newuserdatauv(L, sizeof(*handle), HANDLE_VALUES);
-  handle->call = NULL;
+/* Pushes an anchor without a call. */
+static struct anchor *push_anchor(lua_State *L, int client) {
+  struct anchor *anchor = lua_newuserdatauv(L, sizeof(*anchor), ANCHOR_VALUES);
+  anchor->call = NULL;
+  lua_pushvalue(L, client);
+  lua_setiuservalue(L, -2, ANCHOR_CLIENT);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
-  return handle;
+  return anchor;
 }
 
-/* In the client's table a call stands under its address. handle → handle */
-static struct ck_call *keep_call(lua_State *L, int client) {
-  lua_getiuservalue(L, client, CK_CLIENT_CALLS);
+/* The client's table holds a call under its address. anchor → anchor */
+static struct ck_call *make_call(lua_State *L, int client) {
   struct ck_call *call = lua_newuserdatauv(L, sizeof(*call), 0);
   memset(call, 0, sizeof(*call));
-  lua_pushvalue(L, -1);
-  lua_setiuservalue(L, -4, HANDLE_CALL);
+  call->client = lua_touserdata(L, client);
+  call->exchange.state = CK_STATE_ENDED;
+  lua_getiuservalue(L, client, CK_CLIENT_CALLS);
+  lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, call);
-  lua_setiuservalue(L, -2, HANDLE_CALLS);
+  lua_pop(L, 1);
+  lua_setiuservalue(L, -2, ANCHOR_CALL);
   return call;
 }
 
-static struct ck_call *push_new(lua_State *L, int client) {
-  struct handle *handle = push_handle(L);
-  struct ck_call *call = handle->call = keep_call(L, client);
-  struct ck_transport *transport = ((struct ck_client *)lua_touserdata(L, client))->transport;
-  if (transport != NULL && !ck_transfer_open(&call->exchange.transfer, transport))
+static struct ck_call *take_new(lua_State *L, int client) {
+  struct anchor *anchor = push_anchor(L, client);
+  struct ck_call *call = anchor->call = make_call(L, client);
+  lua_toclose(L, -1);
+  if (call->client->is_closed) return NULL; /* by a finalizer */
+  if (!ck_transfer_open(&call->exchange.transfer, call->client->transport))
     luaL_error(L, "not enough memory");
   return call;
 }
 
-/* idle handles → the last of them */
-static struct ck_call *push_idle(lua_State *L, lua_Integer count) {
+/* idle anchors → the last of them */
+static struct ck_call *take_idle(lua_State *L, lua_Integer count) {
   lua_rawgeti(L, -1, count);
   lua_pushnil(L);
   lua_rawseti(L, -3, count);
   lua_remove(L, -2);
-  struct ck_call *call = ((struct handle *)lua_touserdata(L, -1))->call;
+  lua_toclose(L, -1);
+  struct ck_call *call = ((struct anchor *)lua_touserdata(L, -1))->call;
+  call->is_idle = false;
   ck_transfer_reset(&call->exchange.transfer);
   return call;
 }
@@ -77,34 +116,8 @@ static struct ck_call *push_idle(lua_State *L, lua_Integer count) {
 struct ck_call *ck_pool_take(lua_State *L, int client) {
   lua_getiuservalue(L, client, CK_CLIENT_IDLE);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-  if (count > 0) return push_idle(L, count);
-  lua_pop(L, 1);
-  return push_new(L, client);
-}
-
-void ck_pool_release(lua_State *L, int client, int handle) {
-  lua_getiuservalue(L, client, CK_CLIENT_IDLE);
-  lua_pushvalue(L, handle);
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  lua_pop(L, 1);
-}
-
-void ck_pool_free_idle(lua_State *L, int client) {
-  if (lua_getiuservalue(L, client, CK_CLIENT_IDLE) == LUA_TTABLE) {
-    for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i > 0; i--) {
-      lua_rawgeti(L, -1, i);
-      const struct handle *handle = lua_touserdata(L, -1);
-      ck_transfer_close(&handle->call->exchange.transfer);
-      lua_pop(L, 1);
-    }
-  }
-  lua_pop(L, 1);
-}
-
-void ck_pool_close_all(lua_State *L, int client) {
-  if (lua_getiuservalue(L, client, CK_CLIENT_CALLS) != LUA_TTABLE) return;
-  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
-    struct ck_call *call = lua_touserdata(L, -1);
-    ck_transfer_close(&call->exchange.transfer);
-  }
+  if (count == 0) lua_pop(L, 1);
+  struct ck_call *call = count > 0 ? take_idle(L, count) : take_new(L, client);
+  if (call != NULL) ck_pool_resume(call);
+  return call;
 }

@@ -1,8 +1,10 @@
 /*
-** A call while it exists. What stands on the stack for it is its handle, a userdata with a
-** finalizer, so that an error in the middle of it frees what it holds. Where Lua has no memory to
-** run a finalizer, it goes without: the client's table has the call itself, and libcurl can write
-** to it until the end.
+** Calls, and the pool of finished ones whose buffers the next call reuses.
+**
+** A userdata anchors each call on the stack: its __close releases the call when the function that
+** made it returns or raises, its finalizer when the stack is collected. Lua drops a finalizer that
+** it has no memory for, and libcurl may still write to the call then: so the client's table owns the
+** memory of the call itself.
 */
 #ifndef CK_POOL_H
 #define CK_POOL_H
@@ -13,30 +15,27 @@
 
 struct ck_call {
   struct ck_exchange exchange;
-  struct ck_client *client; /* kept alive by the resource below it on the stack */
+  struct ck_client *client; /* kept alive by the anchor */
   const struct ck_endpoint *endpoint;
-  struct ck_endpoint own; /* what `endpoint` points to where the contract has none */
-  struct ck_task *task;   /* that stands until it has ended; NULL: whoever calls is blocked */
+  struct ck_endpoint raw; /* what `endpoint` points to in a call of client:request */
+  struct ck_task *task;   /* suspended until the call has ended; NULL = the caller blocks */
   struct ck_settings settings;
-  lua_Integer evaluations; /* the fewest that its arguments start; -1 = unknown */
+  lua_Integer evaluations; /* that its arguments start at least; -1 = unknown */
+  bool is_running;         /* its function is on the C stack: the client's `close` is put off */
+  bool is_idle;            /* in the pool */
 };
 
-/* Makes the metatable of handles. */
+/* Makes the metatable of anchors. */
 void ck_pool_open(lua_State *L);
 
 /*
-** Pushes the handle of a call that has ended, or of a new one, of the client at `client`. A
-** finalizer may close the client meanwhile: then the call has no slot.
+** Pushes the anchor of a call of the client at `client`, marks it to be closed, and returns the call,
+** which is running and has ended. Returns NULL if a finalizer has closed the client meanwhile.
 */
 struct ck_call *ck_pool_take(lua_State *L, int client);
 
-/* The call of the handle at `handle` has ended; another one may use what it holds. */
-void ck_pool_release(lua_State *L, int client, int handle);
-
-/* The client at `client` is closed: frees what calls that have ended hold for further ones. */
-void ck_pool_free_idle(lua_State *L, int client);
-
-/* Frees what calls of the client at `client` still hold, of which nobody makes use any more. */
-void ck_pool_close_all(lua_State *L, int client);
+/* The call's function yields; it goes on. ck_pool_suspend closes a client whose close was put off. */
+void ck_pool_suspend(lua_State *L, int client, struct ck_call *call);
+void ck_pool_resume(struct ck_call *call);
 
 #endif

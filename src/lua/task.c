@@ -289,14 +289,6 @@ static void leave(struct ck_task *task) {
   ck_list_remove(&task->line);
 }
 
-void ck_task_pin(lua_State *L, int index, const struct ck_task *task) {
-  push_kept(L, index, task);
-  lua_getiuservalue(L, -1, TASK_CALL);
-}
-
-void ck_task_begin_event(struct ck_task *task) { set_running(task); }
-void ck_task_end_event(struct ck_task *task) { set_awaiting(task); }
-
 void ck_task_make_ready(struct ck_task *task) {
   leave(task);
   task->state = CK_TASK_READY;

@@ -99,16 +99,6 @@ void ck_task_join(struct ck_task *task, struct ck_task *other);
 /* Returns the task whose end all wait for in the end that `task` waits for: mostly itself. */
 const struct ck_task *ck_task_last_joined(const struct ck_task *task);
 
-/* Pushes the task and the call that it awaits, so that they last for as long as they stand there. */
-void ck_task_pin(lua_State *L, int index, const struct ck_task *task);
-
-/*
-** While on_event is told of the call that a task awaits, the task counts as running: it cannot
-** be ended, and whoever waits for it then waits in vain.
-*/
-void ck_task_begin_event(struct ck_task *task);
-void ck_task_end_event(struct ck_task *task);
-
 /* It will be resumed, whatever it waits for. */
 void ck_task_make_ready(struct ck_task *task);
 
