@@ -45,7 +45,7 @@ manual.options = {
   { name = "user_agent", type = "string", default = "`cekura-lua/VERSION …`",
     text = "the `User-Agent` header" },
   { name = "on_event", type = "fun(event: cekura.Event)", default = "none",
-    text = "is told of each step of each call: see Events" },
+    text = "is called at each step of each call; it may close the client, and not use it otherwise" },
   { name = "event_bodies", type = "boolean", default = "`false`",
     text = "adds the bodies of requests and responses to what `on_event` is told" },
   { name = "retry_unknown", type = "boolean", default = "`false`", call = "only",
