@@ -98,7 +98,7 @@ local function prove(what, known, listed)
 end
 
 local function prove_manual()
-  prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, CK_SCOPE'),
+  prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, [%w_]'),
     map(manual.options, function(option) return option.name end))
   prove("option of each", names_in("lua/cekura/each.lua", '\n  { "([%w_]+)", check%.'),
     map(manual.each_options, function(option) return option.name end))

@@ -94,7 +94,7 @@
 ---@field proxy? string the proxy's URL; an empty string: none, whatever the environment says. User name and password are percent-encoded, and not shown (default: `https_proxy` or `all_proxy`, unless `no_proxy` names the host)
 ---@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
 ---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
----@field on_event? fun(event: cekura.Event) is told of each step of each call: see Events (default: none)
+---@field on_event? fun(event: cekura.Event) is called at each step of each call; it may close the client, and not use it otherwise (default: none)
 ---@field event_bodies? boolean adds the bodies of requests and responses to what `on_event` is told (default: `false`)
 
 --- Options of a single call; they win over the client's.
