@@ -1,3 +1,7 @@
+/*
+** Writes JSON from Lua values: strings, exact integers, floats that read back as the same number,
+** tables as lists or objects. What JSON cannot say becomes a problem with its path.
+*/
 #include "json.h"
 
 #include <lauxlib.h>
@@ -11,7 +15,7 @@
 
 /* ---- strings and numbers -------------------------------------------------------------- */
 
-/* Bytes that can stand in a JSON string as they are, from the start of `text`. */
+/* Returns how many bytes of the text need no escape. */
 static size_t plain_length(const char *text, size_t length) {
   size_t i = 0;
   while (i < length && (unsigned char)text[i] >= ' ' && text[i] != '"' && text[i] != '\\') i++;
@@ -51,7 +55,7 @@ void ck_json_add_integer(struct ck_buffer *buffer, lua_Integer value) {
   ck_buffer_add(buffer, at, (size_t)(digits + sizeof(digits) - at));
 }
 
-/* The shortest of the forms that read back as the same number. */
+/* Writes the shortest form that reads back as the same number, with a point in every locale. */
 static void add_float(struct ck_buffer *buffer, lua_Number value) {
   static const char digits[] = "-0123456789", digits_and_e[] = "0123456789e";
   char text[40];
@@ -61,7 +65,7 @@ static void add_float(struct ck_buffer *buffer, lua_Number value) {
   }
   size_t whole = strspn(text, digits), point = strcspn(text + whole, digits_and_e);
   ck_buffer_add(buffer, text, whole);
-  if (point > 0) ck_buffer_add_char(buffer, '.'); /* whatever os.setlocale has made of it */
+  if (point > 0) ck_buffer_add_char(buffer, '.');
   ck_buffer_add_string(buffer, text + whole + point);
   if (text[whole] == '\0') ck_buffer_add_string(buffer, ".0"); /* stays a float */
 }
@@ -105,7 +109,7 @@ int ck_json_push_names(lua_State *L, int index) {
 
 /* ---- tables ----------------------------------------------------------------------------- */
 
-/* A value on the way down, so that a table within itself is recognised. */
+/* One level of nested values; the chain of levels shows whether a table contains itself. */
 struct level {
   const struct level *up;
   const void *table;
@@ -124,10 +128,10 @@ struct writer {
 
 static void add_value(struct writer *writer, int index, const struct level *level);
 
-/* Places in the registry. */
+/* Keys of the registry. */
 static const char mark_key, empty_mark_key, empty_array_key;
 
-/* Whether the table at `index` is marked as an array, by us or for lua-cjson. */
+/* Whether the table at `index` is marked as an array, by cekura.array or lua-cjson. */
 static bool is_marked(lua_State *L, int index) {
   if (!lua_getmetatable(L, index)) return false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &mark_key);
@@ -137,7 +141,7 @@ static bool is_marked(lua_State *L, int index) {
   return marked;
 }
 
-/* How many entries a table has, and how many of their keys are strings. */
+/* Returns how many entries the table has; `strings` is how many of their keys are strings. */
 static lua_Integer count_entries(lua_State *L, int index, lua_Integer *strings) {
   lua_Integer entries = 0;
   *strings = 0;
@@ -188,34 +192,30 @@ static void add_member(struct writer *writer, const struct level *level) {
   add_value(writer, lua_gettop(L), &inner);
 }
 
-static void add_sorted_members(struct writer *writer, int index, const struct level *level) {
-  lua_State *L = writer->L;
-  int names = ck_json_push_names(L, index);
-  for (lua_Integer i = 1; lua_rawgeti(L, names, i) != LUA_TNIL; i++) { /* names, name */
-    if (i > 1) ck_buffer_add_char(writer->buffer, ',');
-    lua_pushvalue(L, -1);
-    lua_rawget(L, index);
-    add_member(writer, level);
-    lua_settop(L, names);
-  }
-  lua_settop(L, names - 1);
-}
-
-static void add_members(struct writer *writer, int index, const struct level *level) {
+static void add_object(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
   bool first = true;
+  ck_buffer_add_char(writer->buffer, '{');
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
     if (!first) ck_buffer_add_char(writer->buffer, ',');
     first = false;
     add_member(writer, level);
   }
+  ck_buffer_add_char(writer->buffer, '}');
 }
 
-static void add_object(struct writer *writer, int index, const struct level *level) {
+static void add_sorted_object(struct writer *writer, int index, const struct level *level) {
+  lua_State *L = writer->L;
+  int names = ck_json_push_names(L, index);
   ck_buffer_add_char(writer->buffer, '{');
-  if (writer->canonical) add_sorted_members(writer, index, level);
-  else add_members(writer, index, level);
+  for (lua_Integer i = 1; lua_rawgeti(L, names, i) != LUA_TNIL; i++, lua_settop(L, names)) {
+    if (i > 1) ck_buffer_add_char(writer->buffer, ',');
+    lua_pushvalue(L, -1);
+    lua_rawget(L, index); /* names, name, value */
+    add_member(writer, level);
+  }
   ck_buffer_add_char(writer->buffer, '}');
+  lua_settop(L, names - 1);
 }
 
 static bool is_within_itself(const struct level *level) {
@@ -231,18 +231,20 @@ static void add_table(struct writer *writer, int index, struct level *level) {
   luaL_checkstack(L, 8, "value too deep");
   if (is_within_itself(level)) {
     ck_problems_add(writer->problems, level->path, "contains itself");
-  } else if (level->depth > CK_MAX_DEPTH) {
-    ck_problems_add(writer->problems, level->path, "is nested deeper than %d", CK_MAX_DEPTH);
-  } else {
-    lua_Integer entries = count_entries(L, index, &strings);
-    bool marked = is_marked(L, index);
-    if (entries == length && strings == 0 && (length > 0 || marked))
-      add_array(writer, index, level);
-    else if (entries == strings && !marked) add_object(writer, index, level);
-    else
-      ck_problems_add(writer->problems, level->path,
-                      "is neither a list (keys 1 to n) nor an object (string keys)");
+    return;
   }
+  if (level->depth > CK_MAX_DEPTH) {
+    ck_problems_add(writer->problems, level->path, "is nested deeper than %d", CK_MAX_DEPTH);
+    return;
+  }
+  lua_Integer entries = count_entries(L, index, &strings);
+  bool marked = is_marked(L, index);
+  if (entries == length && strings == 0 && (length > 0 || marked)) add_array(writer, index, level);
+  else if (entries != strings || marked)
+    ck_problems_add(writer->problems, level->path,
+                    "is neither a list (keys 1 to n) nor an object (string keys)");
+  else if (writer->canonical) add_sorted_object(writer, index, level);
+  else add_object(writer, index, level);
 }
 
 /* ---- any value ---------------------------------------------------------------------------- */
@@ -260,30 +262,20 @@ static void add_number(struct writer *writer, int index, const struct level *lev
                     isnan(value) ? "nan" : "an infinity");
 }
 
-static void add_text(struct writer *writer, int index, const struct level *level) {
-  size_t length;
-  const char *text = lua_tolstring(writer->L, index, &length);
-  if (!ck_json_add_string(writer->buffer, text, length))
-    ck_problems_add(writer->problems, level->path, "must be valid UTF-8");
-}
-
-/* Light userdata: NULL is null in every lua-cjson, the rest is a mark of its newer versions. */
+/* NULL is null in every lua-cjson; its newer versions have an empty array as another pointer. */
 static void add_light(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
-  if (lua_touserdata(L, index) == NULL) {
-    ck_buffer_add_string(writer->buffer, "null");
-    return;
-  }
   lua_rawgetp(L, LUA_REGISTRYINDEX, &empty_array_key);
   bool empty_array = lua_rawequal(L, -1, index);
   lua_pop(L, 1);
-  if (empty_array) ck_buffer_add_string(writer->buffer, "[]");
+  if (lua_touserdata(L, index) == NULL) ck_buffer_add_string(writer->buffer, "null");
+  else if (empty_array) ck_buffer_add_string(writer->buffer, "[]");
   else ck_problems_add(writer->problems, level->path, "must be a JSON value, got userdata");
 }
 
 /*
-** A table that stands twice in a table that stands twice in another is reached in 2^n ways: the
-** walk ends once there is too much to send, or too much wrong with it.
+** The walk ends when the buffer is full or there are very many problems: a table that occurs twice
+** in a table, and so on for n levels, is written 2^n times.
 */
 static bool is_over(const struct writer *writer) {
   return writer->buffer->failed || writer->problems->count >= PROBLEMS_AT_MOST;
@@ -292,13 +284,19 @@ static bool is_over(const struct writer *writer) {
 static void add_value(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
   struct level own = *level;
+  size_t length;
   if (is_over(writer)) return;
   switch (lua_type(L, index)) {
     case LUA_TBOOLEAN:
       ck_buffer_add_string(writer->buffer, lua_toboolean(L, index) ? "true" : "false");
       break;
+    case LUA_TSTRING: {
+      const char *text = lua_tolstring(L, index, &length);
+      if (!ck_json_add_string(writer->buffer, text, length))
+        ck_problems_add(writer->problems, level->path, "must be valid UTF-8");
+      break;
+    }
     case LUA_TNUMBER: add_number(writer, index, level); break;
-    case LUA_TSTRING: add_text(writer, index, level); break;
     case LUA_TTABLE: add_table(writer, index, &own); break;
     case LUA_TLIGHTUSERDATA: add_light(writer, index, level); break;
     default:
@@ -352,7 +350,7 @@ int ck_json_encode(lua_State *L) {
   return 1;
 }
 
-/* ---- the mark ------------------------------------------------------------------------------- */
+/* ---- the mark of an array ------------------------------------------------------------------------------- */
 
 int ck_json_array(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
