@@ -1,3 +1,7 @@
+/*
+** The log: one line per attempt on stderr, as CEKURA_LOG asks for. Works without Lua, so that it
+** cannot raise.
+*/
 #include "log.h"
 
 #include <errno.h>
@@ -28,13 +32,18 @@ enum ck_log_level ck_log_level(struct ck_problems *problems) {
 
 /* ---- a line ---------------------------------------------------------------------------------- */
 
-/* The length of the control character that begins here, two for U+0080 to U+009F; 0 if none does. */
+struct line {
+  struct ck_buffer text;
+  const struct ck_secret *key;
+};
+
+/* Returns the length of the control character at `at`, two for U+0080 to U+009F; 0 if it is none. */
 static size_t control_length(const unsigned char *at, size_t left) {
   if (at[0] < ' ' || at[0] == 0x7f) return 1;
   return at[0] == 0xC2 && left > 1 && at[1] >= 0x80 && at[1] < 0xA0 ? 2 : 0;
 }
 
-/* Control characters, line breaks among them, as Lua writes them. */
+/* Control characters, line breaks among them, are written as Lua writes them. */
 static void add_visible(struct ck_buffer *line, const char *text, size_t length) {
   const unsigned char *bytes = (const unsigned char *)text;
   char escape[8];
@@ -48,54 +57,50 @@ static void add_visible(struct ck_buffer *line, const char *text, size_t length)
   }
 }
 
-/* Adds a copy of the beginning of a text, without the key or the part of it that is cut off. */
-static void add_text(struct ck_buffer *line, const char *text, size_t length, size_t most,
-                     const struct ck_secret *key) {
+/* Adds the beginning of a text, redacted in a copy: a request's text may be sent again. */
+static void add_text(struct line *line, const char *text, size_t length, size_t most) {
   size_t shown = length > most ? ck_utf8_cut(text, length, most) : length;
   struct ck_buffer copy = CK_BUFFER(SIZE_MAX);
   if (ck_buffer_add(&copy, text, shown)) {
-    ck_secret_hide(key, copy.data, copy.length, shown < length);
-    add_visible(line, copy.data, copy.length);
-    if (shown < length) ck_buffer_add_string(line, "…");
+    ck_secret_hide(line->key, copy.data, copy.length, shown < length);
+    add_visible(&line->text, copy.data, copy.length);
+    if (shown < length) ck_buffer_add_string(&line->text, "…");
   }
   ck_buffer_free(&copy);
 }
 
-static void add_url(struct ck_buffer *line, struct ck_transport *transport,
-                    const struct ck_request *request, const struct ck_secret *key) {
+static void add_url(struct line *line, struct ck_transport *transport,
+                    const struct ck_request *request) {
   struct ck_buffer url = CK_BUFFER(SIZE_MAX);
-  if (ck_transport_url(transport, request, &url))
-    add_text(line, url.data, url.length, URL_AT_MOST, key);
+  if (ck_transport_url(transport, request, &url)) add_text(line, url.data, url.length, URL_AT_MOST);
   ck_buffer_free(&url);
 }
 
-/* The status, or why there is none; and what kind of failure that is. */
-static void add_outcome(struct ck_buffer *line, const struct ck_exchange *exchange,
-                        const struct ck_secret *key) {
+/* Adds the status, or the reason why there is none, and the kind of a failure. */
+static void add_outcome(struct line *line, const struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
-  const char *reason = ck_answer_reason(response);
-  bool failed = exchange->outcome.kind != CK_KIND_OK;
-  char status[32];
-  (void)snprintf(status, sizeof(status), "status %d", response->observed.status);
-  if (response->observed.status != 0) ck_buffer_add_string(line, status);
-  if (failed && response->observed.status < 300) {
-    if (response->observed.status != 0) ck_buffer_add_string(line, ", ");
-    add_text(line, reason, strlen(reason), REASON_AT_MOST, key);
+  int status = response->observed.status;
+  char text[32];
+  (void)snprintf(text, sizeof(text), "status %d", status);
+  if (status != 0) ck_buffer_add_string(&line->text, text);
+  if (exchange->outcome.kind == CK_KIND_OK) return;
+  if (status < 300) {
+    const char *reason = ck_answer_reason(response);
+    if (status != 0) ck_buffer_add_string(&line->text, ", ");
+    add_text(line, reason, strlen(reason), REASON_AT_MOST);
   }
-  if (!failed) return;
-  ck_buffer_add_string(line, " (");
-  ck_buffer_add_string(line, ck_kind_name(exchange->outcome.kind));
-  ck_buffer_add_string(line, ")");
+  ck_buffer_add_string(&line->text, " (");
+  ck_buffer_add_string(&line->text, ck_kind_name(exchange->outcome.kind));
+  ck_buffer_add_string(&line->text, ")");
 }
 
-static void add_body(struct ck_buffer *line, const char *name, const struct ck_buffer *body,
-                     const struct ck_secret *key) {
+static void add_body(struct line *line, const char *name, const struct ck_buffer *body) {
   if (body->length == 0) return;
-  ck_buffer_add_string(line, name);
-  add_text(line, body->data, body->length, BODY_AT_MOST, key);
+  ck_buffer_add_string(&line->text, name);
+  add_text(line, body->data, body->length, BODY_AT_MOST);
 }
 
-/* A reader that has gone away must not end the process: SIGPIPE is taken back if this brought it. */
+/* SIGPIPE is blocked and, if this write raised it, consumed: a closed stderr must not end the process. */
 static void write_line(const struct ck_buffer *line) {
   sigset_t pipe, before, pending;
   int number;
@@ -114,22 +119,22 @@ static void write_line(const struct ck_buffer *line) {
 void ck_log_attempt(enum ck_log_level level, struct ck_transport *transport,
                     const struct ck_exchange *exchange, const struct ck_secret *key) {
   const struct ck_request *request = &exchange->transfer.request;
-  struct ck_buffer line = CK_BUFFER(SIZE_MAX);
+  struct line line = { CK_BUFFER(SIZE_MAX), key };
   char attempt[80];
   (void)snprintf(attempt, sizeof(attempt), ", attempt %d, %.0f ms", exchange->attempts,
                  1000 * (ck_clock_now() - exchange->started));
-  ck_buffer_add_string(&line, "cekura: ");
-  ck_buffer_add_string(&line, request->options.method);
-  ck_buffer_add_char(&line, ' ');
-  add_url(&line, transport, request, key);
-  ck_buffer_add_string(&line, ": ");
-  add_outcome(&line, exchange, key);
-  ck_buffer_add_string(&line, attempt);
+  ck_buffer_add_string(&line.text, "cekura: ");
+  ck_buffer_add_string(&line.text, request->options.method);
+  ck_buffer_add_char(&line.text, ' ');
+  add_url(&line, transport, request);
+  ck_buffer_add_string(&line.text, ": ");
+  add_outcome(&line, exchange);
+  ck_buffer_add_string(&line.text, attempt);
   if (level == CK_LOG_DEBUG) {
-    add_body(&line, ", request ", &request->body, key);
-    add_body(&line, ", response ", &exchange->transfer.response.body, key);
+    add_body(&line, ", request ", &request->body);
+    add_body(&line, ", response ", &exchange->transfer.response.body);
   }
-  ck_buffer_add_char(&line, '\n');
-  if (!line.failed) write_line(&line);
-  ck_buffer_free(&line);
+  ck_buffer_add_char(&line.text, '\n');
+  if (!line.text.failed) write_line(&line.text);
+  ck_buffer_free(&line.text);
 }

@@ -1,5 +1,5 @@
 /*
-** The log that CEKURA_LOG asks for: a line on stderr for each attempt. Nothing here raises.
+** The log that CEKURA_LOG asks for: one line on stderr per attempt.
 */
 #ifndef CK_LOG_H
 #define CK_LOG_H
@@ -15,10 +15,10 @@ enum ck_log_level {
   CK_LOG_DEBUG /* with the bodies of requests and responses */
 };
 
-/* Returns the level that CEKURA_LOG asks for; adds a problem if it asks for another one. */
+/* Returns the level that CEKURA_LOG names; adds a problem if it names an unknown one. */
 enum ck_log_level ck_log_level(struct ck_problems *problems);
 
-/* Writes a line about the attempt that has just ended, without the key. */
+/* Writes a line about the attempt that has just ended, without the key. Does not raise. */
 void ck_log_attempt(enum ck_log_level level, struct ck_transport *transport,
                     const struct ck_exchange *exchange, const struct ck_secret *key);
 

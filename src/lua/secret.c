@@ -1,3 +1,7 @@
+/*
+** The client's key is copied once, overwritten at the end, and redacted wherever Lua or the log
+** could see it.
+*/
 #include "secret.h"
 
 #include <lauxlib.h>
@@ -19,18 +23,18 @@ void ck_secret_wipe(struct ck_secret *secret) {
   *secret = (struct ck_secret){ 0 };
 }
 
-/* A shorter key protects nothing, and would be found in many words. */
+/* A shorter key, as in tests, protects nothing and occurs in many words. */
 enum { SHORTEST = 6 };
 
-/* Returns where the key begins, or NULL. */
+/* Returns the first occurrence of the key, or NULL. */
 static char *find(const struct ck_secret *secret, const char *text, size_t length) {
   if (secret->length < SHORTEST || length < secret->length) return NULL;
   return memmem(text, length, secret->text, secret->length);
 }
 
 /*
-** A key of digits alone may be a number in JSON, which must remain readable. It is overwritten with
-** a digit that it lacks, if there is one; not with 0, with which no number begins.
+** A key of digits may be a number in JSON, which must stay a number: it is overwritten with a digit
+** that it lacks, if there is one, other than 0.
 */
 static char cover_of(const struct ck_secret *secret) {
   if (strspn(secret->text, "0123456789") < secret->length) return '*';
@@ -39,23 +43,16 @@ static char cover_of(const struct ck_secret *secret) {
   return '1';
 }
 
-/* Returns the length of the longest beginning of the key that the text ends with. */
-static size_t cut_length(const struct ck_secret *secret, const char *text, size_t length) {
-  size_t most = length < secret->length ? length : secret->length;
-  if (secret->length < SHORTEST) return 0;
-  while (most > 0 && memcmp(text + length - most, secret->text, most) != 0) most--;
-  return most;
-}
-
 void ck_secret_hide(const struct ck_secret *secret, char *text, size_t length, bool is_cut) {
-  char *at = text, *found;
-  while ((found = find(secret, at, length - (size_t)(at - text))) != NULL) {
+  char *at = text, *end = text + length, *found;
+  while ((found = find(secret, at, (size_t)(end - at))) != NULL) {
     memset(found, cover_of(secret), secret->length);
     at = found + secret->length;
   }
-  if (!is_cut) return;
-  size_t cut = cut_length(secret, at, length - (size_t)(at - text));
-  if (cut > 0) memset(text + length - cut, cover_of(secret), cut);
+  if (!is_cut || secret->length < SHORTEST) return;
+  size_t cut = (size_t)(end - at) < secret->length ? (size_t)(end - at) : secret->length;
+  while (cut > 0 && memcmp(end - cut, secret->text, cut) != 0) cut--;
+  if (cut > 0) memset(end - cut, cover_of(secret), cut);
 }
 
 void ck_secret_push(lua_State *L, const struct ck_secret *secret, const char *text, size_t length) {

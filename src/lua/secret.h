@@ -1,6 +1,5 @@
 /*
-** The key, and keeping it out of everything that Lua sees. A key of less than six characters, as
-** in tests, is not looked for: it would be found in too many words.
+** The key of a client, and its redaction. A key of fewer than six characters is not looked for.
 */
 #ifndef CK_SECRET_H
 #define CK_SECRET_H
@@ -10,24 +9,23 @@
 #include <stddef.h>
 
 struct ck_secret {
-  char *text; /* owned by the client; borrowed while its options are checked */
+  char *text; /* owned, or borrowed while the options of a client are checked; NULL = none */
   size_t length;
 };
 
-/* Copies the key. False: out of memory. */
+/* Copies the key. Returns false if there is no memory. */
 bool ck_secret_set(struct ck_secret *secret, const char *text);
 
-/* Overwrites the key before its memory is freed. */
+/* Overwrites the key and frees its memory. */
 void ck_secret_wipe(struct ck_secret *secret);
 
 /*
-** Overwrites the key with asterisks wherever a server's bytes have it; a key of digits alone with
-** other digits. `is_cut`: the bytes may end in the middle of the key, whose beginning is
-** overwritten as well then.
+** Overwrites the key in a response with asterisks, or a key of digits with other digits. If the text
+** was cut, it may end within the key: then the beginning of a key at its end is overwritten, too.
 */
 void ck_secret_hide(const struct ck_secret *secret, char *text, size_t length, bool is_cut);
 
-/* Pushes a caller's bytes as a string, with "[redacted]" in the place of the key. */
+/* Pushes a copy of a caller's text as a string, with "[redacted]" in place of the key. */
 void ck_secret_push(lua_State *L, const struct ck_secret *secret, const char *text, size_t length);
 
 #endif
