@@ -1,5 +1,5 @@
--- Whether what lua-cjson has read is the value that was written: an integer may have become the
--- float nearest to it, since lua-cjson 2.1.0 has no integers.
+-- Compares a value that lua-cjson has decoded with the value that was written. An integer may have
+-- become the nearest float: lua-cjson 2.1.0 has no integers.
 local function is_number(read, written)
   return type(read) == "number" and (read == written or read == written + 0.0)
 end

@@ -1,3 +1,6 @@
+/*
+** The shared part of the fuzz targets: input bytes, a Lua state with an oracle, line coverage of Lua.
+*/
 #include "fuzz.h"
 
 #include <lauxlib.h>
@@ -22,11 +25,11 @@ _Noreturn void fuzz_fail(const char *what) {
   abort();
 }
 
-/* ---- which lines have run ------------------------------------------------------------------- */
+/* ---- coverage of Lua lines ------------------------------------------------------------------- */
 
 enum { COUNTERS = 4096 };
 
-/* libFuzzer looks at what stands in this section as it does at its own counters. */
+/* libFuzzer reads the counters of this section in addition to its own. */
 __attribute__((section("__libfuzzer_extra_counters"))) static uint8_t counters[COUNTERS];
 
 static void count_line(lua_State *L, lua_Debug *activation) {

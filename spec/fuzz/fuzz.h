@@ -1,7 +1,7 @@
 /*
-** What the fuzz targets share. A target is one file here: its name is the target's. Where the
-** code under test or the oracle is Lua, the oracle is the function that the file of the same name
-** with .lua returns: it raises when something is not as promised, and that is a find.
+** The shared part of the fuzz targets. Every other .c file of this folder is a target, apart from
+** value.c. A target may have an oracle: the function returned by the .lua file of the same name. It
+** raises if a promise is broken, and then the input is a find.
 */
 #ifndef CK_FUZZ_H
 #define CK_FUZZ_H
@@ -11,27 +11,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What libFuzzer calls for each input. */
+/* Called by libFuzzer for each input. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The bytes of an input, taken one after the other. Behind the end all are 0. */
+/* The bytes of an input that have not been taken yet. Behind the end, every byte is 0. */
 struct fuzz_input {
   const uint8_t *at;
   size_t left;
 };
 
+/* Takes a byte. */
 uint8_t fuzz_byte(struct fuzz_input *input);
 
-/* A number from 0 to `below` - 1. */
+/* Takes a byte and returns a number from 0 to `below` - 1. */
 unsigned fuzz_pick(struct fuzz_input *input, unsigned below);
 
 /*
-** A state in which require "cekura" works, with the oracle at index 1. It is made once and used
-** for every input. With `guided`, libFuzzer is told which lines of Lua have run.
+** Returns a state in which require "cekura" works, with the oracle at index 1. A target opens one
+** state for all inputs. With `guided`, the lines of Lua that run count as coverage.
 */
 lua_State *fuzz_open(const char *oracle, bool guided);
 
-/* Calls the oracle with so many values from the top; its error ends the process, as a find. */
+/* Calls the oracle with `arguments` values from the top. Its error ends the process, as a find. */
 void fuzz_judge(lua_State *L, int arguments);
 
 /* Ends the process, as a find. */

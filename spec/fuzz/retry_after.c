@@ -1,4 +1,7 @@
-/* Retry-After: none, or seconds within bounds, whatever a server sends. */
+/*
+** Any head of a response has no Retry-After, or one within bounds that does not depend on the clock
+** if the response has a Date.
+*/
 #include "core/retry_after.h"
 
 #include <stdlib.h>
@@ -15,7 +18,7 @@ static double check(const char *head, size_t length, time_t now) {
   return wait;
 }
 
-/* As the value of the header, before a Date: then the clock here plays no part. */
+/* Checks the bytes as the value of a Retry-After in front of a Date. */
 static void check_value(const uint8_t *data, size_t size) {
   size_t start = sizeof(before) - 1, length = start + size + sizeof(dated) - 1;
   char *head = malloc(length);
@@ -24,7 +27,7 @@ static void check_value(const uint8_t *data, size_t size) {
   if (size > 0) memcpy(head + start, data, size);
   memcpy(head + start + size, dated, sizeof(dated) - 1);
   double one = check(head, length, 0), other = check(head, length, 2000000000);
-  if (one != other) fuzz_fail("the clock here plays a part, although there is a Date");
+  if (one != other) fuzz_fail("the wait depends on the local clock although there is a Date");
   free(head);
 }
 

@@ -1,4 +1,6 @@
-/* Answers: bytes as head and body, read as a success and as an error. See response.lua. */
+/*
+** Bytes as the head and body of a response, read as a success and as an error. See response.lua.
+*/
 #include <lauxlib.h>
 #include <string.h>
 
@@ -7,7 +9,7 @@
 #include "lua/error.h"
 #include "lua/response.h"
 
-static char key[] = "Sesame"; /* stands in response.lua as well */
+static char key[] = "Sesame"; /* the same as in response.lua */
 
 static const struct ck_secret secret = { key, sizeof(key) - 1 };
 
@@ -17,7 +19,7 @@ static struct ck_buffer buffer_of(const uint8_t *data, size_t size) {
   return buffer;
 }
 
-/* The head ends with a blank line, if there is one; else all of it is the body. */
+/* The head ends with a blank line. Without one, everything is the body. */
 static void split(struct fuzz_input *input, struct ck_response *response) {
   static const char blank[] = "\r\n\r\n";
   const uint8_t *end = memmem(input->at, input->left, blank, sizeof(blank) - 1);
@@ -28,19 +30,19 @@ static void split(struct fuzz_input *input, struct ck_response *response) {
   ck_secret_hide(&secret, response->body.data, response->body.length, false);
 }
 
-/* whether it can be read, the value or the message */
-static void push_read(lua_State *L, const struct ck_response *response, bool keep_null) {
+/* → whether the body can be decoded, the value or the message */
+static void push_decoded(lua_State *L, const struct ck_response *response, bool keep_null) {
   const char *text = response->body.length > 0 ? response->body.data : "";
   lua_pushboolean(L, ck_decode(L, text, response->body.length, keep_null));
   lua_insert(L, -2);
 }
 
-/* body, keep_null, whether it can be read, value, error, response */
+/* Calls the oracle with body, keep_null, is_read, value or message, error, response. */
 static void judge(lua_State *L, const struct ck_response *response, bool keep_null) {
   luaL_checkstack(L, 16, "response");
   lua_pushlstring(L, response->body.length > 0 ? response->body.data : "", response->body.length);
   lua_pushboolean(L, keep_null);
-  push_read(L, response, keep_null);
+  push_decoded(L, response, keep_null);
   struct ck_exchange exchange = { .attempts = 1, .retry_after = -1 };
   exchange.transfer.response = *response;
   exchange.outcome = ck_outcome_judge(&response->observed);
@@ -49,7 +51,7 @@ static void judge(lua_State *L, const struct ck_response *response, bool keep_nu
   fuzz_judge(L, 6);
 }
 
-/* The first byte chooses the status, and whether nulls are kept. */
+/* The first byte selects the status and `keep_null`. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const int statuses[] = { 200, 302, 400, 401, 404, 429, 500, 0 };
   static lua_State *L;

@@ -1,5 +1,5 @@
--- What lua-cjson reads is what is given, but for the nulls in objects. The key, overwritten before,
--- is in nothing that a script can see. An error is one line.
+-- The oracle of response.c: a value equals lua-cjson's, but for nulls in objects and mended text.
+-- The key, which was overwritten before, is in no value or error. An error is one line.
 local cekura = require "cekura"
 local cjson = require "cjson".new()
 local is_equal = dofile "spec/fuzz/equal.lua"
@@ -10,19 +10,19 @@ local NULL = cekura.null
 cjson.decode_invalid_numbers(false)
 cjson.decode_max_depth(128)
 
--- ---- what is promised ------------------------------------------------------------------------
+-- ---- the promises ------------------------------------------------------------------------
 
-local function tidied(value, keep_null)
+local function without_nulls(value, keep_null)
   if type(value) ~= "table" then return value end
   local copy = {}
   for name, item in next, value do
     local is_absent = item == NULL and type(name) == "string" and not keep_null
-    if not is_absent then copy[name] = tidied(item, keep_null) end
+    if not is_absent then copy[name] = without_nulls(item, keep_null) end
   end
   return copy
 end
 
--- Whether a text has anything that is mended: it may be read although lua-cjson refuses it then.
+-- Whether a text may be mended. If so, it may be readable although lua-cjson refuses it.
 local function may_be_mended(body)
   return not utf8.len(body) or body:find "^\xEF\xBB\xBF" or body:find "\\u[dD][89a-fA-F]"
     or body:find("NaN", 1, true) or body:find("Infinity", 1, true)
@@ -42,8 +42,9 @@ local function check_value(body, keep_null, is_read, value)
   ok = ok and utf8.len(body) ~= nil and not body:find("\0", 1, true)
   if is_read then check_text(value) end
   if not ok and may_be_mended(body) then return end
-  assert(ok == is_read, ok and "refused: " .. tostring(value) or "was read")
-  if ok then assert(is_equal(value, tidied(expected, keep_null)), "not what lua-cjson reads") end
+  assert(ok == is_read, ok and "refused: " .. tostring(value) or "invalid JSON is read")
+  if not ok then return end
+  assert(is_equal(value, without_nulls(expected, keep_null)), "the value is not lua-cjson's")
 end
 
 local function check_hidden(value, seen)
@@ -64,7 +65,7 @@ local function check_whole_numbers(value)
   end
 end
 
--- An escape may spell the key, which is looked for as it is written.
+-- An escape may spell the key, and only the key as written is redacted.
 local function check_error(err, body)
   local text = tostring(err)
   if not body:find("\\", 1, true) then
