@@ -80,9 +80,6 @@ build = {
     ["cekura.each"] = "lua/cekura/each.lua",
     ["cekura.each.journal"] = "lua/cekura/each/journal.lua",
     ["cekura.each.progress"] = "lua/cekura/each/progress.lua",
-    ["cekura.each"] = "lua/cekura/each.lua",
-    ["cekura.each.journal"] = "lua/cekura/each/journal.lua",
-    ["cekura.each.progress"] = "lua/cekura/each/progress.lua",
     ["cekura.each.worker"] = "lua/cekura/each/worker.lua",
     ["cekura"] = "lua/cekura/init.lua",
     ["cekura.internal.ascii"] = "lua/cekura/internal/ascii.lua",
@@ -90,8 +87,10 @@ build = {
     ["cekura.internal.names"] = "lua/cekura/internal/names.lua",
     ["cekura.pages"] = "lua/cekura/pages.lua",
     ["cekura.wait"] = "lua/cekura/wait.lua",
+    ["cekura.wait.call_logs"] = "lua/cekura/wait/call_logs.lua",
     ["cekura.wait.freshness"] = "lua/cekura/wait/freshness.lua",
-    ["cekura.wait.optimiser_status"] = "lua/cekura/wait/optimiser_status.lua",
+    ["cekura.wait.optimiser"] = "lua/cekura/wait/optimiser.lua",
+    ["cekura.wait.result"] = "lua/cekura/wait/result.lua",
     ["cekura.types"] = "lua/cekura/types.lua",  -- for editors
   },
 }

@@ -100,9 +100,9 @@ end
 local function prove_manual()
   prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, [%w_]'),
     map(manual.options, function(option) return option.name end))
-  prove("option of each", names_in("lua/cekura/each.lua", '\n  { "([%w_]+)", check%.'),
+  prove("option of each", names_in("lua/cekura/each.lua", '\n  { "([%w_]+)", '),
     map(manual.each_options, function(option) return option.name end))
-  prove("option of wait", names_in("lua/cekura/wait.lua", '\n  { "([%w_]+)", check%.'),
+  prove("option of wait", names_in("lua/cekura/wait.lua", '\n  { "([%w_]+)", '),
     map(manual.wait_options, function(option) return option.name end))
   local kinds = names_in("src/core/outcome.c", '%[CK_KIND_[A-Z_]+%] = "([%w_]+)"')
   kinds.ok = nil

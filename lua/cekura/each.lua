@@ -14,21 +14,23 @@ local DEEPEST = 32  -- tasks resumed within each other in which a batch may bloc
 
 -- ---- options ---------------------------------------------------------------------------------
 
-local problems_of = check.new({
-  { "concurrency", check.is_count, "a whole number from 1" },
-  { "progress", check.is_meter, "true, false or a function" },
-  { "journal", check.is_text, "the path of a file" },
-  { "key", check.is_function, "a function that names an item" },
-  { "group", check.is_function, "a function that names the group of a key" },
-  { "work", check.is_text, "a text that says what the journal is of" },
-  { "redo_unknown", check.is_boolean, "true or false" },
-  { "stop_on_error", check.is_boolean, "true or false" },
-  { "collect", check.is_boolean, "true or false" },
-}, "option", "options.")
+local function is_text(value) return type(value) == "string" and value ~= "" end
+
+local OPTIONS = {
+  { "concurrency", "integer", 1 },
+  { "progress", check.is_meter, wanted = check.METER },
+  { "journal", is_text, wanted = "the path of a file" },
+  { "key", "function", wanted = "a function that names an item" },
+  { "group", "function", wanted = "a function that names the group of a key" },
+  { "work", is_text, wanted = "a text that says what the journal is of" },
+  { "redo_unknown", "boolean" },
+  { "stop_on_error", "boolean" },
+  { "collect", "boolean" },
+}
 
 --- Returns nil, or one error of all problems.
 local function problem_of(client, source, options)
-  local problems = problems_of(client, options)
+  local problems = internal.check_options(client, options, OPTIONS, "option", "options")
   local of_list = type(source) == "table" and check.list_problem(source)
   if of_list then table.insert(problems, 1, { "source", of_list }) end
   if #problems == 0 then return nil end

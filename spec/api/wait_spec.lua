@@ -276,29 +276,26 @@ describe("wait", function()
     for _, row in ipairs {
       { { status = "success" }, "done" }, { { state = "COMPLETED" }, "done" },
       { { data = { status = "Success" } }, "done" },
-      { { status = "success", data = { state = "in_progress" } }, "going" },
+      { { status = "success", data = { state = "in_progress" } }, "running" },
       { { improved_metric_description = "x" }, "done" },
       { { status = "in_progress", improved_metric_description = "x" }, "done" },
       { { result = { improved_metric_description = "x" } }, "done" },
-      { { status = "in_progress", improved_metric_description = "" }, "going" },
+      { { status = "in_progress", improved_metric_description = "" }, "running" },
       { { status = "ERROR" }, "failed" }, { { state = "Failed" }, "failed" },
       { { progress = { state = "cancelled" } }, "failed" },
       { { error = "out of memory" }, "failed" },
       { { status = "failed", improved_metric_description = "x" }, "failed" },
-      { { status = "awaiting_user_input" }, "asks" }, { { state = "Waiting for user" }, "asks" },
-      { { status = "needs-clarification" }, "asks" }, { { status = "INPUT_REQUIRED" }, "asks" },
-      { { status = "requires_action" }, "asks" }, { { status = "pending_approval" }, "asks" },
+      { { status = "awaiting_user_input" }, "asks" }, { { state = "Awaiting_User_Input" }, "asks" },
       { { questions = { "Which?" } }, "asks" }, { { data = { question = "Which?" } }, "asks" },
-      { { status = "pending" }, "going" }, { { status = "waiting" }, "going" },
-      { { status = "processing_user_feedback" }, "going" }, { { status = "evaluating" }, "going" },
-      { { status = "waiting_for_worker" }, "going" }, { { questions = {} }, "going" },
-      { {}, "going" }, { { progress = 40 }, "going" },
+      { { status = "pending" }, "running" }, { { status = "requires_action" }, "running" },
+      { { status = "succeeded" }, "running" }, { { questions = {} }, "running" },
+      { {}, "running" }, { { progress = 40 }, "running" },
     } do
-      it(("a job that says %s is %s"):format(json.encode(row[1]), row[2]), function()
+      it(("takes a job that says %s for %s"):format(json.encode(row[1]), row[2]), function()
         server:script(answers(row[1], { status = "completed", second = true }))
         local value, err = client.metric_reviews:wait({ progress_id = "a" }, QUICK)
         local kinds = { failed = "failed", needs_person = "asks" }
-        local found = value and (value.second and "going" or "done") or kinds[err.kind]
+        local found = value and (value.second and "running" or "done") or kinds[err.kind]
         assert.equal(row[2], found)
         if err and value == nil then assert.is_table(err.last) end
       end)
@@ -308,7 +305,7 @@ describe("wait", function()
       local turkish <close> = locale.turkish()
       if not turkish then return end
       server:script(answers({ status = "FAILED", waiting = 1 }, { status = "FAILED" },
-        { status = "WAITING FOR USER INPUT" }))
+        { status = "AWAITING_USER_INPUT" }))
       local output = script.run(turkish.SET .. ([[
         local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
         print(assert(client.results:wait { result_id = 1 }).status)

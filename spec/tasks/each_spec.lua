@@ -430,10 +430,15 @@ describe("each", function()
     it("all that is wrong at once, and suggests what may have been meant", function()
       local _, problem = client:each({ 1 }, error,
         { concurency = 8, journal = false, [7] = 7, stop_on_errors = true })
-      assert.equal("each: options.7: unknown option; "
-        .. 'options.concurency: unknown option, did you mean "concurrency"?; '
-        .. "options.journal: must be the path of a file; "
-        .. 'options.stop_on_errors: unknown option, did you mean "stop_on_error"?', problem.message)
+      assert.matches("^each: options.journal: must be the path of a file, got boolean; ",
+        problem.message)
+      for _, text in ipairs {
+        '; options.concurency: unknown option, did you mean "concurrency"?',
+        '; options.stop_on_errors: unknown option, did you mean "stop_on_error"?',
+        "; options.(not a name): unknown option",
+      } do
+        assert.is_truthy(problem.message:find(text, 1, true), problem.message)
+      end
     end)
 
     for what, row in pairs {
