@@ -23,11 +23,11 @@ build = {
   modules = {
     ["cekura.sandbox.server"] = {
       sources = {
-        "src/sandbox/answer.c",
+        "src/sandbox/app.c",
         "src/sandbox/copy.c",
-        "src/sandbox/handlers.c",
         "src/sandbox/listener.c",
         "src/sandbox/request.c",
+        "src/sandbox/response.c",
         "src/sandbox/server.c",
       },
       defines = { "_GNU_SOURCE" },

@@ -1,3 +1,6 @@
+/*
+** The listening socket, the thread that serves it, and libmicrohttpd's callbacks.
+*/
 #include "listener.h"
 
 #include <arpa/inet.h>
@@ -16,26 +19,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "answer.h"
 #include "clock.h"
+#include "response.h"
 
 enum {
-  CONNECTION_MEMORY = 256 * 1024, /* bytes; the headers of a request and its answer fit in */
-  BACKLOG = 4096,      /* connections that wait to be accepted; the system may take less */
-  DESCRIPTORS = 65536, /* the soft limit that a sandbox asks for */
-  STEP_MS = 20         /* longest wait for an event that no descriptor announces */
+  CONNECTION_MEMORY = 256 * 1024, /* bytes; the for the headers of a request and its response */
+  BACKLOG = 4096,      /* connections that wait to be accepted; the system may allow fewer */
+  DESCRIPTORS = 65536, /* the soft limit that a sandbox requests */
+  STEP_MS = 20         /* longest wait for an event without a descriptor */
 };
 
-/* ---- requests, as libmicrohttpd hands them over ---- */
+/* ---- libmicrohttpd's callbacks ---- */
 
-/* libmicrohttpd decodes the target later, in place: this is the only chance to see it raw. */
+/* libmicrohttpd decodes the target in place later; only here is it as on the wire. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *connection) {
   (void)cls;
   (void)connection;
   return ck_request_new(target);
 }
 
-/* Numbers the connection that accept_one() has counted. */
+/* Numbers the connection, which accept_all() has counted. */
 static void on_connection(void *cls, struct MHD_Connection *connection, void **number,
                           enum MHD_ConnectionNotificationCode event) {
   struct ck_listener *listener = cls;
@@ -44,40 +47,31 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **n
     *number = (void *)(uintptr_t)atomic_load(&listener->connections);
 }
 
-static unsigned long number_of(struct MHD_Connection *connection) {
-  const union MHD_ConnectionInfo *info =
-      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-  return info == NULL ? 0 : (unsigned long)(uintptr_t)info->socket_context;
-}
-
-static void suspend(struct ck_listener *listener, struct ck_request *request,
-                    struct MHD_Connection *connection) {
-  request->waiting = connection;
-  request->next = listener->waiting;
-  listener->waiting = request;
-  MHD_suspend_connection(connection);
-}
-
-static void stop_waiting(struct ck_listener *listener, struct ck_request *request) {
-  struct ck_request **link = &listener->waiting;
+/* Removes the request from the list of suspended ones. */
+static void unlink_request(struct ck_listener *listener, struct ck_request *request) {
+  struct ck_request **link = &listener->suspended;
   while (*link != NULL && *link != request) link = &(*link)->next;
   if (*link != NULL) *link = request->next;
-  request->waiting = NULL;
+  request->suspended = NULL;
 }
 
-static enum MHD_Result reply(struct ck_listener *listener, struct ck_request *request,
-                             struct MHD_Connection *connection) {
+/* Sends the response, or suspends the connection until it is due. MHD_NO closes the connection. */
+static enum MHD_Result respond(struct ck_listener *listener, struct ck_request *request,
+                               struct MHD_Connection *connection) {
   if (request->due > ck_clock_now()) {
-    suspend(listener, request, connection);
+    request->suspended = connection;
+    request->next = listener->suspended;
+    listener->suspended = request;
+    MHD_suspend_connection(connection);
     return MHD_YES;
   }
-  if (request->drop) return MHD_NO; /* closes the connection */
+  if (request->drop) return MHD_NO;
   return MHD_queue_response(connection, request->status, request->response);
 }
 
 /*
-** Called once when the headers are there, then for each piece of the body, then once more
-** when all is there, and again after the connection was suspended.
+** Called once when the headers are complete, then for each piece of the body, then once more when
+** the body is complete, and again after the connection was suspended.
 */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
@@ -86,22 +80,24 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
   struct ck_request *request = *context;
   (void)url;
   (void)version;
-  if (request == NULL) return MHD_NO; /* there was no memory for it */
+  if (request == NULL) return MHD_NO; /* on_target had no memory */
   if (request->method == NULL) {
     request->method = method;
     return MHD_YES;
   }
   if (*size > 0) {
-    bool kept = ck_request_add_body(request, data, *size);
+    bool added = ck_request_add_body(request, data, *size);
     *size = 0;
-    return kept ? MHD_YES : MHD_NO;
+    return added ? MHD_YES : MHD_NO;
   }
   if (!request->answered) {
-    request->connection = number_of(connection);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    request->connection = info == NULL ? 0 : (unsigned long)(uintptr_t)info->socket_context;
     if (!ck_request_read_headers(request, connection)) return MHD_NO;
-    ck_answer_request(listener->handlers, request);
+    ck_respond(listener->app, request);
   }
-  return reply(listener, request, connection);
+  return respond(listener, request, connection);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
@@ -109,7 +105,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
   struct ck_request *request = *context;
   (void)connection;
   (void)why;
-  if (request != NULL && request->waiting != NULL) stop_waiting(cls, request);
+  if (request != NULL && request->suspended != NULL) unlink_request(cls, request);
   ck_request_free(request);
   *context = NULL;
 }
@@ -126,7 +122,7 @@ static int accept_socket(int listening, struct sockaddr_in *peer) {
 #endif
 }
 
-/* libmicrohttpd owns the socket from here on, and closes it if it cannot serve it. */
+/* libmicrohttpd owns the socket, and closes it if it cannot serve it. */
 static void add_connection(struct ck_listener *listener, int fd, const struct sockaddr_in *peer) {
   atomic_fetch_add(&listener->connections, 1);
   if (MHD_add_connection(listener->daemon, fd, (const struct sockaddr *)peer, sizeof *peer) !=
@@ -135,13 +131,9 @@ static void add_connection(struct ck_listener *listener, int fd, const struct so
             atomic_load(&listener->connections), strerror(errno));
 }
 
-static bool is_shortage(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /*
-** Accepts what has arrived. Without a descriptor the connections stay in the backlog, where they
-** are accepted as soon as the process has closed others.
+** Accepts the connections in the backlog. They remain there as long as the process has no
+** descriptor for them.
 */
 static void accept_all(struct ck_listener *listener) {
   struct sockaddr_in peer;
@@ -150,7 +142,7 @@ static void accept_all(struct ck_listener *listener) {
     add_connection(listener, fd, &peer);
     listener->has_shortage = false;
   }
-  bool shortage = is_shortage(errno);
+  bool shortage = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
   if (shortage && !listener->has_shortage)
     fprintf(stderr, "cekura.sandbox: cannot accept more connections now: %s\n", strerror(errno));
   listener->has_shortage = shortage;
@@ -158,43 +150,38 @@ static void accept_all(struct ck_listener *listener) {
 
 /* ---- the thread ---- */
 
-static void resume(struct ck_listener *listener, struct ck_request *request) {
-  struct MHD_Connection *connection = request->waiting;
-  stop_waiting(listener, request);
-  MHD_resume_connection(connection);
-}
-
-/* Resumes what is due; `now` = INFINITY resumes all. */
+/* Resumes the connections whose response is due; `now` = HUGE_VAL resumes all. */
 static void resume_due(struct ck_listener *listener, double now) {
-  struct ck_request *request = listener->waiting;
+  struct ck_request *request = listener->suspended;
   while (request != NULL) {
     struct ck_request *next = request->next;
-    if (request->due <= now) resume(listener, request);
+    struct MHD_Connection *connection = request->suspended;
+    if (request->due <= now) {
+      unlink_request(listener, request);
+      MHD_resume_connection(connection);
+    }
     request = next;
   }
 }
 
-/* How long the thread may sleep, in milliseconds; -1 = until something happens. */
+/* Returns how long the thread may sleep, in milliseconds; -1 = until an event. */
 static int longest_wait(const struct ck_listener *listener) {
   MHD_UNSIGNED_LONG_LONG limit;
   double ms = MHD_get_timeout(listener->daemon, &limit) == MHD_YES ? (double)limit : -1;
   double now = ck_clock_now();
-  for (const struct ck_request *r = listener->waiting; r != NULL; r = r->next) {
+  for (const struct ck_request *r = listener->suspended; r != NULL; r = r->next) {
     double left = r->due > now ? (r->due - now) * 1000 + 1 : 0; /* + 1: never too early */
     if (ms < 0 || left < ms) ms = left;
   }
   return ms > 60000 ? 60000 : (int)ms;
 }
 
-/* The one descriptor that announces work for libmicrohttpd; -1 without epoll. */
-static int work_descriptor(struct MHD_Daemon *daemon) {
-  const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
-  return info == NULL ? -1 : info->epoll_fd;
-}
-
-/* Waits for work, and does it. False: the byte has come that ends the thread. */
-static bool turn(struct ck_listener *listener, int work) {
-  /* poll() ignores negative descriptors. */
+/*
+** Waits for events and handles them. `work` is the descriptor of libmicrohttpd's epoll, or -1.
+** Returns false if the thread must end.
+*/
+static bool step(struct ck_listener *listener, int work) {
+  /* poll() ignores negative descriptors */
   int listening = listener->has_shortage ? -1 : listener->listening;
   struct pollfd fds[] = { { listener->wake[0], POLLIN, 0 },
                           { listening, POLLIN, 0 },
@@ -210,21 +197,23 @@ static bool turn(struct ck_listener *listener, int work) {
 
 static void *serve(void *arg) {
   struct ck_listener *listener = arg;
-  int work = work_descriptor(listener->daemon);
-  while (turn(listener, work))
+  const union MHD_DaemonInfo *info =
+      MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+  int work = info == NULL ? -1 : info->epoll_fd;
+  while (step(listener, work))
     ;
-  resume_due(listener, HUGE_VAL); /* MHD_stop_daemon aborts where a connection is suspended */
+  resume_due(listener, HUGE_VAL); /* MHD_stop_daemon aborts if a connection is suspended */
   return NULL;
 }
 
-/* Signals are for the threads of the host: this one takes none. */
+/* Signals are delivered to the host's threads: this one blocks them. */
 static int start_thread(struct ck_listener *listener) {
   sigset_t all, before;
   sigfillset(&all);
   int failed = pthread_sigmask(SIG_SETMASK, &all, &before);
   if (failed) return failed;
   failed = pthread_create(&listener->thread, NULL, serve, listener);
-  pthread_sigmask(SIG_SETMASK, &before, NULL); /* cannot fail: it is what was in force */
+  pthread_sigmask(SIG_SETMASK, &before, NULL); /* cannot fail: the mask is valid */
   listener->has_thread = !failed;
   return failed;
 }
@@ -236,13 +225,6 @@ static bool set_flags(int fd, int more) {
   return flags >= 0 && fcntl(fd, F_SETFL, flags | more) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-static bool open_wake(struct ck_listener *listener) {
-  if (pipe(listener->wake) != 0) return false;
-  listener->has_wake = true;
-  return set_flags(listener->wake[0], 0) && set_flags(listener->wake[1], 0);
-}
-
-/* Listens on `port`, or on a free one if it is 0. */
 static bool open_socket(struct ck_listener *listener, unsigned short port) {
   int fd = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
   if (fd < 0) return false;
@@ -263,8 +245,8 @@ static bool open_socket(struct ck_listener *listener, unsigned short port) {
 }
 
 /*
-** Raises the soft limit, often 1,024: a sandbox and a client in one process need two descriptors
-** for each connection. Without success, connections wait in the backlog.
+** Raises the soft limit of descriptors, often 1,024: a sandbox and a client in one process need two
+** per connection. If that fails, connections wait in the backlog.
 */
 static void raise_descriptor_limit(void) {
   struct rlimit limit;
@@ -275,7 +257,7 @@ static void raise_descriptor_limit(void) {
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* With epoll, descriptors alone limit the connections; without it, select() does. */
+/* Without epoll, select() limits the number of connections. */
 static struct MHD_Daemon *start_daemon(struct ck_listener *listener) {
   unsigned limit = MHD_is_feature_supported(MHD_FEATURE_EPOLL) == MHD_YES ? INT_MAX : FD_SETSIZE;
   return MHD_start_daemon(MHD_USE_AUTO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
@@ -286,13 +268,16 @@ static struct MHD_Daemon *start_daemon(struct ck_listener *listener) {
                           (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 }
 
-const char *ck_listener_open(struct ck_listener *listener, struct ck_handlers *handlers,
+const char *ck_listener_open(struct ck_listener *listener, struct ck_app *app,
                              unsigned short port) {
-  listener->handlers = handlers;
+  listener->app = app;
   listener->listening = -1;
   raise_descriptor_limit();
   errno = 0;
-  if (!open_wake(listener)) return "cannot make a pipe";
+  if (pipe(listener->wake) != 0) return "cannot make a pipe";
+  listener->has_wake = true;
+  if (!set_flags(listener->wake[0], 0) || !set_flags(listener->wake[1], 0))
+    return "cannot make a pipe";
   if (!open_socket(listener, port)) return "cannot listen";
   listener->daemon = start_daemon(listener);
   if (listener->daemon == NULL) return "cannot start libmicrohttpd";
@@ -300,8 +285,9 @@ const char *ck_listener_open(struct ck_listener *listener, struct ck_handlers *h
   return errno ? "cannot start a thread" : NULL;
 }
 
-static void close_own(struct ck_listener *listener) {
-  if (!listener->has_wake) return; /* opened first: nothing else is open then */
+/* The pipe is opened first: without it nothing else is open. */
+static void close_descriptors(struct ck_listener *listener) {
+  if (!listener->has_wake) return;
   close(listener->wake[0]);
   close(listener->wake[1]);
   listener->has_wake = false;
@@ -309,25 +295,24 @@ static void close_own(struct ck_listener *listener) {
   listener->listening = -1;
 }
 
-static void end_thread(struct ck_listener *listener) {
-  if (!listener->has_thread) return;
-  while (write(listener->wake[1], "", 1) < 0 && errno == EINTR)
-    ;
-  pthread_join(listener->thread, NULL); /* cannot fail: it is ours, and joined once */
-  listener->has_thread = false;
-}
-
 void ck_listener_close(struct ck_listener *listener) {
-  end_thread(listener);
+  if (listener->has_thread) {
+    while (write(listener->wake[1], "", 1) < 0 && errno == EINTR)
+      ;
+    pthread_join(listener->thread, NULL); /* cannot fail: it is joined once */
+    listener->has_thread = false;
+  }
   if (listener->daemon != NULL) MHD_stop_daemon(listener->daemon);
   listener->daemon = NULL;
-  close_own(listener);
+  close_descriptors(listener);
 }
 
-/* The daemon's memory is a copy that is never freed: to stop it would shut down the parent's
-** sockets. The port is free once the parent has closed its listening socket, too. */
+/*
+** The copy of the daemon is never freed: stopping it would shut down the parent's sockets. The port
+** is free once the parent has closed its listening socket, too.
+*/
 void ck_listener_abandon(struct ck_listener *listener) {
   listener->daemon = NULL;
   listener->has_thread = false;
-  close_own(listener);
+  close_descriptors(listener);
 }

@@ -1,3 +1,6 @@
+/*
+** A request as it arrives: its target, headers and body.
+*/
 #include "request.h"
 
 #include <stdlib.h>
@@ -21,32 +24,25 @@ void ck_request_free(struct ck_request *request) {
   free(request);
 }
 
-static void forget_body(struct ck_request *request) {
-  free(request->body);
-  request->body = NULL;
-  request->body_size = request->body_capacity = 0;
-  request->too_large = true;
-}
-
-static bool reserve(struct ck_request *request, size_t needed) {
-  if (needed <= request->body_capacity) return true;
-  size_t capacity = needed < 256 ? 256 : needed * 2;
-  char *body = realloc(request->body, capacity);
-  if (body == NULL) return false;
-  request->body = body;
-  request->body_capacity = capacity;
-  return true;
-}
-
 bool ck_request_add_body(struct ck_request *request, const char *data, size_t size) {
   if (request->too_large) return true;
   if (size > CK_REQUEST_MAX_BODY - request->body_size) {
-    forget_body(request);
+    free(request->body);
+    request->body = NULL;
+    request->body_size = request->body_capacity = 0;
+    request->too_large = true;
     return true;
   }
-  if (!reserve(request, request->body_size + size)) return false;
+  size_t needed = request->body_size + size;
+  if (needed > request->body_capacity) {
+    size_t capacity = needed < 256 ? 256 : needed * 2;
+    char *body = realloc(request->body, capacity);
+    if (body == NULL) return false;
+    request->body = body;
+    request->body_capacity = capacity;
+  }
   memcpy(request->body + request->body_size, data, size);
-  request->body_size += size;
+  request->body_size = needed;
   return true;
 }
 

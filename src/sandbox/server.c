@@ -1,14 +1,14 @@
 /*
-** The module cekura.sandbox.server: a userdata that is a running sandbox. What it answers is
-** decided by the Lua module cekura.sandbox.app, in a state of the server's own.
+** The module cekura.sandbox.server: a userdata for a running sandbox. The Lua module
+** cekura.sandbox.app decides on the responses, in a state of the server's own.
 **
-**   start(config)          a server, for the table that cekura.sandbox.app gets;
-**                          config.port: 0 = a free one. Raises where it cannot.
-**   server:control(what, …)  asks cekura.sandbox.app something; plain values in and out
-**   server:port()          a number
-**   server:connections()   how many TCP connections have been accepted
-**   server:stop()          also __gc and __close; nothing else works afterwards
-**   until_signal(f)        calls f(), then returns once SIGINT or SIGTERM has come
+**   start(config)            returns a server. The app gets the config; config.port = 0 chooses a
+**                            free port. Raises if the server cannot start.
+**   server:control(what, …)  calls the app's control function with plain values
+**   server:port()            returns the number of the port
+**   server:connections()     returns how many TCP connections have been accepted
+**   server:stop()            also __gc and __close; afterwards the other methods raise
+**   until_signal(f)          calls f(), then waits for SIGINT or SIGTERM
 */
 #include <errno.h>
 #include <lauxlib.h>
@@ -18,15 +18,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handlers.h"
+#include "app.h"
 #include "listener.h"
 
 static const char SERVER[] = "cekura.sandbox.server";
 
 struct server {
-  struct ck_handlers handlers;
+  struct ck_app app;
   struct ck_listener listener;
-  pid_t owner; /* the process that started it: a child of that has no such thread */
+  pid_t owner; /* the process that started it: a forked child has no thread */
   bool running;
 };
 
@@ -35,46 +35,36 @@ static int server_stop(lua_State *L) {
   if (server->owner != getpid()) {
     ck_listener_abandon(&server->listener);
   } else {
-    ck_listener_close(&server->listener); /* first: its thread uses the handlers */
-    ck_handlers_close(&server->handlers);
+    ck_listener_close(&server->listener); /* first: its thread uses the app */
+    ck_app_close(&server->app);
   }
   server->running = false;
   return 0;
 }
 
-static struct server *new_server(lua_State *L) {
-  struct server *server = lua_newuserdatauv(L, sizeof *server, 0);
-  memset(server, 0, sizeof *server);
-  server->owner = getpid();
-  luaL_setmetatable(L, SERVER);
-  return server;
-}
-
 static struct server *check_running(lua_State *L) {
   struct server *server = luaL_checkudata(L, 1, SERVER);
   if (server->owner != getpid())
-    luaL_error(L, "the sandbox belongs to the process that started it, this is a child of that");
+    luaL_error(L, "the sandbox belongs to the process that started it, and this is its child");
   if (!server->running) luaL_error(L, "the sandbox has been stopped");
   return server;
 }
 
-static unsigned short check_port(lua_State *L, int config) {
-  lua_getfield(L, config, "port");
-  lua_Integer port = luaL_optinteger(L, -1, 0);
-  if (port < 0 || port > 65535) luaL_error(L, "port: not between 0 and 65535");
-  lua_pop(L, 1);
-  return (unsigned short)port;
-}
-
-/* config → server. An error leaves the userdata to the collector, which stops what there is. */
+/* If this raises, the collector stops what was started. */
 static int start(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  unsigned short port = check_port(L, 1);
   lua_settop(L, 1);
-  struct server *server = new_server(L);
+  lua_getfield(L, 1, "port");
+  lua_Integer port = luaL_optinteger(L, -1, 0);
+  if (port < 0 || port > 65535) return luaL_error(L, "port: not between 0 and 65535");
+  lua_settop(L, 1);
+  struct server *server = lua_newuserdatauv(L, sizeof *server, 0);
+  memset(server, 0, sizeof *server);
+  server->owner = getpid();
+  luaL_setmetatable(L, SERVER);
   lua_insert(L, 1); /* server, config */
-  ck_handlers_open(&server->handlers, L, 2);
-  const char *problem = ck_listener_open(&server->listener, &server->handlers, port);
+  ck_app_open(&server->app, L, 2);
+  const char *problem = ck_listener_open(&server->listener, &server->app, (unsigned short)port);
   if (problem != NULL)
     return luaL_error(L, "%s on 127.0.0.1:%d: %s", problem, (int)port,
                       errno ? strerror(errno) : "no reason given");
@@ -85,7 +75,7 @@ static int start(lua_State *L) {
 
 static int server_control(lua_State *L) {
   struct server *server = check_running(L);
-  ck_handlers_control(&server->handlers, L, lua_gettop(L) - 1);
+  ck_app_control(&server->app, L, lua_gettop(L) - 1);
   return 1;
 }
 
@@ -99,7 +89,7 @@ static int server_connections(lua_State *L) {
   return 1;
 }
 
-/* The signals are held back before f() runs, so that one that comes early is not lost. */
+/* The signals are blocked before f() runs, so that an early one is not lost. */
 static int until_signal(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);

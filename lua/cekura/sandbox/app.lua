@@ -1,5 +1,5 @@
 --- The sandbox's side of a request: from what came over the wire to what goes back. Runs in the
---- lua_State of the server (src/sandbox/handlers.h), which calls the two functions that `open`
+--- lua_State of the server (src/sandbox/app.h), which calls the two functions that `open`
 --- returns, one at a time.
 
 local ascii = require "cekura.internal.ascii"

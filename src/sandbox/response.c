@@ -1,4 +1,8 @@
-#include "answer.h"
+/*
+** The response to a request: calls handle() of cekura.sandbox.app with the request, and turns its
+** results into a response of libmicrohttpd.
+*/
+#include "response.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -8,12 +12,12 @@
 #include "../core/ascii.h"
 #include "clock.h"
 
-struct question {
-  struct ck_handlers *handlers;
+struct exchange {
+  struct ck_app *app;
   struct ck_request *request;
 };
 
-/* What handle() returns, by the index in the stack at which it is read; 1 is the question. */
+/* The results of handle(), by their index in the stack; the exchange is at 1. */
 enum { STATUS = 2, HEADERS, BODY, DELAY, DROP, TRUNCATE, RESULTS = TRUNCATE - STATUS + 1 };
 
 static void push_lower(lua_State *L, const char *text, size_t length) {
@@ -23,7 +27,7 @@ static void push_lower(lua_State *L, const char *text, size_t length) {
   luaL_pushresultsize(&b, length);
 }
 
-/* A table by lower-case name; a header that came twice is joined with a comma. */
+/* Pushes a table by lower-case name; the values of a repeated header are joined with a comma. */
 static void push_headers(lua_State *L, const struct ck_request *request) {
   lua_createtable(L, 0, (int)request->header_count);
   for (size_t i = 0; i < request->header_count; i++) {
@@ -42,13 +46,7 @@ static void push_headers(lua_State *L, const struct ck_request *request) {
   }
 }
 
-/* nil where the body was too large to be kept */
-static void push_body(lua_State *L, const struct ck_request *request) {
-  if (request->too_large) lua_pushnil(L);
-  else lua_pushlstring(L, request->body, request->body_size);
-}
-
-/* A body that ends before the length that it announced. */
+/* A body that ends before its announced length. */
 struct cut_body {
   size_t size;
   char data[];
@@ -74,21 +72,12 @@ static struct MHD_Response *new_cut_response(const char *body, size_t announced,
   return response;
 }
 
-/* MHD_RESPMEM_MUST_COPY leaves its argument alone, whatever its type says. */
+/* MHD_RESPMEM_MUST_COPY does not write to its argument, although the type allows it. */
 static struct MHD_Response *new_response(const char *body, size_t size) {
   return MHD_create_response_from_buffer(size, (void *)(size_t)body, MHD_RESPMEM_MUST_COPY);
 }
 
-static struct MHD_Response *read_body(lua_State *L) {
-  size_t size;
-  const char *body = luaL_optlstring(L, BODY, "", &size);
-  if (lua_isnil(L, TRUNCATE)) return new_response(body, size);
-  lua_Integer sent = luaL_checkinteger(L, TRUNCATE);
-  luaL_argcheck(L, sent >= 0 && (size_t)sent < size, TRUNCATE, "outside the body");
-  return new_cut_response(body, size, (size_t)sent);
-}
-
-static void read_headers(lua_State *L, struct MHD_Response *response) {
+static void add_headers(lua_State *L, struct MHD_Response *response) {
   if (lua_isnil(L, HEADERS)) return;
   luaL_checktype(L, HEADERS, LUA_TTABLE);
   lua_pushnil(L);
@@ -100,24 +89,38 @@ static void read_headers(lua_State *L, struct MHD_Response *response) {
   }
 }
 
-/* In the handlers' state, protected. */
-static int ask(lua_State *L) {
-  const struct question *question = lua_touserdata(L, 1);
-  struct ck_request *request = question->request;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, question->handlers->handle);
+/* Makes the response from the results of handle(). The request owns it at once: this may raise. */
+static void read_results(lua_State *L, struct ck_request *request) {
+  size_t size;
+  const char *body = luaL_optlstring(L, BODY, "", &size);
+  double delay = luaL_optnumber(L, DELAY, 0);
+  request->status = (unsigned)luaL_checkinteger(L, STATUS);
+  request->drop = lua_toboolean(L, DROP);
+  request->due = delay > 0 ? ck_clock_now() + delay : 0;
+  if (lua_isnil(L, TRUNCATE)) {
+    request->response = new_response(body, size);
+  } else {
+    lua_Integer sent = luaL_checkinteger(L, TRUNCATE);
+    luaL_argcheck(L, sent >= 0 && (size_t)sent < size, TRUNCATE, "outside the body");
+    request->response = new_cut_response(body, size, (size_t)sent);
+  }
+  if (request->response == NULL) luaL_error(L, "not enough memory");
+  add_headers(L, request->response);
+}
+
+/* Runs in the app's state, protected. The body is nil if it was too large. */
+static int handle(lua_State *L) {
+  const struct exchange *exchange = lua_touserdata(L, 1);
+  struct ck_request *request = exchange->request;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, exchange->app->handle);
   lua_pushstring(L, request->method);
   lua_pushstring(L, request->target);
   push_headers(L, request);
-  push_body(L, request);
+  if (request->too_large) lua_pushnil(L);
+  else lua_pushlstring(L, request->body, request->body_size);
   lua_pushinteger(L, (lua_Integer)request->connection);
   lua_call(L, 5, RESULTS);
-  request->status = (unsigned)luaL_checkinteger(L, STATUS);
-  request->drop = lua_toboolean(L, DROP);
-  request->response = read_body(L); /* the request owns it from here on */
-  if (request->response == NULL) return luaL_error(L, "not enough memory");
-  read_headers(L, request->response);
-  double delay = luaL_optnumber(L, DELAY, 0);
-  request->due = delay > 0 ? ck_clock_now() + delay : 0;
+  read_results(L, request);
   return 0;
 }
 
@@ -127,7 +130,7 @@ static int add_traceback(lua_State *L) {
   return 1;
 }
 
-static void answer_with_error(struct ck_request *request, const char *message) {
+static void respond_with_error(struct ck_request *request, const char *message) {
   static const char body[] = "{\"detail\":\"The sandbox failed: see its standard error.\"}";
   fprintf(stderr, "cekura.sandbox: %s\n", message ? message : "unknown error");
   if (request->response != NULL) MHD_destroy_response(request->response);
@@ -138,16 +141,15 @@ static void answer_with_error(struct ck_request *request, const char *message) {
   request->due = 0;
 }
 
-void ck_answer_request(struct ck_handlers *handlers, struct ck_request *request) {
-  lua_State *L = handlers->state;
-  struct question question = { handlers, request };
-  pthread_mutex_lock(&handlers->lock);
+void ck_respond(struct ck_app *app, struct ck_request *request) {
+  lua_State *L = app->state;
+  struct exchange exchange = { app, request };
+  pthread_mutex_lock(&app->lock);
   lua_pushcfunction(L, add_traceback);
-  lua_pushcfunction(L, ask);
-  lua_pushlightuserdata(L, &question);
-  if (ck_handlers_pcall(handlers, 1, 0, 1) != LUA_OK)
-    answer_with_error(request, lua_tostring(L, -1));
+  lua_pushcfunction(L, handle);
+  lua_pushlightuserdata(L, &exchange);
+  if (ck_app_pcall(app, 1, 0, 1) != LUA_OK) respond_with_error(request, lua_tostring(L, -1));
   lua_settop(L, 0);
-  pthread_mutex_unlock(&handlers->lock);
+  pthread_mutex_unlock(&app->lock);
   request->answered = true;
 }
