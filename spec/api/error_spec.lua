@@ -1,4 +1,4 @@
--- Errors: what a script can tell from each.
+-- Errors: their fields, their text, and whether the call may be sent again.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local clock = require "support.clock"
@@ -36,7 +36,7 @@ describe("an error", function()
   end)
   before_each(function() server:clear() end)
 
-  -- The error of a vote when the server plays this entry.
+  -- Returns the error of a call for which the server plays this entry.
   local function failure(entry, name)
     server:script { entry }
     local value, err = calls.make(client, name or VOTE)
@@ -96,53 +96,58 @@ describe("an error", function()
     end
   end)
 
-  describe("with the body", function()
-    -- { what, body, detail, fields, what is in the line }
+  describe("has detail or fields from a body", function()
+    -- { title, body, detail, fields, part of the line }
     for _, row in ipairs {
-      { "of a detail", '{"detail": "Not found."}', "Not found.", nil, "Not found." },
-      { "of an error", '{"error": "no such run"}', "no such run", nil, "no such run" },
-      { "of a message", '{"message": "no such run"}', "no such run", nil, "no such run" },
-      { "of a field", '{"metric_ids": ["This list may not be empty."]}', nil,
+      { "with detail", '{"detail": "Not found."}', "Not found.", nil, "Not found." },
+      { "with error", '{"error": "no such run"}', "no such run", nil, "no such run" },
+      { "with message", '{"message": "no such run"}', "no such run", nil, "no such run" },
+      { "with one field", '{"metric_ids": ["This list may not be empty."]}', nil,
         { metric_ids = { "This list may not be empty." } },
         "metric_ids: This list may not be empty." },
-      { "of a field with several messages", '{"run_id": ["a", "b"]}', nil,
+      { "with a field of several messages", '{"run_id": ["a", "b"]}', nil,
         { run_id = { "a", "b" } }, "run_id: a" },
-      { "of a field with a single message", '{"run_id": "no such run"}', nil,
+      { "with a field whose message is not a list", '{"run_id": "no such run"}', nil,
         { run_id = { "no such run" } }, "run_id: no such run" },
-      { "of several fields", '{"a": ["x"], "b": ["y"]}', nil, { a = { "x" }, b = { "y" } },
+      { "with several fields", '{"a": ["x"], "b": ["y"]}', nil, { a = { "x" }, b = { "y" } },
         "status 400" },
-      { "of no field", '{"non_field_errors": ["Not enough credits."]}', nil,
+      { "with non_field_errors", '{"non_field_errors": ["Not enough credits."]}', nil,
         { non_field_errors = { "Not enough credits." } }, "Not enough credits." },
-      { "of a field whose value is not a message", '{"a": ["x"], "d": 5}', nil, { a = { "x" } },
+      { "with a field that is not a message", '{"a": ["x"], "d": 5}', nil, { a = { "x" } },
         "a: x" },
-      { "of a list without a message first", '[["x"], "y", 5]', nil, nil, "status 400" },
-      { "of a nested field", '{"call_logs": {"0": ["Unknown."]}}', nil,
+      { "that is a list of lists", '[["x"], "y", 5]', nil, nil, "status 400" },
+      { "with a nested field", '{"call_logs": {"0": ["Unknown."]}}', nil,
         { call_logs = { ["0"] = { "Unknown." } } }, "call_logs" },
-      { "of a list with nothing for some items", '{"call_logs": [{}, {"id": ["Unknown."]}]}', nil,
+      { "with a list that has nothing for some items",
+        '{"call_logs": [{}, {"id": ["Unknown."]}]}', nil,
         { call_logs = { {}, { id = { "Unknown." } } } }, "call_logs" },
-      { "of a detail that is a list", '{"detail": ["a", "b"]}', nil, { detail = { "a", "b" } },
+      { "with a detail that is a list", '{"detail": ["a", "b"]}', nil, { detail = { "a", "b" } },
         "detail: a" },
-      { "of a list", '["Enter a whole number."]', "Enter a whole number.", nil,
+      { "that is a list of messages", '["Enter a whole number."]', "Enter a whole number.", nil,
         "Enter a whole number." },
-      { "of a string", '"no"', nil, nil, "status 400" },
-      { "of a number", "17", nil, nil, "status 400" },
-      { "of null", "null", nil, nil, "status 400" },
-      { "of nothing", "", nil, nil, "status 400" },
-      { "of HTML", "<html>\r\n<body>Bad Request</body>\r\n</html>", nil, nil, "status 400" },
-      { "of broken JSON", '{"detail": "x', nil, nil, "status 400" },
-      { "of broken UTF-8", '{"detail": "a\xff"}', "a\u{FFFD}", nil, "status 400: a\u{FFFD}" },
-      { "of half a pair of surrogates", '{"detail": "a\\ud800"}', "a\u{FFFD}", nil,
+      { "that is a string: none", '"no"', nil, nil, "status 400" },
+      { "that is a number: none", "17", nil, nil, "status 400" },
+      { "that is null: none", "null", nil, nil, "status 400" },
+      { "that is empty: none", "", nil, nil, "status 400" },
+      { "that is HTML: none",
+        "<html>\r\n<body>Bad Request</body>\r\n</html>", nil, nil, "status 400" },
+      { "that is cut off: none", '{"detail": "x', nil, nil, "status 400" },
+      { "with invalid UTF-8", '{"detail": "a\xff"}', "a\u{FFFD}", nil, "status 400: a\u{FFFD}" },
+      { "with half of a surrogate pair", '{"detail": "a\\ud800"}', "a\u{FFFD}", nil,
         "status 400: a\u{FFFD}" },
-      { "of several lines", '{"detail": "one\\ntwo\\r\\nthree"}', "one\ntwo\r\nthree", nil, "one" },
-      { "of a field with several lines", '{"a\\nb": ["c\\nd"]}', nil, { ["a\nb"] = { "c\nd" } },
+      { "with a detail of several lines",
+        '{"detail": "one\\ntwo\\r\\nthree"}', "one\ntwo\r\nthree", nil, "one" },
+      { "with line breaks in a field and its message",
+        '{"a\\nb": ["c\\nd"]}', nil, { ["a\nb"] = { "c\nd" } },
         "a" },
-      { "of a long detail", '{"detail": "x' .. ("é"):rep(1000) .. '"}', "x" .. ("é"):rep(1000), nil,
+      { "with a long detail",
+        '{"detail": "x' .. ("é"):rep(1000) .. '"}', "x" .. ("é"):rep(1000), nil,
         ("é"):rep(100) },
-      { "of a detail with a NUL", '{"detail": "a\\u0000b"}', "a\0b", nil, "a" },
+      { "with a NUL in its detail", '{"detail": "a\\u0000b"}', "a\0b", nil, "a" },
     } do
-      local what, body, detail, fields, part = table.unpack(row, 1, 5)
+      local title, body, detail, fields, part = table.unpack(row, 1, 5)
 
-      it(what, function()
+      it(title, function()
         local err = failure(faults.status(400, {}, body))
         assert.equal("bad_request", err.kind)
         assert.equal(detail, err.detail)
@@ -152,13 +157,13 @@ describe("an error", function()
       end)
     end
 
-    it("of megabytes keeps the beginning of it", function()
+    it("of megabytes, and keeps 64 KiB of it", function()
       local err = failure(faults.status(500, {}, ("0123456789abcdef"):rep(1 << 17)))
       assert.equal(("0123456789abcdef"):rep(1 << 12), err.body)
     end)
   end)
 
-  describe("of a success that cannot be read says what has arrived:", function()
+  describe("of a 2xx that is not JSON shows the content type and the first words:", function()
     local function answered(content_type, body, coding)
       local headers = { { "Content-Type", content_type } }
       if coding then headers[2] = { "Content-Encoding", coding } end
@@ -168,31 +173,35 @@ describe("an error", function()
     local PACKED = "\x1f\x8b\b\0\0\0\0\0\0\3\xabV\x4a\x54\xb2\x32\xac\5\0\xc2\x87\xb9\x25\7\0\0\0"
     local PAGE = "<html>\r\n<head>\t<title>Sign in</title></head>\r\n</html>"
 
-    -- { what, the answer, parts of the message }
+    -- { title, entry, parts of the message }
     for _, row in ipairs {
-      { "a page", answered("text/html; charset=utf-8", PAGE),
+      { "of a page", answered("text/html; charset=utf-8", PAGE),
         { "not JSON", "text/html; charset=utf-8", "<html> <head> <title>Sign in</title>" } },
-      { "plain text", answered("text/plain", "Service  is\n\n down"),
+      { "of plain text", answered("text/plain", "Service  is\n\n down"),
         { "not JSON", "text/plain", '"Service is down"' } },
-      { "blanks", answered("application/json", " \r\n "), { "blank", "application/json" } },
-      { "an object that is cut off", answered("application/json", '{"a": [1, {"b": "c'),
+      { "of blanks", answered("application/json", " \r\n "), { "blank", "application/json" } },
+      { "of an object that is cut off", answered("application/json", '{"a": [1, {"b": "c'),
         { "cut off", "application/json", '{"a": [1, {"b": "c' } },
-      { "an open string", answered("application/json", '"abc'), { "cut off", '"abc' } },
-      { "JSON with a mistake", answered("application/json", '{"a" 1}'), { '{"a" 1}' } },
-      { "bytes behind what is packed", answered("application/json", PACKED .. "more", "gzip"),
+      { "of an open string", answered("application/json", '"abc'), { "cut off", '"abc' } },
+      { "of invalid JSON", answered("application/json", '{"a" 1}'), { '{"a" 1}' } },
+      { "of gzip with trailing bytes", answered("application/json", PACKED .. "more", "gzip"),
         { "application/json", "gzip" } },
-      { "what is not packed", answered("text/html", PAGE, "gzip"), { "text/html", "gzip" } },
-      { "what is packed, though nothing says so", answered("application/json", PACKED),
+      { "of text that is declared as gzip",
+        answered("text/html", PAGE, "gzip"), { "text/html", "gzip" } },
+      { "of gzip that is not declared", answered("application/json", PACKED),
         { "not valid UTF-8", "application/json" } },
-      { "bytes", answered("image/png", "\x89PNG\r\n\x1a\nabc"), { "image/png", "PNG abc" } },
-      { "a long text", answered("text/plain", ("é "):rep(1000)), { ("é "):rep(20) } },
-      { "a strange content type", answered("a\tb\xff", "hello"), { "a b\u{FFFD}", "hello" } },
-      { "no content type", { { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" } },
+      { "of binary data",
+        answered("image/png", "\x89PNG\r\n\x1a\nabc"), { "image/png", "PNG abc" } },
+      { "of a long text", answered("text/plain", ("é "):rep(1000)), { ("é "):rep(20) } },
+      { "of a content type with invalid text",
+        answered("a\tb\xff", "hello"), { "a b\u{FFFD}", "hello" } },
+      { "of a response without a content type",
+        { { "send", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" } },
         { "none", "hello" } },
     } do
-      local what, entry, parts = table.unpack(row)
+      local title, entry, parts = table.unpack(row)
 
-      it(what, function()
+      it(title, function()
         local err = failure(entry, "calls.evaluate_metrics")
         assert.same({ "response", "yes", 200 }, { err.kind, err.applied, err.status })
         local line = is_one_line(err)
@@ -204,7 +213,7 @@ describe("an error", function()
       end)
     end
 
-    it("without the key that it echoes", function()
+    it("without the key", function()
       local own <close> = new { api_key = "a-key-of-some-length" }
       for _, entry in ipairs {
         answered("text/a-key-of-some-length", "<b>a-key-of-some-length</b>"),
@@ -218,8 +227,8 @@ describe("an error", function()
     end)
   end)
 
-  describe("may be retried, or not:", function()
-    -- { what, the answer, of a vote, of a call that spends credits }
+  describe("has retryable if sending the call again is harmless and may help:", function()
+    -- { title, entry, retryable of a vote, retryable of a call that spends credits }
     for _, row in ipairs {
       { "400", faults.status(400), false, false },
       { "401", faults.status(401), false, false },
@@ -232,14 +241,14 @@ describe("an error", function()
       { "501", faults.status(501), false, false },
       { "503", faults.status(503), true, false },
       { "a redirect", faults.status(307), false, false },
-      { "a lost answer", "close_before_answer", true, false },
+      { "a lost response", "close_before_answer", true, false },
       { "a reset", "reset_before_answer", true, false },
-      { "an answer that is cut off", "cut_body", true, false },
-      { "a page", faults.html(200), false, false },
-      { "half of a JSON text", faults.ok '{"a": ', false, false },
+      { "a response that is cut off", "cut_body", true, false },
+      { "HTML with status 200", faults.html(200), false, false },
+      { "JSON that is cut off", faults.ok '{"a": ', false, false },
     } do
-      local what, entry, vote, spending = table.unpack(row, 1, 4)
-      it(what, function()
+      local title, entry, vote, spending = table.unpack(row, 1, 4)
+      it("after " .. title, function()
         assert.equal(vote, failure(entry).retryable)
         assert.equal(spending, failure(entry, SPENDING).retryable)
         server:script { entry, entry, entry }
@@ -253,14 +262,14 @@ describe("an error", function()
       end)
     end
 
-    it("a timeout", function()
+    it("after a timeout", function()
       server:script { "hang", "hang" }
       local options = { timeout = clock.SHORT, max_attempts = 1 }
       assert.is_true(select(2, calls.vote(client, {}, options)).retryable)
       assert.is_false(select(2, calls.make(client, SPENDING, {}, options)).retryable)
     end)
 
-    it("no connection, and what may have been applied earlier", function()
+    it("without a connection, if no earlier attempt may have been applied", function()
       local gone = faults.start()
       gone:stop()
       local own <close> = new { api_url = gone.url }
@@ -273,7 +282,7 @@ describe("an error", function()
       assert.same({ "rate_limited", "unknown", false }, { err.kind, err.applied, err.retryable })
     end)
 
-    it("what is wrong before anything is sent", function()
+    it("never if nothing was sent because of a mistake", function()
       assert.is_false(select(2, calls.vote(client, { run_id = 0 })).retryable)
       local _, err = calls.make(client, SPENDING, {}, { max_evaluations = 0 })
       assert.same({ "budget", false }, { err.kind, err.retryable })
@@ -283,7 +292,7 @@ describe("an error", function()
       assert.is_false(select(2, calls.vote(closed)).retryable)
     end)
 
-    it("a wait that has timed out, and one that has failed", function()
+    it("after a wait that timed out, but not after one with a mistake", function()
       server:usually(faults.ok '{"status": "running"}')
       local _, err = client.results:wait({ result_id = 373 }, { timeout = 0.05, interval = 0.01 })
       server:clear()
@@ -292,7 +301,7 @@ describe("an error", function()
       assert.same({ "validation", false }, { err.kind, err.retryable })
     end)
 
-    it("a task that was cancelled", function()
+    it("never after a task was cancelled", function()
       local task = client:spawn(function() return calls.vote(client) end)
       task:cancel()
       local _, err = task:wait()
@@ -307,7 +316,7 @@ describe("an error", function()
       return select(2, calls.make(own, SPENDING))
     end
 
-    it("names ca_file where the certificate is not trusted", function()
+    it("names ca_file if the certificate is not trusted", function()
       local secure <close> = faults.start { tls = true }
       local err = failing(secure.url)
       assert.same({ "tls", "no", false }, { err.kind, err.applied, err.retryable })
@@ -317,19 +326,19 @@ describe("an error", function()
       assert.matches("ca_file", tostring(err), 1, true)
     end)
 
-    it("asks whether the server speaks it where it answers in plain text", function()
+    it("asks whether the server speaks TLS if it sends plain text", function()
       local plain <close> = sandbox.start()
       local err = failing((plain.url:gsub("^http:", "https:")))
       assert.same({ "tls", "no" }, { err.kind, err.applied })
       assert.matches("TLS.*http://", tostring(err))
     end)
 
-    it("asks for https where an answer to plain http is not HTTP", function()
+    it("suggests https if the response to plain http is TLS", function()
       server:script { { { "read" }, { "send", "\x15\3\1\0\2\2\x46" }, { "close" } } }
       assert.matches("https://", tostring(failing(server.url)), 1, true)
     end)
 
-    it("gives none of these hints to what fails for other reasons", function()
+    it("has none of these hints if the reason is another", function()
       local gone = faults.start()
       gone:stop()
       for _, err in ipairs { failing(gone.url), failing((gone.url:gsub("^http:", "https:"))) } do
@@ -341,7 +350,7 @@ describe("an error", function()
     end)
   end)
 
-  describe("without an answer:", function()
+  describe("without a response:", function()
     local function is(kind, applied, err)
       assert.same({ kind, applied, VOTE, "POST", 1 },
         { err.kind, err.applied, err.endpoint, err.method, err.attempts })
@@ -349,7 +358,7 @@ describe("an error", function()
       assert.truthy(is_one_line(err):find(kind, 1, true))
     end
 
-    it("nobody listens", function()
+    it("has kind network and applied no if nobody listens", function()
       local gone = faults.start()
       gone:stop()
       local own <close> = new { api_url = gone.url }
@@ -358,15 +367,15 @@ describe("an error", function()
     end)
 
     for _, name in ipairs { "close_before_answer", "reset_before_answer" } do
-      it(name, function() is("network", "unknown", failure(name)) end)
+      it("has kind network after " .. name, function() is("network", "unknown", failure(name)) end)
     end
 
     for _, row in ipairs {
-      { "silence", "hang", { timeout = 0.2 } },
-      { "silence, and the deadline comes first", "hang", { timeout = 60, deadline = 0.2 } },
-      { "a head that trickles in", faults.slow_head(0.05), { timeout = 0.3 } },
+      { "a hanging server", "hang", { timeout = 0.2 } },
+      { "a hanging server and a shorter deadline", "hang", { timeout = 60, deadline = 0.2 } },
+      { "a head that arrives slowly", faults.slow_head(0.05), { timeout = 0.3 } },
     } do
-      it(row[1], function()
+      it("has kind timeout after " .. row[1], function()
         server:script { row[2] }
         local started = os.time()
         local _, err = calls.vote(client, {}, row[3])
@@ -377,7 +386,7 @@ describe("an error", function()
       end)
     end
 
-    it("a body that trickles in", function()
+    it("has kind timeout and applied yes after a body that arrives slowly", function()
       server:script { faults.trickle(0.1) }
       local own <close> = new { timeout = 0.5 }
       local _, err = calls.vote(own)
@@ -398,7 +407,7 @@ describe("an error", function()
       return value, err, secure:deliveries()
     end
 
-    it("none, with a good certificate", function()
+    it("does not occur with a valid certificate", function()
       local value, _, deliveries = of(certificates.valid)
       assert.same({ success = true }, value)
       assert.equal(1, deliveries)
@@ -406,28 +415,28 @@ describe("an error", function()
 
     for _, name in ipairs { "expired", "not_yet_valid", "wrong_host", "self_signed",
       "unknown_authority" } do
-      it("a certificate that is " .. name:gsub("_", " "), function()
+      it("has kind tls if the certificate is " .. name:gsub("_", " "), function()
         local _, err, deliveries = of(certificates[name])
         assert.same({ "tls", "no", 0 }, { err.kind, err.applied, deliveries })
         is_one_line(err)
       end)
     end
 
-    it("a good certificate of an authority that nobody named", function()
+    it("has kind tls if the certificate authority is unknown", function()
       local secure <close> = faults.start { tls = true }
       local own <close> = new { api_url = secure.url }
       local _, err = calls.vote(own)
       assert.same({ "tls", "no", 0 }, { err.kind, err.applied, secure:deliveries() })
     end)
 
-    it("a ca_file that is not there", function()
+    it("has kind tls if ca_file does not exist", function()
       local secure <close> = faults.start { tls = true }
       local own <close> = new { api_url = secure.url, ca_file = "/nowhere/at/all" }
       local _, err = calls.vote(own)
       assert.same({ "tls", "no", 0 }, { err.kind, err.applied, secure:deliveries() })
     end)
 
-    it("a handshake without end", function()
+    it("has kind timeout if the handshake hangs", function()
       local _, err, deliveries = of(certificates.valid, { "hang_before_handshake" },
         { connect_timeout = 0.3 })
       assert.same({ "timeout", "no", 0 }, { err.kind, err.applied, deliveries })
@@ -435,7 +444,7 @@ describe("an error", function()
 
     for _, name in ipairs { "cut_handshake", "close_before_handshake",
       "reset_before_handshake" } do
-      it("a server with " .. name, function()
+      it("has applied no after " .. name, function()
         local _, err, deliveries = of(certificates.valid, { name })
         assert.same({ "no", 0 }, { err.applied, deliveries })
         assert.is_true(err.kind == "tls" or err.kind == "network")
@@ -443,12 +452,12 @@ describe("an error", function()
     end
   end)
 
-  describe("that a person sees", function()
-    it("names the address of the call", function()
+  describe("as text", function()
+    it("has the URL of the call in url", function()
       assert.equal(server.url .. VOTE_PATH, failure(faults.status(404)).url)
     end)
 
-    it("names an address that is longer than the head of a response may be", function()
+    it("has a URL in url that is longer than any head", function()
       local ids = {}
       for i = 1, 20000 do ids[i] = 1000000000000 + i end
       local plan = assert(client.runs:bulk({ run_ids = ids }, { dry_run = true }))
@@ -458,7 +467,7 @@ describe("an error", function()
       assert.equal(plan.url, err.url)
     end)
 
-    it("is what assert prints", function()  -- in a child: busted's assert is its own
+    it("is printed by assert", function()  -- in a child: busted's assert is its own
       server:script { faults.status(404, {}, '{"detail": "No such run."}') }
       local output, code = script.run(([[
         local client = assert(require "cekura".new { api_url = %q, api_key = "the-key" })
@@ -470,7 +479,7 @@ describe("an error", function()
       assert.equal(1, code)
     end)
 
-    it("can be put together with text, on either side", function()
+    it("can be concatenated on either side", function()
       local err = failure(faults.status(404, {}, '{"detail": "No such run."}'))
       assert.equal("failed: " .. tostring(err), "failed: " .. err)
       assert.equal(tostring(err) .. "!", err .. "!")
@@ -478,7 +487,7 @@ describe("an error", function()
       assert.equal(tostring(err) .. "1", err .. 1)
     end)
 
-    it("says what became of it", function()
+    it("says what the server may have done", function()
       local later = faults.status(503, {}, '{"detail": "try later"}')
       assert.equal("results.evaluate_metrics: status 503: try later "
         .. "(server; the server may have acted on it: look before you send it again)",
@@ -487,7 +496,7 @@ describe("an error", function()
         tostring(failure(faults.html(200), SPENDING)))
     end)
 
-    it("does not warn of sending an idempotent call again", function()
+    it("has no warning if an idempotent call may be sent again", function()
       assert.equal("runs.mark_metric_vote: status 503: scripted "
         .. "(server; the server may have acted on it: it may be sent again)",
         tostring(failure(faults.status(503))))
@@ -503,7 +512,7 @@ describe("an error", function()
         tostring(failure "cut_body"), 1, true)
     end)
 
-    it("warns of sending a GET again that spends credits, and no other", function()
+    it("warns of sending a GET again only if it spends credits", function()
       for _, spends in ipairs { true, false } do
         server:script { "close_before_answer" }
         local _, err = client:request { method = "GET", path = "/x/", spends_credits = spends }
@@ -512,7 +521,7 @@ describe("an error", function()
       end
     end)
 
-    it("says what a 429 asked for, and how often it was met", function()
+    it("shows Retry-After and the attempts of a 429", function()
       local limited = faults.status(429, { ["Retry-After"] = "17.2" }, '{"detail": "Too many."}')
       local own <close> = new()
       server:script { limited }
@@ -532,7 +541,7 @@ describe("an error", function()
       assert.matches("status 429: scripted (3 attempts)", tostring(err), 1, true)
     end)
 
-    it("is a line even after a script has taken its fields away", function()
+    it("is one line after a script has removed its fields", function()
       local err = failure(faults.status(404))
       for name in pairs(err) do err[name] = nil end
       assert.equal("string", type(is_one_line(err)))

@@ -1,4 +1,4 @@
--- A call that only reads: whatever becomes of it, the server has not acted, and nobody need look.
+-- Calls that only read: whatever their outcome is, the server has not acted.
 local calls = require "support.calls"
 local clock = require "support.clock"
 local faults = require "support.faults"
@@ -23,16 +23,16 @@ for name, read in pairs { ["results:list"] = get_page, ["client:request with GET
       assert.is_nil(tostring(err):find("act", 1, true), tostring(err))
     end
 
-    -- { what, entry, kind }
+    -- { title, entry, kind }
     for _, row in ipairs {
-      { "when no answer comes", "hang", "timeout" },
-      { "when the connection is lost", "reset_before_answer", "network" },
+      { "if no response arrives", "hang", "timeout" },
+      { "if the connection is lost", "reset_before_answer", "network" },
       { "after a 500", faults.status(500), "server" },
       { "after a redirect", faults.redirect(302), "response" },
-      { "when the answer is cut off", "cut_body", "response" },
-      { "when the answer comes too slowly", faults.trickle(clock.SHORT), "timeout" },
-      { "when the answer is no JSON", "not_json", "response" },
-      { "when the answer is too large", "endless_body", "response" },
+      { "if the response is cut off", "cut_body", "response" },
+      { "if the response is too slow", faults.trickle(clock.SHORT), "timeout" },
+      { "if the response is not JSON", "not_json", "response" },
+      { "if the response is too large", "endless_body", "response" },
     } do
       it(row[1], function()
         local told
@@ -46,7 +46,7 @@ for name, read in pairs { ["results:list"] = get_page, ["client:request with GET
       end)
     end
 
-    it("when its task is cancelled", function()
+    it("if its task is cancelled", function()
       local client <close> = retries.client(server)
       server:script { "hang" }
       local task = client:spawn(read, client)
@@ -56,7 +56,7 @@ for name, read in pairs { ["results:list"] = get_page, ["client:request with GET
       assert.equal("no", task:applied())
     end)
 
-    it("when the client is closed meanwhile", function()
+    it("if the client is closed meanwhile", function()
       local client <close> = retries.client(server)
       server:script { "hang" }
       local task = client:spawn(read, client)
@@ -76,7 +76,7 @@ for name, read in pairs { ["results:list"] = get_page, ["client:request with GET
   end)
 end
 
-describe("a GET that the caller says is no mere read", function()
+describe("a GET that is declared to have effects", function()
   local server
 
   setup(function() server = faults.start() end)
@@ -86,7 +86,7 @@ describe("a GET that the caller says is no mere read", function()
   for what, meaning in pairs {
     ["spends_credits"] = { spends_credits = true }, ["idempotent"] = { idempotent = false },
   } do
-    it("may have been acted on: " .. what, function()
+    it("fails with applied = \"unknown\": " .. what, function()
       local client <close> = retries.client(server, { max_attempts = 1 })
       server:script { "reset_before_answer" }
       meaning.method, meaning.path = "GET", "/a/"

@@ -1,4 +1,4 @@
--- What comes back: how answers are read, the hostile ones too.
+-- How responses are read: values, headers, and what a broken or hostile server sends.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"
@@ -7,7 +7,7 @@ local null = cekura.null
 local LOGS, BULK = "calls.evaluate_metrics", "results.bulk_evaluate_metrics"
 local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 15 or 120  -- seconds; more under valgrind
 
-describe("what comes back:", function()
+describe("a response:", function()
   local server, client
 
   local function new(options)
@@ -26,13 +26,13 @@ describe("what comes back:", function()
   end)
   before_each(function() server:clear() end)
 
-  -- What a vote returns when the server plays this entry.
+  -- Returns the results of a vote for which the server plays this entry.
   local function vote(entry, through)
     server:script { entry }
     return calls.vote(through or client)
   end
 
-  -- Text that tells integers from floats, and lists' order.
+  -- Returns a text that shows the type of a number and the order of a list.
   local function shown(value)
     if value == null then return "null" end
     if type(value) == "string" then return ("%q"):format(value) end
@@ -46,48 +46,51 @@ describe("what comes back:", function()
   end
 
   describe("a value", function()
-    -- { what, JSON, what a script sees, and with keep_null where that is not the same }
+    -- { title, JSON, expected value, expected value with keep_null if it differs }
     for _, row in ipairs {
-      { "of the documents", '{"success": true}', "{success=true}" },
-      { "that is an integer", '{"n": 123}', "{n=123}" },
-      { "that is a negative integer", "[-1, 0, -0]", "{1:-1 2:0 3:0}" },
-      { "that is as large as every lua-cjson reads exactly", "[9007199254740991]",
-        "{1:9007199254740991}" },
-      { "that is the same and negative", "[-9007199254740991]", "{1:-9007199254740991}" },
-      { "that is a fraction", "[0.1, -2.5, 1e-7]", "{1:0.1 2:-2.5 3:1e-07}" },
-      { "that is a large float", "[1e300]", "{1:1e+300}" },
-      { "that is null in an object", '{"success": null, "n": 1}', "{n=1}", "{n=1 success=null}" },
-      { "that is null in a list", "[1, null, 3]", "{1:1 2:null 3:3}" },
-      { "with nulls further down", '{"a": [{"b": null, "c": [null]}]}', "{a={1:{c={1:null}}}}",
+      { "in the documented form is read", '{"success": true}', "{success=true}" },
+      { "that is an integer is an integer", '{"n": 123}', "{n=123}" },
+      { "that is a negative integer is an integer", "[-1, 0, -0]", "{1:-1 2:0 3:0}" },
+      { "of 2^53 - 1 is exact", "[9007199254740991]", "{1:9007199254740991}" },
+      { "of -(2^53 - 1) is exact", "[-9007199254740991]", "{1:-9007199254740991}" },
+      { "that is a fraction is a float", "[0.1, -2.5, 1e-7]", "{1:0.1 2:-2.5 3:1e-07}" },
+      { "that is a large float is a float", "[1e300]", "{1:1e+300}" },
+      { "that is null in an object is omitted, unless keep_null is set",
+        '{"success": null, "n": 1}', "{n=1}", "{n=1 success=null}" },
+      { "that is null in a list is cekura.null", "[1, null, 3]", "{1:1 2:null 3:3}" },
+      { "with nested nulls is treated likewise",
+        '{"a": [{"b": null, "c": [null]}]}', "{a={1:{c={1:null}}}}",
         "{a={1:{b=null c={1:null}}}}" },
-      { "of nulls alone", '{"a": null, "b": null}', "{}", "{a=null b=null}" },
-      { "that is null", "null", "null" },
-      { "that is a number", " 17 ", "17" },
-      { "that is a string", '"x"', '"x"' },
-      { "that is false", "false", "false" },
-      { "that is empty", "[[], {}]", "{1:{} 2:{}}" },
-      { "with every escape", [=["\"\\\/\b\f\n\r\t\u00e9\ud834\udd1e"]=],
+      { "of an object with nothing but nulls is empty",
+        '{"a": null, "b": null}', "{}", "{a=null b=null}" },
+      { "that is null is cekura.null", "null", "null" },
+      { "that is a number between blanks is read", " 17 ", "17" },
+      { "that is a string is read", '"x"', '"x"' },
+      { "that is false is false", "false", "false" },
+      { "with empty containers has empty tables", "[[], {}]", "{1:{} 2:{}}" },
+      { "with every escape is unescaped", [=["\"\\\/\b\f\n\r\t\u00e9\ud834\udd1e"]=],
         ("%q"):format '"\\/\b\f\n\r\té𝄞' },
-      { "with a NUL", [=[["a\u0000b"]]=], "{1:" .. ("%q"):format "a\0b" .. "}" },
-      { "in UTF-8", '{"é": "€𝄞"}', '{é="€𝄞"}' },
-      { "of other types than documented", '{"success": "3", "total_runs_count": 12}',
+      { "with an escaped NUL has a NUL", [=[["a\u0000b"]]=], "{1:" .. ("%q"):format "a\0b" .. "}" },
+      { "in UTF-8 is unchanged", '{"é": "€𝄞"}', '{é="€𝄞"}' },
+      { "with undocumented types is read as it is", '{"success": "3", "total_runs_count": 12}',
         '{success="3" total_runs_count=12}' },
-      { "of another shape than documented", '[{"id": 1}, "x", 2, true]',
+      { "with an undocumented shape is read as it is", '[{"id": 1}, "x", 2, true]',
         '{1:{id=1} 2:"x" 3:2 4:true}' },
-      { "with keys that look like numbers", '{"1": "a", "2": null}', '{1="a"}', '{1="a" 2=null}' },
-      { "as deep as may be", ("["):rep(128) .. ("]"):rep(128),
+      { "with names that look like numbers has string keys",
+        '{"1": "a", "2": null}', '{1="a"}', '{1="a" 2=null}' },
+      { "of 128 levels is read", ("["):rep(128) .. ("]"):rep(128),
         ("{1:"):rep(127) .. "{}" .. ("}"):rep(127) },
     } do
-      local what, json, plain, kept = table.unpack(row, 1, 4)
+      local title, json, plain, kept = table.unpack(row, 1, 4)
 
-      it(what, function()
+      it(title, function()
         assert.equal(plain, shown((vote(faults.ok(json)))))
         local keeping <close> = new { keep_null = true }
         assert.equal(kept or plain, shown((vote(faults.ok(json), keeping))))
       end)
     end
 
-    it("beyond 2^53 is exact where lua-cjson has integers, else the nearest float", function()
+    it("beyond 2^53 is exact if lua-cjson has integers, else the nearest float", function()
       local value = assert(vote(faults.ok "[9223372036854775807, 9007199254740993]"))
       local reads_integers = math.type(require "cjson".decode "[1]"[1]) == "integer"
       assert.same(reads_integers and { math.maxinteger, 9007199254740993 }
@@ -95,7 +98,7 @@ describe("what comes back:", function()
       assert.equal(reads_integers and "integer" or "float", math.type(value[1]))
     end)
 
-    it("is true where a success has no body", function()
+    it("is true if a 2xx has no body", function()
       for _, entry in ipairs {
         faults.empty(), { { "answer", 204, {}, "" } }, { { "answer", 202, {}, "" } },
       } do
@@ -106,7 +109,7 @@ describe("what comes back:", function()
       end
     end)
 
-    it("is read whichever 2xx it comes with, and whatever type it claims", function()
+    it("is read from every 2xx and every content type", function()
       for _, entry in ipairs {
         { { "answer", 201, {}, "[1]" } },
         { { "answer", 299, { { "Content-Type", "text/html" } }, "[1]" } },
@@ -115,14 +118,14 @@ describe("what comes back:", function()
       end
     end)
 
-    it("is read in the encoding it comes in", function()
+    it("is decompressed", function()
       server:script { { { "gzip_bomb", 1 << 20 } }, faults.ok "[1]" }
-      local _, err = calls.make(client, LOGS)  -- a megabyte of blanks, which is no JSON
+      local _, err = calls.make(client, LOGS)  -- a megabyte of blanks
       assert.matches("^ +$", err.body)
       assert.same({ 1 }, (calls.make(client, LOGS)))
     end)
 
-    -- { body, whether it is whole }: nothing but the end of the connection delimits it.
+    -- { body, whether it is complete }: only the end of the connection delimits the body.
     for _, row in ipairs {
       { '{"a": "b\\"]}"} \n', true }, { '[[1], {"a": []}]\r\n', true }, { '"text"', true },
       { '{"a": ["\\\\"]}\t', true },
@@ -143,7 +146,7 @@ describe("what comes back:", function()
       end
     end)
 
-    -- libcurl reads such a response until the connection ends, and reports success.
+    -- libcurl reads such a body until the connection ends, and reports success.
     for _, line in ipairs {
       "Content-Length: 99999999999999999999999", "Transfer-Encoding: identity",
       "Transfer-Encoding: gzip", "Transfer-Encoding:", "Transfer-Encoding: chunked, identity",
@@ -160,7 +163,7 @@ describe("what comes back:", function()
 
     local CHUNKED = "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n"
 
-    -- { what, the answer's bytes }
+    -- { detail, the response's bytes }
     for _, row in ipairs {
       { "a trailer that looks like a status line",
         "HTTP/1.1 200 OK\r\n" .. CHUNKED .. "HTTP/1.1 500 No: y\r\nX: y\r\n\r\n" },
@@ -168,7 +171,7 @@ describe("what comes back:", function()
         "HTTP/1.1 200 OK\r\nHTTP/1.1 500 No: y\r\n" .. CHUNKED .. "\r\n" },
       { "two spaces in its status line", "HTTP/1.1  200 OK\r\n" .. CHUNKED .. "\r\n" },
       { "a status line without a reason", "HTTP/1.1 200\r\n" .. CHUNKED .. "\r\n" },
-      { "an interim answer before", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+      { "an interim response before it", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
         .. "HTTP/1.1 200 OK\r\n" .. CHUNKED .. "\r\n" },
     } do
       it("is read with " .. row[1], function()
@@ -179,12 +182,12 @@ describe("what comes back:", function()
       end)
     end
 
-    it("is read after a 100 Continue", function()
+    it("is read after 100 Continue", function()
       assert.same({ success = true }, (vote(faults.continue_then())))
     end)
   end)
 
-  describe("the response", function()
+  describe("the second result", function()
     local HEADERS = {
       ["X-One"] = "1", ["x-TWO"] = { "a", "b", "c" }, ["X-Empty"] = "", ["X-Blanks"] = "  a b  ",
       ["X-Colon"] = "a:b", ["X-Request-Id"] = "r1",
@@ -201,12 +204,12 @@ describe("what comes back:", function()
         math.type(response.status), response.attempts, math.type(response.attempts) })
     end)
 
-    it("says how long it took", function()
+    it("has the duration of the call", function()
       local _, response = vote { { "read" }, { "sleep", 0.2 }, faults.ok()[1] }
       assert.is_true(response.elapsed >= 0.2 and response.elapsed < 10)
     end)
 
-    it("says its status and its time", function()
+    it("shows its status and duration as a string", function()
       local _, response = assert(calls.vote(client))
       assert.matches("^cekura%.response %(200 after %d+%.%d%d%d s%)$", tostring(response))
       response.elapsed = 1.0625
@@ -215,7 +218,7 @@ describe("what comes back:", function()
       assert.equal("cekura.response (200 after 0.000 s)", tostring(response))
     end)
 
-    it("is a table that can be gone through, before and after its headers are read", function()
+    it("has the same fields in pairs before and after its headers are read", function()
       for _, read_first in ipairs { false, true } do
         local _, response = vote(faults.status(200, HEADERS, "{}"))
         if read_first then assert.equal("1", response.headers["x-one"]) end
@@ -230,7 +233,7 @@ describe("what comes back:", function()
       end
     end)
 
-    it("has the headers of the last answer, not of a 100 Continue before it", function()
+    it("has no headers of an interim response", function()
       local _, response = vote {
         { "send", "HTTP/1.1 103 Early Hints\r\nX-Early: 1\r\n\r\n" }, faults.ok()[1],
       }
@@ -238,7 +241,7 @@ describe("what comes back:", function()
       assert.is_nil(response.headers["x-early"])
     end)
 
-    it("outlives its client", function()
+    it("has its headers after the client is closed", function()
       local short <close> = new()
       local _, response = vote(faults.status(200, HEADERS, "{}"), short)
       short:close()
@@ -246,65 +249,63 @@ describe("what comes back:", function()
     end)
   end)
 
-  describe("a hostile answer", function()
+  describe("is an error of kind response:", function()
     local MEBIBYTE = 1 << 20
 
-    -- { what, entry, status, applied, message, endpoint, options of the client }
+    -- { title, entry, status, applied, message; endpoint, max_response_bytes }
     local rows = {
-      { "of 100,000 brackets", faults.deep_json(100000), 200, "yes", "cannot be read" },
-      { "of one bracket too many", faults.ok(("["):rep(129) .. ("]"):rep(129)), 200, "yes",
+      { "100,000 open brackets", faults.deep_json(100000), 200, "yes", "cannot be read" },
+      { "129 levels", faults.ok(("["):rep(129) .. ("]"):rep(129)), 200, "yes",
         "cannot be read" },
-      { "of 100,000 objects", faults.ok(('{"a":'):rep(100000)), 200, "yes", "cannot be read" },
-      { "of HTML with 200", faults.html(200), 200, "yes", "cannot be read" },
-      { "of plain text", faults.not_json(), 200, "yes", "cannot be read" },
-      { "of blanks", faults.ok "  \n", 200, "yes", "cannot be read" },
-      { "of half a value", faults.ok '{"success": tr', 200, "yes", "cannot be read" },
-      { "of a value and a half", faults.ok '{"success": true} {', 200, "yes", "cannot be read" },
-      { "of a hexadecimal number", faults.ok "[0x10]", 200, "yes", "cannot be read" },
-      { "in broken UTF-8", faults.invalid_utf8(), 200, "yes", "not valid UTF%-8" },
-      { "in UTF-16", faults.ok "\xff\xfe[\0]\0", 200, "yes", "not valid UTF%-8" },
-      { "of a status line alone", "status_line_only", 200, "yes", "cut off" },
-      { "of half a head", "half_header", 200, "yes", "cut off" },
-      { "that is cut off by length", "cut_body", 200, "yes", "." },
-      { "that is cut off in a chunk", "cut_chunked", 200, "yes", "." },
-      { "without its last chunk", "unended_chunked", 200, "yes", "." },
-      { "that is cut off by a reset", "reset_in_body", 200, "yes", "." },
-      { "that is cut off and says nowhere where it ends", "cut_close_delimited", 200, "yes",
-        "cut off" },
-      { "that is empty and says nowhere where it ends", "empty_close_delimited", 200, "yes",
-        "cut off" },
-      { "of no HTTP at all", "not_http", nil, "unknown", "." },
-      { "of a head without end", "endless_head", 200, "yes", "." },
-      { "of a body without end", "endless_body", 200, "yes", "larger than max_response_bytes" },
-      { "of a body without end, stopped early", "endless_body", 200, "yes",
+      { "100,000 open objects", faults.ok(('{"a":'):rep(100000)), 200, "yes", "cannot be read" },
+      { "HTML with status 200", faults.html(200), 200, "yes", "cannot be read" },
+      { "plain text", faults.not_json(), 200, "yes", "cannot be read" },
+      { "blanks", faults.ok "  \n", 200, "yes", "cannot be read" },
+      { "a value that is cut off", faults.ok '{"success": tr', 200, "yes", "cannot be read" },
+      { "a value with text after it",
+        faults.ok '{"success": true} {', 200, "yes", "cannot be read" },
+      { "a hexadecimal number", faults.ok "[0x10]", 200, "yes", "cannot be read" },
+      { "invalid UTF-8 outside a string", faults.invalid_utf8(), 200, "yes", "not valid UTF%-8" },
+      { "UTF-16", faults.ok "\xff\xfe[\0]\0", 200, "yes", "not valid UTF%-8" },
+      { "a status line alone", "status_line_only", 200, "yes", "cut off" },
+      { "half a head", "half_header", 200, "yes", "cut off" },
+      { "a body shorter than its length", "cut_body", 200, "yes", "." },
+      { "a body cut off in a chunk", "cut_chunked", 200, "yes", "." },
+      { "a body without its last chunk", "unended_chunked", 200, "yes", "." },
+      { "a body cut off by a reset", "reset_in_body", 200, "yes", "." },
+      { "a body without a length that is cut off", "cut_close_delimited", 200, "yes", "cut off" },
+      { "an empty body without a length", "empty_close_delimited", 200, "yes", "cut off" },
+      { "bytes that are not HTTP", "not_http", nil, "unknown", "." },
+      { "an endless head", "endless_head", 200, "yes", "." },
+      { "an endless body", "endless_body", 200, "yes", "larger than max_response_bytes" },
+      { "an endless body, with a small max_response_bytes", "endless_body", 200, "yes",
         "larger than max_response_bytes", max_response_bytes = 1000 },
-      { "of one byte too many", faults.ok '{"a":  1}', 200, "yes",
+      { "one byte more than max_response_bytes", faults.ok '{"a":  1}', 200, "yes",
         "larger than max_response_bytes", max_response_bytes = 8 },
-      { "that unpacks to a gigabyte", faults.gzip_bomb(1024 * MEBIBYTE), 200, "yes",
+      { "gzip that expands to a gigabyte", faults.gzip_bomb(1024 * MEBIBYTE), 200, "yes",
         "larger than max_response_bytes", endpoint = LOGS },
-      { "that unpacks to more than there may be", faults.gzip_bomb(2 * MEBIBYTE), 200, "yes",
+      { "gzip that expands to too much", faults.gzip_bomb(2 * MEBIBYTE), 200, "yes",
         "larger than max_response_bytes", endpoint = LOGS, max_response_bytes = MEBIBYTE },
-      { "that unpacks though nobody asked for it", faults.gzip_bomb(1024 * MEBIBYTE), 200, "yes",
-        "." },
-      { "that is packed and of which only the beginning came", { { "answer", 200,
+      { "gzip that the client did not accept", faults.gzip_bomb(1024 * MEBIBYTE), 200, "yes", "." },
+      { "gzip that is cut off", { { "answer", 200,
         { { "Content-Encoding", "gzip" } }, "\x1f\x8b\8\0\0\0\0\0\0\3" } }, 200, "yes", "cut off",
         endpoint = LOGS },
-      { "that is packed by zlib and of which only the beginning came", { { "answer", 200,
+      { "deflate that is cut off", { { "answer", 200,
         { { "Content-Encoding", "deflate" } }, "\x78\x9c" } }, 200, "yes", ".", endpoint = LOGS },
-      { "that is packed and broken", { { "answer", 200, { { "Content-Encoding", "gzip" } },
+      { "gzip that is not gzip", { { "answer", 200, { { "Content-Encoding", "gzip" } },
         "no gzip" } }, 200, "yes", ".", endpoint = LOGS },
-      { "of a redirect", faults.redirect(302), 302, "unknown", "redirect is not followed" },
-      { "of a redirect to the same request", faults.redirect(307), 307, "no",
+      { "a redirect", faults.redirect(302), 302, "unknown", "redirect is not followed" },
+      { "a redirect that keeps the method", faults.redirect(307), 307, "no",
         "redirect is not followed" },
-      { "of a permanent redirect to the same request", faults.redirect(308), 308, "no",
+      { "a permanent redirect that keeps the method", faults.redirect(308), 308, "no",
         "redirect is not followed" },
-      { "of a 304", faults.status(304, {}, ""), 304, "unknown", "status 304" },
+      { "304", faults.status(304, {}, ""), 304, "unknown", "status 304" },
     }
 
     for _, row in ipairs(rows) do
-      local what, entry, status, applied, message = table.unpack(row, 1, 5)
+      local title, entry, status, applied, message = table.unpack(row, 1, 5)
 
-      it(what, function()
+      it(title, function()
         local own <close> = new { max_response_bytes = row.max_response_bytes }
         server:script { entry, faults.ok "[1]" }
         local started = os.time()
@@ -321,37 +322,37 @@ describe("what comes back:", function()
         assert.equal(2, server:deliveries())
       end)
     end
-
-    it("is not asked for again at the place that a redirect names", function()
-      local other <close> = faults.start()
-      server:script { faults.redirect(302, other.url), faults.redirect(307, other.url) }
-      calls.vote(client)
-      calls.vote(client)
-      assert.equal(0, other:connections())
-    end)
-
-    it("keeps its kind when it refuses, however long or deep its body is", function()
-      for _, row in ipairs {
-        { faults.html(502), 502, "server" },
-        { faults.status(500, {}, ("["):rep(100000)), 500, "server" },
-        { faults.status(400, {}, '{"detail": "\xff"}'), 400, "bad_request" },
-        { { { "send", "HTTP/1.1 403 No\r\n\r\n{" }, { "flood", (" "):rep(65536) } }, 403,
-          "permission" },
-        { faults.early_error(413), 413, "bad_request" },
-      } do
-        local _, err = vote(row[1])
-        assert.same({ row[2], row[3] }, { err.status, err.kind })
-        assert.same({ success = true }, (calls.vote(client)))
-      end
-    end)
   end)
 
-  it("exactly max_response_bytes, and no error", function()
+  it("that is a redirect is not followed", function()
+    local other <close> = faults.start()
+    server:script { faults.redirect(302, other.url), faults.redirect(307, other.url) }
+    calls.vote(client)
+    calls.vote(client)
+    assert.equal(0, other:connections())
+  end)
+
+  it("that is a refusal has its kind, however long, deep or invalid its body is", function()
+    for _, row in ipairs {
+      { faults.html(502), 502, "server" },
+      { faults.status(500, {}, ("["):rep(100000)), 500, "server" },
+      { faults.status(400, {}, '{"detail": "\xff"}'), 400, "bad_request" },
+      { { { "send", "HTTP/1.1 403 No\r\n\r\n{" }, { "flood", (" "):rep(65536) } }, 403,
+        "permission" },
+      { faults.early_error(413), 413, "bad_request" },
+    } do
+      local _, err = vote(row[1])
+      assert.same({ row[2], row[3] }, { err.status, err.kind })
+      assert.same({ success = true }, (calls.vote(client)))
+    end
+  end)
+
+  it("of exactly max_response_bytes is read", function()
     local own <close> = new { max_response_bytes = 8 }
     assert.same({ a = 1 }, (vote(faults.ok '{"a": 1}', own)))
   end)
 
-  it("a long answer, whole", function()
+  it("of megabytes is read", function()
     local items = {}
     for i = 1, 50000 do items[i] = ('{"id": %d, "name": "call %d"}'):format(i, i) end
     local value = assert(vote(faults.ok("[" .. table.concat(items, ",") .. "]")))
