@@ -1,4 +1,4 @@
-/* The core's pure decisions, as a Lua module for the specs: no network, no clock. */
+/* The pure decisions of the core as a Lua module for the specs: they need no network and no clock. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -76,90 +76,90 @@ static int retry_after(lua_State *L) {
   return 1;
 }
 
-/* ---- pace ----------------------------------------------------------------------------------- */
+/* ---- limiter -------------------------------------------------------------------------------- */
 
-/* pace() → a pace that has never met a 429; it is the first argument of what follows */
-static int pace(lua_State *L) {
+/* limiter() → a limiter that has never seen a 429; the first argument of what follows */
+static int limiter(lua_State *L) {
   *(struct ck_limiter *)lua_newuserdatauv(L, sizeof(struct ck_limiter), 0) =
       (struct ck_limiter){ 0 };
   return 1;
 }
 
-static struct ck_ticket check_turn(lua_State *L) {
+static struct ck_ticket check_ticket(lua_State *L) {
   return (struct ck_ticket){ (unsigned)luaL_checkinteger(L, 2), (int)luaL_checkinteger(L, 3) };
 }
 
-/* allows(pace, now) */
+/* allows(limiter, now) */
 static int allows(lua_State *L) {
   lua_pushboolean(L, ck_limiter_allows(lua_touserdata(L, 1), luaL_checknumber(L, 2)));
   return 1;
 }
 
-/* is_trial(pace) */
+/* is_trial(limiter) */
 static int is_trial(lua_State *L) {
   lua_pushboolean(L, ck_limiter_is_trial(lua_touserdata(L, 1)));
   return 1;
 }
 
-/* begins(pace) → the attempt's round, its crowd: a turn */
-static int begins(lua_State *L) {
-  struct ck_ticket turn = ck_limiter_begin(lua_touserdata(L, 1));
-  lua_pushinteger(L, turn.round);
-  lua_pushinteger(L, turn.crowd);
+/* begin(limiter) → the epoch and in_flight of the attempt's ticket */
+static int begin(lua_State *L) {
+  struct ck_ticket ticket = ck_limiter_begin(lua_touserdata(L, 1));
+  lua_pushinteger(L, ticket.epoch);
+  lua_pushinteger(L, ticket.in_flight);
   return 2;
 }
 
-/* ends(pace) */
-static int ends(lua_State *L) {
+/* finish(limiter) */
+static int finish(lua_State *L) {
   ck_limiter_end(lua_touserdata(L, 1));
   return 0;
 }
 
-/* limit(pace, round, crowd, now, pause) */
-static int limit(lua_State *L) {
-  ck_limiter_note_rate_limited(lua_touserdata(L, 1), check_turn(L), luaL_checknumber(L, 4),
+/* note_rate_limited(limiter, epoch, in_flight, now, pause) */
+static int note_rate_limited(lua_State *L) {
+  ck_limiter_note_rate_limited(lua_touserdata(L, 1), check_ticket(L), luaL_checknumber(L, 4),
                                luaL_checknumber(L, 5));
   return 0;
 }
 
-/* content(pace, round, crowd) */
-static int content(lua_State *L) {
-  ck_limiter_note_success(lua_touserdata(L, 1), check_turn(L));
+/* note_success(limiter, epoch, in_flight) */
+static int note_success(lua_State *L) {
+  ck_limiter_note_success(lua_touserdata(L, 1), check_ticket(L));
   return 0;
 }
 
-/* window(pace) → how many may be under way, 0 = any number; from where on it grows slowly */
-static int window(lua_State *L) {
+/* limit(limiter) → how many attempts may be in flight, 0 = any number; the threshold */
+static int limit(lua_State *L) {
   const struct ck_limiter *self = lua_touserdata(L, 1);
-  lua_pushinteger(L, (lua_Integer)self->window);
+  lua_pushinteger(L, (lua_Integer)self->limit);
   lua_pushinteger(L, (lua_Integer)self->threshold);
   return 2;
 }
 
-/* ---- budget --------------------------------------------------------------------------------- */
+/* ---- retry quota ---------------------------------------------------------------------------- */
 
-/* budget() → one of which nothing has been spent; it is the first argument of what follows */
-static int budget(lua_State *L) {
+/* quota() → a quota of which nothing has been spent; the first argument of what follows */
+static int quota(lua_State *L) {
   *(struct ck_retry_quota *)lua_newuserdatauv(L, sizeof(struct ck_retry_quota), 0) =
       (struct ck_retry_quota){ 0 };
   return 1;
 }
 
-/* earn(budget) */
+/* earn(quota) */
 static int earn(lua_State *L) {
   ck_retry_quota_earn(lua_touserdata(L, 1));
   return 0;
 }
 
-/* spend(budget, now) → whether there was one retry left */
+/* spend(quota, now) → whether there was one retry left */
 static int spend(lua_State *L) {
   lua_pushboolean(L, ck_retry_quota_spend(lua_touserdata(L, 1), luaL_checknumber(L, 2)));
   return 1;
 }
 
-/* refund(budget, retries) */
+/* refund(quota, retries) */
 static int refund(lua_State *L) {
-  ck_retry_quota_refund(lua_touserdata(L, 1), (int)luaL_checkinteger(L, 2));
+  ck_retry_quota_refund(lua_touserdata(L, 1), luaL_checknumber(L, 2));
   return 0;
 }
 
@@ -167,15 +167,15 @@ int luaopen_decisions(lua_State *L) {
   static const luaL_Reg functions[] = { { "judge", judge },
                                         { "decide", decide },
                                         { "retry_after", retry_after },
-                                        { "pace", pace },
+                                        { "limiter", limiter },
                                         { "allows", allows },
-                                        { "begins", begins },
-                                        { "ends", ends },
-                                        { "limit", limit },
-                                        { "content", content },
                                         { "is_trial", is_trial },
-                                        { "window", window },
-                                        { "budget", budget },
+                                        { "begin", begin },
+                                        { "finish", finish },
+                                        { "note_rate_limited", note_rate_limited },
+                                        { "note_success", note_success },
+                                        { "limit", limit },
+                                        { "quota", quota },
                                         { "earn", earn },
                                         { "spend", spend },
                                         { "refund", refund },

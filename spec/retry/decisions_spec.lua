@@ -1,4 +1,4 @@
--- What became of an attempt, and whether there is another: the tables that the core follows.
+-- The decisions of the core, as tables: outcome, retry, Retry-After, limiter, retry quota.
 local decisions = require "decisions"
 
 local NOT_RESOLVED, NOT_CONNECTED, TIMED_OUT, TLS_CUT, BAD_CERTIFICATE = 6, 7, 28, 35, 60
@@ -16,7 +16,7 @@ local function describe_row(attempt)
   return table.concat(words, " ")
 end
 
-describe("what became of an attempt", function()
+describe("the outcome of an attempt", function()
   local rows = {
     -- nothing left this machine
     row({ times_sent = 0, code = NOT_RESOLVED }, "network", "no", "always"),
@@ -59,7 +59,7 @@ describe("what became of an attempt", function()
     row({ status = 408, whole = true }, "bad_request", "unknown", "idempotent"),
     row({ status = 429, whole = true }, "rate_limited", "no", "always"),
     row({ status = 400, code = PARTIAL }, "bad_request", "no", "never"),
-    -- the server's own trouble
+    -- failures of the server
     row({ status = 500, whole = true }, "server", "unknown", "idempotent"),
     row({ status = 502, whole = true }, "server", "unknown", "idempotent"),
     row({ status = 503, whole = true }, "server", "unknown", "idempotent"),
@@ -68,13 +68,14 @@ describe("what became of an attempt", function()
     row({ status = 505, whole = true }, "server", "unknown", "never"),
   }
   for _, case in ipairs(rows) do
-    it(describe_row(case.attempt), function()
+    it(("%s is %s, applied %s, retried %s"):format(describe_row(case.attempt), case.kind,
+      case.applied, case.retriable), function()
       assert.same({ case.kind, case.applied, case.retriable }, { decisions.judge(case.attempt) })
     end)
   end
 end)
 
-describe("another attempt", function()
+describe("the decision on a retry", function()
   local unknown, refused, cut = { status = 503, whole = true }, { status = 429, whole = true },
                                 { status = 200, code = PARTIAL }
   local function case(attempt, extra, wait)
@@ -84,7 +85,7 @@ describe("another attempt", function()
     return { situation = situation, wait = wait }
   end
   local rows = {
-    -- harmless for a vote, and for a call that spends credits only where nothing was done
+    -- harmless for a vote; for a call that spends credits only if the server did not act
     case(unknown, { idempotent = true }, 0.5),
     case(unknown, {}, false),
     case(unknown, { retry_unknown = true }, 0.5),
@@ -115,7 +116,8 @@ describe("another attempt", function()
     case(refused, { random = 0, time_left = 0 }, false),
   }
   for _, each in ipairs(rows) do
-    it(describe_row(each.situation), function()
+    local what = each.wait and ("waits %g s"):format(each.wait) or "is to stop"
+    it(what .. " after " .. describe_row(each.situation), function()
       assert.equal(each.wait, decisions.decide(each.situation))
     end)
   end
@@ -137,209 +139,209 @@ describe("Retry-After", function()
     { "Wed, 99 Oct 2026 99:99:99 GMT", -1 },
   }
   for _, case in ipairs(rows) do
-    it(("%q"):format(case[1]:sub(1, 40)), function()
+    it(("%q means %g s"):format(case[1]:sub(1, 40), case[2]), function()
       local head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: " .. case[1] .. "\r\n\r\n"
       assert.equal(case[2], decisions.retry_after(head, now))
     end)
   end
 
-  it("is the longest of several", function()
+  it("is the longest of several values", function()
     local head = "HTTP/1.1 503 x\r\nretry-after: 3\r\nRETRY-AFTER: 9\r\nRetry-After: x\r\n\r\n"
     assert.equal(9, decisions.retry_after(head, now))
   end)
 
-  it("counts a date from the answer's own Date, not from a clock here that may be wrong", function()
+  it("counts a date from the response's own Date, not from the local clock", function()
     local head = "HTTP/1.1 503 x\r\nDate: Wed, 21 Oct 2026 10:00:00 GMT\r\n"
       .. "Retry-After: Wed, 21 Oct 2026 10:01:00 GMT\r\n\r\n"
     assert.equal(60, decisions.retry_after(head, now + 3600 * 24 * 365))
   end)
 
-  it("is nothing where there is no such header", function()
+  it("is negative without such a header", function()
     assert.equal(-1, decisions.retry_after("HTTP/1.1 200 OK\r\nX-Retry-After: 5\r\n\r\n", now))
   end)
 end)
 
-describe("the pace", function()
+describe("the limiter", function()
   local MANY = 16
-  local pace
+  local limiter
 
-  before_each(function() pace = decisions.pace() end)
+  before_each(function() limiter = decisions.limiter() end)
 
-  -- { round, crowd } of so many attempts that begin now; nil where they may not
+  -- The tickets of `count` attempts that begin now; nil if they may not.
   local function begin(count, now)
-    local turns = {}
+    local tickets = {}
     for i = 1, count do
-      if not decisions.allows(pace, now) then return nil end
-      turns[i] = { decisions.begins(pace) }
+      if not decisions.allows(limiter, now) then return nil end
+      tickets[i] = { decisions.begin(limiter) }
     end
-    return turns
+    return tickets
   end
 
-  local function refuse(turn, now, seconds)
-    decisions.ends(pace)
-    decisions.limit(pace, turn[1], turn[2], now, seconds)
+  local function reject(ticket, now, pause)
+    decisions.finish(limiter)
+    decisions.note_rate_limited(limiter, ticket[1], ticket[2], now, pause)
   end
 
-  local function answer(turn)
-    decisions.ends(pace)
-    decisions.content(pace, turn[1], turn[2])
+  local function succeed(ticket)
+    decisions.finish(limiter)
+    decisions.note_success(limiter, ticket[1], ticket[2])
   end
 
-  local function answer_all(turns)
-    for _, turn in ipairs(turns) do answer(turn) end
+  local function succeed_all(tickets)
+    for _, ticket in ipairs(tickets) do succeed(ticket) end
   end
 
-  -- How many may begin now; they have ended again.
+  -- How many may begin now. They have ended on return.
   local function room(now)
     local count = 0
-    while count < 1000 and decisions.allows(pace, now) do
-      decisions.begins(pace)
+    while count < 1000 and decisions.allows(limiter, now) do
+      decisions.begin(limiter)
       count = count + 1
     end
-    for _ = 1, count do decisions.ends(pace) end
+    for _ = 1, count do decisions.finish(limiter) end
     return count
   end
 
-  -- Answers as many as may begin, again and again: how many those were.
+  -- Lets as many as may begin succeed, `count` times: a list of how many those were.
   local function rounds(count, now)
     local sizes = {}
     for i = 1, count do
       sizes[i] = room(now)
-      answer_all(begin(sizes[i], now))
+      succeed_all(begin(sizes[i], now))
     end
     return sizes
   end
 
-  it("is any until there is a 429", function()
+  it("allows any number until there is a 429", function()
     assert.equal(1000, room(0))
-    answer_all(begin(MANY, 0))
-    assert.same({ 1000, 0 }, { room(0), (decisions.window(pace)) })
-    assert.is_false(decisions.is_trial(pace))
+    succeed_all(begin(MANY, 0))
+    assert.same({ 1000, 0 }, { room(0), (decisions.limit(limiter)) })
+    assert.is_false(decisions.is_trial(limiter))
   end)
 
-  it("is none in a pause, then one, then quickly as many as were not refused", function()
-    local turns = begin(MANY, 0)
-    refuse(turns[1], 10, 5)
-    for i = 2, MANY do answer(turns[i]) end
+  it("allows none in a pause, then one, then quickly as many as were not rejected", function()
+    local tickets = begin(MANY, 0)
+    reject(tickets[1], 10, 5)
+    for i = 2, MANY do succeed(tickets[i]) end
     assert.same({ 0, 0, 1 }, { room(10), room(14.999), room(15) })
-    assert.is_true(decisions.is_trial(pace))
+    assert.is_true(decisions.is_trial(limiter))
     assert.same({ 1, 2, 4, 7, 11, 15 }, rounds(6, 15))
-    assert.is_false(decisions.is_trial(pace))
+    assert.is_false(decisions.is_trial(limiter))
   end)
 
   it("grows slowly beyond that", function()
-    refuse(begin(4, 0)[4], 0, 0)
-    for _ = 1, 3 do decisions.ends(pace) end
+    reject(begin(4, 0)[4], 0, 0)
+    for _ = 1, 3 do decisions.finish(limiter) end
     assert.same({ 1, 2, 3, 3, 4, 5, 5, 6 }, rounds(8, 0))
   end)
 
-  it("is prolonged by the rest of a burst, and never shortened", function()
-    local turns = begin(4, 0)
-    refuse(turns[1], 0, 5)
-    refuse(turns[2], 1, 1)
-    refuse(turns[3], 4, 0)
-    answer(turns[4])
+  it("prolongs a pause by the rest of a burst, and never shortens it", function()
+    local tickets = begin(4, 0)
+    reject(tickets[1], 0, 5)
+    reject(tickets[2], 1, 1)
+    reject(tickets[3], 4, 0)
+    succeed(tickets[4])
     assert.same({ 0, 1 }, { room(4.999), room(5) })
   end)
 
-  -- { how many of 16 are refused, how many the server is taken to bear }
+  -- { how many of 16 are rejected, how many the server is assumed to accept }
   for _, burst in ipairs { { 1, 15 }, { 4, 12 }, { 8, 8 }, { 12, 8 }, { 16, 8 } } do
     for _, seconds in ipairs { 0, 1 } do
-      it(("goes back to %d after %d of 16, and a pause of %d"):format(burst[2], burst[1], seconds),
-        function()
-          local turns = begin(MANY, 0)
+      it(("returns to %d after %d of 16 met a 429 and a pause of %d s"):format(burst[2], burst[1],
+          seconds), function()
+          local tickets = begin(MANY, 0)
           for i = MANY, 1, -1 do
-            if i > MANY - burst[1] then refuse(turns[i], (MANY - i) / 1000, seconds)
-            else answer(turns[i]) end
+            if i > MANY - burst[1] then reject(tickets[i], (MANY - i) / 1000, seconds)
+            else succeed(tickets[i]) end
           end
           assert.equal(1, room(2))
-          assert.equal(burst[2], select(2, decisions.window(pace)))
+          assert.equal(burst[2], select(2, decisions.limit(limiter)))
         end)
     end
   end
 
-  it("takes no answer from before the 429 for one from after it", function()
-    local turns = begin(MANY, 0)
-    refuse(turns[1], 0, 1)
+  it("ignores successes of attempts that began before the 429", function()
+    local tickets = begin(MANY, 0)
+    reject(tickets[1], 0, 1)
     local late = begin(1, 1)
-    assert.is_nil(late)  -- fifteen are still under way
-    for i = 2, MANY do answer(turns[i]) end
-    assert.is_true(decisions.is_trial(pace))
+    assert.is_nil(late)  -- fifteen are still in flight
+    for i = 2, MANY do succeed(tickets[i]) end
+    assert.is_true(decisions.is_trial(limiter))
     assert.equal(1, room(1))
   end)
 
-  it("does not grow where there is nobody to fill it", function()
-    local turns = begin(MANY, 0)
-    refuse(turns[1], 0, 0)
-    for i = 2, MANY do answer(turns[i]) end
-    for _ = 1, 1000 do answer_all(begin(1, 0)) end
-    assert.equal(3, (decisions.window(pace)))  -- one fills half of two, and not of three
+  it("does not grow while most of the limit is unused", function()
+    local tickets = begin(MANY, 0)
+    reject(tickets[1], 0, 0)
+    for i = 2, MANY do succeed(tickets[i]) end
+    for _ = 1, 1000 do succeed_all(begin(1, 0)) end
+    assert.equal(3, (decisions.limit(limiter)))  -- one fills half of two, and not of three
   end)
 
-  it("is one however often that is refused, and never stuck", function()
+  it("always allows one attempt after a pause, however often it is rejected", function()
     for now = 1, 1000 do
-      local turns = assert(begin(1, now))
-      if decisions.window(pace) > 0 then assert.is_nil(begin(1, now)) end
-      refuse(turns[1], now, 1)
+      local tickets = assert(begin(1, now))
+      if decisions.limit(limiter) > 0 then assert.is_nil(begin(1, now)) end
+      reject(tickets[1], now, 1)
     end
     assert.same({ 0, 1 }, { room(1000.5), room(1001) })
   end)
 
-  it("tries for more ever more rarely where that is refused every time", function()
+  it("tries more attempts more and more rarely while that is rejected every time", function()
     local LIMIT, now = 4, 0
-    local refused = {}  -- after how many answers
-    local answers = 0
-    while answers < 4000 do
+    local rejected = {}  -- after how many successes
+    local successes = 0
+    while successes < 4000 do
       now = now + 1
-      local turns = begin(math.min(room(now), MANY), now)
-      for i, turn in ipairs(turns) do
-        if i > LIMIT then refuse(turn, now, 0) refused[#refused + 1] = answers
-        else answer(turn) answers = answers + 1 end
+      local tickets = begin(math.min(room(now), MANY), now)
+      for i, ticket in ipairs(tickets) do
+        if i > LIMIT then reject(ticket, now, 0) rejected[#rejected + 1] = successes
+        else succeed(ticket) successes = successes + 1 end
       end
     end
     local late = 0
-    for _, at in ipairs(refused) do late = late + (at > 1000 and 1 or 0) end
+    for _, at in ipairs(rejected) do late = late + (at > 1000 and 1 or 0) end
     assert.is_true(late > 0 and late <= 0.01 * 3000)
     for _ = 1, 40 do rounds(16, now) end  -- now there is room
     assert.is_true(room(now) > 3 * LIMIT)
   end)
 end)
 
-describe("the budget for retries", function()
-  local budget
+describe("the retry quota", function()
+  local quota
 
-  before_each(function() budget = decisions.budget() end)
+  before_each(function() quota = decisions.quota() end)
 
   local function spend(count, now)
     local spent = 0
-    for _ = 1, count do spent = spent + (decisions.spend(budget, now or 1) and 1 or 0) end
+    for _ = 1, count do spent = spent + (decisions.spend(quota, now or 1) and 1 or 0) end
     return spent
   end
 
-  it("is an allowance, and one for ten calls", function()
+  it("is 50 retries, and one more for ten calls", function()
     assert.equal(50, spend(100))
-    for _ = 1, 100 do decisions.earn(budget) end
+    for _ = 1, 100 do decisions.earn(quota) end
     local more = spend(100)
     assert.is_true(more == 10 or more == 9)  -- tenths do not add up to the last bit
   end)
 
-  it("does not grow beyond the allowance", function()
-    for _ = 1, 1000 do decisions.earn(budget) end
-    decisions.refund(budget, 100)
+  it("does not exceed 50 retries", function()
+    for _ = 1, 1000 do decisions.earn(quota) end
+    decisions.refund(quota, 100)
     assert.equal(50, spend(100))
   end)
 
-  it("gets back what led to an answer", function()
+  it("gets back retries that led to success", function()
     assert.equal(50, spend(50))
-    decisions.refund(budget, 3)
+    decisions.refund(quota, 3)
     assert.equal(3, spend(100))
     for _ = 1, 1000 do
-      decisions.refund(budget, 1)
+      decisions.refund(quota, 1)
       assert.equal(1, spend(1))
     end
   end)
 
-  it("is whole again when nothing has asked for a minute, and not before", function()
+  it("is restored after a minute without a request for a retry, and not before", function()
     assert.equal(50, spend(100, 1))
     for now = 2, 600, 59 do assert.equal(0, spend(1, now)) end
     assert.equal(50, spend(100, 700))

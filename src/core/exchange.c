@@ -1,3 +1,5 @@
+/* The state machine of a call: asks the transfer for attempts, outcome.c for what they were, and */
+/* retry.c for whether there is another one. */
 #include "exchange.h"
 
 #include <sys/random.h>
@@ -8,10 +10,10 @@
 #include "retry_after.h"
 
 static double time_left(const struct ck_exchange *exchange) {
-  return exchange->deadline - ck_clock_now();
+  return exchange->deadline_at - ck_clock_now();
 }
 
-/* From 0 to 1; without a source of chance, the middle will do. */
+/* From 0 to 1; 0.5 without a source of randomness. */
 static double draw(void) {
   unsigned number;
   if (getentropy(&number, sizeof(number)) != 0) return 0.5;
@@ -19,24 +21,29 @@ static double draw(void) {
 }
 
 static bool is_closed(const struct ck_exchange *exchange) {
-  return exchange->transfer.slot == NULL;
+  return exchange->transfer.attempt == NULL;
+}
+
+static bool is_cancelled(const struct ck_exchange *exchange) {
+  return is_closed(exchange) || exchange->transfer.response.observed.cancelled;
 }
 
 void ck_exchange_begin(struct ck_exchange *exchange) {
   exchange->state = CK_STATE_READY;
   exchange->attempts = 0;
   exchange->started = ck_clock_now();
-  exchange->deadline += exchange->started;
+  exchange->deadline_at = exchange->started + exchange->max_elapsed;
   exchange->wait = exchange->random = 0;
   exchange->retry_after = -1;
   exchange->retries = 0;
   exchange->over_quota = false;
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_APPLIED_NO;
-  if (!is_closed(exchange)) ck_retry_quota_earn(ck_transport_retry_quota(exchange->transfer.slot));
+  if (!is_closed(exchange)) ck_retry_quota_earn(ck_transfer_retry_quota(&exchange->transfer));
 }
 
-/* What all attempts together may have done is what the most effective one may have done. */
+void ck_exchange_cancel(struct ck_exchange *exchange) { ck_transfer_cancel(&exchange->transfer); }
+
 static enum ck_step end(struct ck_exchange *exchange, enum ck_kind kind) {
   exchange->state = CK_STATE_ENDED;
   exchange->elapsed = ck_clock_now() - exchange->started;
@@ -46,15 +53,12 @@ static enum ck_step end(struct ck_exchange *exchange, enum ck_kind kind) {
   return kind == CK_KIND_OK ? CK_STEP_FINISHED : CK_STEP_GIVE_UP;
 }
 
-static void sleep_for(struct ck_exchange *exchange, double seconds) {
-  exchange->state = CK_STATE_WAITING;
-  ck_transfer_sleep(&exchange->transfer, seconds);
-}
+/* ---- an attempt ----------------------------------------------------------------------------- */
 
-/* Its own time is over, or will be before the pause that another call was told of, or its turn. */
-static enum ck_step end_paused(struct ck_exchange *exchange) {
+/* The deadline has passed in the queue, or will have passed before the pause after a 429 has. */
+static enum ck_step end_in_queue(struct ck_exchange *exchange) {
   double pause = ck_transfer_pause_left(&exchange->transfer);
-  ck_transfer_pass(&exchange->transfer);
+  ck_transfer_decline(&exchange->transfer);
   if (pause > 0) exchange->retry_after = pause;
   if (exchange->attempts > 0) return end(exchange, exchange->outcome.kind);
   exchange->transfer.response.observed.paused = true;
@@ -62,14 +66,10 @@ static enum ck_step end_paused(struct ck_exchange *exchange) {
   return end(exchange, CK_KIND_RATE_LIMITED);
 }
 
-static bool is_given_up(const struct ck_exchange *exchange) {
-  return is_closed(exchange) || exchange->transfer.response.observed.cancelled;
-}
-
-static enum ck_step send(struct ck_exchange *exchange) {
-  if (is_given_up(exchange)) return end(exchange, CK_KIND_CANCELLED);
+static enum ck_step begin_attempt(struct ck_exchange *exchange) {
+  if (is_cancelled(exchange)) return end(exchange, CK_KIND_CANCELLED);
   double left = time_left(exchange);
-  if (!exchange->transfer.admitted || left <= 0) return end_paused(exchange);
+  if (!exchange->transfer.admitted || left <= 0) return end_in_queue(exchange);
   exchange->transfer.request.timeout = left < exchange->timeout ? left : exchange->timeout;
   exchange->attempts++;
   exchange->state = CK_STATE_SENDING;
@@ -77,13 +77,14 @@ static enum ck_step send(struct ck_exchange *exchange) {
   return CK_STEP_REQUEST;
 }
 
-/* Stands in line with the client's other calls; nearly always it is empty. */
-static enum ck_step start(struct ck_exchange *exchange) {
-  if (is_given_up(exchange)) return end(exchange, CK_KIND_CANCELLED);
+static enum ck_step enter_queue(struct ck_exchange *exchange) {
+  if (is_cancelled(exchange)) return end(exchange, CK_KIND_CANCELLED);
   exchange->state = CK_STATE_QUEUED;
   ck_transfer_queue(&exchange->transfer, time_left(exchange), exchange->attempts);
-  return exchange->transfer.done ? send(exchange) : CK_STEP_NONE;
+  return exchange->transfer.done ? begin_attempt(exchange) : CK_STEP_NONE;
 }
+
+/* ---- its outcome ---------------------------------------------------------------------------- */
 
 static struct ck_situation situation_of(const struct ck_exchange *exchange) {
   return (struct ck_situation){ .outcome = exchange->outcome,
@@ -93,37 +94,37 @@ static struct ck_situation situation_of(const struct ck_exchange *exchange) {
                                 .random = exchange->random };
 }
 
-/* A 429 is for the client, not just for the call that met it; so is a content server. */
-static void tell_others(struct ck_exchange *exchange) {
-  struct ck_transfer_slot *slot = exchange->transfer.slot;
+/* The client's other calls share the limit: a 429 pauses them, a processed request raises it. */
+static void note_outcome(struct ck_exchange *exchange) {
   int status = exchange->transfer.response.observed.status;
   if (exchange->outcome.kind == CK_KIND_RATE_LIMITED) {
     struct ck_situation situation = situation_of(exchange);
-    ck_transport_note_rate_limited(slot, ck_retry_wait(&exchange->policy, &situation));
+    double pause = ck_retry_wait(&exchange->policy, &situation);
+    ck_transfer_note_rate_limited(&exchange->transfer, pause);
   } else if (status != 0 && status < 500) {
-    ck_transport_note_success(slot);
+    ck_transfer_note_success(&exchange->transfer);
   }
 }
 
-static void note_failure(struct ck_exchange *exchange) {
-  const struct ck_buffer *head = &exchange->transfer.response.head;
-  exchange->retry_after = ck_retry_after(head->data, head->length, time(NULL));
-  exchange->random = draw();
-}
-
 static enum ck_step judge(struct ck_exchange *exchange) {
-  exchange->outcome = ck_outcome_judge(&exchange->transfer.response.observed);
-  if (exchange->policy.reads) exchange->outcome.applied = CK_APPLIED_NO;
-  if (exchange->outcome.kind != CK_KIND_OK) note_failure(exchange);
-  if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
+  const struct ck_response *response = &exchange->transfer.response;
   exchange->state = CK_STATE_JUDGED;
-  if (!is_closed(exchange)) tell_others(exchange);
+  exchange->outcome = ck_outcome_judge(&response->observed);
+  if (exchange->policy.reads) exchange->outcome.applied = CK_APPLIED_NO;
+  if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
+  if (exchange->outcome.kind != CK_KIND_OK) {
+    exchange->retry_after = ck_retry_after(response->head.data, response->head.length, time(NULL));
+    exchange->random = draw();
+  }
+  if (!is_closed(exchange)) note_outcome(exchange);
   return CK_STEP_RESPONSE;
 }
 
-/* A 429 is no sign of a server in need, and is paced already. */
-static bool can_afford(struct ck_exchange *exchange) {
-  struct ck_retry_quota *quota = ck_transport_retry_quota(exchange->transfer.slot);
+/* ---- the next attempt ----------------------------------------------------------------------- */
+
+/* A 429 is not a sign of an overloaded server, and the limiter slows its retries down already. */
+static bool spend_retry(struct ck_exchange *exchange) {
+  struct ck_retry_quota *quota = ck_transfer_retry_quota(&exchange->transfer);
   if (exchange->outcome.kind == CK_KIND_RATE_LIMITED) return true;
   exchange->over_quota = !ck_retry_quota_spend(quota, ck_clock_now());
   if (!exchange->over_quota) exchange->retries++;
@@ -131,51 +132,42 @@ static bool can_afford(struct ck_exchange *exchange) {
 }
 
 /*
-** The next attempt takes no connection that may be dead. One that has brought a 429 is alive.
+** After a complete 429 the connection is alive, and the call waits in the queue for the end of the
+** pause with all others. Otherwise it waits by itself, and uses a new connection.
 */
-static void prepare_retry(struct ck_exchange *exchange) {
-  struct ck_request_options *options = &exchange->transfer.request.options;
-  const struct ck_observation *attempt = &exchange->transfer.response.observed;
-  if (!attempt->whole || exchange->outcome.kind != CK_KIND_RATE_LIMITED)
-    options->fresh_connection = true;
-}
-
-static enum ck_step succeed(struct ck_exchange *exchange) {
-  if (exchange->retries > 0 && !is_closed(exchange))
-    ck_retry_quota_refund(ck_transport_retry_quota(exchange->transfer.slot), exchange->retries);
-  return end(exchange, CK_KIND_OK);
-}
-
-/* Nobody begins before the pause after a 429 has passed: who met it waits in the same line. */
-static enum ck_step try_again(struct ck_exchange *exchange, double wait) {
+static enum ck_step retry(struct ck_exchange *exchange, double wait) {
+  bool rate_limited = exchange->outcome.kind == CK_KIND_RATE_LIMITED;
+  if (!rate_limited || !exchange->transfer.response.observed.whole)
+    exchange->transfer.request.options.fresh_connection = true;
   exchange->wait = wait;
-  prepare_retry(exchange);
-  if (exchange->outcome.kind == CK_KIND_RATE_LIMITED) exchange->state = CK_STATE_READY;
-  else sleep_for(exchange, wait);
+  exchange->state = rate_limited ? CK_STATE_READY : CK_STATE_WAITING;
+  if (!rate_limited) ck_transfer_sleep(&exchange->transfer, wait);
   return CK_STEP_RETRY;
 }
 
 static enum ck_step decide(struct ck_exchange *exchange) {
-  if (exchange->outcome.kind == CK_KIND_OK) return succeed(exchange);
+  enum ck_kind kind = exchange->outcome.kind;
+  if (kind == CK_KIND_OK) {
+    if (exchange->retries > 0 && !is_closed(exchange))
+      ck_retry_quota_refund(ck_transfer_retry_quota(&exchange->transfer), exchange->retries);
+    return end(exchange, CK_KIND_OK);
+  }
   struct ck_situation situation = situation_of(exchange);
   struct ck_decision decision = ck_retry_decide(&exchange->policy, &situation);
-  if (!decision.again || is_closed(exchange)) return end(exchange, exchange->outcome.kind);
-  if (is_given_up(exchange))
-    return end(exchange, CK_KIND_CANCELLED); /* after the attempt had ended */
-  if (!can_afford(exchange)) return end(exchange, exchange->outcome.kind);
-  return try_again(exchange, decision.wait);
+  if (!decision.again || is_closed(exchange)) return end(exchange, kind);
+  if (is_cancelled(exchange)) return end(exchange, CK_KIND_CANCELLED); /* after the attempt ended */
+  if (!spend_retry(exchange)) return end(exchange, kind);
+  return retry(exchange, decision.wait);
 }
 
 enum ck_step ck_exchange_advance(struct ck_exchange *exchange) {
-  bool idle = exchange->transfer.done;
+  bool done = exchange->transfer.done;
   switch (exchange->state) {
-    case CK_STATE_READY: return start(exchange);
-    case CK_STATE_QUEUED: return idle ? send(exchange) : CK_STEP_NONE;
-    case CK_STATE_SENDING: return idle ? judge(exchange) : CK_STEP_NONE;
+    case CK_STATE_READY: return enter_queue(exchange);
+    case CK_STATE_QUEUED: return done ? begin_attempt(exchange) : CK_STEP_NONE;
+    case CK_STATE_SENDING: return done ? judge(exchange) : CK_STEP_NONE;
     case CK_STATE_JUDGED: return decide(exchange);
-    case CK_STATE_WAITING: return idle ? start(exchange) : CK_STEP_NONE;
-    default: return end(exchange, exchange->outcome.kind);
+    case CK_STATE_WAITING: return done ? enter_queue(exchange) : CK_STEP_NONE;
+    default: return CK_STEP_NONE; /* ended */
   }
 }
-
-void ck_exchange_cancel(struct ck_exchange *exchange) { ck_transfer_cancel(&exchange->transfer); }

@@ -1,22 +1,32 @@
 /*
-** One call: its attempts, and the waits between them. The transfer makes the attempts, the
-** policy says whether there is another one, and whoever drives the exchange is told of each
-** step as it is taken.
+** One call: its attempts, and the waits between them. The transfer makes the attempts, outcome.c judges
+** them, and retry.c decides whether there is another one.
+**
+**                                 +------------- retry after a 429 -------------+
+**                                 v                                             |
+**   ck_exchange_begin ----> READY ----> QUEUED ----> SENDING ----> JUDGED ------+----> ENDED
+**                             ^                                      |
+**                             +-------------- WAITING <--------------+ retry after a wait
+**
+** Once begun, an exchange is advanced until it has ended: after ck_transport_step, if its transfer is
+** done. ck_exchange_advance takes one step, so the caller repeats it until it returns CK_STEP_NONE.
+** ck_exchange_cancel is legal in every state. If the client is closed, the next steps end the exchange.
+** The exchange owns its transfer, which the caller opens, resets and closes.
 */
 #ifndef CK_EXCHANGE_H
 #define CK_EXCHANGE_H
 
 #include "retry.h"
-#include "transport.h"
+#include "transfer.h"
 
 /* What ck_exchange_advance did. */
 enum ck_step {
-  CK_STEP_NONE,     /* nothing: step the transport until the transfer is done, then ask again */
+  CK_STEP_NONE,     /* nothing: the transfer is not done, or the exchange has ended */
   CK_STEP_REQUEST,  /* began an attempt */
   CK_STEP_RESPONSE, /* an attempt has ended; `outcome` is its own */
-  CK_STEP_RETRY,    /* will begin another attempt after `wait` seconds */
-  CK_STEP_GIVE_UP,  /* the call has failed; `outcome` is that of all attempts together */
-  CK_STEP_FINISHED  /* the call has an answer, its body still unread */
+  CK_STEP_RETRY,    /* another attempt will begin after `wait` seconds */
+  CK_STEP_GIVE_UP,  /* ended: the call has failed; `outcome` is that of all attempts together */
+  CK_STEP_FINISHED  /* ended: a complete 2xx, whose body is not decoded yet */
 };
 
 enum ck_state {
@@ -29,38 +39,38 @@ enum ck_state {
 };
 
 struct ck_exchange {
-  struct ck_transfer transfer; /* its request is the caller's to fill in */
+  /* Filled in by the caller before ck_exchange_begin. */
+  struct ck_transfer transfer; /* its request */
   struct ck_policy policy;
-  double timeout;  /* seconds for one attempt */
-  double deadline; /* seconds for the whole call; a moment of ck_clock_now's once begun */
-  /* What has happened so far. */
+  double timeout;     /* seconds for one attempt */
+  double max_elapsed; /* seconds for the whole call */
+
+  /* Results so far. Times are those of ck_clock_now. */
   enum ck_state state;
   int attempts;
   double started;
-  double elapsed;     /* seconds, once it has ended */
-  double wait;        /* of the last CK_STEP_RETRY */
-  double random;      /* of the waits after the last attempt, from 0 to 1 */
-  double retry_after; /* seconds that the server asked for last, negative = none */
-  int retries;        /* taken from the client's budget */
-  bool over_quota;    /* there would have been another attempt, but for that budget */
+  double deadline_at;
+  double elapsed;     /* seconds; set at the end */
+  double wait;        /* seconds; of the last CK_STEP_RETRY */
+  double random;      /* jitter of the wait after the last attempt, from 0 to 1 */
+  double retry_after; /* seconds that the server asked for last; negative = none */
+  int retries;        /* taken from the client's retry quota */
+  bool over_quota;    /* there was no other attempt because the quota was used up */
   struct ck_outcome outcome;
-  enum ck_applied applied; /* by all attempts so far */
+  enum ck_applied applied; /* the maximum over all attempts */
 };
 
-/*
-** The transfer has been reset; the request, the policy and the two limits are filled in. Nothing is
-** sent yet.
-*/
+/* Begins the call. Nothing is sent before ck_exchange_advance. */
 void ck_exchange_begin(struct ck_exchange *exchange);
 
-/* Takes the next step if there is one to take now. CK_STEP_GIVE_UP and CK_STEP_FINISHED are the last. */
+/* Takes one step if that is possible without waiting, and returns which. */
 enum ck_step ck_exchange_advance(struct ck_exchange *exchange);
 
 static inline bool ck_exchange_has_ended(const struct ck_exchange *exchange) {
   return exchange->state == CK_STATE_ENDED;
 }
 
-/* Gives the call up: the next steps are those to CK_STEP_GIVE_UP, of kind CK_KIND_CANCELLED. */
+/* Cancels the call: the next steps are those to CK_STEP_GIVE_UP, of kind CK_KIND_CANCELLED. */
 void ck_exchange_cancel(struct ck_exchange *exchange);
 
 #endif

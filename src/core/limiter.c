@@ -1,78 +1,64 @@
+/* The limit on attempts in flight: additive increase, and a restart from one after a 429. */
 #include "limiter.h"
 
-static const double MOST_PATIENCE = 64;
+static const double MAX_GROWTH_DELAY = 64;
+
+static double max(double a, double b) { return a > b ? a : b; }
 
 bool ck_limiter_allows(const struct ck_limiter *limiter, double now) {
-  if (limiter->window == 0) return true; /* nearly always */
-  return now >= limiter->paused_until && limiter->under_way < (int)limiter->window;
+  if (limiter->limit == 0) return true; /* nearly always */
+  return now >= limiter->paused_until && limiter->in_flight < (int)limiter->limit;
 }
 
 bool ck_limiter_is_trial(const struct ck_limiter *limiter) {
-  return limiter->window != 0 && !limiter->proven;
+  return limiter->limit != 0 && !limiter->proven;
 }
 
 struct ck_ticket ck_limiter_begin(struct ck_limiter *limiter) {
-  limiter->under_way++;
-  return (struct ck_ticket){ limiter->round, limiter->under_way };
+  limiter->in_flight++;
+  return (struct ck_ticket){ limiter->epoch, limiter->in_flight };
 }
 
-void ck_limiter_end(struct ck_limiter *limiter) { limiter->under_way--; }
+void ck_limiter_end(struct ck_limiter *limiter) { limiter->in_flight--; }
 
-/* The window was that of a try for more than the server had taken before, and it failed. */
-static bool has_tried_more(const struct ck_limiter *limiter) {
-  return limiter->window != 0 && limiter->window > limiter->threshold;
-}
-
-static void begin_round(struct ck_limiter *limiter) {
-  if (has_tried_more(limiter)) limiter->patience *= 4;
-  if (limiter->patience > MOST_PATIENCE) limiter->patience = MOST_PATIENCE;
-  if (limiter->window == 0) limiter->patience = 1;
-  limiter->window = 1;
-  limiter->round++;
-  limiter->crowd = limiter->refused = 0;
+/* Slow growth slows down further each time that it exceeds what the server accepts. */
+static void begin_epoch(struct ck_limiter *limiter) {
+  if (limiter->limit == 0) limiter->growth_delay = 1;
+  else if (limiter->limit > limiter->threshold) limiter->growth_delay *= 4;
+  if (limiter->growth_delay > MAX_GROWTH_DELAY) limiter->growth_delay = MAX_GROWTH_DELAY;
+  limiter->limit = 1;
+  limiter->epoch++;
+  limiter->peak_in_flight = limiter->rejected = 0;
   limiter->proven = false;
 }
 
 /*
-** What the server has taken is what it did not refuse of those that were under way together;
-** but at least half, for a limit by the second refuses them all once its second is used up.
+** The server has accepted those in flight that it did not reject; but at least half is assumed, since
+** a limit per second rejects a whole burst once its second is used up.
 */
-static double count_taken(const struct ck_limiter *limiter) {
-  double taken = limiter->crowd - limiter->refused, half = limiter->crowd / 2.0;
-  if (taken < half) taken = half;
-  return taken > 1 ? taken : 1;
+static void count_rejected(struct ck_limiter *limiter, struct ck_ticket ticket) {
+  int in_flight = limiter->in_flight + 1; /* others may have begun after it, or ended before it */
+  if (in_flight < ticket.in_flight) in_flight = ticket.in_flight;
+  if (in_flight > limiter->peak_in_flight) limiter->peak_in_flight = in_flight;
+  limiter->rejected++;
+  double peak = limiter->peak_in_flight;
+  limiter->threshold = max(1, max(peak - limiter->rejected, peak / 2));
 }
 
-/* More may have begun after it; and others of the burst may have ended before it was looked at. */
-static int most_under_way(const struct ck_limiter *limiter, struct ck_ticket turn) {
-  return turn.crowd > limiter->under_way ? turn.crowd : limiter->under_way + 1;
-}
-
-static void count(struct ck_limiter *limiter, struct ck_ticket turn) {
-  int crowd = most_under_way(limiter, turn);
-  if (crowd > limiter->crowd) limiter->crowd = crowd;
-  limiter->refused++;
-  limiter->threshold = count_taken(limiter);
-}
-
-/* The others of a burst were under way when the first was refused: they are of its round. */
-void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket turn, double now,
+/* The other attempts of a burst began in the epoch before. */
+void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket ticket, double now,
                                   double pause) {
-  if (turn.round == limiter->round) begin_round(limiter);
-  if (turn.round + 1 == limiter->round) count(limiter, turn);
-  if (now + pause > limiter->paused_until) limiter->paused_until = now + pause;
+  if (ticket.epoch == limiter->epoch) begin_epoch(limiter);
+  if (ticket.epoch + 1 == limiter->epoch) count_rejected(limiter, ticket);
+  limiter->paused_until = max(limiter->paused_until, now + pause);
 }
 
-/* Beyond what was too much once, that is no longer true. */
-static void grow(struct ck_limiter *limiter) {
-  if ((int)limiter->window > limiter->crowd) limiter->patience = 1;
-  if (limiter->window < limiter->threshold) limiter->window += 1;
-  else limiter->window += 1 / (limiter->window * limiter->patience);
-}
-
-/* A window that was not even half filled has not been tried, and does not grow. */
-void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket turn) {
-  if (limiter->window == 0 || turn.round != limiter->round) return;
+void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket ticket) {
+  if (limiter->limit == 0 || ticket.epoch != limiter->epoch) return;
   limiter->proven = true;
-  if (turn.crowd * 2 >= (int)limiter->window) grow(limiter);
+  if (ticket.in_flight * 2 < (int)limiter->limit) return; /* a limit in little use is not tested */
+  if ((int)limiter->limit > limiter->peak_in_flight)
+    limiter->growth_delay = 1; /* accepts more now */
+  if (limiter->limit < limiter->threshold) limiter->limit += 1;
+  else limiter->limit += 1 / (limiter->limit * limiter->growth_delay);
 }

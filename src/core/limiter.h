@@ -1,47 +1,49 @@
 /*
-** How many attempts of a client may be under way at once. Any number, until the server says
-** 429: then none until the pause that it asked for has passed, then one, then quickly more, up
-** to as many as it took of those that were under way. From there on slowly, as TCP does (RFC
-** 5681), and ever more slowly where one more is refused every time.
-** A pure decision: no clock of its own.
+** Limits how many attempts of a client are in flight at once. There is no limit until the server
+** answers 429. Then no attempt starts before the pause has passed, and the first one finds out whether
+** the server accepts requests again. From there the limit grows as TCP's congestion window does
+** (RFC 5681): by one for each success up to the number that the server accepted at once, and slowly
+** beyond it. The limiter reads no clock.
 */
 #ifndef CK_LIMITER_H
 #define CK_LIMITER_H
 
 #include <stdbool.h>
 
-/* Zeroed, it has never met a 429. Moments are those of ck_clock_now. */
+/* Zeroed, it has never seen a 429. Times are those of ck_clock_now. */
 struct ck_limiter {
   double paused_until;
-  double window;    /* how many may be under way; 0 = any number */
-  double threshold; /* where the window begins to grow slowly */
-  double patience;  /* how many times its number is answered before a slow window grows by one */
-  unsigned round;   /* begins with the first 429 to an attempt of the round before */
-  int crowd;        /* the most that were under way with one that met a 429, in that one */
-  int refused;      /* how many of them met it */
-  bool proven;      /* since then an attempt was not refused */
-  int under_way;
+  double limit;        /* attempts that may be in flight; 0 = any number */
+  double threshold;    /* above it the limit grows slowly */
+  double growth_delay; /* slow growth takes limit * growth_delay successes for one more attempt */
+  unsigned epoch;      /* begins with the first 429 to an attempt of the epoch before */
+  int peak_in_flight;  /* the most that were in flight when one met a 429, in the last epoch */
+  int rejected;        /* the attempts of the last epoch that met a 429 */
+  bool proven;         /* an attempt of this epoch has succeeded */
+  int in_flight;
 };
 
-/* What an attempt is given when it begins, and gives back with what it was told. */
+/* Describes an attempt when it begins; needed again to report how it ended. */
 struct ck_ticket {
-  unsigned round;
-  int crowd; /* how many were under way then, with this one */
+  unsigned epoch;
+  int in_flight; /* including this attempt */
 };
 
-/* Whether one more attempt may begin. */
+/* Returns whether one more attempt may begin. */
 bool ck_limiter_allows(const struct ck_limiter *limiter, double now);
 
-/* Whether the next attempt is the one that finds out whether the server takes any again. */
+/* Returns whether the next attempt is the one that finds out if the server accepts any again. */
 bool ck_limiter_is_trial(const struct ck_limiter *limiter);
 
-/* An attempt begins; it has ended. */
+/* Counts an attempt that begins, and one that has ended. */
 struct ck_ticket ck_limiter_begin(struct ck_limiter *limiter);
 void ck_limiter_end(struct ck_limiter *limiter);
 
-/* What the attempt that has ended was told: a 429, with a pause in seconds; or something else. */
-void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket turn, double now,
+/* Reports that the attempt met a 429: no attempt starts for `pause` seconds. */
+void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket ticket, double now,
                                   double pause);
-void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket turn);
+
+/* Reports that the server processed the attempt. */
+void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket ticket);
 
 #endif

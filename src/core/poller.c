@@ -1,29 +1,23 @@
+/* The poller: epoll on Linux, kqueue on macOS and the BSDs. */
 #include "poller.h"
 
-/* ---- Linux ------------------------------------------------------------------------------- */
 #if defined(__linux__) && !defined(CK_KQUEUE)
 
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 32 };
+enum { MAX_EVENTS = 32 };
 
 int ck_poller_open(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-/* Both fit into what the kernel keeps with a socket. */
-static uint64_t pack(const struct ck_poller_watch *watch) {
-  return (uint64_t)watch->tag << 32 | (uint32_t)watch->socket;
-}
-
 int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known) {
-  struct epoll_event event = { .data.u64 = pack(watch) };
+  struct epoll_event event = { .data.fd = watch->socket };
   event.events =
       (watch->readable ? (unsigned)EPOLLIN : 0u) | (watch->writable ? (unsigned)EPOLLOUT : 0u);
   return epoll_ctl(poller, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->socket, &event);
 }
 
-/* libcurl may have closed the socket already, and then the set has forgotten it. */
+/* libcurl may have closed the socket, which removes it from the set. */
 void ck_poller_forget(int poller, int socket) {
   struct epoll_event unused = { 0 };
   (void)epoll_ctl(poller, EPOLL_CTL_DEL, socket, &unused);
@@ -35,13 +29,12 @@ void ck_poller_close(int poller, bool inherited) {
 }
 
 int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {
-  struct epoll_event ready[AT_ONCE];
-  int count = epoll_wait(poller, ready, most < AT_ONCE ? most : AT_ONCE, ms);
+  struct epoll_event ready[MAX_EVENTS];
+  int count = epoll_wait(poller, ready, most < MAX_EVENTS ? most : MAX_EVENTS, ms);
   for (int i = 0; i < count; i++) {
     unsigned flags = ready[i].events;
     events[i] = (struct ck_poller_event){
-      .socket = (int)(uint32_t)ready[i].data.u64,
-      .tag = (int)(ready[i].data.u64 >> 32),
+      .socket = ready[i].data.fd,
       .readable = (flags & EPOLLIN) != 0,
       .writable = (flags & EPOLLOUT) != 0,
       .broken = (flags & (EPOLLERR | EPOLLHUP)) != 0,
@@ -50,7 +43,6 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
   return count > 0 ? count : 0;
 }
 
-/* ---- macOS and the BSDs -------------------------------------------------------------------- */
 #else
 
 #include <errno.h>
@@ -63,7 +55,7 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
 #include <time.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 32 };
+enum { MAX_EVENTS = 32 };
 
 int ck_poller_open(void) {
   int poller = kqueue();
@@ -71,26 +63,24 @@ int ck_poller_open(void) {
   return poller;
 }
 
-/* A filter that is not there is as good as deleted. */
-static int set_filter(int poller, const struct ck_poller_watch *watch, short filter, bool on) {
+/* Deleting a filter that does not exist is a no-op here; the kernel reports an error. */
+static int set_filter(int poller, int socket, short filter, bool on) {
   struct kevent change;
-  void *tag = (void *)(intptr_t)watch->tag;
-  EV_SET(&change, (uintptr_t)watch->socket, filter, on ? EV_ADD : EV_DELETE, 0, 0, tag);
+  EV_SET(&change, (uintptr_t)socket, filter, on ? EV_ADD : EV_DELETE, 0, 0, NULL);
   int code = kevent(poller, &change, 1, NULL, 0, NULL);
   return code == 0 || (!on && (errno == ENOENT || errno == EBADF)) ? 0 : -1;
 }
 
 int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known) {
   (void)known;
-  int reading = set_filter(poller, watch, EVFILT_READ, watch->readable);
-  int writing = set_filter(poller, watch, EVFILT_WRITE, watch->writable);
+  int reading = set_filter(poller, watch->socket, EVFILT_READ, watch->readable);
+  int writing = set_filter(poller, watch->socket, EVFILT_WRITE, watch->writable);
   return reading == 0 && writing == 0 ? 0 : -1;
 }
 
 void ck_poller_forget(int poller, int socket) {
-  const struct ck_poller_watch watch = { .socket = socket };
-  (void)set_filter(poller, &watch, EVFILT_READ, false);
-  (void)set_filter(poller, &watch, EVFILT_WRITE, false);
+  (void)set_filter(poller, socket, EVFILT_READ, false);
+  (void)set_filter(poller, socket, EVFILT_WRITE, false);
 }
 
 void ck_poller_close(int poller, bool inherited) {
@@ -98,13 +88,12 @@ void ck_poller_close(int poller, bool inherited) {
 }
 
 int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {
-  struct kevent ready[AT_ONCE];
+  struct kevent ready[MAX_EVENTS];
   struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
-  int count = kevent(poller, NULL, 0, ready, most < AT_ONCE ? most : AT_ONCE, &wait);
+  int count = kevent(poller, NULL, 0, ready, most < MAX_EVENTS ? most : MAX_EVENTS, &wait);
   for (int i = 0; i < count; i++) {
     events[i] = (struct ck_poller_event){
       .socket = (int)ready[i].ident,
-      .tag = (int)(intptr_t)ready[i].udata,
       .readable = ready[i].filter == EVFILT_READ,
       .writable = ready[i].filter == EVFILT_WRITE,
       .broken = (ready[i].flags & EV_ERROR) != 0,

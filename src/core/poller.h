@@ -1,4 +1,4 @@
-/* One descriptor that becomes readable when any of the watched sockets is ready. */
+/* Watches sockets: one descriptor that is readable when any of them is ready. */
 #ifndef CK_POLLER_H
 #define CK_POLLER_H
 
@@ -6,28 +6,28 @@
 
 struct ck_poller_event {
   int socket;
-  int tag; /* that it was watched with */
   bool readable, writable, broken;
 };
 
 struct ck_poller_watch {
   int socket;
-  int tag;                 /* from 0; comes back with each event */
   bool readable, writable; /* what to wait for */
 };
 
-/* Both return the descriptor or 0, and -1 with errno set when the system refuses. */
+/* Returns the descriptor, owned by the caller; -1 with errno set if there is none. */
 int ck_poller_open(void);
+
+/* Watches a socket, or changes what a known one is watched for. Returns 0; -1 with errno set. */
 int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known);
 
 void ck_poller_forget(int poller, int socket);
 
-/* `inherited`: in a forked child, which has no copy of a kqueue, so the number is another file's. */
+/* `inherited`: a forked child has no copy of a kqueue, and the number may be another file's. */
 void ck_poller_close(int poller, bool inherited);
 
 /*
-** Waits until a socket is ready, `ms` milliseconds have passed or a signal has come.
-** Returns how many events it wrote, 0 for the two latter.
+** Waits at most `ms` milliseconds until a socket is ready; a signal ends the wait. Returns the number
+** of events that it wrote, which is at most `most`.
 */
 int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms);
 

@@ -1,27 +1,26 @@
 /*
-** How much a client may try again. When a server is down, every call fails, and retries
-** would only multiply what hits it: then there are at most one for ten calls, beyond an
-** allowance. Retries that led to an answer cost nothing. (AWS's SDKs and gRPC do likewise:
-** "retry quota", "retry throttling".)
+** Limits the retries of one client. When a server is down, every call fails, and retries multiply its
+** load. Beyond a fixed number there is therefore one retry for ten calls. Retries that led to success
+** are refunded. AWS's SDKs ("retry quota") and gRPC ("retry throttling") do the same.
 */
 #ifndef CK_RETRY_QUOTA_H
 #define CK_RETRY_QUOTA_H
 
 #include <stdbool.h>
 
-/* Zeroed, nothing has been spent. Moments are those of ck_clock_now. */
+/* Zeroed, nothing has been spent. Times are those of ck_clock_now. */
 struct ck_retry_quota {
-  double spent; /* retries */
-  double asked; /* when one was asked for last */
+  double spent;      /* retries */
+  double last_spend; /* when a retry was requested last */
 };
 
-/* A call begins, and earns its share. */
+/* Adds the share of one call that begins. */
 void ck_retry_quota_earn(struct ck_retry_quota *quota);
 
-/* Takes one retry. False: there is none left. */
+/* Takes one retry. Returns false if none is left. */
 bool ck_retry_quota_spend(struct ck_retry_quota *quota, double now);
 
-/* The call succeeded with that many retries. */
-void ck_retry_quota_refund(struct ck_retry_quota *quota, int retries);
+/* Returns the retries of a call that has succeeded. */
+void ck_retry_quota_refund(struct ck_retry_quota *quota, double retries);
 
 #endif

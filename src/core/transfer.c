@@ -1,304 +1,246 @@
-#include <errno.h>
-#include <fcntl.h>
+/* The transfers of a client: begins their attempts, ends them, and reports them as done. It acts on */
+/* what the multi handle has finished and on what the queue admits. */
+#include "transfer.h"
+
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "clock.h"
-#include "head.h"
-#include "slot.h"
+#include "transport_private.h"
 
 enum {
-  MAX_HEAD = 256 * 1024, /* libcurl itself stops at about 300 KiB */
+  MAX_HEAD = 256 * 1024, /* libcurl's own limit is about 300 KiB */
   MAX_REQUEST = 64 * 1024 * 1024
 };
 
-/* ---- what libcurl calls: nothing here may raise ----------------------------------------- */
+/* ---- in progress, and done ------------------------------------------------------------------ */
 
-/* A process may run without its standard streams: what others write to them must not go out here. */
-static int above_streams(int opened) {
-  if (opened < 0 || opened > STDERR_FILENO) return opened;
-  int moved = fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  (void)close(opened);
-  return moved;
+static void mark_begun(struct ck_attempt *attempt, double seconds) {
+  struct ck_transport *transport = attempt->transport;
+  if (attempt->transfer->done) transport->in_progress++;
+  attempt->transfer->done = false;
+  ck_list_remove(&attempt->link);
+  attempt->deadline_at = ck_clock_now() + seconds;
+  if (transport->deadline_at == 0 || attempt->deadline_at < transport->deadline_at)
+    transport->deadline_at = attempt->deadline_at;
 }
 
-static int open_socket(int family, int type, int protocol) {
-#ifdef SOCK_CLOEXEC
-  return socket(family, type | SOCK_CLOEXEC, protocol);
-#else
-  int opened = socket(family, type, protocol);
-  if (opened >= 0) (void)fcntl(opened, F_SETFD, FD_CLOEXEC);
-  return opened;
-#endif
-}
-
-/*
-** Not libcurl's own way: it leaves the socket to programs that the caller's starts meanwhile, which
-** keep the connection open, and does not say why there is none.
-*/
-static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
-  struct ck_transfer_slot *slot = user;
-  (void)purpose;
-  int opened = above_streams(open_socket(address->family, address->socktype, address->protocol));
-  slot->transfer->response.observed.lacks_descriptor =
-      opened < 0 && (errno == EMFILE || errno == ENFILE);
-  return opened < 0 ? CURL_SOCKET_BAD : opened;
-}
-
-/*
-** Just before a request goes out. Sending it again is the retry engine's choice alone; and one that
-** nobody would wait for any more, since the caller was busy, is not sent at all.
-*/
-static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
-  struct ck_transfer_slot *slot = user;
-  struct ck_observation *attempt = &slot->transfer->response.observed;
-  (void)ip, (void)local_ip, (void)port, (void)local_port;
-  attempt->resend_refused = attempt->times_sent > 0;
-  if (attempt->resend_refused) return CURL_PREREQFUNC_ABORT;
-  slot->late = slot->deadline <= ck_clock_now();
-  if (slot->late) return CURL_PREREQFUNC_ABORT;
-  attempt->times_sent++;
-  return CURL_PREREQFUNC_OK;
-}
-
-/* The first line of a head. A line behind it, or of a trailer, may look like one and is none. */
-static bool begins_head(const struct ck_transfer_slot *slot) {
-  const struct ck_response *response = &slot->transfer->response;
-  return response->head.length == 0 || (slot->head_complete && response->observed.status == 0);
-}
-
-/* A status line begins a new head, as after a 100 Continue. */
-static void begin_head(struct ck_transfer_slot *slot, int status) {
-  struct ck_response *response = &slot->transfer->response;
-  response->observed.status = status >= 200 ? status : 0; /* an interim answer is none */
-  response->head.length = 0;
-  slot->head_complete = slot->has_length = false;
-  slot->delimited = status == 204 || status == 205 || status == 304;
-}
-
-/*
-** Whether libcurl would wait for the end of the connection, where there is none to wait for: of
-** these it does not know that a 205 has no body (RFC 9110, 15.3.6).
-*/
-static bool is_all(const struct ck_transfer_slot *slot) {
-  return slot->head_complete && !slot->has_length &&
-         slot->transfer->response.observed.status == 205;
-}
-
-/* One line of a head. */
-static size_t on_header(char *line, size_t unit, size_t length, void *user) {
-  struct ck_transfer_slot *slot = user;
-  (void)unit;
-  if (begins_head(slot)) begin_head(slot, ck_head_status(line, length));
-  else if (line[0] == '\r' || line[0] == '\n') slot->head_complete = true;
-  else if (ck_head_delimits(line, length)) slot->delimited = slot->has_length = true;
-  bool added = ck_buffer_add(&slot->transfer->response.head, line, length);
-  return added && !is_all(slot) ? length : 0;
-}
-
-static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
-  struct ck_transfer_slot *slot = user;
-  struct ck_response *response = &slot->transfer->response;
-  (void)unit;
-  if (ck_buffer_add(&response->body, bytes, length)) return length;
-  response->observed.too_large = length > response->body.limit - response->body.length;
-  response->observed.lacks_memory = !response->observed.too_large;
-  return 0;
-}
-
-bool ck_slot_set_template(CURL *easy) {
-  return SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
-         SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
-         SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
-         SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
-}
-
-/* ---- the end of an attempt ---------------------------------------------------------- */
-
-/* The answer stands: whoever waits for it stands in line to be told. */
-static void report(struct ck_transfer_slot *slot) {
-  if (!slot->transfer->done && --slot->transport->busy == 0) slot->transport->deadline = 0;
-  slot->transfer->done = true;
-  if (slot->transfer->observer != NULL) ck_list_insert(&slot->transport->done, &slot->line);
+static void mark_done(struct ck_attempt *attempt) {
+  struct ck_transport *transport = attempt->transport;
+  struct ck_transfer *transfer = attempt->transfer;
+  if (!transfer->done && --transport->in_progress == 0) transport->deadline_at = 0;
+  transfer->done = true;
+  if (transfer->observer != NULL) ck_list_insert(&transport->done, &attempt->link);
 }
 
 void ck_transfer_notify(struct ck_transfer *transfer, void *observer) {
   transfer->observer = observer;
-  if (transfer->slot != NULL && transfer->done) ck_list_remove(&transfer->slot->line);
+  if (transfer->attempt != NULL && transfer->done) ck_list_remove(&transfer->attempt->link);
 }
 
-/* It is no longer done: something new begins. */
-static void unreport(struct ck_transfer_slot *slot) {
-  if (slot->transfer->done) slot->transport->busy++;
-  slot->transfer->done = false;
-  ck_list_remove(&slot->line);
+/* ---- an attempt ----------------------------------------------------------------------------- */
+
+/* Begins an attempt that sent nothing again if idle connections held the descriptor that it lacked. */
+static bool begin_again(struct ck_attempt *attempt, CURLcode code) {
+  if (attempt->transfer->response.observed.times_sent > 0) return false;
+  switch (code) { /* what libcurl reports if it lacks a descriptor */
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_SSL_CACERT_BADFILE: break;
+    default: return false;
+  }
+  attempt->active = ck_multi_add_for_idle(&attempt->transport->multi, attempt->easy);
+  if (attempt->active) ck_attempt_reset(attempt);
+  return attempt->active;
 }
 
-/* What has arrived may be the beginning of a coded body, and decoded to nothing. */
-static bool has_received_body(const struct ck_transfer_slot *slot) {
-  curl_off_t received = 0;
-  return curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &received) != CURLE_OK ||
-         received > 0;
+static void finish(struct ck_attempt *attempt, CURLcode code) {
+  bool sent = attempt->transfer->response.observed.times_sent > 0;
+  if (attempt->active) ck_multi_remove(&attempt->transport->multi, attempt->easy, sent);
+  attempt->active = false;
+  if (begin_again(attempt, code)) return;
+  ck_attempt_conclude(attempt, code);
+  mark_done(attempt);
+  ck_transfer_decline(attempt->transfer);
 }
 
-static bool is_whole(const struct ck_transfer_slot *slot) {
-  const struct ck_response *response = &slot->transfer->response;
-  if (is_all(slot)) return true;
-  if (response->observed.code != CURLE_OK || !slot->head_complete) return false;
-  if (response->body.length == 0)
-    return !has_received_body(slot) && (slot->delimited || slot->transfer->request.may_be_empty);
-  return slot->delimited || ck_head_is_closed_json(response->body.data, response->body.length);
+void ck_transfer_start(struct ck_transfer *transfer) {
+  struct ck_attempt *attempt = transfer->attempt;
+  struct ck_multi *multi = &attempt->transport->multi;
+  transfer->response.body.limit = transfer->request.max_response_bytes;
+  ck_attempt_reset(attempt);
+  mark_begun(attempt, transfer->request.timeout);
+  attempt->active = ck_attempt_prepare(attempt, &attempt->transport->headers) &&
+                    ck_multi_add(multi, attempt->easy);
+  if (!attempt->active) {
+    finish(attempt, CURLE_OUT_OF_MEMORY);
+    return;
+  }
+  ck_multi_act_on_timer(multi, ck_clock_now() + CK_MULTI_TOLERANCE);
+  ck_transfers_collect(attempt->transport); /* a near server may have answered already */
 }
 
-const char *ck_answer_reason(const struct ck_response *response) {
-  const struct ck_observation *attempt = &response->observed;
-  if (attempt->cancelled) return "cancelled";
-  if (attempt->paused)
-    return "the server's rate limit would keep the call waiting beyond its deadline";
-  if (attempt->too_large) return "the answer is larger than max_response_bytes";
-  if (attempt->lacks_memory) return "out of memory";
-  if (attempt->lacks_descriptor) return "no descriptor is left for a connection";
-  if (attempt->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
-  if (response->head.failed) return "the answer's head is larger than 256 KiB";
-  if (attempt->code == CURLE_WRITE_ERROR || attempt->code == CURLE_BAD_CONTENT_ENCODING)
-    return "the answer's coding is broken, or other bytes follow it";
-  if (attempt->resend_refused) return "the connection was closed before an answer came";
-  if (response->detail[0] != '\0') return response->detail;
-  if (attempt->code != CURLE_OK) return curl_easy_strerror((CURLcode)attempt->code);
-  return "the answer was cut off";
-}
-
-const char *ck_answer_advice(const struct ck_response *response) {
-  if (response->observed.status != 0) return NULL;
-  switch (response->observed.code) {
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR: return "check ca_file or CEKURA_CA_FILE";
-    case CURLE_SSL_CONNECT_ERROR:
-      return "does the server speak TLS? For plain http, api_url begins with http://";
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      return "does the server speak http? For TLS, api_url begins with https://";
-    default: return NULL;
+/* When the multi handle has failed, its attempts end before it is cleaned up. */
+void ck_transfers_collect(struct ck_transport *transport) {
+  CURL *easy;
+  CURLcode code;
+  if (transport->multi.failed) {
+    for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next)
+      if (attempt->active) finish(attempt, CURLE_ABORTED_BY_CALLBACK);
+    ck_multi_disconnect(&transport->multi);
+  }
+  while ((easy = ck_multi_next_finished(&transport->multi, &code)) != NULL) {
+    char *attempt = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &attempt) == CURLE_OK)
+      finish((struct ck_attempt *)(void *)attempt, code);
   }
 }
 
-static void reset_answer(struct ck_response *response) {
-  response->observed = (struct ck_observation){ 0 };
-  response->detail[0] = '\0';
-  ck_buffer_reset(&response->head);
-  ck_buffer_reset(&response->body);
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static void wake(struct ck_attempt *attempt) {
+  attempt->asleep = false;
+  ck_list_remove(&attempt->link);
+  mark_done(attempt);
 }
 
-/* It counts as active before libcurl sees it, so that every way out takes it back. */
-static bool enter_lane(struct ck_transfer_slot *slot) {
-  slot->lane = &slot->transport->lane;
-  slot->lane->active++;
-  slot->lane->closes_at = 0;
-  slot->active = true;
-  return ck_lane_open(slot->lane, slot->transport) &&
-         curl_multi_add_handle(slot->lane->multi, slot->easy) == CURLM_OK;
+void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {
+  transfer->attempt->asleep = true;
+  mark_begun(transfer->attempt, seconds);
 }
 
-static void leave_lane(struct ck_transfer_slot *slot) {
-  if (!slot->active) return;
-  (void)curl_multi_remove_handle(slot->lane->multi, slot->easy);
-  slot->lane->active--;
-  slot->active = false;
+/* A call whose deadline is before the end of the pause need not wait for it. */
+static void wake_expired(struct ck_queue *queue) {
+  for (struct ck_attempt *attempt; (attempt = ck_queue_next_expired(queue)) != NULL;) wake(attempt);
 }
 
-/* What libcurl says where there is no descriptor for a socket, or for a file that it reads. */
-static bool may_lack_descriptor(CURLcode code) {
-  return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
-         code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_SSL_CACERT_BADFILE;
+void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries) {
+  struct ck_attempt *attempt = transfer->attempt;
+  struct ck_queue *queue = &attempt->transport->queue;
+  transfer->admitted = ck_queue_try(queue, attempt);
+  if (transfer->admitted) return; /* nearly always */
+  ck_transfer_sleep(transfer, seconds);
+  ck_queue_add(queue, attempt, tries);
+  wake_expired(queue);
 }
 
-static bool lacks_descriptor(const struct ck_transfer_slot *slot) {
-  int copy = fcntl(slot->transport->poller, F_DUPFD_CLOEXEC, 0);
-  if (copy >= 0) (void)close(copy);
-  return copy < 0;
+bool ck_transfers_admit(struct ck_transport *transport) {
+  bool any = false;
+  for (struct ck_attempt *attempt; (attempt = ck_queue_next_admitted(&transport->queue)) != NULL;) {
+    attempt->transfer->admitted = any = true;
+    wake(attempt);
+  }
+  return any;
 }
 
-/*
-** Begins the attempt anew, of which nothing was sent, if connections that are idle held the
-** descriptor that it lacked.
-*/
-static bool begins_anew(struct ck_transfer_slot *slot, CURLcode code) {
-  struct ck_response *response = &slot->transfer->response;
-  if (!may_lack_descriptor(code) || response->observed.times_sent > 0) return false;
-  if (!lacks_descriptor(slot) || !ck_transport_free_descriptors(slot->transport)) return false;
-  reset_answer(response);
-  if (enter_lane(slot)) return true;
-  leave_lane(slot);
-  return false;
+void ck_transfer_decline(struct ck_transfer *transfer) {
+  if (transfer->admitted) ck_limiter_end(&transfer->attempt->transport->queue.limiter);
+  transfer->admitted = false;
 }
 
-void ck_slot_finish(struct ck_transfer_slot *slot, CURLcode code) {
-  struct ck_response *response = &slot->transfer->response;
-  leave_lane(slot);
-  if (begins_anew(slot, code)) return;
-  if (response->observed.times_sent > 0) slot->lane->used = true;
-  response->observed.code = slot->late ? CURLE_OPERATION_TIMEDOUT : (int)code;
-  response->observed.whole = is_whole(slot);
-  report(slot);
-  ck_gate_leave(slot);
+void ck_transfer_note_rate_limited(struct ck_transfer *transfer, double seconds) {
+  struct ck_attempt *attempt = transfer->attempt;
+  struct ck_queue *queue = &attempt->transport->queue;
+  ck_limiter_note_rate_limited(&queue->limiter, attempt->ticket, ck_clock_now(), seconds);
+  wake_expired(queue);
 }
 
-void ck_slot_wake(struct ck_transfer_slot *slot) {
-  slot->asleep = false;
-  ck_list_remove(&slot->line);
-  report(slot);
+void ck_transfer_note_success(struct ck_transfer *transfer) {
+  struct ck_attempt *attempt = transfer->attempt;
+  ck_limiter_note_success(&attempt->transport->queue.limiter, attempt->ticket);
 }
 
-/* ---- the slot -------------------------------------------------------------------------- */
-
-static bool set_slot(struct ck_transfer_slot *slot) {
-  CURL *easy = slot->easy;
-  return SET(easy, CURLOPT_CURLU, slot->transport->url) && SET(easy, CURLOPT_PRIVATE, slot) &&
-         SET(easy, CURLOPT_ERRORBUFFER, slot->transfer->response.detail) &&
-         SET(easy, CURLOPT_WRITEDATA, slot) && SET(easy, CURLOPT_HEADERDATA, slot) &&
-         SET(easy, CURLOPT_PREREQDATA, slot) && SET(easy, CURLOPT_OPENSOCKETDATA, slot);
+double ck_transfer_pause_left(const struct ck_transfer *transfer) {
+  return ck_queue_pause_left(&transfer->attempt->transport->queue);
 }
 
-/* The headers hold the key, and the transfer may live on for as long as it pleases Lua. */
-static void detach(struct ck_transfer_slot *slot) {
-  struct ck_transfer *transfer = slot->transfer;
+struct ck_retry_quota *ck_transfer_retry_quota(struct ck_transfer *transfer) {
+  return &transfer->attempt->transport->quota;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+/* Ends what is in progress, with `code` if that is an attempt. */
+static void stop(struct ck_attempt *attempt, CURLcode code) {
+  if (attempt->active) finish(attempt, code);
+  if (attempt->asleep) wake(attempt);
+}
+
+/* Deadlines are ours, since libcurl's own timers cost 1,200 instructions a call. */
+void ck_transfers_enforce_deadlines(struct ck_transport *transport, double now) {
+  double earliest = 0;
+  for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next) {
+    if (attempt->deadline_at <= now) stop(attempt, CURLE_OPERATION_TIMEDOUT);
+    bool waits = attempt->active || attempt->asleep;
+    if (waits && (earliest == 0 || attempt->deadline_at < earliest))
+      earliest = attempt->deadline_at;
+  }
+  transport->deadline_at = earliest;
+}
+
+void ck_transfer_cancel(struct ck_transfer *transfer) {
+  transfer->response.observed.cancelled = true;
+  if (transfer->attempt == NULL) return;
+  stop(transfer->attempt, CURLE_ABORTED_BY_CALLBACK);
+  ck_transfer_decline(transfer);
+}
+
+/* The transfer may exist for long after the transport, and its own headers contain the key. */
+static void detach(struct ck_attempt *attempt) {
+  struct ck_transfer *transfer = attempt->transfer;
   ck_headers_free(&transfer->request.headers);
-  ck_list_remove(&slot->line);
-  slot->transfer = NULL;
-  transfer->slot = NULL;
+  ck_list_remove(&attempt->link);
+  attempt->transfer = NULL;
+  transfer->attempt = NULL;
   transfer->done = transfer->response.observed.cancelled = true;
 }
 
-void ck_slot_free(struct ck_transfer_slot *slot, bool inherited) {
-  if (slot->transfer == NULL) return; /* inherited, and left already */
-  if (inherited) {
-    detach(slot);
+/* In a forked child the attempt remains as it is: its easy handle uses the parent's connections. */
+static void free_attempt(struct ck_attempt *attempt) {
+  if (attempt->transfer == NULL) return; /* detached in a forked child */
+  if (ck_transport_has_forked(attempt->transport)) {
+    detach(attempt);
     return;
   }
-  ck_transfer_cancel(slot->transfer);
-  curl_easy_cleanup(slot->easy); /* before the headers that it refers to */
-  detach(slot);
-  *slot->link = slot->next;
-  if (slot->next != NULL) slot->next->link = slot->link;
-  free(slot);
+  ck_transfer_cancel(attempt->transfer);
+  curl_easy_cleanup(attempt->easy); /* before the headers that it refers to */
+  detach(attempt);
+  *attempt->reference = attempt->next;
+  if (attempt->next != NULL) attempt->next->reference = attempt->reference;
+  free(attempt);
 }
 
+void ck_transfers_detach(struct ck_transport *transport) {
+  for (struct ck_attempt *attempt = transport->attempts, *next; attempt != NULL; attempt = next) {
+    next = attempt->next;
+    free_attempt(attempt);
+  }
+}
+
+void ck_transfer_close(struct ck_transfer *transfer) {
+  if (transfer->attempt != NULL) free_attempt(transfer->attempt);
+  ck_buffer_free(&transfer->request.target);
+  ck_buffer_free(&transfer->request.body);
+  ck_buffer_free(&transfer->response.head);
+  ck_buffer_free(&transfer->response.body);
+  ck_headers_free(&transfer->request.headers);
+}
+
+/* ---- the transfer --------------------------------------------------------------------------- */
+
 bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport) {
-  struct ck_transfer_slot *slot = calloc(1, sizeof(*slot));
-  if (slot == NULL) return false;
-  *slot = (struct ck_transfer_slot){ .transport = transport, .transfer = transfer };
-  ck_list_init(&slot->line);
-  slot->next = transport->slots;
-  slot->link = &transport->slots;
-  if (slot->next != NULL) slot->next->link = &slot->next;
-  transport->slots = slot;
-  transfer->slot = slot;
-  slot->easy = curl_easy_duphandle(transport->template);
+  struct ck_attempt *attempt = calloc(1, sizeof(*attempt));
+  if (attempt == NULL) return false;
+  *attempt = (struct ck_attempt){ .transport = transport, .transfer = transfer };
+  ck_list_init(&attempt->link);
+  attempt->next = transport->attempts;
+  attempt->reference = &transport->attempts;
+  if (attempt->next != NULL) attempt->next->reference = &attempt->next;
+  transport->attempts = attempt;
+  transfer->attempt = attempt;
   ck_transfer_reset(transfer);
-  if (slot->easy != NULL && set_slot(slot)) return true;
-  ck_slot_free(slot, false);
+  if (ck_attempt_open(attempt, transport->template, transport->url)) return true;
+  free_attempt(attempt);
   return false;
 }
 
@@ -307,117 +249,11 @@ void ck_transfer_reset(struct ck_transfer *transfer) {
   request->target.limit = request->body.limit = MAX_REQUEST;
   transfer->response.head.limit = MAX_HEAD;
   ck_buffer_reset(&request->target);
-  ck_buffer_add_string(&request->target, transfer->slot->transport->path);
+  ck_buffer_add_string(&request->target, transfer->attempt->transport->path);
   ck_buffer_reset(&request->body);
-  reset_answer(&transfer->response);
+  ck_attempt_reset(transfer->attempt);
   ck_headers_free(&request->headers);
-  ck_list_remove(&transfer->slot->line);
+  ck_list_remove(&transfer->attempt->link);
   transfer->observer = NULL;
   transfer->done = true;
-}
-
-/* ---- the request ------------------------------------------------------------------------ */
-
-static bool set_target(CURL *easy, struct ck_request *request) {
-  return ck_buffer_terminate(&request->target) &&
-         SET(easy, CURLOPT_REQUEST_TARGET, request->target.data);
-}
-
-static bool set_method(CURL *easy, const struct ck_request_options *request) {
-  const char *own = request->has_body ? "POST" : "GET"; /* what libcurl would say by itself */
-  const char *method = strcmp(request->method, own) == 0 ? NULL : request->method;
-  return SET(easy, CURLOPT_CUSTOMREQUEST, method) &&
-         (request->has_body ? SET(easy, CURLOPT_POST, 1L) : SET(easy, CURLOPT_HTTPGET, 1L));
-}
-
-static bool set_body(CURL *easy, struct ck_request *request) {
-  if (!request->options.has_body) return true;
-  return ck_buffer_terminate(&request->body) &&
-         SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length) &&
-         SET(easy, CURLOPT_POSTFIELDS, request->body.data);
-}
-
-static bool set_headers(struct ck_transfer_slot *slot, const struct ck_request *request) {
-  const struct ck_headers *own = &request->headers;
-  const struct ck_headers *chosen = own->list != NULL ? own : &slot->transport->headers;
-  void *headers = ck_headers_of(chosen, request->options.has_body);
-  if (slot->set_headers == headers && own->list == NULL) return true;
-  slot->set_headers = headers;
-  return SET(slot->easy, CURLOPT_HTTPHEADER, headers);
-}
-
-/*
-** What seldom differs from one request of a client to the next is only set when it does, or when
-** some of it could not be set the last time.
-*/
-static bool set_options(struct ck_transfer_slot *slot, const struct ck_request_options *request) {
-  const struct ck_request_options *set = &slot->set;
-  CURL *easy = slot->easy;
-  bool all = !slot->knows_set, ok = true;
-  if (all || set->method != request->method || set->has_body != request->has_body)
-    ok = set_method(easy, request) && ok;
-  if (all || set->fresh_connection != request->fresh_connection)
-    ok = SET(easy, CURLOPT_FRESH_CONNECT, request->fresh_connection ? 1L : 0L) && ok;
-  if (all || set->compressed != request->compressed)
-    ok = SET(easy, CURLOPT_ACCEPT_ENCODING, request->compressed ? "" : NULL) && ok;
-  if (all || set->connect_timeout != request->connect_timeout)
-    ok = SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(request->connect_timeout)) && ok;
-  slot->set = *request;
-  slot->knows_set = ok;
-  return ok;
-}
-
-static bool prepare(struct ck_transfer_slot *slot) {
-  struct ck_request *request = &slot->transfer->request;
-  return set_target(slot->easy, request) && set_headers(slot, request) &&
-         set_options(slot, &request->options) && set_body(slot->easy, request);
-}
-
-/* ---- an attempt -------------------------------------------------------------------------- */
-
-static void clear_answer(struct ck_transfer_slot *slot) {
-  struct ck_response *response = &slot->transfer->response;
-  response->body.limit = slot->transfer->request.max_response_bytes;
-  reset_answer(response);
-  slot->head_complete = slot->delimited = slot->has_length = slot->late = false;
-  slot->deadline = ck_clock_now() + slot->transfer->request.timeout;
-  unreport(slot);
-}
-
-void ck_transfer_start(struct ck_transfer *transfer) {
-  struct ck_transfer_slot *slot = transfer->slot;
-  clear_answer(slot);
-  if (!prepare(slot)) {
-    ck_slot_finish(slot, CURLE_OUT_OF_MEMORY);
-    return;
-  }
-  if (!enter_lane(slot)) ck_slot_finish(slot, CURLE_FAILED_INIT);
-  ck_transport_begin(slot->transport, slot);
-}
-
-void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {
-  struct ck_transfer_slot *slot = transfer->slot;
-  slot->asleep = true;
-  unreport(slot);
-  slot->deadline = ck_clock_now() + seconds;
-  ck_transport_wake_at(slot->transport, slot->deadline);
-}
-
-void ck_transfer_cancel(struct ck_transfer *transfer) {
-  struct ck_transfer_slot *slot = transfer->slot;
-  transfer->response.observed.cancelled = true;
-  if (slot == NULL) return;
-  if (slot->active) ck_slot_finish(slot, CURLE_ABORTED_BY_CALLBACK);
-  if (slot->asleep) ck_slot_wake(slot);
-  ck_gate_leave(slot);
-}
-
-void ck_transfer_close(struct ck_transfer *transfer) {
-  struct ck_transfer_slot *slot = transfer->slot;
-  if (slot != NULL) ck_slot_free(slot, ck_transport_is_inherited(slot->transport));
-  ck_buffer_free(&transfer->request.target);
-  ck_buffer_free(&transfer->request.body);
-  ck_buffer_free(&transfer->response.head);
-  ck_buffer_free(&transfer->response.body);
-  ck_headers_free(&transfer->request.headers);
 }

@@ -81,7 +81,7 @@ static void set_policy(struct ck_call *call) {
   request->options.fresh_connection = !endpoint->idempotent;
   request->may_be_empty = is_raw(call);
   exchange->timeout = settings->timeout;
-  exchange->deadline = settings->deadline;
+  exchange->max_elapsed = settings->deadline;
   exchange->policy = (struct ck_policy){
     .max_attempts = (int)settings->max_attempts,
     .backoff_base = settings->backoff_base,
@@ -163,11 +163,13 @@ static int plan(lua_State *L, struct ck_call *call) {
 /* ---- send, retry ------------------------------------------------------------------------------ */
 
 /* The client was closed, or this process is a fork: the call has lost its libcurl handle. */
-static bool is_detached(const struct ck_call *call) { return call->exchange.transfer.slot == NULL; }
+static bool is_detached(const struct ck_call *call) {
+  return call->exchange.transfer.attempt == NULL;
+}
 
 /* Runs after on_event or a hook, which may have closed the client, or forked. */
 static void after_callback(const struct ck_client *client) {
-  if (!ck_transport_part(client->transport) && client->is_closed)
+  if (!ck_transport_detach_inherited(client->transport) && client->is_closed)
     ck_transport_cancel(client->transport);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../core/head.h"
+#include "../core/reason.h"
 #include "../core/utf8.h"
 #include "decode.h"
 #include "mend.h"
@@ -280,7 +281,7 @@ static void append_contents(lua_State *L, const struct ck_response *response) {
 
 static void push_failure(lua_State *L, const struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
-  const char *reason = ck_answer_reason(response), *advice = ck_answer_advice(response);
+  const char *reason = ck_response_reason(response), *advice = ck_response_advice(response);
   if (advice != NULL) lua_pushfstring(L, "%s (%s)", reason, advice);
   else lua_pushstring(L, reason);
   append_rate_limit(L, exchange);

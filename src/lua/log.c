@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "../core/clock.h"
+#include "../core/reason.h"
+#include "../core/transport.h"
 #include "../core/utf8.h"
 #include "options.h"
 
@@ -85,7 +87,7 @@ static void add_outcome(struct line *line, const struct ck_exchange *exchange) {
   if (status != 0) ck_buffer_add_string(&line->text, text);
   if (exchange->outcome.kind == CK_KIND_OK) return;
   if (status < 300) {
-    const char *reason = ck_answer_reason(response);
+    const char *reason = ck_response_reason(response);
     if (status != 0) ck_buffer_add_string(&line->text, ", ");
     add_text(line, reason, strlen(reason), REASON_AT_MOST);
   }

@@ -36,7 +36,7 @@ static int anchor_close(lua_State *L) {
   lua_getiuservalue(L, ANCHOR, ANCHOR_CLIENT);
   struct ck_call *call = anchor->call;
   ck_pool_suspend(L, CLIENT, call);
-  if (call->exchange.transfer.slot == NULL || !ck_exchange_has_ended(&call->exchange)) return 0;
+  if (call->exchange.transfer.attempt == NULL || !ck_exchange_has_ended(&call->exchange)) return 0;
   call->is_idle = true;
   lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
   lua_pushvalue(L, ANCHOR);

@@ -7,7 +7,7 @@
 #include <lua.h>
 
 #include "../core/contract.h"
-#include "../core/transport.h"
+#include "../core/request.h"
 #include "problems.h"
 
 /*

@@ -1,11 +1,8 @@
 /*
-** kqueue for sockets, on epoll: a test double with which the BSDs' branch of src/core/poller.c runs
-** on Linux. As their manual pages have it, each filter of a socket is added, deleted and reported by
-** itself, to delete one that is not there is an error, close takes a socket out of the queue, and a
-** forked child does not inherit the queue.
-**
-** What is watched stands only where the kernel keeps it, and is read back from /proc. Hence both
-** filters of a socket share one udata, a small number.
+** kqueue for sockets, on epoll: a test double with which the kqueue branch of src/core/poller.c runs on
+** Linux. As on the BSDs, each filter of a socket is added, deleted and reported separately, deleting a
+** filter that does not exist is an error, closing a socket removes it from the queue, and a forked child
+** does not inherit the queue. The filters are kept in the kernel only, and read back from /proc.
 */
 #include "sys/event.h"
 
@@ -19,7 +16,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { READS = 1, WRITES = 2, TAG_BITS = 30, AT_ONCE = 16, QUEUES = 4096 };
+enum { READS = 1, WRITES = 2, AT_ONCE = 16, QUEUES = 4096 };
 
 /* ---- fork ------------------------------------------------------------------------------- */
 
@@ -52,13 +49,11 @@ int kqueue(void) {
 
 /* ---- what is watched ---------------------------------------------------------------------- */
 
-static uint64_t pack(int socket, unsigned filters, uint64_t tag) {
-  return (uint64_t)filters << (32 + TAG_BITS) | tag << 32 | (uint32_t)socket;
+static uint64_t pack(int socket, unsigned filters) {
+  return (uint64_t)filters << 32 | (uint32_t)socket;
 }
 
-static unsigned filters_in(uint64_t packed) { return (unsigned)(packed >> (32 + TAG_BITS)); }
-
-static uint64_t tag_in(uint64_t packed) { return packed >> 32 & (((uint64_t)1 << TAG_BITS) - 1); }
+static unsigned filters_in(uint64_t packed) { return (unsigned)(packed >> 32); }
 
 /* From a line as "tfd:  7 events:  19 data:  7  pos:0"; 0 if it is not about the socket. */
 static unsigned filters_on(const char *line, int socket) {
@@ -81,7 +76,7 @@ static int filters_of(int queue, int socket) {
 
 static int set_filters(int queue, const struct kevent *change, unsigned before, unsigned after) {
   int socket = (int)change->ident;
-  struct epoll_event event = { .data.u64 = pack(socket, after, (uintptr_t)change->udata) };
+  struct epoll_event event = { .data.u64 = pack(socket, after) };
   if (after & READS) event.events |= EPOLLIN | EPOLLRDHUP;
   if (after & WRITES) event.events |= EPOLLOUT;
   int what = after == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
@@ -95,7 +90,6 @@ static int refuse(int error) {
 
 static int make_change(int queue, const struct kevent *change) {
   unsigned filter = change->filter == EVFILT_READ ? READS : WRITES;
-  if ((uintptr_t)change->udata >> TAG_BITS != 0) return refuse(EINVAL);
   if (fcntl((int)change->ident, F_GETFD) < 0) return -1;
   int before = filters_of(queue, (int)change->ident);
   if (before < 0) return -1;
@@ -111,8 +105,7 @@ static struct kevent report(const struct epoll_event *ready, short filter) {
   int ended = (ready->events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
   return (struct kevent){ .ident = (uint32_t)ready->data.u64,
                           .filter = filter,
-                          .flags = ended ? EV_EOF : 0,
-                          .udata = (void *)(uintptr_t)tag_in(ready->data.u64) };
+                          .flags = ended ? EV_EOF : 0 };
 }
 
 static int wait_for_events(int queue, struct kevent *events, int most, int ms) {

@@ -1,0 +1,66 @@
+/*
+** The connections of one client: libcurl's multi handle over one poller. It knows easy handles, but
+** not what they are for: after each function that lets libcurl act, the caller takes the handles that
+** have finished with ck_multi_next_finished, and looks whether the multi handle has `failed`.
+*/
+#ifndef CK_MULTI_H
+#define CK_MULTI_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+struct ck_multi {
+  CURLM *handle;    /* owned; NULL while there are no connections */
+  int poller;       /* owned; -1 if it could not be opened */
+  int active;       /* easy handles that were added and not removed */
+  bool failed;      /* the handle is unusable: remove the active easy handles, then disconnect */
+  bool used;        /* connections may be open */
+  bool lean;        /* opened without all descriptors that libcurl likes to have */
+  double timer;     /* when libcurl wants to act, on ck_clock_now's clock; 0 = never */
+  double closes_at; /* when connections are closed that are all idle; 0 = not decided yet */
+};
+
+enum { CK_MULTI_MAX_EVENTS = 32 }; /* that ck_multi_wait handles at once */
+
+#define CK_MULTI_MAX_IDLE 30L /* seconds; many servers close an idle connection after a minute */
+
+/* Seconds: libcurl rounds the time of a timer that is due up to a millisecond. */
+#define CK_MULTI_TOLERANCE 0.001
+
+/* Opens the poller and the handle. Returns false without memory, or without a descriptor. */
+bool ck_multi_open(struct ck_multi *multi);
+
+/* Closes both. No easy handle is active. In a forked child only the descriptor is closed. */
+void ck_multi_close(struct ck_multi *multi, bool inherited);
+
+/* Adds an easy handle, which stays the caller's. Returns false, with nothing added, on failure. */
+bool ck_multi_add(struct ck_multi *multi, CURL *easy);
+
+/*
+** Adds an easy handle that failed for want of a descriptor once more, after closing all idle connections.
+** Returns false if there are none, if there are descriptors, or on failure.
+*/
+bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy);
+
+/* Removes it again. `sent`: a request was sent, so that its connection may be kept. */
+void ck_multi_remove(struct ck_multi *multi, CURL *easy, bool sent);
+
+/*
+** Waits for sockets, at most that many seconds, and lets libcurl act on those that are ready. Returns
+** how many were ready; there may be more.
+*/
+int ck_multi_wait(struct ck_multi *multi, double seconds);
+
+/* Lets libcurl act if its timer is due. */
+void ck_multi_act_on_timer(struct ck_multi *multi, double now);
+
+/* Returns an easy handle that has finished, still to be removed, and its code; NULL: no other one. */
+CURL *ck_multi_next_finished(struct ck_multi *multi, CURLcode *code);
+
+/* Ends all connections. No easy handle is active. The next one opens a new multi handle. */
+void ck_multi_disconnect(struct ck_multi *multi);
+
+/* Disconnects if all connections have been idle for CK_MULTI_MAX_IDLE seconds. */
+void ck_multi_disconnect_expired(struct ck_multi *multi, double now);
+
+#endif
