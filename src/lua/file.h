@@ -1,16 +1,20 @@
 /*
-** A file that one run at a time holds, appends to, and forces to disk: Lua's own library has
-** none. Of the module "cekura.internal":
+** Files that one run at a time locks, appends to and forces to disk. Of the module "cekura.internal":
 **
-**   open_file(path)      a file, made if there is none, and locked until it is closed
-**   file:read()          all that stands in it; of a pipe or a device there is no "all"
-**   file:append(text)    writes all of the text, in one write as a rule, or nothing of it
-**   file:truncate(size)  cuts off what stands beyond so many bytes
-**   file:sync()          returns once what was written is on disk, where it can be forced there
-**   file:close()         also __gc and __close
-**   sync_folder(path)    the same for the names of the files in a folder
+**   open_file(path)           opens the file, which is made if it is missing, and locks it
+**   file:read()               returns the content of a regular file
+**   file:append(text)         writes all of the text or nothing, with one write as a rule
+**   file:truncate(size)       cuts off everything beyond `size` bytes
+**   file:sync()               returns when the content is on disk, if it can be forced there
+**   file:close()              closes and unlocks; also __gc and __close
+**   sync_folder(path)         returns when the names of the files in a folder are on disk
+**   replace_file(path, text)  replaces the content: a crash leaves the old or the new one. The path
+**                             must not be a symbolic link, which would be replaced
+**   real_path(path)           returns the absolute path without symbolic links
+**   read_link(path)           returns the target of a symbolic link, or nil
+**   file_id(path)             returns a text that is the same for all names of one file, or nil
 **
-** What fails returns nil and "PATH: what is wrong"; a file that has been closed raises.
+** Functions that fail return nil and "PATH: reason". Methods of a closed file raise.
 */
 #ifndef CK_FILE_H
 #define CK_FILE_H
