@@ -1,13 +1,16 @@
+/*
+** The rows of the contract: one per endpoint, one per field.
+*/
 #include "contract.h"
 
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* A row reads better in few lines than with a member on each. */
+/* Rows with several members per line are easier to read. */
 /* clang-format off */
 
-/* A vote is the same on a run and on a call log. */
+/* Votes on runs and on call logs have the same fields. */
 #define VOTE_FIELDS \
   { .name = "metric_id", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .required = true, \
     .doc = "the metric whose verdict is voted on" }, \
@@ -24,7 +27,7 @@ static const struct ck_field vote_fields[] = {
   VOTE_FIELDS,
 };
 
-/* Documented as lists of strings, unlike the ids of every other endpoint. */
+/* The document has lists of strings here, and integers for the ids of every other endpoint. */
 static const struct ck_field result_evaluation_fields[] = {
   { .name = "result_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the result that the runs belong to" },
@@ -42,7 +45,7 @@ static const struct ck_field bulk_evaluation_fields[] = {
     .counted = true, .min_items = 1, .doc = "the metrics to evaluate them with" },
 };
 
-/* That exactly one of the two ids is wanted stands in the document's prose only. */
+/* Only the document's prose says that exactly one of agent_id and project_id is required. */
 static const struct ck_field call_evaluation_fields[] = {
   { .name = "agent_id", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .one_of = true,
     .doc = "the agent whose call logs and metrics these are" },
@@ -71,11 +74,11 @@ static const struct ck_field process_feedbacks_fields[] = {
     .doc = "true: do not evaluate the test sets afterwards; faster, but without scores" },
 };
 
-/* ---- around those five: the documents' companion operations ---- */
+/* ---- the companion operations of those five ---- */
 
 /*
-** Of every list. The documents give them no minimum, but pages are counted from 1, and a size
-** of 0 would silently mean another one.
+** The documents give no minimum. Pages are counted from 1, and the server replaces a size of 0 by
+** its default without an error.
 */
 #define PAGE_FIELDS \
   { .name = "page", .type = CK_TYPE_INTEGER, .place = CK_PLACE_QUERY, .minimum = 1, \
@@ -88,7 +91,7 @@ static const struct ck_field result_fields[] = {
     .doc = "the result" },
 };
 
-/* `scenarios` is documented as a string: "24270,24271". An empty one would filter nothing. */
+/* The document has `scenarios` as a string, "24270,24271". An empty string would not filter. */
 static const struct ck_field result_list_fields[] = {
   { .name = "agent_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY, .doc = "only results of this agent" },
   { .name = "project_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
@@ -104,7 +107,7 @@ static const struct ck_field run_fields[] = {
   { .name = "run_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true, .doc = "the run" },
 };
 
-/* Documented as a string: "1,2,3". */
+/* The document has a string: "1,2,3". */
 static const struct ck_field run_bulk_fields[] = {
   { .name = "run_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_QUERY, .required = true,
     .min_items = 1, .doc = "the runs" },
@@ -115,7 +118,7 @@ static const struct ck_field call_log_fields[] = {
     .doc = "the call log; not its call_id, which is the provider's" },
 };
 
-/* That one of the two ids should be given stands in the document, but it demands neither. */
+/* The document recommends one of agent_id and project_id, and requires neither. */
 static const struct ck_field call_list_fields[] = {
   { .name = "agent_id", .type = CK_TYPE_ID, .place = CK_PLACE_QUERY,
     .doc = "only calls of this agent; give this or project_id" },
@@ -141,7 +144,7 @@ static const struct ck_field call_vote_fields[] = {
   VOTE_FIELDS,
 };
 
-/* The document lets progress_id be empty, which is no job. */
+/* The document allows an empty progress_id, which never names a job. */
 static const struct ck_field progress_fields[] = {
   { .name = "progress_id", .type = CK_TYPE_STRING, .place = CK_PLACE_QUERY, .required = true,
     .min_length = 1, .doc = "what process_feedbacks returned" },
@@ -162,7 +165,7 @@ static const char *const eval_types[] = {
 static const char *const triggers[] = { "always", "automatic", "custom", NULL };
 static const char *const trigger_types[] = { "llm_judge", "custom_code", NULL };
 
-/* Of the document's fields, `id` alone is marked as read-only. */
+/* The document marks only `id` as read-only. */
 static const struct ck_field metric_update_fields[] = {
   { .name = "metric_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
     .doc = "the metric; here its id, not its slug" },

@@ -1,16 +1,19 @@
+/*
+** Guesses which known word was meant, by Levenshtein's distance.
+*/
 #include "nearest.h"
 
 #include <stdint.h>
 #include <string.h>
 
-enum { LONGEST = 63 }; /* no known word is longer; a longer word is near to none */
+enum { LONGEST = 63 }; /* longer than any known word */
 
 static size_t least(size_t a, size_t b, size_t c) {
   size_t ab = a < b ? a : b;
   return ab < c ? ab : c;
 }
 
-/* Levenshtein's distance, one row at a time. */
+/* The table of distances between all beginnings of both words, of which one row is kept. */
 size_t ck_nearest_distance(const char *word, const char *known) {
   size_t width = strlen(known);
   size_t row[LONGEST + 1];
@@ -30,7 +33,7 @@ size_t ck_nearest_distance(const char *word, const char *known) {
 
 void ck_nearest_offer(struct ck_nearest *nearest, const char *known) {
   size_t distance = ck_nearest_distance(nearest->word, known);
-  if (distance > 1 + strlen(known) / 4) return; /* further off, a guess confuses */
+  if (distance > 1 + strlen(known) / 4) return; /* a worse guess confuses */
   if (nearest->known != NULL && distance >= nearest->distance) return;
   nearest->known = known;
   nearest->distance = distance;

@@ -1,19 +1,19 @@
-/* Guesses which known word a mistyped one was meant to be. */
+/* Guesses which known word was meant by a mistyped one. */
 #ifndef CK_NEAREST_H
 #define CK_NEAREST_H
 
 #include <stddef.h>
 
-/* The number of single-byte edits from `word` to `known`; large where they are far apart. */
+/* Returns the number of single-byte edits from `word` to `known`; SIZE_MAX if a word is very long. */
 size_t ck_nearest_distance(const char *word, const char *known);
 
 struct ck_nearest {
   const char *word;
-  const char *known; /* the best so far, NULL if none is near enough to suggest */
+  const char *known; /* borrowed: the best so far, NULL if none is near enough */
   size_t distance;
 };
 
-/* Begin with { .word = … }, offer every known word, then look at `known`. */
+/* Compares one known word. Begin with { .word = … }, offer every word, then read `known`. */
 void ck_nearest_offer(struct ck_nearest *nearest, const char *known);
 
 #endif

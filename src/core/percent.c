@@ -1,3 +1,6 @@
+/*
+** Percent-encoding (RFC 3986, 2.1) of text in the query of an address.
+*/
 #include "percent.h"
 
 #include <string.h>

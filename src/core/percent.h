@@ -1,4 +1,4 @@
-/* Percent-encoding: text as a value in the query of an address. */
+/* Percent-encoding, the form of text in the query of an address. */
 #ifndef CK_PERCENT_H
 #define CK_PERCENT_H
 
@@ -8,12 +8,12 @@
 #include "buffer.h"
 
 /*
-** Appends the text with every byte encoded that RFC 3986 (2.3) does not call unreserved; false,
-** and nothing appended, if it is not valid UTF-8.
+** Appends the text; every byte is encoded except RFC 3986's unreserved ones (2.3). Returns false, and
+** appends nothing, if the text is not valid UTF-8.
 */
 bool ck_percent_add(struct ck_buffer *buffer, const char *text, size_t length);
 
-/* What two hexadecimal digits say; -1 if they are none. */
+/* Returns the value of the two hexadecimal digits, -1 if there are not two. */
 int ck_percent_code(const char *digits);
 
 #endif

@@ -1,3 +1,6 @@
+/*
+** Checks UTF-8, in blocks while it is ASCII: most text is.
+*/
 #include "utf8.h"
 
 #include <stdbool.h>
@@ -6,7 +9,6 @@
 
 enum { BLOCK = 32 };
 
-/* Whether a block is all ASCII. Most text is, so most of it is read this way. */
 static bool is_ascii_block(const unsigned char *at) {
   uint64_t words[BLOCK / sizeof(uint64_t)];
   memcpy(words, at, BLOCK);
@@ -15,15 +17,15 @@ static bool is_ascii_block(const unsigned char *at) {
 
 static bool is_tail(unsigned char c) { return (c & 0xC0) == 0x80; }
 
-/* The bounds of the byte after `lead`; the further ones are plain tails (RFC 3629, 4). */
+/* Only the second byte has bounds that depend on the first one (RFC 3629, 4). */
 static bool is_second(unsigned char lead, unsigned char c) {
   unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
   return c >= low && c <= high;
 }
 
-/* The length of the character that begins here, 0 if none does. */
-static size_t character(const unsigned char *at, size_t left) {
+/* Returns the length of the character at `at`, 0 if it is not valid. */
+static size_t character_length(const unsigned char *at, size_t left) {
   unsigned char lead = at[0];
   size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
   if (length == 1) return 1;
@@ -47,7 +49,7 @@ size_t ck_utf8_valid(const char *text, size_t length) {
   size_t at = 0;
   while (at < length) {
     bool ascii = length - at >= BLOCK && is_ascii_block(bytes + at);
-    size_t step = ascii ? BLOCK : character(bytes + at, length - at);
+    size_t step = ascii ? BLOCK : character_length(bytes + at, length - at);
     if (step == 0) break;
     at += step;
   }
