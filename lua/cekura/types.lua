@@ -341,7 +341,7 @@ local runs = {}
 ---@overload fun(self: cekura.runs, arguments: cekura.runs.mark_metric_vote.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function runs:mark_metric_vote(arguments, options) end
 
---- Reads a run: its transcript, and what each metric said.
+--- Reads a run: its transcript and each metric's verdict.
 ---
 --- `GET /test_framework/v1/runs/{run_id}/`
 ---@param arguments cekura.runs.get.Arguments
@@ -449,11 +449,11 @@ function results:wait(arguments, options) end
 ---@class (exact) cekura.calls.list.Arguments
 ---@field agent_id? cekura.Id only calls of this agent; give this or project_id
 ---@field project_id? cekura.Id only calls of this project; an organization's key needs it
----@field timestamp_from? string only calls from then on; without a range, those of the last 30 days
----@field timestamp_to? string only calls up to then
+---@field timestamp_from? string only calls from this time on; without a range, the calls of the last 30 days
+---@field timestamp_to? string only calls up to this time
 ---@field call_ids? cekura.Id[] only these call logs, by their own ids (at least 1)
 ---@field assistant_id? string only calls of this assistant, by the provider's id
----@field filters_v2? table<string, any>|string a filter as the dashboard has it: { field, op, value }, or { operator = "and" or "or", conditions }
+---@field filters_v2? table<string, any>|string a filter in the dashboard's form: { field, op, value }, or { operator = "and" or "or", conditions }
 ---@field page? integer which page, from 1
 ---@field page_size? integer how many items on a page
 
@@ -477,7 +477,7 @@ local calls = {}
 ---@overload fun(self: cekura.calls, arguments: cekura.calls.evaluate_metrics.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function calls:evaluate_metrics(arguments, options) end
 
---- Reads the log of a production call: its transcript, and what each metric said.
+--- Reads the log of a production call: its transcript and each metric's verdict.
 ---
 --- `GET /observability/v1/call-logs/{call_log_id}/`
 ---@param arguments cekura.calls.get.Arguments
@@ -529,14 +529,14 @@ function calls:wait(arguments, options) end
 ---@class (exact) cekura.metric_reviews.process_feedbacks.Arguments
 ---@field metric_id cekura.Id the metric to improve
 ---@field metric_type? cekura.metric_reviews.process_feedbacks.metric_type the metric's type; basic and custom_prompt are deprecated for llm_judge
----@field test_set_ids? cekura.Id[] the test sets whose feedback is used; all in the metric's lab if left out
+---@field test_set_ids? cekura.Id[] the test sets whose feedback is used; by default all of the metric's lab
 ---@field simplified_prompt? string the prompt to start from, in place of the metric's description
 ---@field skip_evaluation? boolean true: do not evaluate the test sets afterwards; faster, but without scores
 
 ---@class (exact) cekura.metric_reviews.process_feedbacks_progress.Arguments
----@field progress_id string what process_feedbacks returned
----@field agent_id? cekura.Id the metric's agent, for a key that may see only that
----@field project_id? cekura.Id the metric's project, likewise
+---@field progress_id string the id that process_feedbacks returned
+---@field agent_id? cekura.Id the metric's agent, for a key that is limited to the agent
+---@field project_id? cekura.Id the metric's project, for a key that is limited to the project
 
 ---@class cekura.metric_reviews
 local metric_reviews = {}
@@ -551,7 +551,7 @@ local metric_reviews = {}
 ---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metric_reviews:process_feedbacks(arguments, options) end
 
---- Asks how far the improvement of a metric is.
+--- Reads the progress of a metric's improvement.
 ---
 --- `GET /test_framework/metric-reviews/process_feedbacks_progress/`
 ---@param arguments cekura.metric_reviews.process_feedbacks_progress.Arguments
@@ -599,19 +599,19 @@ function metric_reviews:wait(arguments, options) end
 ---@field type? cekura.metrics.update.type how it evaluates; basic and custom_prompt are deprecated for llm_judge
 ---@field prompt? string the prompt that it evaluates with
 ---@field custom_code? string Python for the type custom_code, with a function evaluate(transcript, ...)
----@field eval_type? cekura.metrics.update.eval_type what its values are like
+---@field eval_type? cekura.metrics.update.eval_type the type of its values
 ---@field enum_values? string[] the values of an enum metric
 ---@field evaluation_trigger? cekura.metrics.update.evaluation_trigger when it runs: on every call, as the platform decides, or as trigger_type says
----@field trigger_type? cekura.metrics.update.trigger_type what decides with the trigger custom: a prompt, or code
----@field evaluation_trigger_prompt? string that prompt
----@field evaluation_trigger_custom_code? string that code, in Python
+---@field trigger_type? cekura.metrics.update.trigger_type whether a prompt or code decides if evaluation_trigger is custom
+---@field evaluation_trigger_prompt? string the prompt that decides
+---@field evaluation_trigger_custom_code? string the code that decides, in Python
 ---@field audio_enabled? boolean whether the judge listens to the recording
 ---@field simulation_enabled? boolean whether it runs on simulations
 ---@field observability_enabled? boolean whether it runs on production calls
 ---@field sampling_enabled? boolean whether it runs on a sample only, at the project's rate
----@field add_to_new_agents? boolean|cekura.null whether the project's new agents get it
+---@field add_to_new_agents? boolean|cekura.null whether new agents of the project get it
 ---@field configuration? table<string, any> settings of some predefined metrics; some are objects by agent id
----@field display_order? integer its place among the metrics that are shown
+---@field display_order? integer its position in lists of metrics
 ---@field assistant_id? string the assistant's id outside the platform
 ---@field project? cekura.Id its project; read-only once set
 ---@field agents? cekura.Id[] the agents that a project's metric is for
@@ -619,7 +619,7 @@ function metric_reviews:wait(arguments, options) end
 ---@class cekura.metrics
 local metrics = {}
 
---- Reads a metric, with what reviewers said of it.
+--- Reads a metric, with the reviewers' feedback.
 ---
 --- `GET /test_framework/v1/metrics/{metric_id}/`
 ---@param arguments cekura.metrics.get.Arguments
@@ -629,7 +629,7 @@ local metrics = {}
 ---@overload fun(self: cekura.metrics, arguments: cekura.metrics.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metrics:get(arguments, options) end
 
---- Changes the fields of a metric that are given, and no others.
+--- Changes the given fields of a metric, and no others.
 ---
 --- `PATCH /test_framework/v1/metrics/{metric_id}/`
 ---@param arguments cekura.metrics.update.Arguments
@@ -640,12 +640,12 @@ function metrics:get(arguments, options) end
 function metrics:update(arguments, options) end
 
 ---@class (exact) cekura.billing.info.Arguments
----@field organization_id? cekura.Id the organization; an organization's key says it already
+---@field organization_id? cekura.Id the organization; not needed with an organization's key
 
 ---@class cekura.billing
 local billing = {}
 
---- Reads the balance; what was used lags by up to 30 minutes.
+--- Reads the balance; usage is up to 30 minutes late.
 ---
 --- `GET /test_framework/billing/info/`
 ---@param arguments cekura.billing.info.Arguments
