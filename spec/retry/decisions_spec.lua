@@ -18,7 +18,7 @@ end
 
 describe("the outcome of an attempt", function()
   local rows = {
-    -- nothing left this machine
+    -- nothing was sent
     row({ times_sent = 0, code = NOT_RESOLVED }, "network", "no", "always"),
     row({ times_sent = 0, code = NOT_CONNECTED }, "network", "no", "always"),
     row({ times_sent = 0, code = TIMED_OUT }, "timeout", "no", "always"),
@@ -27,7 +27,7 @@ describe("the outcome of an attempt", function()
     row({ times_sent = 0, code = 77 }, "tls", "no", "never"),
     row({ times_sent = 0, code = OUT_OF_MEMORY }, "network", "no", "never"),
     row({ times_sent = 0, cancelled = true, code = ABORTED }, "cancelled", "no", "never"),
-    -- sending began, and no status came
+    -- sending began, and no status arrived
     row({ code = EMPTY }, "network", "unknown", "idempotent"),
     row({ code = NOT_SENT }, "network", "unknown", "idempotent"),
     row({ code = NOT_RECEIVED }, "network", "unknown", "idempotent"),
@@ -36,7 +36,7 @@ describe("the outcome of an attempt", function()
     row({ code = GARBLED }, "response", "unknown", "idempotent"),
     row({ code = 0 }, "response", "unknown", "idempotent"),
     row({ code = ABORTED, cancelled = true }, "cancelled", "unknown", "never"),
-    -- a 2xx: the server did it
+    -- a 2xx: the server acted on it
     row({ status = 200, whole = true }, "ok", "yes", "never"),
     row({ status = 204, whole = true }, "ok", "yes", "never"),
     row({ status = 200, code = 0 }, "response", "yes", "idempotent"),
@@ -106,10 +106,10 @@ describe("the decision on a retry", function()
     case(refused, { attempt = 2, random = 0.5 }, 0.5),
     case(refused, { attempt = 9, max_attempts = 99, random = 1 }, 20),
     case(refused, { attempt = 90, max_attempts = 99, random = 1 }, 20),
-    -- what the server asks for is neither shortened nor lengthened
+    -- Retry-After is neither shortened nor lengthened
     case(refused, { retry_after = 7, random = 0 }, 7),
     case(unknown, { idempotent = true, retry_after = 0 }, 0),
-    -- a wait that would pass the deadline is not begun
+    -- a wait does not begin if it would pass the deadline
     case(refused, { retry_after = 10, time_left = 10 }, false),
     case(refused, { retry_after = 9, time_left = 10 }, 9),
     case(refused, { random = 1, time_left = 0.5 }, false),
@@ -123,7 +123,7 @@ describe("the decision on a retry", function()
   end
 end)
 
-describe("Retry-After", function()
+describe("Retry-After:", function()
   local now = 1792540800 -- Wed, 21 Oct 2026 00:00:00 GMT
   local rows = {
     { "7", 7 }, { "0", 0 }, { " 12 ", 12 }, { "1.5", 1.5 },
@@ -136,10 +136,15 @@ describe("Retry-After", function()
     { "Wed Oct 21 00:00:30 2026", 30 },
     { "Tue, 20 Oct 2026 23:00:00 GMT", 0 },
     { "Wed, 21 Oct 2099 00:00:00 GMT", -1 },
-    { "Wed, 99 Oct 2026 99:99:99 GMT", -1 },
+    { "Wed, 99 Oct 2026 99:99:99 GMT", -1 }, { "Wed, 21 Oct", -1 },
+    { "Fri, 21 Oct 2126 00:00:00 GMT", -1 }, { "Wed, 21 Oct 2026 02:00:00 GMT", -1 },
+    { "000120", 120 }, { "  120 \t", 120 }, { "-0", -1 }, { "+0500", -1 }, { "0xFFFF", -1 },
+    { "NaN", -1 }, { "inf", -1 }, { "12\xff", -1 }, { "30000", -1 }, { "4294967297", -1 },
+    { "9223372036854775808", -1 }, { ("x"):rep(10000), -1 },
   }
   for _, case in ipairs(rows) do
-    it(("%q means %g s"):format(case[1]:sub(1, 40), case[2]), function()
+    local meaning = case[2] < 0 and "is ignored" or ("is %g seconds"):format(case[2])
+    it(("%q %s"):format(case[1]:sub(1, 40), meaning), function()
       local head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: " .. case[1] .. "\r\n\r\n"
       assert.equal(case[2], decisions.retry_after(head, now))
     end)
