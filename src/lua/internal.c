@@ -1,3 +1,4 @@
+/* The module "cekura.internal": see internal.h. Each comment shows a call from Lua. */
 #include "internal.h"
 
 #include <lauxlib.h>
@@ -17,22 +18,22 @@
 static int internal_default_client(lua_State *L) { return ck_new_push_default(L) ? 1 : 2; }
 
 /*
-** client_of(resource, name, method): the client that the resource belongs to, or nil and an
-** error. Anything but the resource of that name raises: a method was called with a dot.
+** client_of(resource, name, method): the client of the resource, or nil and an error. Raises if
+** `resource` is not the resource of that name: the method was called with a dot.
 */
 static int internal_client_of(lua_State *L) {
   ck_resource_check(L, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
   return ck_new_client_of_resource(L) != NULL ? 1 : 2;
 }
 
-/* deadline_of(client): seconds that a call of it may take, unless its own options say otherwise */
+/* deadline_of(client): the seconds that its calls may take by default */
 static int internal_deadline_of(lua_State *L) {
   const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   lua_pushnumber(L, client->settings.deadline);
   return 1;
 }
 
-/* pause_left(client): seconds for which it sends nothing, after a 429; 0 where there is no pause */
+/* pause_left(client): the seconds for which it sends nothing after a 429; 0 = it is not paused */
 static int internal_pause_left(lua_State *L) {
   const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   lua_pushnumber(L, client->transport != NULL ? ck_transport_pause_left(client->transport) : 0);
@@ -47,7 +48,7 @@ static int internal_normal_url(lua_State *L) {
   return 1;
 }
 
-/* depth(client): how many tasks are resumed within each other; 0 if a call would not block here */
+/* depth(client): the number of tasks that are resumed within each other; 0 if a call would yield */
 static int internal_depth(lua_State *L) {
   const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   bool blocks = ck_task_current(L, &client->loop) == NULL;
@@ -59,7 +60,7 @@ static enum ck_kind check_kind(lua_State *L, int index) {
   const char *name = luaL_checkstring(L, index);
   for (int kind = CK_KIND_OK; kind <= CK_KIND_NEEDS_PERSON; kind++)
     if (strcmp(name, ck_kind_name((enum ck_kind)kind)) == 0) return (enum ck_kind)kind;
-  return (enum ck_kind)luaL_argerror(L, index, "no kind of error");
+  return (enum ck_kind)luaL_argerror(L, index, "not a kind of error");
 }
 
 static enum ck_applied check_applied(lua_State *L, int index) {
@@ -67,10 +68,10 @@ static enum ck_applied check_applied(lua_State *L, int index) {
   for (int applied = CK_APPLIED_NO; applied <= CK_APPLIED_YES; applied++)
     if (strcmp(name, ck_applied_name((enum ck_applied)applied)) == 0)
       return (enum ck_applied)applied;
-  return (enum ck_applied)luaL_argerror(L, index, "not what may have been done");
+  return (enum ck_applied)luaL_argerror(L, index, "not a value of applied");
 }
 
-/* error(kind, message, applied): one like those of the library's own */
+/* error(kind, message, applied): an error as the library returns it */
 static int internal_error(lua_State *L) {
   enum ck_kind kind = check_kind(L, 1);
   enum ck_applied applied = check_applied(L, 3);
@@ -80,7 +81,7 @@ static int internal_error(lua_State *L) {
   return 1;
 }
 
-/* redacted(client, text): the text with "[redacted]" in the place of the client's key */
+/* redacted(client, text): the text with "[redacted]" in place of the client's key */
 static int internal_redacted(lua_State *L) {
   const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   size_t length;
@@ -110,14 +111,14 @@ static int internal_check_options(lua_State *L) {
   return 1;
 }
 
-/* nearest(word, list): the name of the list that was probably meant, or nil */
+/* nearest(word, list): the nearest name of the list, or nil */
 static int internal_nearest(lua_State *L) {
   struct ck_nearest nearest = { .word = luaL_checkstring(L, 1) };
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   luaL_checkstack(L, (int)lua_rawlen(L, 2), "too many names");
   for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++)
-    ck_nearest_offer(&nearest, lua_tostring(L, -1)); /* stays on the stack, and so alive */
+    ck_nearest_offer(&nearest, lua_tostring(L, -1)); /* the stack keeps it alive */
   lua_pushstring(L, nearest.known);
   return 1;
 }
@@ -139,31 +140,31 @@ static int internal_timestamp(lua_State *L) {
   return 2;
 }
 
-/* Tasks that were begun in the item, and have not ended, may still do anything. */
+/* Tasks that were made in the item and have not ended may still do anything. */
 static enum ck_applied applied_in_item(const struct ck_task *task) {
-  return task->begun > 0 && task->applied == CK_APPLIED_NO ? CK_APPLIED_UNKNOWN : task->applied;
+  return task->descendants > 0 && task->applied == CK_APPLIED_NO ? CK_APPLIED_UNKNOWN
+                                                                 : task->applied;
 }
 
-/* The function that watch returns: upvalues are the task, its client, and the three words. */
+/* The function that watch returns. Upvalues: the task, its client, and the three values of applied. */
 static int watch_look(lua_State *L) {
   const struct ck_task *task = lua_touserdata(L, lua_upvalueindex(1));
   const struct ck_client *client = lua_touserdata(L, lua_upvalueindex(2));
   enum ck_applied applied = applied_in_item(task);
   lua_pushvalue(L, lua_upvalueindex(3 + (int)applied));
-  lua_pushboolean(L, task->stood);
+  lua_pushboolean(L, task->was_suspended);
   lua_pushboolean(L, !client->is_closed);
   lua_pushinteger(L, task->driver == task->parent ? 0 : client->loop.depth);
-  lua_pushboolean(L, applied == CK_APPLIED_NO && task->rehearsal != CK_REHEARSED_NOTHING);
+  lua_pushboolean(L, applied == CK_APPLIED_NO && task->dry_run != CK_DRY_RUN_NONE);
   ck_task_begin_item(L, lua_upvalueindex(1));
   return 6;
 }
 
 /*
-** watch(task): a function that tells of the task, since it was asked last: the most that calls made
-** in it, and in tasks begun in it, may have done, whether it has stood still, whether its client is
-** open, how many tasks are resumed within each other (0: by a wait of the task that began it),
-** whether it has only made dry runs, and the error of the first call that failed, or nil. Failures in
-** it are no longer passed on to the task that began it.
+** watch(task): a function that returns, of the item since its last call: the maximum of `applied` over
+** the calls made in it, whether the task was suspended, whether the client is open, how many tasks are
+** resumed within each other (0 = by a wait of the parent), whether it has only made dry runs, and the
+** error of the first failed call, or nil. Failures are not passed on to the parent any more.
 */
 static int internal_watch(lua_State *L) {
   ck_task_judge(ck_task_check(L, 1));
@@ -175,21 +176,21 @@ static int internal_watch(lua_State *L) {
   return 1;
 }
 
-/* note_failure(error): the error of what counts as a failed call of the running task */
+/* note_failure(error): notes the error of a failed call in the running task */
 static int internal_note_failure(lua_State *L) {
   lua_settop(L, 1);
   ck_task_note_error(L);
   return 0;
 }
 
-/* forgive(error): the call of the running task that failed with it does not count */
+/* forgive(error): forgets the failure if it is the noted one */
 static int internal_forgive(lua_State *L) {
   lua_settop(L, 1);
   ck_task_forgive(L);
   return 0;
 }
 
-/* The loader that require finds: the table has been made already. */
+/* The loader that require finds. */
 static int load(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   return 1;

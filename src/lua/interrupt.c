@@ -1,4 +1,4 @@
-/* Debug hooks of the main thread: run while we wait, their errors raised afterwards. */
+/* Debug hooks of the main thread: run while we wait, and their errors raised afterwards. */
 #include "interrupt.h"
 
 #include <lauxlib.h>
@@ -13,10 +13,10 @@ enum { ANY_EVENT = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT };
 
 struct ck_interrupt {
   lua_State *main, *quiet;
-  lua_Hook hook; /* the main thread's, which ours has replaced */
+  lua_Hook hook; /* of the main thread, which ours has replaced */
   int mask, count;
   unsigned long raised; /* errors of hooks so far */
-  bool pending;         /* the last of them is to be raised on the main thread */
+  bool pending;         /* the last of them has not been raised on the main thread yet */
   bool noted;           /* the error that is being caught is a hook's */
 };
 
@@ -57,8 +57,8 @@ bool ck_interrupt_call_without(lua_State *L, int arguments, int results) {
   return ok;
 }
 
-/* A coroutine that is made meanwhile inherits the hook, and not the error. */
-static void raise_kept(lua_State *L, lua_Debug *unused) {
+/* A coroutine that is made meanwhile inherits the hook, but not the error. */
+static void raise_stored(lua_State *L, lua_Debug *unused) {
   (void)unused;
   struct ck_interrupt *interrupt = push(L);
   if (L != interrupt->main || !interrupt->pending) {
@@ -74,18 +74,18 @@ static void raise_kept(lua_State *L, lua_Debug *unused) {
   (void)lua_error(L);
 }
 
-/* Another hook may have replaced ours since: it is run after the error was raised. */
+/* Another hook may have replaced ours: it is set again after the error was raised. */
 static void arm(struct ck_interrupt *interrupt) {
   lua_State *main = interrupt->main;
-  if (lua_gethook(main) == raise_kept) return;
+  if (lua_gethook(main) == raise_stored) return;
   interrupt->hook = lua_gethook(main);
   interrupt->mask = lua_gethookmask(main);
   interrupt->count = lua_gethookcount(main);
-  lua_sethook(main, raise_kept, ANY_EVENT, 1);
+  lua_sethook(main, raise_stored, ANY_EVENT, 1);
 }
 
 /* interrupt, error → */
-static void keep(lua_State *L, struct ck_interrupt *interrupt) {
+static void store(lua_State *L, struct ck_interrupt *interrupt) {
   lua_setiuservalue(L, -2, ERROR);
   lua_pop(L, 1);
   interrupt->raised++;
@@ -93,13 +93,13 @@ static void keep(lua_State *L, struct ck_interrupt *interrupt) {
   arm(interrupt);
 }
 
-/* A few instructions on the main thread, which is below us on the C stack, or does not run. */
+/* Runs a few instructions on the main thread, which is below us on the C stack, or not running. */
 static void run(struct ck_interrupt *interrupt) {
   lua_State *main = interrupt->main;
   if (lua_status(main) != LUA_OK || !lua_checkstack(main, 3)) return;
   (void)push(main);
   lua_getiuservalue(main, -1, RUNNER);
-  if (lua_pcall(main, 0, 0, 0) != LUA_OK) keep(main, interrupt);
+  if (lua_pcall(main, 0, 0, 0) != LUA_OK) store(main, interrupt);
   else lua_pop(main, 1);
 }
 
@@ -107,7 +107,7 @@ unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt) { return 
 
 bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before) {
   lua_Hook hook = lua_gethook(interrupt->main);
-  if (hook != NULL && hook != raise_kept) run(interrupt);
+  if (hook != NULL && hook != raise_stored) run(interrupt);
   if (interrupt->pending) arm(interrupt);
   return interrupt->raised != before;
 }
@@ -122,7 +122,7 @@ static int do_nothing(lua_State *L) {
   return 0;
 }
 
-/* No hook runs within another. No signal must set one meanwhile, for it would be lost. */
+/* Tries whether a hook runs: not within another one. Signals are blocked: their hook would be lost. */
 static bool is_in_some_hook(lua_State *L, struct ck_interrupt *interrupt) {
   sigset_t all, before;
   (void)sigfillset(&all);
@@ -138,14 +138,14 @@ static bool is_in_some_hook(lua_State *L, struct ck_interrupt *interrupt) {
   return interrupt->noted;
 }
 
-/* A hook whose function ends with a tail call has no frame of its own. */
+/* A hook whose function ends with a tail call has no frame. */
 bool ck_interrupt_note(lua_State *L, lua_CFunction within) {
   struct ck_interrupt *interrupt = ck_interrupt_of(L);
   lua_Debug frame;
   bool in_hook = false, is_outside = false, has_tail_call = false;
   for (int level = 0; !in_hook && !is_outside && lua_getstack(L, level, &frame); level++) {
     lua_getinfo(L, "nft", &frame);
-    in_hook = frame.namewhat[0] == 'h'; /* "hook", and no other word */
+    in_hook = frame.namewhat[0] == 'h'; /* "hook" is the only such word */
     has_tail_call = has_tail_call || frame.istailcall;
     is_outside = lua_tocfunction(L, -1) == within;
     lua_pop(L, 1);
@@ -162,6 +162,6 @@ bool ck_interrupt_take(lua_State *L) {
   }
   interrupt->noted = false;
   lua_insert(L, -2);
-  keep(L, interrupt);
+  store(L, interrupt);
   return true;
 }

@@ -1,7 +1,7 @@
 /*
-** Debug hooks on the main thread. The stock interpreter announces Ctrl-C there, luaposix every
-** signal. While we wait, such a hook is run: it interrupts the wait only if it raises. Its error is
-** kept, and a hook of our own raises it as soon as Lua code runs on the main thread again.
+** Debug hooks on the main thread. The stock interpreter announces Ctrl-C by one, luaposix every signal.
+** Such a hook is run while we wait, and interrupts the wait only if it raises. Its error is stored, and
+** a hook of ours raises it as soon as Lua code runs on the main thread again.
 */
 #ifndef CK_INTERRUPT_H
 #define CK_INTERRUPT_H
@@ -9,35 +9,40 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#define CK_INTERRUPT_LOOK 0.1 /* seconds between two looks, while we wait */
+#define CK_INTERRUPT_LOOK 0.1 /* seconds between two runs of the hook while we wait */
 
 struct ck_interrupt;
 
-/* Makes the state's one. The registry owns it until the state is closed. */
+/* Makes the state's interrupt, which the registry owns; does nothing if there is one. */
 void ck_interrupt_open(lua_State *L);
+
+/* Returns the state's interrupt. */
 struct ck_interrupt *ck_interrupt_of(lua_State *L);
 
-/* The number of errors that hooks have raised so far: to be asked before a wait begins. */
+/* Returns the number of errors that hooks have raised so far; to be asked before a wait. */
 unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt);
 
 /*
-** Runs the hook of the main thread, if there is one: it may do anything that Lua code may do.
-** Returns whether a hook has raised an error since the count was `before`.
+** Runs the hook of the main thread, if there is one, which may run any Lua code. Returns whether hooks
+** have raised errors since the count was `before`. Raises nothing.
 */
 bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before);
 
 /*
 ** For a message handler. Returns whether a hook has raised the error, below the call of `within`;
-** ck_interrupt_take then takes the error that lua_pcall left on the stack.
+** ck_interrupt_take then takes the error that lua_pcall has left on the stack.
 */
 bool ck_interrupt_note(lua_State *L, lua_CFunction within);
 
-/* Pops the error on the top and returns true if it was noted; it is raised on the main thread. */
+/*
+** Pops the error on the top and returns true if it was noted: it is raised on the main thread later.
+** Returns false, and pops nothing, otherwise.
+*/
 bool ck_interrupt_take(lua_State *L);
 
 /*
-** Calls as lua_pcall does, in a thread that no hook can interrupt: for steps of ours that must not
-** end halfway. Returns false with the error on the top if the function raised.
+** Calls as lua_pcall does, in a thread that no hook can interrupt: for steps that must not end halfway.
+** Returns false with the error on the top if the function raised.
 */
 bool ck_interrupt_call_without(lua_State *L, int arguments, int results);
 

@@ -1,3 +1,4 @@
+/* The loop of a client's tasks: one step of it, and the methods of clients and tasks that wait. */
 #include "loop.h"
 
 #include <lauxlib.h>
@@ -11,7 +12,7 @@
 
 /* ---- one step ------------------------------------------------------------------------------ */
 
-/* Seconds until a task can go on, as far as the transport does not know it; HUGE_VAL: never. */
+/* Returns the seconds until a task is ready, unless the transport makes it so; HUGE_VAL = never. */
 static double time_to_wait(const struct ck_loop *loop) {
   const struct ck_link *first = ck_list_first(&loop->asleep);
   if (ck_list_first(&loop->ready) != NULL) return 0;
@@ -24,8 +25,8 @@ static const double SLICE =
     0.01; /* seconds, after which a step leaves ready tasks to the next one */
 
 /*
-** Resumes each ready task once, or as many as SLICE allows. A task may fork: in the child, the others
-** are not resumed, which would do what they do a second time.
+** Resumes each ready task once, or as many as SLICE allows. A task may fork: the child resumes no
+** other task, which would do everything a second time.
 */
 static void run_tasks(lua_State *L, int index, struct ck_client *client) {
   unsigned long round = ++client->loop.round;
@@ -35,7 +36,7 @@ static void run_tasks(lua_State *L, int index, struct ck_client *client) {
   }
 }
 
-/* Waits for at most that long, less if there is something to do, and does it. Returns whether. */
+/* Waits for at most `wait` seconds until there is something to do, and does it. Returns whether. */
 static bool step(lua_State *L, int index, double wait) {
   struct ck_client *client = lua_touserdata(L, index);
   double most = time_to_wait(&client->loop);
@@ -48,17 +49,6 @@ static bool step(lua_State *L, int index, double wait) {
   return found;
 }
 
-/* In pieces: a Ctrl-C that comes just before the wait begins does not end it. */
-static void step_within(lua_State *L, int index, double wait) {
-  const struct ck_client *client = lua_touserdata(L, index);
-  unsigned long raised = ck_interrupt_count(client->interrupt);
-  double end = ck_clock_now() + wait, left = wait;
-  while (!step(L, index, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK)) {
-    left = end - ck_clock_now();
-    if (left <= 0 || ck_interrupt_came(client->interrupt, raised)) return;
-  }
-}
-
 static int fail(lua_State *L, enum ck_kind kind, const char *message) {
   lua_pushnil(L);
   lua_pushstring(L, message);
@@ -66,9 +56,9 @@ static int fail(lua_State *L, enum ck_kind kind, const char *message) {
   return 2;
 }
 
-/* ---- for a host's own loop: cqueues' protocol -------------------------------------------------- */
+/* ---- for a host's event loop: cqueues' protocol ------------------------------------------------ */
 
-/* The tasks of a closed client go on until they have learnt of it. */
+/* The tasks of a closed client are resumed until they have ended. */
 static struct ck_client *check_drivable(lua_State *L) {
   struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
   ck_client_check_callbacks(L, client);
@@ -76,17 +66,25 @@ static struct ck_client *check_drivable(lua_State *L) {
   return ck_client_check(L);
 }
 
-/* client:step(seconds): waits for at most that long, 0 unless said; whether a task is left */
+/*
+** client:step(seconds): waits for at most that long, by default 0; returns whether a task is left. Waits
+** in pieces: a Ctrl-C that comes just before a wait does not end it.
+*/
 static int client_step(lua_State *L) {
-  double wait = luaL_optnumber(L, 2, 0);
+  double seconds = luaL_optnumber(L, 2, 0), left = seconds > 0 ? seconds : 0;
+  double end = ck_clock_now() + left;
   struct ck_client *client = check_drivable(L);
   if (client == NULL) return 2;
-  step_within(L, 1, wait > 0 ? wait : 0);
+  unsigned long raised = ck_interrupt_count(client->interrupt);
+  while (!step(L, 1, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK)) {
+    left = end - ck_clock_now();
+    if (left <= 0 || ck_interrupt_came(client->interrupt, raised)) break;
+  }
   lua_pushboolean(L, client->loop.unfinished > 0);
   return 1;
 }
 
-/* client:pollfd(): one descriptor for all of its sockets */
+/* client:pollfd(): the one descriptor to poll */
 static int client_pollfd(lua_State *L) {
   struct ck_client *client = ck_client_check(L);
   if (client == NULL) return 2;
@@ -101,7 +99,7 @@ static int client_events(lua_State *L) {
   return 1;
 }
 
-/* client:timeout(): seconds until client:step() is due at the latest; nil = no limit */
+/* client:timeout(): the seconds until client:step() is due at the latest; nil = no limit */
 static int client_timeout(lua_State *L) {
   struct ck_client *client = check_drivable(L);
   if (client == NULL) return 2;
@@ -113,7 +111,7 @@ static int client_timeout(lua_State *L) {
   return 1;
 }
 
-/* ---- tasks ---------------------------------------------------------------------------------------- */
+/* ---- tasks ------------------------------------------------------------------------------------- */
 
 /* client:spawn(fn, …): a task that begins with the next step */
 static int client_spawn(lua_State *L) {
@@ -124,19 +122,15 @@ static int client_spawn(lua_State *L) {
   return 1;
 }
 
-/* ---- task:wait() -------------------------------------------------------------------------------------- */
-
-static int resume_wait(lua_State *L, int status, lua_KContext context) {
-  struct ck_task *task = (struct ck_task *)context;
-  (void)status;
-  if (task->state != CK_TASK_ENDED) return lua_yieldk(L, 0, context, resume_wait);
-  return ck_task_push_results(L, 1);
+static int raise_deadlock(lua_State *L) {
+  return luaL_error(L, "deadlock: the task waits for one that waits for it");
 }
 
-/*
-** It, or the task that it waits for, stands below us on the C stack; or nothing that is under way can
-** end it, or make it ready.
-*/
+static int fail_inherited(lua_State *L) {
+  return fail(L, CK_KIND_CONFIG, "the task was begun before fork: it is the parent's");
+}
+
+/* The task, or one that it waits for, is below us on the C stack; or nothing can make it ready. */
 static bool is_deadlocked(const struct ck_task *task) {
   const struct ck_loop *loop = task->loop;
   return ck_task_last_joined(task)->state == CK_TASK_RUNNING ||
@@ -144,15 +138,7 @@ static bool is_deadlocked(const struct ck_task *task) {
           loop->awaiting == 0);
 }
 
-static int raise_deadlock(lua_State *L) {
-  return luaL_error(L, "deadlock: the task waits for one that waits for it");
-}
-
-static int fail_parents(lua_State *L) {
-  return fail(L, CK_KIND_CONFIG, "the task was begun before fork: it is the parent's");
-}
-
-/* Asks again before each step: a task may have forked, and this be the child. */
+/* A step may fork, and this process be the child. */
 static int block_until_end(lua_State *L, struct ck_task *task) {
   ck_task_push_client(L, 1);
   int index = lua_gettop(L);
@@ -160,7 +146,7 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
   unsigned long raised = ck_interrupt_count(client->interrupt);
   ck_client_check_callbacks(L, client);
   while (task->state != CK_TASK_ENDED) {
-    if (ck_client_is_inherited(client)) return fail_parents(L);
+    if (ck_client_is_inherited(client)) return fail_inherited(L);
     if (is_deadlocked(task)) return raise_deadlock(L);
     (void)step(L, index, CK_INTERRUPT_LOOK);
     if (ck_interrupt_came(client->interrupt, raised) && task->state != CK_TASK_ENDED)
@@ -169,7 +155,14 @@ static int block_until_end(lua_State *L, struct ck_task *task) {
   return ck_task_push_results(L, 1);
 }
 
-/* task:wait(): the results of its function; nil and an error if it raised one or was cancelled */
+static int resume_wait(lua_State *L, int status, lua_KContext context) {
+  struct ck_task *task = (struct ck_task *)context;
+  (void)status;
+  if (task->state != CK_TASK_ENDED) return lua_yieldk(L, 0, context, resume_wait);
+  return ck_task_push_results(L, 1);
+}
+
+/* task:wait(): the results of its function; nil and an error if it raised or was cancelled */
 static int task_wait(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1), *current = ck_task_current(L, task->loop);
   if (task->state == CK_TASK_ENDED) return ck_task_push_results(L, 1);
@@ -180,31 +173,32 @@ static int task_wait(lua_State *L) {
   return lua_yieldk(L, 0, (lua_KContext)task, resume_wait);
 }
 
-/* task:cancel(): whether it was there to be ended; one that is running is not */
+/* task:cancel(): ends the task; returns false if it is running, or has ended */
 static int task_cancel(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1);
-  bool stands = task->state != CK_TASK_ENDED && task->state != CK_TASK_RUNNING;
-  ck_task_push_client(L, 1);
-  if (stands) ck_client_check_callbacks(L, lua_touserdata(L, -1));
-  if (stands && ck_client_is_inherited(lua_touserdata(L, -1))) return fail_parents(L);
-  if (stands) {
+  bool can_end = task->state != CK_TASK_ENDED && task->state != CK_TASK_RUNNING;
+  if (can_end) {
+    ck_task_push_client(L, 1);
+    const struct ck_client *client = lua_touserdata(L, -1);
+    ck_client_check_callbacks(L, client);
+    if (ck_client_is_inherited(client)) return fail_inherited(L);
     if (task->state == CK_TASK_AWAITING) ck_call_abandon(L, lua_gettop(L), task);
     if (task->state != CK_TASK_ENDED) ck_task_kill(L, 1);
   }
-  lua_pushboolean(L, stands);
+  lua_pushboolean(L, can_end);
   return 1;
 }
 
-/* task:wake(): ends its client:sleep; whether it was asleep */
+/* task:wake(): ends its client:sleep; returns whether it was asleep */
 static int task_wake(lua_State *L) {
   struct ck_task *task = ck_task_check(L, 1);
-  bool asleep = task->state == CK_TASK_ASLEEP;
-  if (asleep) ck_task_make_ready(task);
-  lua_pushboolean(L, asleep);
+  bool was_asleep = task->state == CK_TASK_ASLEEP;
+  if (was_asleep) ck_task_make_ready(task);
+  lua_pushboolean(L, was_asleep);
   return 1;
 }
 
-/* task:applied(): the most that calls made in it may have done: "no", "unknown" or "yes" */
+/* task:applied(): the maximum over the calls made in it: "no", "unknown" or "yes" */
 static int task_applied(lua_State *L) {
   lua_pushstring(L, ck_applied_name(ck_task_check(L, 1)->applied));
   return 1;
@@ -216,12 +210,7 @@ static int task_ended(lua_State *L) {
   return 1;
 }
 
-/* ---- client:sleep() -------------------------------------------------------------------------------------- */
-
-/* An event of a task's call may have closed it, or forked. */
-static bool is_usable(const struct ck_client *client) {
-  return client->transport != NULL && !ck_client_is_inherited(client);
-}
+/* ---- client:sleep() ---------------------------------------------------------------------------- */
 
 static int end_sleep(lua_State *L) {
   if (ck_client_check(L) == NULL) return 2;
@@ -230,15 +219,17 @@ static int end_sleep(lua_State *L) {
 }
 
 static int resume_sleep(lua_State *L, int status, lua_KContext context) {
-  struct ck_task *task = (struct ck_task *)context;
+  const struct ck_task *task = (const struct ck_task *)context;
   (void)status;
   if (task->state == CK_TASK_ASLEEP) return lua_yieldk(L, 0, context, resume_sleep);
   return end_sleep(L);
 }
 
+/* on_event of a task's call may close the client, or fork. */
 static int block_until(lua_State *L, struct ck_client *client, double time) {
   unsigned long raised = ck_interrupt_count(client->interrupt);
-  for (double left; is_usable(client) && (left = time - ck_clock_now()) > 0;) {
+  for (double left; (left = time - ck_clock_now()) > 0;) {
+    if (client->transport == NULL || ck_client_is_inherited(client)) break;
     (void)ck_transport_step(client->transport, left < CK_INTERRUPT_LOOK ? left : CK_INTERRUPT_LOOK);
     ck_call_advance_all(L, 1);
     if (ck_interrupt_came(client->interrupt, raised))
@@ -247,7 +238,7 @@ static int block_until(lua_State *L, struct ck_client *client, double time) {
   return end_sleep(L);
 }
 
-/* client:sleep(seconds): true after that time, or when woken; in a task the others go on */
+/* client:sleep(seconds): true after that time, or when woken; suspends a task, blocks otherwise */
 static int client_sleep(lua_State *L) {
   double seconds = luaL_checknumber(L, 2);
   luaL_argcheck(L, seconds >= 0, 2, "expected seconds from 0");

@@ -1,13 +1,13 @@
 /*
-** What drives a client's tasks: a caller that waits for one of them, or a host's own loop,
-** which is told by one descriptor and one timeout when there is something to do.
+** The loop of a client's tasks. A caller that waits for a task runs it, or a host's event loop does,
+** by one descriptor and one timeout.
 */
 #ifndef CK_LOOP_H
 #define CK_LOOP_H
 
 #include <lua.h>
 
-/* Gives all clients and tasks their methods. */
+/* Gives clients and tasks the methods of this file. Makes the metatable of tasks. */
 void ck_loop_open(lua_State *L);
 
 #endif

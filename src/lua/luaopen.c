@@ -1,4 +1,4 @@
-/* The module cekura.core: what a host that links it statically needs, and all of it. */
+/* The module cekura.core, which a host can also link statically. */
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -23,14 +23,14 @@ static const luaL_Reg functions[] = { { "new", ck_new },
                                       { "array", ck_json_array },
                                       { NULL, NULL } };
 
-/* Pushes lua-cjson; its absence is the error that require raises. */
+/* Pushes lua-cjson. Raises the error of require if there is none. */
 static void require_cjson(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cjson");
   lua_call(L, 1, 1);
 }
 
-/* cekura.runs and the like, of a client that the first call makes. */
+/* cekura.runs and the like, of the default client. */
 static void set_default_resources(lua_State *L) {
   ck_resource_push_all(L, 0);
   for (lua_pushnil(L); lua_next(L, -2);) { /* module, resources, name, resource */

@@ -1,3 +1,4 @@
+/* Tasks: how they are made, suspended, resumed and ended, and what their calls have done. */
 #include "task.h"
 
 #include <lauxlib.h>
@@ -14,7 +15,7 @@ enum {
   TASK_CLIENT = 1,
   TASK_CONTENT, /* its coroutine; a list of its results once it has ended, nil = none */
   TASK_PARENT,
-  TASK_CALL,  /* the handle of the one that it awaits, or has awaited */
+  TASK_CALL,  /* the anchor of the call that it awaits, or has awaited */
   TASK_ERROR, /* of the first call that failed, while `failed` */
   TASK_VALUES = TASK_ERROR
 };
@@ -22,13 +23,20 @@ enum {
 /* In place of a number of results: the content is an error, and the results are nil and it. */
 enum { ERROR_ALONE = -1 };
 
-/* So many tasks may be ended within each other. Lua counts resumptions, but not these. */
+/* Tasks that end within each other. Lua limits nested resumptions, but not these. */
 enum { MAX_CLOSING = 100 };
 
-/* ---- making one ------------------------------------------------------------------------------ */
+/* ---- make ------------------------------------------------------------------------------------ */
 
-/* A module that is loaded again in its state keeps these: loops of before point to them. */
-static void open_shared(lua_State *L) {
+void ck_task_open(lua_State *L, const luaL_Reg *methods) {
+  lua_createtable(L, 0, 2);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "cekura.task");
+  lua_setfield(L, -2, "__name");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  /* Existing loops point to these if the module is loaded again in its state. */
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &current_key) == LUA_TNIL) {
     lua_newtable(L);
     lua_createtable(L, 0, 1);
@@ -42,21 +50,10 @@ static void open_shared(lua_State *L) {
   lua_pop(L, 1);
 }
 
-void ck_task_open(lua_State *L, const luaL_Reg *methods) {
-  lua_createtable(L, 0, 2);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pushliteral(L, "cekura.task");
-  lua_setfield(L, -2, "__name");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  open_shared(L);
-}
-
 static struct ck_task **current_of(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &current_key);
   struct ck_task **current = lua_touserdata(L, -1);
-  lua_pop(L, 1); /* the registry keeps it */
+  lua_pop(L, 1); /* the registry owns it */
   return current;
 }
 
@@ -76,7 +73,7 @@ void ck_task_init(lua_State *L, struct ck_loop *loop) {
 static struct ck_task *push_task(lua_State *L, struct ck_loop *loop) {
   struct ck_task *task = lua_newuserdatauv(L, sizeof(*task), TASK_VALUES);
   memset(task, 0, sizeof(*task));
-  ck_list_init(&task->line);
+  ck_list_init(&task->link);
   ck_list_init(&task->joiners);
   task->loop = loop;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
@@ -88,30 +85,26 @@ static struct ck_task *push_task(lua_State *L, struct ck_loop *loop) {
   return task;
 }
 
-/* A task of any client. False, and nothing is pushed: a finalizer has brought it back. */
+/* Pushes a task of any client. Returns false, and pushes nothing, if it is being collected. */
 static bool push_alive(lua_State *L, const struct ck_task *task) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
-  bool is_there = lua_rawgetp(L, -1, task) == LUA_TUSERDATA;
+  bool is_alive = lua_rawgetp(L, -1, task) == LUA_TUSERDATA;
   lua_remove(L, -2);
-  if (!is_there) lua_pop(L, 1);
-  return is_there;
+  if (!is_alive) lua_pop(L, 1);
+  return is_alive;
 }
 
-/* In the client's table a task stands under its address. task → task */
-static void keep(lua_State *L, int client, const struct ck_task *task) {
-  lua_getiuservalue(L, client, CK_LOOP_TASKS);
-  lua_pushvalue(L, -2);
-  lua_rawsetp(L, -2, task);
-  lua_pop(L, 1);
-}
-
-static void push_kept(lua_State *L, int client, const struct ck_task *task) {
+/* Pushes an unfinished task of the client at `client`. */
+static void push_unfinished(lua_State *L, int client, const struct ck_task *task) {
   lua_getiuservalue(L, client, CK_LOOP_TASKS);
   lua_rawgetp(L, -1, task);
   lua_remove(L, -2);
 }
 
-/* The task is on the top. Tasks that each begin the next one, and end, must not form a chain. */
+/*
+** task → task, whose parent has not ended. Otherwise tasks that each make the next one, and end, would
+** form a chain.
+*/
 static void skip_ended_parents(lua_State *L, struct ck_task *task) {
   for (const struct ck_task *ended; (ended = task->parent) != NULL;) {
     if (ended->state != CK_TASK_ENDED) return;
@@ -124,7 +117,7 @@ static void skip_ended_parents(lua_State *L, struct ck_task *task) {
   }
 }
 
-/* task → task. A parent outlives its own end for as long as a child can tell it something. */
+/* task → task. A parent is kept alive for as long as a child may note something in it. */
 static void set_parent(lua_State *L, struct ck_task *task) {
   struct ck_task *parent = *task->loop->current;
   if (parent == NULL || !push_alive(L, parent)) return;
@@ -134,22 +127,18 @@ static void set_parent(lua_State *L, struct ck_task *task) {
   task->parent_item = parent->item;
 }
 
-/* The nearest task above in whose present item this one was begun, if only by others. */
-static struct ck_task *above(const struct ck_task *task) {
+/* Returns the nearest ancestor in whose present item the task, or its ancestor below, was made. */
+static struct ck_task *parent_in_item(const struct ck_task *task) {
   while (task->parent != NULL && task->parent_item != task->parent->item) task = task->parent;
   return task->parent;
 }
 
-static void count_begun(const struct ck_task *task, int change) {
-  for (struct ck_task *at = above(task); at != NULL; at = above(at)) at->begun += change;
+static void count_descendant(const struct ck_task *task, int change) {
+  struct ck_task *at = parent_in_item(task);
+  for (; at != NULL; at = parent_in_item(at)) at->descendants += change;
 }
 
-static void set_client(lua_State *L, int client) {
-  lua_pushvalue(L, client);
-  lua_setiuservalue(L, -2, TASK_CLIENT);
-}
-
-/* function, arguments, task → the same; the coroutine has a copy of the former */
+/* function, arguments, task → the same; the function and the arguments are copied to a coroutine */
 static void set_coroutine(lua_State *L, struct ck_task *task, int count) {
   int first = lua_gettop(L) - count - 1;
   task->co = lua_newthread(L);
@@ -163,12 +152,16 @@ static void set_coroutine(lua_State *L, struct ck_task *task, int count) {
 
 void ck_task_new(lua_State *L, int index, struct ck_loop *loop, int count) {
   struct ck_task *task = push_task(L, loop);
-  set_client(L, index);
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, TASK_CLIENT);
   set_coroutine(L, task, count);
   set_parent(L, task);
-  keep(L, index, task);
-  task->loop->unfinished++;
-  count_begun(task, 1);
+  lua_getiuservalue(L, index, CK_LOOP_TASKS);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, task);
+  lua_pop(L, 1);
+  loop->unfinished++;
+  count_descendant(task, 1);
   ck_task_make_ready(task);
   lua_replace(L, -count - 2);
   lua_pop(L, count);
@@ -185,21 +178,19 @@ struct ck_task *ck_task_check(lua_State *L, int index) {
 
 void ck_task_push_client(lua_State *L, int index) { lua_getiuservalue(L, index, TASK_CLIENT); }
 
-/* ---- what is done in it ------------------------------------------------------------------------ */
-
-static void note(struct ck_task *task, enum ck_applied applied) {
-  if (applied > task->applied) task->applied = applied;
-  if (task->rehearsal == CK_REHEARSED_READING) task->rehearsal = CK_REHEARSED_NOTHING;
-}
+/* ---- note what calls have done ----------------------------------------------------------------- */
 
 void ck_task_note(struct ck_task *task, enum ck_applied applied) {
-  for (; task != NULL; task = above(task)) note(task, applied);
+  for (; task != NULL; task = parent_in_item(task)) {
+    if (applied > task->applied) task->applied = applied;
+    if (task->dry_run == CK_DRY_RUN_READING) task->dry_run = CK_DRY_RUN_NONE;
+  }
 }
 
 void ck_task_note_dry_run(struct ck_task *task, bool reads) {
-  enum ck_rehearsal rehearsal = reads ? CK_REHEARSED_READING : CK_REHEARSED_ACTING;
-  for (; task != NULL; task = above(task))
-    if (rehearsal > task->rehearsal) task->rehearsal = rehearsal;
+  enum ck_dry_run dry_run = reads ? CK_DRY_RUN_READING : CK_DRY_RUN_ACTING;
+  for (; task != NULL; task = parent_in_item(task))
+    if (dry_run > task->dry_run) task->dry_run = dry_run;
 }
 
 void ck_task_note_error(lua_State *L) {
@@ -228,38 +219,35 @@ void ck_task_begin_item(lua_State *L, int index) {
   if (task->failed) lua_getiuservalue(L, index, TASK_ERROR);
   else lua_pushnil(L);
   task->item++;
-  task->begun = 0;
+  task->descendants = 0;
   task->applied = CK_APPLIED_NO;
-  task->rehearsal = CK_REHEARSED_NOTHING;
-  task->failed = task->stood = false;
+  task->dry_run = CK_DRY_RUN_NONE;
+  task->failed = task->was_suspended = false;
 }
 
-/* ---- standing, and going on --------------------------------------------------------------------- */
+/* ---- suspend ------------------------------------------------------------------------------------ */
 
-/* Not in a coroutine that its function made, nor below a C function that cannot be left. */
+/* A coroutine that the task's function made, or a C function that cannot yield, must be blocked. */
 struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop) {
   struct ck_task *task = loop->running;
   return task != NULL && task->co == L && lua_isyieldable(L) ? task : NULL;
 }
 
-static void set_awaiting(struct ck_task *task) {
+void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int anchor) {
+  push_unfinished(L, index, task);
+  lua_pushvalue(L, anchor);
+  lua_setiuservalue(L, -2, TASK_CALL);
+  lua_pop(L, 1);
+  task->awaits = call;
   task->state = CK_TASK_AWAITING;
   task->loop->awaiting++;
 }
 
-void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int handle) {
-  push_kept(L, index, task);
-  lua_pushvalue(L, handle);
-  lua_setiuservalue(L, -2, TASK_CALL);
-  lua_pop(L, 1);
-  task->awaits = call;
-  set_awaiting(task);
-}
-
 void ck_task_sleep(struct ck_task *task, double wake_at) {
-  struct ck_link *head = &task->loop->asleep, *after = head->previous; /* it is seldom early */
+  struct ck_link *head = &task->loop->asleep,
+                 *after = head->previous; /* most are the last to wake */
   while (after != head && ((struct ck_task *)after)->wake_at > wake_at) after = after->previous;
-  ck_list_insert(after->next, &task->line);
+  ck_list_insert(after->next, &task->link);
   task->state = CK_TASK_ASLEEP;
   task->wake_at = wake_at;
 }
@@ -267,33 +255,29 @@ void ck_task_sleep(struct ck_task *task, double wake_at) {
 void ck_task_join(struct ck_task *task, struct ck_task *other) {
   task->state = CK_TASK_JOINING;
   task->joins = other;
-  ck_list_insert(&other->joiners, &task->line);
+  ck_list_insert(&other->joiners, &task->link);
 }
 
-/* No wait is let begin that would close a circle. */
+/* The chain has an end: a wait that would close a cycle is refused. */
 const struct ck_task *ck_task_last_joined(const struct ck_task *task) {
   while (task->joins != NULL) task = task->joins;
   return task;
 }
 
-static void set_running(struct ck_task *task) {
+/* The task waits for nothing any more. */
+static void end_suspension(struct ck_task *task) {
   if (task->state == CK_TASK_AWAITING) task->loop->awaiting--;
   task->state = CK_TASK_RUNNING;
-}
-
-/* It waits no longer for whatever it waited for. */
-static void leave(struct ck_task *task) {
-  set_running(task);
   task->awaits = NULL;
   task->joins = NULL;
-  ck_list_remove(&task->line);
+  ck_list_remove(&task->link);
 }
 
 void ck_task_make_ready(struct ck_task *task) {
-  leave(task);
+  end_suspension(task);
   task->state = CK_TASK_READY;
   task->round = task->loop->round;
-  ck_list_insert(&task->loop->ready, &task->line);
+  ck_list_insert(&task->loop->ready, &task->link);
 }
 
 void ck_task_wake(struct ck_loop *loop, double now) {
@@ -303,48 +287,53 @@ void ck_task_wake(struct ck_loop *loop, double now) {
     ck_task_make_ready((struct ck_task *)first);
 }
 
-/* ---- the end of a task ---------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------------------------ */
 
-/* A parent that is told by tasks of this one is kept. */
-static void forget_parent(lua_State *L, int index) {
-  struct ck_task *task = lua_touserdata(L, index);
-  if (task->begun > 0) return;
-  task->parent = NULL;
-  lua_pushnil(L);
-  lua_setiuservalue(L, index, TASK_PARENT);
-}
-
-/* A call that failed in a task failed in the one that began it, too. */
+/* A call that failed in a task has failed in its parent, too. */
 static void pass_failure_on(lua_State *L, int index) {
-  const struct ck_task *task = lua_touserdata(L, index), *parent = task->parent;
+  const struct ck_task *task = lua_touserdata(L, index);
+  struct ck_task *parent = task->parent;
   if (!task->failed || task->is_judged || parent == NULL || parent->failed) return;
   if (task->parent_item != parent->item) return;
   lua_getiuservalue(L, index, TASK_PARENT);
   lua_getiuservalue(L, index, TASK_ERROR);
   lua_setiuservalue(L, -2, TASK_ERROR);
   lua_pop(L, 1);
-  task->parent->failed = true;
+  parent->failed = true;
 }
 
-/* task at `index` → the same, no longer kept alive by its client */
-static void let_go(lua_State *L, int index) {
+static void set_nil(lua_State *L, int index, int value) {
+  lua_pushnil(L);
+  lua_setiuservalue(L, index, value);
+}
+
+/* The results have been set: makes the joiners ready, and releases the task. Allocates nothing. */
+static void finish(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
-  count_begun(task, -1);
+  struct ck_link *joiner;
+  end_suspension(task);
+  task->state = CK_TASK_ENDED;
+  task->co = NULL;
+  task->loop->unfinished--;
+  count_descendant(task, -1);
   pass_failure_on(L, index);
-  forget_parent(L, index);
-  lua_pushnil(L);
-  lua_setiuservalue(L, index, TASK_ERROR);
-  lua_pushnil(L);
-  lua_setiuservalue(L, index, TASK_CALL);
+  if (task->descendants == 0) { /* those note in the parent what their calls have done */
+    task->parent = NULL;
+    set_nil(L, index, TASK_PARENT);
+  }
+  set_nil(L, index, TASK_ERROR);
+  set_nil(L, index, TASK_CALL);
   ck_task_push_client(L, index);
   lua_getiuservalue(L, -1, CK_LOOP_TASKS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, task);
   lua_pop(L, 2);
+  while ((joiner = ck_list_first(&task->joiners)) != NULL)
+    ck_task_make_ready((struct ck_task *)joiner);
 }
 
-/* results → ; the coroutine is given back */
-static void keep_results(lua_State *L, int index, int count) {
+/* `count` results → */
+static void end(lua_State *L, int index, int count) {
   struct ck_task *task = lua_touserdata(L, index);
   if (count > 0) lua_createtable(L, count, 0);
   else lua_pushnil(L);
@@ -352,34 +341,15 @@ static void keep_results(lua_State *L, int index, int count) {
   for (int i = count; i > 0; i--) lua_rawseti(L, -1 - i, i); /* list, the first i results */
   lua_setiuservalue(L, index, TASK_CONTENT);
   task->results = count;
-  task->co = NULL;
+  finish(L, index);
 }
 
-/* Whoever waits for it goes on. Nothing here needs memory. */
-static void announce_end(lua_State *L, int index) {
-  struct ck_task *task = lua_touserdata(L, index);
-  struct ck_link *joiner;
-  leave(task);
-  task->state = CK_TASK_ENDED;
-  task->loop->unfinished--;
-  let_go(L, index);
-  while ((joiner = ck_list_first(&task->joiners)) != NULL)
-    ck_task_make_ready((struct ck_task *)joiner);
-}
-
-/* results → */
-static void end(lua_State *L, int index, int count) {
-  keep_results(L, index, count);
-  announce_end(L, index);
-}
-
-/* error → ; where there is no memory for a list of results */
+/* error → ; without memory for a list of results */
 static void end_without_list(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   lua_setiuservalue(L, index, TASK_CONTENT);
   task->results = ERROR_ALONE;
-  task->co = NULL;
-  announce_end(L, index);
+  finish(L, index);
 }
 
 /* error → */
@@ -389,20 +359,6 @@ static void fail(lua_State *L, int index) {
   end(L, index, 2);
 }
 
-/* task → */
-static int succeed(lua_State *L) {
-  const struct ck_task *task = lua_touserdata(L, 1);
-  int count = lua_gettop(task->co);
-  if (!lua_checkstack(L, count + LUA_MINSTACK)) {
-    lua_pushliteral(L, "too many results");
-    fail(L, 1);
-    return 0;
-  }
-  lua_xmove(task->co, L, count);
-  end(L, 1, count);
-  return 0;
-}
-
 static void fail_cancelled(lua_State *L, int index, const char *message) {
   const struct ck_task *task = lua_touserdata(L, index);
   lua_pushstring(L, message);
@@ -410,7 +366,7 @@ static void fail_cancelled(lua_State *L, int index, const char *message) {
   fail(L, index);
 }
 
-/* Its variables are closed. Returns whether that pushed an error, which may be an earlier one. */
+/* Closes its variables. Returns whether that pushed an error, which may be an earlier one. */
 static bool close_coroutine(lua_State *L, struct ck_task *task) {
   struct ck_loop *loop = task->loop;
   struct ck_task *outer = loop->running, *others = *loop->current;
@@ -424,7 +380,7 @@ static bool close_coroutine(lua_State *L, struct ck_task *task) {
   return failed;
 }
 
-/* What is done at an end may lack memory: then the lack of it is the task's result. */
+/* Ends the task by `how`. If that raises for lack of memory, the error is the task's result. */
 static void conclude(lua_State *L, int index, lua_CFunction how) {
   const struct ck_task *task = lua_touserdata(L, index);
   lua_pushcfunction(L, how);
@@ -434,16 +390,65 @@ static void conclude(lua_State *L, int index, lua_CFunction how) {
   else lua_pop(L, 1);
 }
 
-static int push_error_alone(lua_State *L, int index) {
-  lua_pushnil(L);
-  lua_getiuservalue(L, index, TASK_CONTENT);
-  return 2;
+/* task → ; its function has returned */
+static int succeed(lua_State *L) {
+  const struct ck_task *task = lua_touserdata(L, 1);
+  int count = lua_gettop(task->co);
+  if (lua_checkstack(L, count + LUA_MINSTACK)) {
+    lua_xmove(task->co, L, count);
+    end(L, 1, count);
+  } else {
+    lua_pushliteral(L, "too many results");
+    fail(L, 1);
+  }
+  return 0;
+}
+
+/* task → ; its function has raised, or the C stack has no room left, and it was not resumed */
+static int fail_raised(lua_State *L) {
+  struct ck_task *task = lua_touserdata(L, 1);
+  int status = lua_status(task->co);
+  if (status == LUA_OK || status == LUA_YIELD) lua_xmove(task->co, L, 1);
+  (void)close_coroutine(L, task); /* the error is on the top now */
+  fail(L, 1);
+  return 0;
+}
+
+/* task → */
+static int fail_taken(lua_State *L) {
+  fail_cancelled(L, 1, "the task's coroutine was resumed or closed by somebody else");
+  return 0;
+}
+
+/* task → */
+static int fail_killed(lua_State *L) {
+  if (close_coroutine(L, lua_touserdata(L, 1))) fail(L, 1);
+  else fail_cancelled(L, 1, "the task was cancelled");
+  return 0;
+}
+
+/* Other code may have resumed or closed the coroutine. */
+static bool is_resumable(lua_State *co) {
+  lua_Debug unused;
+  if (lua_status(co) == LUA_YIELD) return true;
+  return lua_status(co) == LUA_OK && lua_gettop(co) > 0 && !lua_getstack(co, 0, &unused);
+}
+
+void ck_task_kill(lua_State *L, int index) {
+  struct ck_task *task = lua_touserdata(L, index);
+  if (task->loop->closing >= MAX_CLOSING) luaL_error(L, "too many tasks cancelled within others");
+  end_suspension(task);
+  conclude(L, index, is_resumable(task->co) ? fail_killed : fail_taken);
 }
 
 int ck_task_push_results(lua_State *L, int index) {
   const struct ck_task *task = lua_touserdata(L, index);
   int count = task->results;
-  if (count == ERROR_ALONE) return push_error_alone(L, index);
+  if (count == ERROR_ALONE) {
+    lua_pushnil(L);
+    lua_getiuservalue(L, index, TASK_CONTENT);
+    return 2;
+  }
   luaL_checkstack(L, count + 1, "too many results");
   lua_getiuservalue(L, index, TASK_CONTENT);
   int list = lua_gettop(L);
@@ -451,39 +456,14 @@ int ck_task_push_results(lua_State *L, int index) {
   return count;
 }
 
-/* ---- resuming --------------------------------------------------------------------------------------- */
-
-/* Its coroutine is no secret: somebody else may have resumed or closed it. */
-static bool is_resumable(lua_State *co) {
-  lua_Debug unused;
-  if (lua_status(co) == LUA_YIELD) return true;
-  return lua_status(co) == LUA_OK && lua_gettop(co) > 0 && !lua_getstack(co, 0, &unused);
-}
-
-static int fail_taken(lua_State *L) {
-  fail_cancelled(L, 1, "the task's coroutine was resumed or closed by somebody else");
-  return 0;
-}
-
-static int fail_killed(lua_State *L) {
-  if (close_coroutine(L, lua_touserdata(L, 1))) fail(L, 1);
-  else fail_cancelled(L, 1, "the task was cancelled");
-  return 0;
-}
-
-void ck_task_kill(lua_State *L, int index) {
-  struct ck_task *task = lua_touserdata(L, index);
-  if (task->loop->closing >= MAX_CLOSING) luaL_error(L, "too many tasks cancelled within others");
-  leave(task);
-  conclude(L, index, is_resumable(task->co) ? fail_killed : fail_taken);
-}
+/* ---- resume ----------------------------------------------------------------------------------------- */
 
 static int resume(lua_State *L, struct ck_task *task) {
   struct ck_loop *loop = task->loop;
   struct ck_task *outer = loop->running, *others = *loop->current;
   int count, arguments = task->arguments;
   task->arguments = 0;
-  ck_list_remove(&task->line);
+  ck_list_remove(&task->link);
   loop->running = *loop->current = task;
   task->state = CK_TASK_RUNNING;
   task->driver = outer;
@@ -492,25 +472,12 @@ static int resume(lua_State *L, struct ck_task *task) {
   loop->depth--;
   loop->running = outer;
   *loop->current = others;
-  task->stood = task->stood || status == LUA_YIELD;
+  task->was_suspended = task->was_suspended || status == LUA_YIELD;
   if (status == LUA_YIELD) lua_pop(task->co, count);
   return status;
 }
 
-/* Where the C stack has no room left, the coroutine was not resumed, and has not failed itself. */
-static bool was_refused(lua_State *co) {
-  return lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD;
-}
-
-static int fail_raised(lua_State *L) {
-  struct ck_task *task = lua_touserdata(L, 1);
-  if (was_refused(task->co)) lua_xmove(task->co, L, 1);
-  (void)close_coroutine(L, task); /* the error is on the top now */
-  fail(L, 1);
-  return 0;
-}
-
-/* A function that yields by itself lets the others go on, and is resumed after them. */
+/* A function that yields by itself is resumed in the next round. */
 static void step(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   if (!is_resumable(task->co)) {
@@ -527,7 +494,7 @@ bool ck_task_run_next(lua_State *L, int index, struct ck_loop *loop, unsigned lo
   const struct ck_task *task = (const struct ck_task *)ck_list_first(&loop->ready);
   int top = lua_gettop(L);
   if (task == NULL || task->round >= round) return false;
-  push_kept(L, index, task);
+  push_unfinished(L, index, task);
   step(L, top + 1);
   lua_settop(L, top);
   return true;

@@ -1,10 +1,9 @@
 /*
-** Tasks: functions that each run in a coroutine, and stand still there while what they wait
-** for goes on. Here is how they are begun, resumed and ended; what they wait for is known to
-** whoever lets them stand.
+** Tasks: functions that each run in a coroutine, and are suspended there while a call, a sleep or
+** another task goes on. A task is suspended by loop.c or call.c, which resume it by making it ready.
 **
-** An unfinished task is kept alive by its client. Its coroutine is no secret to its function,
-** so that anybody may resume or close it: nothing of ours is kept alive by its stack alone.
+** The client keeps an unfinished task alive. Other code can resume or close the coroutine of a task:
+** nothing of ours is kept alive by that coroutine's stack alone.
 */
 #ifndef CK_TASK_H
 #define CK_TASK_H
@@ -17,39 +16,39 @@
 #include "../core/outcome.h"
 
 enum ck_task_state {
-  CK_TASK_READY,    /* in line to be resumed */
-  CK_TASK_RUNNING,  /* on the C stack, or its call's on_event is, or a variable's __close */
-  CK_TASK_AWAITING, /* stands until its call has ended */
-  CK_TASK_ASLEEP,   /* until `wake_at` */
-  CK_TASK_JOINING,  /* until another task has ended */
+  CK_TASK_READY,    /* queued to be resumed */
+  CK_TASK_RUNNING,  /* on the C stack, or the __close of one of its variables is */
+  CK_TASK_AWAITING, /* suspended until its call has ended */
+  CK_TASK_ASLEEP,   /* suspended until `wake_at` */
+  CK_TASK_JOINING,  /* suspended until another task has ended */
   CK_TASK_ENDED
 };
 
-/* Dry runs in an item of `each`: one of a call that reads is made up for by any real call. */
-enum ck_rehearsal { CK_REHEARSED_NOTHING, CK_REHEARSED_READING, CK_REHEARSED_ACTING };
+/* Dry runs in an item of `each`. Any real call outweighs the dry run of a call that only reads. */
+enum ck_dry_run { CK_DRY_RUN_NONE, CK_DRY_RUN_READING, CK_DRY_RUN_ACTING };
 
 struct ck_task {
-  struct ck_link line; /* stands in `ready` or `asleep` of the loop, or in `joiners` of a task */
+  struct ck_link link; /* in `ready` or `asleep` of the loop, or in `joiners` of another task */
   struct ck_loop *loop;
-  struct ck_task *parent; /* in whose function it was begun, of whichever client; NULL = in none */
-  unsigned long item;     /* how often its watch was asked: `each` does so before each item */
-  unsigned long parent_item;    /* the parent's item in which it was begun */
-  const struct ck_task *driver; /* whose wait resumed it last; only ever compared */
+  struct ck_task *parent;       /* whose function made this one, of any client; NULL = none */
+  unsigned long item;           /* of `each`: counts ck_task_begin_item */
+  unsigned long parent_item;    /* the item of the parent in which this task was made */
+  const struct ck_task *driver; /* whose wait resumed it last; is only compared */
   lua_State *co;                /* NULL once it has ended */
   enum ck_task_state state;
-  unsigned long round;     /* of the loop, when it was made ready */
+  unsigned long round;     /* of the loop, when it became ready */
   int arguments;           /* for its first resumption */
   int results;             /* once it has ended */
   void *awaits;            /* the call, while it is AWAITING */
-  double wake_at;          /* while it is ASLEEP */
+  double wake_at;          /* on ck_clock_now's clock, while it is ASLEEP */
   struct ck_link joiners;  /* tasks that wait for its end */
   struct ck_task *joins;   /* the task that it waits for, while it is JOINING */
-  enum ck_applied applied; /* by the calls made in it, and in tasks that were begun in it */
-  int begun;               /* tasks that were begun in it, or in those, and have not ended */
-  enum ck_rehearsal rehearsal;
-  bool failed;    /* a call that was made in it, or in a task begun in it that has ended */
-  bool is_judged; /* `each` decides what a failure in it means */
-  bool stood;     /* at least once */
+  enum ck_applied applied; /* the maximum over its calls, and those of its descendants */
+  int descendants;         /* tasks made in it, or in those, that have not ended */
+  enum ck_dry_run dry_run;
+  bool failed;        /* a call failed in it, or in a descendant that has ended */
+  bool is_judged;     /* `each` decides what a failure in it means */
+  bool was_suspended; /* at least once */
 };
 
 /* The user value of a loop's owner, a client, that holds { address = task }: unfinished tasks. */
@@ -58,13 +57,13 @@ enum { CK_LOOP_TASKS = 1 };
 /* A client's tasks. */
 struct ck_loop {
   struct ck_link ready;
-  struct ck_link asleep; /* the first to wake is the first in line */
+  struct ck_link asleep; /* ordered by `wake_at` */
   struct ck_task *running;
-  int depth;                /* how many tasks are resumed within each other, of waits that block */
-  struct ck_task **current; /* of all clients of the state: the one whose function runs */
+  int depth;                /* tasks that are resumed within each other, by waits that block */
+  struct ck_task **current; /* the task of any client whose function runs: one for the state */
   unsigned long round;      /* a task that becomes ready in a round is resumed in the next */
-  int closing;              /* how many tasks' variables are being closed, within each other */
-  int unfinished, awaiting; /* how many there are, and how many of them await a call */
+  int closing;              /* tasks whose variables are being closed, within each other */
+  int unfinished, awaiting; /* tasks that have not ended, and those that await a call */
 };
 
 /* Makes the metatable of tasks, with these methods. */
@@ -81,28 +80,30 @@ void ck_task_init(lua_State *L, struct ck_loop *loop);
 */
 void ck_task_new(lua_State *L, int index, struct ck_loop *loop, int count);
 
-/* The task at `index`; anything else raises. Its client can be pushed. */
+/* Returns the task at `index`; anything else raises. */
 struct ck_task *ck_task_check(lua_State *L, int index);
+
+/* Pushes the client of the task at `index`. */
 void ck_task_push_client(lua_State *L, int index);
 
-/* The task whose function calls us and may be let stand; NULL: whoever calls must be blocked. */
+/* Returns the task whose function calls and can yield; NULL = the caller must be blocked. */
 struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop);
 
 /*
-** The current task will stand from its next yield on. Its client is at `index`, what keeps the
-** call that it awaits alive at `handle`; a standing task keeps that.
+** Suspends the current task at its next yield, on a call: its client is at `index`, and the value at
+** `anchor` keeps the call alive. On a time. On the end of another task.
 */
-void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int handle);
+void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int anchor);
 void ck_task_sleep(struct ck_task *task, double wake_at);
 void ck_task_join(struct ck_task *task, struct ck_task *other);
 
-/* Returns the task whose end all wait for in the end that `task` waits for: mostly itself. */
+/* Returns the task at the end of the chain of tasks that wait for each other: mostly `task` itself. */
 const struct ck_task *ck_task_last_joined(const struct ck_task *task);
 
-/* It will be resumed, whatever it waits for. */
+/* Ends the suspension of a task, whatever it waits for: it is resumed in the next round. */
 void ck_task_make_ready(struct ck_task *task);
 
-/* Wakes those whose time has come. */
+/* Makes sleeping tasks ready whose time has come. */
 void ck_task_wake(struct ck_loop *loop, double now);
 
 /*
@@ -112,7 +113,7 @@ void ck_task_wake(struct ck_loop *loop, double now);
 bool ck_task_run_next(lua_State *L, int index, struct ck_loop *loop, unsigned long round);
 
 /*
-** Ends a task that is not running, and whose call has ended: its variables are closed, its
+** Ends the task at `index`, which is not running, and whose call has ended. Closes its variables. Its
 ** results are nil and an error of kind `cancelled`.
 */
 void ck_task_kill(lua_State *L, int index);
@@ -121,24 +122,24 @@ void ck_task_kill(lua_State *L, int index);
 int ck_task_push_results(lua_State *L, int index);
 
 /*
-** A call that was made in the task, if it is one, has done that at most. So has the task that it was
-** begun in, unless that has gone on to another item.
+** Notes what a call in the task may have done. `task` may be NULL. The parent is noted as well, unless
+** it has begun another item since.
 */
 void ck_task_note(struct ck_task *task, enum ck_applied applied);
 
-/* A dry run was made in it, of a call that only reads, or of another one. */
+/* Notes the dry run of a call in the task, which may be NULL; `reads` if the call only reads. */
 void ck_task_note_dry_run(struct ck_task *task, bool reads);
 
-/* A call in the running task, if there is one, failed with the error on top. The first one counts. */
+/* Notes the error on the top, of a call in the running task. Only the first one of an item counts. */
 void ck_task_note_error(lua_State *L);
 
-/* Forgets that failure, if the error on top is the one that counts. */
+/* Forgets the noted error if it is the one on the top. */
 void ck_task_forgive(lua_State *L);
 
-/* Failures in the task are not passed on to the one that began it. */
+/* Failures in the task are not passed on to its parent. */
 void ck_task_judge(struct ck_task *task);
 
-/* Pushes that error of the task at `index`, or nil, and forgets all notes: it begins another item. */
+/* Pushes the noted error of the task at `index`, or nil, and forgets all notes. */
 void ck_task_begin_item(lua_State *L, int index);
 
 #endif
