@@ -403,11 +403,24 @@ local function add_table(text, heads, rows)
   end
 end
 
+local has_heading = {}
+for _, class in ipairs(manual.classes) do has_heading[class.name] = true end
+
+--- Returns the anchor of a heading, as GitHub makes it.
+local function anchor(title) return (title:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-")) end
+
+local function link(title, shown) return ("[%s](#%s)"):format(shown or title, anchor(title)) end
+
+--- Returns a type, linked to its heading if it has one.
+local function type_cell(type)
+  local class = type:match "cekura%.%a+"
+  return has_heading[class] and link(class, code(type)) or code(type)
+end
+
 local function add_member_table(text, members)
   add_table(text, { "field", "type", "meaning" }, map(members, function(member)
     local name, optional = member.name:gsub("%?$", "")
-    local type = member.type .. (optional > 0 and "?" or "")
-    return { code(name), code(type), member.text }
+    return { code(name), type_cell(member.type .. (optional > 0 and "?" or "")), member.text }
   end))
 end
 
@@ -504,7 +517,7 @@ local function facts(endpoint)
   local list = { endpoint.spends_credits and "Spends credits." or "Spends no credits." }
   if reads then list[#list + 1] = "Reads only." end
   if endpoint.idempotent and not reads then
-    list[#list + 1] = "Sent twice, it leaves the server as sent once."
+    list[#list + 1] = "Idempotent: sending it twice has the effect of sending it once."
   end
   if endpoint.partial then list[#list + 1] = "At least one field besides the id must be given." end
   list[#list + 1] = evaluations_in_words(endpoint)
@@ -555,8 +568,9 @@ local function add_endpoint(text, endpoint)
         field.description }
     end))
   text:line()
-  text:line("Returns %s.", endpoint.returns:find "^%b{}$" and code(endpoint.returns)
-    or endpoint.returns)
+  local class = manual.results[endpoint.name]
+  text:line("Returns %s%s.", class and type_cell(class) .. ": " or "",
+    endpoint.returns:find "^%b{}$" and code(endpoint.returns) or endpoint.returns)
   text:line()
   text:line "```lua"
   text:line("%s", example(endpoint))
@@ -605,8 +619,32 @@ local function add_each(text)
   add_member_table(text, manual.progress)
 end
 
---- After the endpoints: { title, function that adds the section }.
+local function add_filters(text)
+  text:block(manual.filters_intro)
+  text:line()
+  add_pairs(text, { "`field`", "type" }, manual.filter_fields)
+  text:line()
+  add_pairs(text, { "`op`", "meaning" }, manual.filter_operators)
+end
+
+local function add_values(text)
+  text:line "What the endpoints return. Any field may be missing."
+  for _, class in ipairs(manual.classes) do
+    text:line()
+    text:line("### %s", class.name)
+    text:line()
+    text:line("%s", class.text)
+    text:line()
+    add_table(text, { "field", "type", "meaning" }, map(class.fields, function(field)
+      return { code((field.name:gsub("%?$", ""))), type_cell(field.type), field.text }
+    end))
+  end
+end
+
+--- After the endpoints: { title, function that adds the section, titles of its parts }.
 local SECTIONS = {
+  { "Filters of calls.list", add_filters },
+  { "Values", add_values, map(manual.classes, function(class) return class.name end) },
   { "Functions", add_functions },
   { "Options", add_options },
   { "Response", function(text) add_member_table(text, manual.response) end },
@@ -617,16 +655,13 @@ local SECTIONS = {
   { "Options and report of client:each", add_each },
 }
 
---- The anchor of a heading, as GitHub makes it.
-local function anchor(title)
-  return (title:lower():gsub("[^%w%s_-]", ""):gsub("%s", "-"))
-end
-
 local function add_contents(text)
-  local function link(title) return ("[%s](#%s)"):format(title, anchor(title)) end
   text:line("- %s", link "Endpoints")
   for _, endpoint in ipairs(cekura.endpoints) do text:line("  - %s", link(endpoint.name)) end
-  for _, section in ipairs(SECTIONS) do text:line("- %s", link(section[1])) end
+  for _, section in ipairs(SECTIONS) do
+    text:line("- %s", link(section[1]))
+    for _, title in ipairs(section[3] or {}) do text:line("  - %s", link(title)) end
+  end
 end
 
 local function reference()

@@ -1,60 +1,60 @@
---- The types that the contract does not have: options, errors, responses, functions. From them and the
---- contract, tools/generate.lua writes lua/cekura/types.lua and docs/reference.md.
+--- The types that the contract does not have: options, errors, responses, functions. From these and
+--- the contract, tools/generate.lua writes lua/cekura/types.lua and docs/reference.md.
 ---
---- Types are LuaLS's. Text is one line of Markdown unless it stands in [[ ]].
+--- Types are in LuaLS's notation. A text is one line of Markdown, unless it is in [[ ]].
 
 local manual = {}
 
 --- In the order in which they are shown. `call`: also an option of a single call; `call = "only"`:
---- of nothing else. `default` is text.
+--- of a single call only. `default` is text.
 manual.options = {
   { name = "api_key", type = "string", environment = "CEKURA_API_KEY",
     text = "required; sent as `X-CEKURA-API-KEY`; visible ASCII" },
   { name = "api_url", type = "string", environment = "CEKURA_API_URL",
     default = "`https://api.cekura.ai`",
-    text = "a path prefix and a trailing slash are fine; plain `http` only to a loopback host" },
+    text = "may have a path prefix and a trailing slash; plain `http` only to a loopback host" },
   { name = "allow_http", type = "boolean", default = "`false`",
     text = "permits plain `http` to any host: the key then crosses the network in the clear" },
   { name = "timeout", type = "number", default = "30", call = true,
     text = "seconds for one attempt" },
   { name = "connect_timeout", type = "number", default = "10",
-    text = "seconds to a ready connection, TLS included" },
+    text = "seconds to connect, TLS included" },
   { name = "deadline", type = "number", default = "120", call = true,
-    text = "seconds for the whole call: every attempt and every wait between them" },
+    text = "seconds for the whole call: all attempts and the waits between them" },
   { name = "max_attempts", type = "integer", default = "4", call = true,
-    text = "how often a call is tried at most; 1: never again" },
+    text = "maximum number of attempts; 1: no retry" },
   { name = "backoff", type = "{ base: number?, cap: number? }",
     default = "`{ base = 0.5, cap = 20 }`",
-    text = "seconds to wait before another attempt: exponential, with full jitter" },
+    text = "seconds before a retry: exponential, with full jitter" },
   { name = "max_response_bytes", type = "integer", default = "67108864 (64 MiB)",
-    text = "the largest answer that is read, counted after decompression" },
+    text = "largest response that is read, after decompression" },
   { name = "max_evaluations", type = "integer", default = "no limit", call = true,
-    text = "refuses a call that starts more metric evaluations than this, or a number that is not "
-      .. "known exactly, before it is sent" },
+    text = "refuses, before it is sent, a call that starts more metric evaluations than this, or a "
+      .. "number that is not known exactly" },
   { name = "keep_null", type = "boolean", default = "`false`",
-    text = "keeps a JSON null in an object as `cekura.null`; else such a field is absent" },
+    text = "keeps a JSON null in an object as `cekura.null`; otherwise the field is absent" },
   { name = "ca_file", type = "string", environment = "CEKURA_CA_FILE", default = "libcurl's",
     text = "a file of certificate authorities to trust" },
   { name = "ca_path", type = "string", default = "libcurl's",
     text = "a folder of certificate authorities to trust" },
   { name = "proxy", type = "string", default = "`https_proxy` or `all_proxy`, unless `no_proxy` names the host",
-    text = "the proxy's URL; an empty string: none, whatever the environment says. User name and "
-      .. "password are percent-encoded, and not shown" },
+    text = "the proxy's URL, with user name and password percent-encoded; an empty string: no proxy, "
+      .. "also if the environment names one. Both are never shown" },
   { name = "headers", type = "table<string, string>", default = "`{}`", call = true,
-    text = "headers to add; they cannot replace the client's own" },
+    text = "additional headers; they cannot replace the client's own" },
   { name = "user_agent", type = "string", default = "`cekura-lua/VERSION …`",
     text = "the `User-Agent` header" },
   { name = "on_event", type = "fun(event: cekura.Event)", default = "none",
-    text = "is called at each step of each call; it may close the client, and not use it otherwise" },
+    text = "called at each step of each call: see Events. It may close the client, but not use it otherwise" },
   { name = "event_bodies", type = "boolean", default = "`false`",
-    text = "adds the bodies of requests and responses to what `on_event` is told" },
+    text = "adds the bodies of requests and responses to events" },
   { name = "retry_unknown", type = "boolean", default = "`false`", call = "only",
-    text = "sends again also where the server may have acted: you may pay twice" },
+    text = "retries also if the server may have acted: you may pay twice" },
   { name = "dry_run", type = "boolean", default = "`false`", call = "only",
     text = "sends nothing, and returns what would be sent" },
   { name = "evaluations", type = "integer", default = "what the arguments prove", call = "only",
-    text = "states how many metric evaluations the call starts, to be compared with "
-      .. "`max_evaluations`; a number below what the arguments prove does not count" },
+    text = "states how many metric evaluations the call starts, for `max_evaluations`; a number "
+      .. "below what the arguments prove is ignored" },
   { name = "uncounted", type = "boolean", default = "`false`", call = "only",
     text = "sends the call under `max_evaluations` although its number of metric evaluations is "
       .. "not known" },
@@ -71,82 +71,82 @@ manual.kinds = {
   { "rate_limited", "429" },
   { "bad_request", "any other 4xx" },
   { "server", "5xx" },
-  { "network", "no connection, or it was lost" },
+  { "network", "the connection failed or was lost" },
   { "timeout", "`timeout`, `connect_timeout` or `deadline` passed" },
-  { "tls", "no secure connection, or the certificate is not valid" },
-  { "response", "the answer is unreadable, cut off, too large, or a redirect" },
-  { "cancelled", "the call was given up on the caller's word" },
-  { "failed", "the job that was waited for has failed: `err.last` is what it said last" },
-  { "needs_person", "the job that was waited for asks a person something: see `err.questions`" },
+  { "tls", "the secure connection failed, or the certificate is not valid" },
+  { "response", "the response is unreadable, truncated, too large, or a redirect" },
+  { "cancelled", "the caller cancelled the call" },
+  { "failed", "the job that was waited for has failed: `err.last` is its last response" },
+  { "needs_person", "the job that was waited for asks a question: see `err.questions`" },
 }
 
 manual.applied = {
   { "no", "the server did not act on the call" },
-  { "unknown", "it may have: look before you send it again" },
-  { "yes", "it did, and only its answer was lost or unreadable" },
+  { "unknown", "it may have acted: check before you send the call again" },
+  { "yes", "it acted, and only its response was lost or unreadable" },
 }
 
 manual.error = {
-  { name = "kind", type = "cekura.Kind", text = "what sort of failure it is" },
+  { name = "kind", type = "cekura.Kind", text = "the kind of failure" },
   { name = "message", type = "string", text = "what went wrong" },
   { name = "applied", type = "cekura.Applied", text = "whether the server acted on the call" },
   { name = "retryable", type = "boolean",
     text = "whether the same call may be sent again without harm, and may succeed then" },
   { name = "fields?", type = "table<string, string[]>",
     text = "problems by field, or by path (`call_logs[3]`) for `validation` and `config`" },
-  { name = "status?", type = "integer", text = "of the answer, where there was one" },
-  { name = "detail?", type = "string", text = "what the answer says in one sentence, if it does" },
-  { name = "body?", type = "string", text = "the answer's body as it came, but for the key; 64 KiB at most" },
+  { name = "status?", type = "integer", text = "of the response, if there was one" },
+  { name = "detail?", type = "string", text = "the sentence in which the response says what is wrong" },
+  { name = "body?", type = "string", text = "the body of the response, without the key; 64 KiB at most" },
   { name = "retry_after?", type = "number",
-    text = "seconds to wait before the next call, where the server named them" },
-  { name = "request_id?", type = "string", text = "the answer's `X-Request-Id`, to tell support" },
+    text = "seconds to wait before the next call, if the server named them" },
+  { name = "request_id?", type = "string", text = "`X-Request-Id` of the response, for support" },
   { name = "endpoint?", type = "string", text = 'of the call: `"runs.mark_metric_vote"`' },
   { name = "method?", type = "string", text = "of the call" },
   { name = "url?", type = "string", text = "of the call" },
-  { name = "attempts?", type = "integer", text = "how often it was sent" },
-  { name = "idempotent?", type = "boolean", text = "of the call: sent twice, it counts once" },
-  { name = "last?", type = "any", text = "of a wait: what was known last" },
+  { name = "attempts?", type = "integer", text = "how many times it was sent" },
+  { name = "idempotent?", type = "boolean", text = "of the call: whether sending it twice has the effect of sending it once" },
+  { name = "last?", type = "any", text = "of a wait: the last value" },
   { name = "cause?", type = "cekura.Error", text = "of a wait that timed out: why its last poll failed" },
-  { name = "questions?", type = "any", text = "of `needs_person`: what is asked, if the job says so" },
+  { name = "questions?", type = "any", text = "of `needs_person`: the questions, if the job has them" },
   { name = "report?", type = "cekura.Report", text = "of `client:each`" },
 }
 
 manual.response = {
-  { name = "status", type = "integer", text = "200 and the like" },
+  { name = "status", type = "integer", text = "for example 200" },
   { name = "headers", type = "table<string, string>", text = "by name in lower case" },
-  { name = "attempts", type = "integer", text = "how often the call was sent" },
+  { name = "attempts", type = "integer", text = "how many times the call was sent" },
   { name = "elapsed", type = "number", text = "seconds, all attempts and waits included" },
 }
 
 manual.event = {
   { name = "type", type = '"request"|"response"|"retry"|"give_up"',
-    text = "an attempt begins, has ended, will be followed by another; or the call has failed" },
+    text = "an attempt begins, has ended, will be retried; or the call has failed" },
   { name = "endpoint", type = "string", text = '`"runs.mark_metric_vote"`' },
   { name = "method", type = "string", text = '`"POST"`' },
-  { name = "url?", type = "string", text = "the whole of it; nil once the client is closed" },
+  { name = "url?", type = "string", text = "nil once the client is closed" },
   { name = "body?", type = "string",
-    text = "with `event_bodies`: of a `request` what is sent, of a `response` what has arrived" },
-  { name = "attempt", type = "integer", text = "which one: 1, 2, …" },
+    text = "with `event_bodies`: of a `request` what is sent, of a `response` what was received" },
+  { name = "attempt", type = "integer", text = "its number: 1, 2, …" },
   { name = "elapsed", type = "number", text = "seconds since the call began" },
-  { name = "status?", type = "integer", text = "of the answer, where there was one" },
+  { name = "status?", type = "integer", text = "of the response, if there was one" },
   { name = "kind?", type = "cekura.Kind", text = "of a failure" },
   { name = "applied?", type = "cekura.Applied", text = "of a failure" },
-  { name = "wait?", type = "number", text = "of a `retry`: seconds before the next attempt" },
+  { name = "wait?", type = "number", text = "of a `retry`: seconds until the next attempt" },
 }
 
 manual.dry_run = {
-  { name = "method", type = "string", text = '"POST" and the like' },
-  { name = "url", type = "string", text = "the whole of it" },
+  { name = "method", type = "string", text = 'for example "POST"' },
+  { name = "url", type = "string", text = "" },
   { name = "headers", type = "table<string, string>", text = "without the key" },
-  { name = "body?", type = "string", text = "the JSON, byte by byte; a GET has none" },
+  { name = "body?", type = "string", text = "the JSON exactly as it would be sent; nil of a GET" },
   { name = "evaluations?", type = "integer",
-    text = "how many metric evaluations it would start; nil if that is not known, or none" },
+    text = "how many metric evaluations it would start; nil if that is not known, or it starts none" },
   { name = "evaluations_at_least?", type = "true", text = "`evaluations` is a lower bound" },
 }
 
 --- Of the module. `params` and `returns` are { name, type, text }.
 manual.functions = {
-  { name = "new", text = "Makes a client. Nothing is sent and no connection is opened.",
+  { name = "new", text = "Returns a client. Nothing is sent and no connection is opened.",
     params = { { "options?", "cekura.Options", "" } },
     returns = { { "client", "cekura.Client?", "" }, { "err", "cekura.Error?", "" } } },
   { name = "array",
@@ -154,41 +154,41 @@ manual.functions = {
     params = { { "list", "table", "" } },
     returns = { { "list", "table", "the same table" } } },
   { name = "chunks",
-    text = "Goes through a list in slices: `for slice in cekura.chunks(ids, 100)`.",
+    text = "Iterates over a list in slices: `for slice in cekura.chunks(ids, 100)`.",
     params = { { "list", "any[]", "a list without holes" },
-      { "size", "integer", "the most items of a slice, at least 1" } },
+      { "size", "integer", "items per slice, at least 1" } },
     returns = { { "next", "fun(): any[]?", "a new table each time" } } },
 }
 
---- Of `client:each`; the order of lua/cekura/each.lua.
+--- Of `client:each`, in the order of lua/cekura/each.lua.
 manual.each_options = {
-  { name = "concurrency", type = "integer", default = "8", text = "how many items at once" },
+  { name = "concurrency", type = "integer", default = "8", text = "how many items are in flight at once" },
   { name = "progress", type = "boolean|fun(numbers: cekura.Progress)", default = "`false`",
-    text = "`true`: a line on stderr that is drawn again and again, or a plain line now and then "
-      .. "where that is no terminal; a function is called with the numbers instead" },
+    text = "`true`: a line on stderr that is redrawn, or a plain line now and then if stderr is not a "
+      .. "terminal; a function is called with the numbers instead" },
   { name = "journal", type = "string", default = "none",
-    text = "a file that says what was begun and what has ended; a later run goes on from there" },
+    text = "a file that records which items were started and how they ended; a later run continues from there" },
   { name = "key", type = "fun(item: any): string|integer", default = "the item itself",
     text = "names an item in the journal; two items need two keys" },
   { name = "group", type = "fun(key: string): string?", default = "no groups",
-    text = "names what the key of an item is about; of the keys of a group only the last one that "
-      .. "did not fail counts" },
+    text = "names what a key is about; of the keys of a group only the last one that did not fail "
+      .. "counts" },
   { name = "work", type = "string", default = "the script's name",
-    text = "what the journal is of; a journal of other work is refused" },
+    text = "what the journal is for; a journal of other work is refused" },
   { name = "redo_unknown", type = "boolean", default = "`false`",
-    text = "does items again that an earlier run began without knowing their end" },
+    text = "repeats items that an earlier run started but did not finish" },
   { name = "stop_on_error", type = "boolean", default = "`false`",
-    text = "begins nothing more once an item has failed" },
+    text = "starts no item after one has failed" },
   { name = "collect", type = "boolean", default = "`false`",
     text = "keeps the results, in `report.results`" },
 }
 
 manual.report = {
-  { name = "ok", type = "integer", text = "items that were done" },
-  { name = "failed", type = "integer", text = "items that failed, and of which nothing was done" },
-  { name = "skipped", type = "integer", text = "items that an earlier run had done" },
+  { name = "ok", type = "integer", text = "items that succeeded" },
+  { name = "failed", type = "integer", text = "items that failed without effect" },
+  { name = "skipped", type = "integer", text = "items that an earlier run finished" },
   { name = "unknown", type = "integer",
-    text = "items that failed or were given up, and may have been done, or in part" },
+    text = "items that failed or were cancelled, and may have had an effect" },
   { name = "errors", type = "{ index: integer, item: any, key: string?, error: any }[]",
     text = "of the failed and unknown ones, by index" },
   { name = "results?", type = "any[]", text = "with `collect`: the first results, by index" },
@@ -196,136 +196,136 @@ manual.report = {
 
 manual.progress = {
   { name = "done", type = "integer", text = "ok, failed, skipped and unknown together" },
-  { name = "total?", type = "integer", text = "where the source is a list" },
+  { name = "total?", type = "integer", text = "if the source is a list" },
   { name = "ok", type = "integer", text = "" },
   { name = "failed", type = "integer", text = "" },
   { name = "skipped", type = "integer", text = "" },
   { name = "unknown", type = "integer", text = "" },
-  { name = "running", type = "integer", text = "items under way" },
+  { name = "running", type = "integer", text = "items in flight" },
   { name = "elapsed", type = "number", text = "seconds" },
-  { name = "rate", type = "number", text = "items a second, without those that were skipped" },
-  { name = "left?", type = "number", text = "seconds, as far as can be told" },
+  { name = "rate", type = "number", text = "items per second, without those that were skipped" },
+  { name = "left?", type = "number", text = "seconds, estimated" },
   { name = "pause?", type = "number",
-    text = "seconds until calls are sent again, because the server answered 429" },
-  { name = "waiting?", type = "boolean", text = "of a wait, where a rate says nothing" },
+    text = "seconds until calls are sent again after a 429" },
+  { name = "waiting?", type = "boolean", text = "true of a wait: `rate` says nothing there" },
 }
 
---- Of the waits; the order of lua/cekura/wait.lua.
+--- Of the waits, in the order of lua/cekura/wait.lua.
 manual.wait_options = {
   { name = "interval", type = "number", default = "from 1, growing to 15",
-    text = "seconds between two polls, a tenth more or less" },
+    text = "seconds between two polls, with 10 % jitter" },
   { name = "timeout", type = "number", default = "1800",
-    text = "seconds for all of it" },
+    text = "seconds for the whole wait" },
   { name = "progress", type = "boolean|fun(numbers: cekura.Progress)", default = "`false`",
-    text = "as of `client:each`: how much of what was asked for is done" },
+    text = "as of `client:each`: how much has ended" },
   { name = "on_poll", type = "fun(value: any, n: integer, err: cekura.Error?)", default = "none",
-    text = "is told of each poll: its value, or nil and the error that it failed with" },
+    text = "called after each poll, with its value, or with nil and its error" },
   { name = "headers", type = "table<string, string>", default = "`{}`",
-    text = "headers to add to each poll" },
+    text = "additional headers of each poll" },
   { name = "deadline", type = "number", default = "the client's",
     text = "seconds for one poll: its attempts and the waits between them" },
   { name = "max_attempts", type = "integer", default = "the client's",
-    text = "how often one poll is tried at most; after that there are further polls" },
+    text = "maximum number of attempts of one poll; further polls follow" },
 }
 
---- Of `client:request`; the order of src/lua/raw_request.c.
+--- Of `client:request`, in the order of src/lua/raw_request.c.
 manual.request = {
   { name = "method", type = '"GET"|"POST"|"PUT"|"PATCH"|"DELETE"', text = "" },
   { name = "path", type = "string",
-    text = "begins with `/` and goes behind api_url; already percent-encoded, without a query" },
+    text = "begins with `/` and follows api_url; percent-encoded by the caller, without a query" },
   { name = "query?", type = "table<string, string|number|boolean|(string|number|boolean)[]>",
-    text = "percent-encoded here; sent in the order of the names, a list joined by commas" },
-  { name = "body?", type = "any", text = "any JSON value; without one there is no body" },
+    text = "percent-encoded by the client; sent in the order of the names, a list joined by commas" },
+  { name = "body?", type = "any", text = "any JSON value; nil: no body" },
   { name = "spends_credits?", type = "boolean",
-    text = "true for all but a GET, unless `idempotent` is true" },
+    text = "default: true of every method except GET, unless `idempotent` is true" },
   { name = "idempotent?", type = "boolean",
-    text = "whether it may be sent again when in doubt: true for a GET, else false" },
+    text = "whether it may be sent twice; default: true of GET only" },
 }
 
---- Methods that are no endpoint. All of clients but `close` are functions of the module, too: with
---- a colon, for the default client.
+--- Methods that are not endpoints. Those of a client, except `close`, are also functions of the
+--- module, for the default client.
 local VALUE_OR_ERROR = {
   { "value", "any", "" }, { "response_or_err", "cekura.Response|cekura.Error", "" },
 }
 manual.methods = {
   { class = "results", name = "pages",
-    text = "All results, read a page at a time: `for result in client.results:pages{…}`.",
+    text = "Iterates over all results, a page at a time: `for result in client.results:pages{…}`.",
     params = { { "arguments", "cekura.results.list.Arguments", "as of `list`" },
       { "options?", "cekura.CallOptions", "of each call" } },
-    returns = { { "next", "fun(): cekura.Result?", "raises where a page fails" } } },
+    returns = { { "next", "fun(): cekura.Result?", "raises if a page fails" } } },
   { class = "calls", name = "pages",
-    text = "All call logs, likewise.",
+    text = "Iterates over all call logs.",
     params = { { "arguments", "cekura.calls.list.Arguments", "as of `list`" },
       { "options?", "cekura.CallOptions", "of each call" } },
-    returns = { { "next", "fun(): cekura.CallLog?", "raises where a page fails" } } },
+    returns = { { "next", "fun(): cekura.CallLog?", "raises if a page fails" } } },
   { class = "results", name = "wait",
-    text = "Waits until a result's status is one that nothing follows.",
+    text = "Waits until a result has ended.",
     params = { { "arguments", "cekura.results.get.Arguments", "`{ result_id }`" },
       { "options?", "cekura.WaitOptions", "" } },
     returns = { { "result", "cekura.Result?", "" }, VALUE_OR_ERROR[2] } },
   { class = "metric_reviews", name = "wait",
-    text = "Waits until the optimiser has a proposal.",
+    text = "Waits until the optimiser proposes an improvement.",
     params = { { "arguments", "cekura.metric_reviews.process_feedbacks_progress.Arguments",
       "`{ progress_id, agent_id?, project_id? }`" }, { "options?", "cekura.WaitOptions", "" } },
     returns = { { "improvement", "cekura.Improvement?", "" }, VALUE_OR_ERROR[2] } },
   { class = "calls", name = "wait",
-    text = "Waits until each metric has a new value on each call log.",
+    text = "Waits until each call log has a new value of each metric.",
     params = { { "arguments", "{ call_logs: cekura.CallLog[], metrics: cekura.Id[] }",
       "what `evaluate_metrics` returned, and the metrics that it was given" },
       { "options?", "cekura.WaitOptions", "" } },
     returns = { { "call_logs", "cekura.CallLog[]?", "" }, VALUE_OR_ERROR[2] } },
   { class = "Client", name = "request",
-    text = "Calls an endpoint that this library does not know.",
+    text = "Calls an endpoint that the client has no method for.",
     params = { { "arguments", "cekura.Request", "" }, { "options?", "cekura.CallOptions", "" } },
     returns = VALUE_OR_ERROR },
   { class = "Client", name = "close",
-    text = "Closes the connections and overwrites our copies of the key. Twice does no harm.",
+    text = "Closes the connections and overwrites the key. A second call is a no-op.",
     params = {}, returns = {} },
   { class = "Client", name = "each",
-    text = "Calls `fn(item, index)` for each item of the source, several at a time.",
+    text = "Calls `fn(item, index)` with each item of the source, several at a time.",
     params = { { "source", "any[]|fun(): any", "a list, or an iterator function" },
       { "fn", "fun(item: any, index: integer): any, any",
         "fails by `return nil, err` or by raising" },
       { "options?", "cekura.EachOptions", "" } },
     returns = { { "report", "cekura.Report?", "" }, { "err", "cekura.Error?", "" } } },
   { class = "Client", name = "spawn",
-    text = "Makes a task of a function. It begins with the next step.",
+    text = "Returns a task that runs the function. It begins with the next step.",
     params = { { "fn", "function", "" }, { "...", "any", "its arguments" } },
     returns = { { "task", "cekura.Task?", "" }, { "err", "cekura.Error?", "" } } },
   { class = "Client", name = "sleep",
-    text = "Waits; in a task the others go on meanwhile.",
+    text = "Sleeps. In a task, other tasks continue meanwhile.",
     params = { { "seconds", "number", "" } },
     returns = { { "done", "boolean?", "" }, { "err", "cekura.Error?", "" } } },
   { class = "Client", name = "step",
-    text = "Does what can be done now for the tasks.",
-    params = { { "seconds?", "number", "how long to wait for something to do; 0 if left out" } },
-    returns = { { "left", "boolean?", "whether there is a task that has not ended" },
+    text = "Runs the tasks as far as they can continue.",
+    params = { { "seconds?", "number", "how long to wait for something to do; default: 0" } },
+    returns = { { "left", "boolean?", "whether a task has not ended" },
       { "err", "cekura.Error?", "" } } },
-  { class = "Client", name = "pollfd", text = "The one descriptor that a host's loop polls.",
+  { class = "Client", name = "pollfd", text = "Returns the one descriptor that a host's loop polls.",
     params = {},
     returns = { { "descriptor", "integer?", "" }, { "err", "cekura.Error?", "" } } },
-  { class = "Client", name = "events", text = "What to poll it for.", params = {},
+  { class = "Client", name = "events", text = "Returns what to poll the descriptor for.", params = {},
     returns = { { "events", "string?", '`"r"`' }, { "err", "cekura.Error?", "" } } },
-  { class = "Client", name = "timeout", text = "When the next step is due, at the latest.",
+  { class = "Client", name = "timeout", text = "Returns the seconds until the next step is due.",
     params = {},
-    returns = { { "seconds", "number?", "nil: when the descriptor is ready, not before" },
+    returns = { { "seconds", "number?", "nil: not before the descriptor is ready" },
       { "err", "cekura.Error?", "" } } },
   { class = "Task", name = "wait",
-    text = "The results of its function, once it has ended; nil and the error if it raised one.",
+    text = "Waits for the end of the task. Returns the results of its function, or nil and the error that it raised.",
     params = {}, returns = { { "...", "any", "" } } },
   { class = "Task", name = "cancel",
-    text = "Ends it where it stands; its `<close>` variables are closed, its call is given up.",
-    params = {}, returns = { { "ended", "boolean", "false: it is running, or has ended" } } },
+    text = "Cancels the task and its call, and closes its `<close>` variables.",
+    params = {}, returns = { { "ended", "boolean", "false: it is the running task, or has ended" } } },
   { class = "Task", name = "wake", text = "Ends its `client:sleep`.", params = {},
-    returns = { { "woken", "boolean", "false: it was not asleep" } } },
-  { class = "Task", name = "ended", text = "Whether it has ended.", params = {},
+    returns = { { "woken", "boolean", "false: it was not sleeping" } } },
+  { class = "Task", name = "ended", text = "Returns whether the task has ended.", params = {},
     returns = { { "ended", "boolean", "" } } },
   { class = "Task", name = "applied",
-    text = "The most that the calls made in it may have done.", params = {},
+    text = "Returns `applied` over all calls that were made in it: their maximum.", params = {},
     returns = { { "applied", "cekura.Applied", "" } } },
 }
 
---- What a call returns, where the contract's line of text is not enough for an editor.
+--- The classes of what calls return, unless the contract's line of text says it all.
 manual.results = {
   ["results.evaluate_metrics"] = "cekura.Result",
   ["calls.evaluate_metrics"] = "cekura.CallLog[]",
@@ -341,140 +341,309 @@ manual.results = {
   ["billing.info"] = "cekura.Billing",
 }
 
---- A page of a list of `item`s.
-local function page(name, item, text)
-  return { name = name, text = text, fields = {
-    { name = "count?", type = "integer", text = "how many there are; not reliable" },
-    { name = "next?", type = "string", text = "the address of the next page; absent on the last" },
-    { name = "previous?", type = "string", text = "the address of the page before" },
-    { name = "results?", type = item .. "[]", text = "" },
-  } }
+--- Reads lines of name, type and text, with at least two spaces between them. All may be missing.
+local function fields(lines)
+  local list = {}
+  for line in lines:gmatch "[^\n]+" do
+    local name, rest = line:match "^(%S+)%s+(.*)$"
+    local type, text = rest:match "^(.-)  +(.*)$"
+    list[#list + 1] = { name = name .. "?", type = type or rest, text = text or "" }
+  end
+  return list
 end
 
---- Classes for those. Every field may be missing: an answer is never refused for its shape.
+--- A page of a list of `item`s.
+local function page(name, item, text)
+  return { name = name, text = text, fields = fields([[
+count     integer  how many items there are; not reliable
+next      string   the address of the next page; absent on the last page
+previous  string   the address of the page before
+results   ]] .. item .. "[]") }
+end
+
+--- What calls return. Every field may be missing: a response is never refused for its shape.
 manual.classes = {
-  { name = "cekura.Result", text = "A result: a test run of an agent, with its runs.", fields = {
-    { name = "id?", type = "integer", text = "" },
-    { name = "name?", type = "string", text = "" },
-    { name = "agent?", type = "integer", text = "the agent that was tested" },
-    { name = "agent_name?", type = "string", text = "" },
-    { name = "agent_inbound?", type = "boolean", text = "whether the agent takes calls" },
-    { name = "status?", type = "string", text = '"running", "completed", "failed", …' },
-    { name = "success_rate?", type = "number", text = "0.0 to 1.0" },
-    { name = "run_as_text?", type = "boolean", text = "" },
-    { name = "is_cronjob?", type = "boolean|string", text = "" },
-    { name = "runs?", type = "table",
-      text = "summaries of the runs; of `results.get` the whole runs, by their ids as strings" },
-    { name = "overall_evaluation?", type = "any", text = "of `results.get`: the metrics over all runs" },
-    { name = "failed_reasons?", type = "any", text = "of `results.get`" },
-    { name = "met_expected_outcome_count?", type = "integer|string", text = "" },
-    { name = "total_expected_outcome_count?", type = "integer|string", text = "" },
-    { name = "total_runs_count?", type = "integer|string", text = "" },
-    { name = "completed_runs_count?", type = "integer|string", text = "" },
-    { name = "success_runs_count?", type = "integer|string", text = "" },
-    { name = "failed_runs_count?", type = "integer|string", text = "" },
-    { name = "scenarios?", type = "table", text = "" },
-    { name = "run_type?", type = "string", text = "" },
-    { name = "created_at?", type = "string", text = "" },
-    { name = "updated_at?", type = "string", text = "" },
-  } },
-  { name = "cekura.CallLog", text = "A production call.", fields = {
-    { name = "id?", type = "integer", text = "" },
-    { name = "call_id?", type = "string", text = "" },
-    { name = "agent?", type = "integer", text = "" },
-    { name = "agent_name?", type = "string", text = "" },
-    { name = "timestamp?", type = "string", text = "when the call took place" },
-    { name = "duration?", type = "string", text = "MM:SS" },
-    { name = "success?", type = "boolean", text = "absent while the call has not been judged" },
-    { name = "status?", type = "string",
-      text = '"success", "failure", "reviewed_success" or "reviewed_failure"' },
-    { name = "is_reviewed?", type = "boolean", text = "" },
-    { name = "feedback?", type = "string", text = "" },
-    { name = "metrics?", type = "table[]", text = "{ id, name, type, score or enum, … }" },
-    { name = "evaluation?", type = "any", text = "" },
-    { name = "call_ended_reason?", type = "string", text = "" },
-    { name = "customer_number?", type = "string", text = "" },
-    { name = "trace_id?", type = "string", text = "" },
-    { name = "error_message?", type = "string", text = "" },
-    { name = "dropoff_point?", type = "string", text = "" },
-    { name = "topic?", type = "string", text = "" },
-    { name = "transcript?", type = "string", text = "" },
-    { name = "transcript_object?", type = "any", text = "" },
-    { name = "metadata?", type = "table", text = "of `calls.get`" },
-    { name = "created_at?", type = "string", text = "" },
-    { name = "updated_at?", type = "string", text = "" },
-  } },
-  { name = "cekura.Run", text = "A simulated call of a result.", fields = {
-    { name = "id?", type = "integer", text = "" },
-    { name = "result_id?", type = "integer", text = "" },
-    { name = "agent?", type = "integer", text = "" },
-    { name = "scenario?", type = "integer", text = "" },
-    { name = "scenario_name?", type = "string", text = "" },
-    { name = "status?", type = "string", text = '"evaluating", "completed", "failed", …' },
-    { name = "success?", type = "boolean", text = "whether it passed its evaluation" },
-    { name = "evaluation_status?", type = "string",
-      text = '"success", "failure", "reviewed_success" or "reviewed_failure"' },
-    { name = "evaluation?", type = "{ metrics: table[]? }", text = "what each metric said" },
-    { name = "expected_outcome?", type = "any", text = "" },
-    { name = "is_reviewed?", type = "boolean", text = "" },
-    { name = "feedback?", type = "string", text = "" },
-    { name = "transcript?", type = "string", text = "" },
-    { name = "transcript_object?", type = "any", text = "" },
-    { name = "duration?", type = "string", text = "MM:SS" },
-    { name = "error_message?", type = "string", text = "why it failed to connect" },
-    { name = "metadata?", type = "any", text = "" },
-    { name = "timestamp?", type = "string", text = "" },
-  } },
-  { name = "cekura.Metric", text = "What is measured of calls, and how.", fields = {
-    { name = "id?", type = "integer", text = "" },
-    { name = "slug?", type = "string", text = "" },
-    { name = "name?", type = "string", text = "" },
-    { name = "description?", type = "string", text = "" },
-    { name = "type?", type = "string", text = '"llm_judge", "custom_code", …' },
-    { name = "eval_type?", type = "string",
-      text = '"binary", "continuous_qualitative", "numeric" or "enum"' },
-    { name = "enum_values?", type = "string[]", text = "" },
-    { name = "prompt?", type = "string", text = "" },
-    { name = "custom_code?", type = "string", text = "" },
-    { name = "evaluation_trigger?", type = "string", text = '"always", "automatic" or "custom"' },
-    { name = "trigger_type?", type = "string", text = '"llm_judge" or "custom_code"' },
-    { name = "evaluation_trigger_prompt?", type = "string", text = "" },
-    { name = "evaluation_trigger_custom_code?", type = "string", text = "" },
-    { name = "project?", type = "integer", text = "" },
-    { name = "agents?", type = "integer[]", text = "" },
-    { name = "configuration?", type = "any", text = "" },
-    { name = "reviews?", type = "table[]", text = "of `metrics.get`: what reviewers said of it" },
-  } },
-  { name = "cekura.Improvement", text = "How far the optimiser is, and what it proposes.", fields = {
-    { name = "status?", type = "string", text = "not documented, and yet there while it works" },
-    { name = "improved_metric_description?", type = "string", text = "there once it is done" },
-    { name = "improved_evaluation_trigger?", type = "string",
-      text = "a prompt, code, or \"always\": see improved_trigger_kind" },
-    { name = "improved_trigger_kind?", type = "string",
-      text = '"always", "llm_judge" or "custom_code"' },
-    { name = "trigger_type?", type = "string", text = '"llm_judge" or "custom_code"' },
-    { name = "type?", type = "string", text = "the metric type that it proposes" },
-    { name = "custom_code?", type = "string", text = "Python, where it proposes that" },
-    { name = "optimization_summary?", type = "string", text = "what the new metric does" },
-    { name = "old_score?", type = "any", text = "{ num_correct, num_total, score }" },
-    { name = "new_score?", type = "any", text = "the same of the proposal" },
-    { name = "review_results?", type = "table[]", text = "for each test set" },
-    { name = "unresolved_samples?", type = "table[]", text = "" },
-  } },
-  { name = "cekura.Billing", text = "An organization's balance.", fields = {
-    { name = "organization?", type = "integer", text = "" },
-    { name = "credits_remaining?", type = "number|string", text = "" },
-    { name = "credits_used?", type = "number|string", text = "in this billing cycle" },
-    { name = "initial_balance?", type = "number|string", text = "" },
-    { name = "balance_expiry?", type = "string", text = "" },
-    { name = "subscription_status?", type = "table", text = "" },
-  } },
+  { name = "cekura.Result", text = "A result: a test run of an agent, with its runs.", fields = fields [[
+id                            integer
+name                          string
+agent                         integer         the agent that was tested
+agent_name                    string
+agent_inbound                 boolean         whether the agent takes calls; of `results.list`
+agent_version                 any
+status                        string          `running`, `completed`, `failed`, `pending`, `in_progress`, `evaluating`, `in_queue`, `timeout`, `cancelled` or `scaling_up`
+success_rate                  number          0.0 to 1.0
+run_as_text                   boolean         whether it tested text instead of voice
+is_cronjob                    boolean|string  whether a schedule started it
+run_type                      string
+runs                          table           summaries of the runs; of `results.get` each cekura.Run, by its id as a string
+scenarios                     table           `{ id, name }` of each scenario
+met_expected_outcome_count    integer|string  runs that met their expected outcome
+total_expected_outcome_count  integer|string  runs that have one
+total_runs_count              integer|string
+completed_runs_count          integer|string
+success_runs_count            integer|string
+failed_runs_count             integer|string
+created_at                    string
+updated_at                    string
+overall_evaluation            any             this and the following are of `results.get`: the metrics over all runs
+total_duration                string          MM:SS
+connected_runs                any             ids of the runs that connected
+not_connected_runs            any             ids of those that did not
+failed_infrastructure_runs    any             ids of runs with an infrastructure issue
+failed_workflow_runs          any             ids of runs that missed their expected outcome
+successful_calls              any             ids of the runs that succeeded
+critical_categories           any
+metrics                       any
+runs_by_tags                  any
+latency_data                  any
+failed_reasons                any             `{ issues, total_failed_runs }`
+ai_summary                    any
+ai_summary_status             string
+next_steps                    any
+path_coverage                 any             the critical paths that runs took or missed
+performance_metrics           any             by rule of the project's rubric
+run_settings                  any             the settings that it was started with
+]] },
+  { name = "cekura.Run", text = "A simulated call of a result.", fields = fields [[
+id                             integer
+result_id                      integer
+result_name                    string
+agent                          integer
+agent_name                     string
+agent_version                  any
+scenario                       integer
+scenario_name                  string
+scenario_type                  string
+scenario_instructions          string
+personality                    integer
+personality_name               string
+test_profile_data              table                  `{ id, name, information }`
+status                         string                 as of a result
+success                        boolean                whether it passed its evaluation
+evaluation_status              string                 `success`, `failure`, `reviewed_success` or `reviewed_failure`
+evaluation                     cekura.Evaluation
+expected_outcome               any                    how far the expected outcome was met
+expected_outcome_prompt        string
+rubric                         any
+critical_categories            table[]                `{ category_id, category, deviation, wrongly_marked, feedback, priority }`
+is_reviewed                    boolean
+feedback                       string
+transcript                     string
+transcript_object              cekura.Turn[]
+duration                       string                 MM:SS
+voice_recording_url            string
+testing_channel_index          integer                the testing agent's channel in the recording
+error_message                  string                 why it failed to connect
+metadata                       any
+timestamp                      string
+executed_at                    string
+run_as_text                    boolean
+run_type                       string
+provider_call_id               string                 the call's id at the agent's provider
+provider_call_details          any
+trace_id                       string
+email_id                       string
+agent_number                   string
+inbound_number                 string
+outbound_number                string
+generated_mock_tool_entries    table[]                `{ tool_id, tool_name, new_entry }`
+mocked_tool_names              string[]
+outbound_dial_window_opens_at  string
+outbound_dial_window_closes_at  string
+outbound_dial_window_seconds   number|string
+]] },
+  { name = "cekura.CallLog", text = "The log of a production call.", fields = fields [[
+id                         integer
+call_id                    string                    the call's id at the agent's provider
+agent                      integer
+agent_id                   integer|string            of `calls.get`
+agent_name                 string
+project                    integer                   of `calls.get`
+timestamp                  string                    when the call took place
+duration                   string                    MM:SS
+success                    boolean                   absent until the call has been evaluated
+status                     string                    `success`, `failure`, `reviewed_success` or `reviewed_failure`
+is_reviewed                boolean
+feedback                   string
+metrics                    cekura.MetricValue[]      not of `calls.get`
+evaluation                 cekura.Evaluation|string  of `calls.get` the metrics
+rubric                     any                       of `calls.get`
+critical_categories        table[]                   of `calls.get`; as of a run
+transcript                 string
+transcript_object          cekura.Turn[]|string
+user_generated_transcript  any                       of `calls.get`: a corrected transcript
+voice_recording_url        string                    of `calls.get`
+testing_channel_index      integer                   of `calls.get`
+call_ended_reason          string                    `customer-ended-call` and the like
+customer_number            string
+dropoff_point              string
+topic                      string
+trace_id                   string
+error_message              string
+metadata                   table                     of `calls.get`
+dynamic_variables          table                     of `calls.get`
+created_at                 string
+updated_at                 string
+]] },
+  { name = "cekura.Evaluation", text = "What each metric gave for a run or a call log.", fields = fields [[
+metrics  cekura.MetricValue[]
+]] },
+  { name = "cekura.MetricValue", text = "A metric's value for a run or a call log.", fields = fields [[
+id           integer   of the metric
+name         string    of the metric
+type         string    of the metric
+score        number    unless the metric is an enum
+enum         string    the value of an enum
+value        string    the value of an enum
+explanation  string[]  not in lists
+extra        table     not in lists
+]] },
+  { name = "cekura.Turn", text = "One turn of a transcript.", fields = fields [[
+role                string
+content             string
+timestamp           number  seconds
+start_time          number  seconds
+end_time            number  seconds
+normalized_content  string  of a run
+comparison_spans    any[]   of a run
+]] },
+  { name = "cekura.Metric", text = "What is measured of calls, and how.", fields = fields [[
+id                                  integer
+slug                                string
+name                                string
+description                         string
+type                                string            `llm_judge` or `custom_code`; `basic` and `custom_prompt` are deprecated
+eval_type                           string            `binary`, `continuous_qualitative`, `numeric` or `enum`
+enum_values                         string[]
+prompt                              string
+custom_code                         string            Python
+evaluation_trigger                  string            `always`, `automatic` or `custom`
+trigger_type                        string            `llm_judge` or `custom_code`
+evaluation_trigger_prompt           string
+evaluation_trigger_custom_code      string            Python
+project                             integer
+agents                              integer[]
+assistant_id                        string            of `metrics.update`
+configuration                       any
+audio_enabled                       boolean
+simulation_enabled                  boolean
+observability_enabled               boolean
+sampling_enabled                    boolean
+add_to_new_agents                   boolean
+display_order                       integer           of `metrics.update`
+reviews                             cekura.Review[]   this and the following are of `metrics.get`
+pending_optimisation_proposal       any               what the optimiser proposes on its own account
+overall_score                       string            over all test sets
+total_score                         string
+priority_assignment_prompt          string
+knowledge_base_files                string
+function_name                       string            of a predefined metric
+vocera_defined_metric_code          string            of a predefined metric
+scenarios                           any
+alert_enabled                       boolean
+alert_type                          string            `disabled`, `normal` or `significant_change`
+alert_filters                       any
+slack_workspace                     integer
+slack_channel_id                    string
+significant_change_alert_status     string            `enabled` or `disabled`
+significant_change_alert_direction  string            `increase`, `decrease`, or empty for both
+window_size                         integer
+std_multiplier                      number
+ewma_alpha                          number
+]] },
+  { name = "cekura.Review", text = "What a reviewer said of a metric's value.", fields = fields [[
+id              integer
+metric          integer
+test_set        cekura.TestSet
+expected_value  any
+actual_value    any
+explanation     any
+feedback        string
+created_at      string
+updated_at      string
+]] },
+  { name = "cekura.TestSet", text = "A call in a metric's lab.", fields = fields [[
+id                   integer
+agent                integer
+name                 string
+transcript           string
+voice_recording_url  string
+call_end_reason      string
+duration             string
+source_model         string  `CallLog` or `Run`
+source_id            string
+created_at           string
+updated_at           string
+]] },
+  { name = "cekura.Improvement", text = "How far the optimiser is, and what it proposes.", fields = fields [[
+status                         string                 not documented, but present while it works
+improved_metric_description    string                 present once it has ended
+improved_evaluation_trigger    string                 a prompt, code, or `always`: see improved_trigger_kind
+improved_trigger_kind          string                 `always`, `llm_judge` or `custom_code`
+trigger_type                   string                 `llm_judge` or `custom_code`
+type                           string                 the metric type that it proposes
+custom_code                    string                 Python, if it proposes code
+optimization_summary           string                 what the new metric does
+old_score                      any                    `{ num_correct, num_total, score }`
+new_score                      any                    the same of the proposal
+review_results                 cekura.ReviewResult[]  for each test set
+unresolved_samples             any[]
+feedback_edits                 any[]                  feedback that was corrected
+unauthorized_label_changes     any[]                  expected values that changed without approval
+metric_description_program     any
+metric_description_variables   any[]
+evaluation_trigger_program     any
+evaluation_trigger_variables   any[]
+]] },
+  { name = "cekura.ReviewResult", text = "What the proposed metric gives for a test set.", fields = fields [[
+review_id     integer
+test_set_id   integer
+actual_value  any
+explanation   any
+success       boolean
+error         string
+]] },
+  { name = "cekura.Billing", text = "An organization's balance.", fields = fields [[
+organization         integer
+credits_remaining    number|string
+credits_used         number|string  in this billing cycle
+initial_balance      number|string
+balance_expiry       string
+subscription_status  cekura.Subscription
+created_at           string
+updated_at           string
+]] },
+  { name = "cekura.Subscription", text = "An organization's subscription.", fields = fields [[
+status             string   `active`, `trial`, `expired` or `inactive`
+is_active          boolean
+is_trial           boolean
+pack_name          string
+expire_at          string
+last_payment_at    string
+days_until_expiry  integer  negative after the end
+created_at         string
+pack               table    its limits: `{ name, max_concurrent_runs_limit, max_concurrent_chat_runs_limit, max_agents_limit, max_members_limit, max_projects_limit, billing_type, subscription_overage }`
+]] },
   page("cekura.ResultPage", "cekura.Result", "A page of results."),
   page("cekura.CallLogPage", "cekura.CallLog", "A page of call logs."),
 }
 
---- Lua source for a field in an example; ids are of the sandbox's data. An optional field that
---- has none is left out.
+--- Of `filters_v2` in `calls.list`.
+manual.filter_fields = {
+  { "success", "boolean" }, { "duration", "seconds" }, { "timestamp", "date and time" },
+  { "created_at", "date and time" }, { "call_id", "string" }, { "call_ended_reason", "string" },
+  { "customer_number", "string" },
+}
+
+manual.filter_operators = {
+  { "eq", "equal" }, { "neq", "not equal" }, { "gt", "greater" }, { "gte", "greater or equal" },
+  { "lt", "less" }, { "lte", "less or equal" }, { "contains", "the value is a part of the field" },
+  { "startswith", "the field begins with the value" }, { "in", "the field is in a list of values" },
+  { "isnull", "whether the field is null" },
+}
+
+--- Lua source for a field in an example, with ids of the sandbox's data. An optional field that has
+--- no source is left out.
 manual.samples = {
   run_id = "5544", metric_id = "55", thumbs_up = "false", expected_value = "2",
   feedback = '"Agent missed the reschedule step"',
@@ -485,7 +654,7 @@ manual.samples = {
   filters_v2 = '{ field = "success", op = "eq", value = false }',
 }
 
---- For a single endpoint. The job is that of the example before it.
+--- For a single endpoint: this job is that of the example before it.
 manual.own_samples = {
   ["metric_reviews.process_feedbacks_progress"] = { progress_id = "value.progress_id" },
 }
@@ -512,14 +681,19 @@ manual.uses = {
 
 -- ---- prose ----
 
-manual.uncounted = "The number of evaluations is not known beforehand: under `max_evaluations` the "
-  .. "call is refused unless `evaluations` states it or `uncounted = true` allows it."
+manual.uncounted = "The number of evaluations is not known: under `max_evaluations` the call is refused "
+  .. "unless `evaluations` states it or `uncounted = true` allows it."
 
 manual.options_intro = [[
-`cekura.new` takes these options. The last column says which of them a single call takes too, in its
-second table. The first match wins: the call's option, the client's, the environment variable, the
-default. An empty variable counts as unset. An unknown option is an error that suggests the nearest
-known one.
+Options of `cekura.new`. The last column says which of them a single call takes, too, in its second
+table. A call's option precedes the client's, the environment variable and the default. An empty
+variable counts as unset.
+]]
+
+manual.filters_intro = [[
+`filters_v2` is a condition `{ field = …, op = …, value = … }`, or a group of conditions
+`{ operator = "and" or "or", conditions = { … } }`. The API's documents name these fields and "etc."; the
+sandbox knows the operators `eq` and `gte` only. `results.list` has no such filter.
 ]]
 
 manual.introduction = [[

@@ -19,171 +19,171 @@
 ---| "rate_limited" # 429
 ---| "bad_request" # any other 4xx
 ---| "server" # 5xx
----| "network" # no connection, or it was lost
+---| "network" # the connection failed or was lost
 ---| "timeout" # `timeout`, `connect_timeout` or `deadline` passed
----| "tls" # no secure connection, or the certificate is not valid
----| "response" # the answer is unreadable, cut off, too large, or a redirect
----| "cancelled" # the call was given up on the caller's word
----| "failed" # the job that was waited for has failed: `err.last` is what it said last
----| "needs_person" # the job that was waited for asks a person something: see `err.questions`
+---| "tls" # the secure connection failed, or the certificate is not valid
+---| "response" # the response is unreadable, truncated, too large, or a redirect
+---| "cancelled" # the caller cancelled the call
+---| "failed" # the job that was waited for has failed: `err.last` is its last response
+---| "needs_person" # the job that was waited for asks a question: see `err.questions`
 
 --- Whether the server acted on a failed call.
 ---@alias cekura.Applied
 ---| "no" # the server did not act on the call
----| "unknown" # it may have: look before you send it again
----| "yes" # it did, and only its answer was lost or unreadable
+---| "unknown" # it may have acted: check before you send the call again
+---| "yes" # it acted, and only its response was lost or unreadable
 
 --- Why a call failed. `tostring(err)` is one line that says what to do.
 ---@class cekura.Error
----@field kind cekura.Kind what sort of failure it is
+---@field kind cekura.Kind the kind of failure
 ---@field message string what went wrong
 ---@field applied cekura.Applied whether the server acted on the call
 ---@field retryable boolean whether the same call may be sent again without harm, and may succeed then
 ---@field fields? table<string, string[]> problems by field, or by path (`call_logs[3]`) for `validation` and `config`
----@field status? integer of the answer, where there was one
----@field detail? string what the answer says in one sentence, if it does
----@field body? string the answer's body as it came, but for the key; 64 KiB at most
----@field retry_after? number seconds to wait before the next call, where the server named them
----@field request_id? string the answer's `X-Request-Id`, to tell support
+---@field status? integer of the response, if there was one
+---@field detail? string the sentence in which the response says what is wrong
+---@field body? string the body of the response, without the key; 64 KiB at most
+---@field retry_after? number seconds to wait before the next call, if the server named them
+---@field request_id? string `X-Request-Id` of the response, for support
 ---@field endpoint? string of the call: `"runs.mark_metric_vote"`
 ---@field method? string of the call
 ---@field url? string of the call
----@field attempts? integer how often it was sent
----@field idempotent? boolean of the call: sent twice, it counts once
----@field last? any of a wait: what was known last
+---@field attempts? integer how many times it was sent
+---@field idempotent? boolean of the call: whether sending it twice has the effect of sending it once
+---@field last? any of a wait: the last value
 ---@field cause? cekura.Error of a wait that timed out: why its last poll failed
----@field questions? any of `needs_person`: what is asked, if the job says so
+---@field questions? any of `needs_person`: the questions, if the job has them
 ---@field report? cekura.Report of `client:each`
 
 --- The second result of a successful call.
 ---@class cekura.Response
----@field status integer 200 and the like
+---@field status integer for example 200
 ---@field headers table<string, string> by name in lower case
----@field attempts integer how often the call was sent
+---@field attempts integer how many times the call was sent
 ---@field elapsed number seconds, all attempts and waits included
 
 --- What `on_event` is told.
 ---@class cekura.Event
----@field type "request"|"response"|"retry"|"give_up" an attempt begins, has ended, will be followed by another; or the call has failed
+---@field type "request"|"response"|"retry"|"give_up" an attempt begins, has ended, will be retried; or the call has failed
 ---@field endpoint string `"runs.mark_metric_vote"`
 ---@field method string `"POST"`
----@field url? string the whole of it; nil once the client is closed
----@field body? string with `event_bodies`: of a `request` what is sent, of a `response` what has arrived
----@field attempt integer which one: 1, 2, …
+---@field url? string nil once the client is closed
+---@field body? string with `event_bodies`: of a `request` what is sent, of a `response` what was received
+---@field attempt integer its number: 1, 2, …
 ---@field elapsed number seconds since the call began
----@field status? integer of the answer, where there was one
+---@field status? integer of the response, if there was one
 ---@field kind? cekura.Kind of a failure
 ---@field applied? cekura.Applied of a failure
----@field wait? number of a `retry`: seconds before the next attempt
+---@field wait? number of a `retry`: seconds until the next attempt
 
 --- Options of `cekura.new`.
 ---@class cekura.Options
 ---@field api_key? string required; sent as `X-CEKURA-API-KEY`; visible ASCII (else `CEKURA_API_KEY`)
----@field api_url? string a path prefix and a trailing slash are fine; plain `http` only to a loopback host (else `CEKURA_API_URL`, default: `https://api.cekura.ai`)
+---@field api_url? string may have a path prefix and a trailing slash; plain `http` only to a loopback host (else `CEKURA_API_URL`, default: `https://api.cekura.ai`)
 ---@field allow_http? boolean permits plain `http` to any host: the key then crosses the network in the clear (default: `false`)
 ---@field timeout? number seconds for one attempt (default: 30)
----@field connect_timeout? number seconds to a ready connection, TLS included (default: 10)
----@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
----@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
----@field backoff? { base: number?, cap: number? } seconds to wait before another attempt: exponential, with full jitter (default: `{ base = 0.5, cap = 20 }`)
----@field max_response_bytes? integer the largest answer that is read, counted after decompression (default: 67108864 (64 MiB))
----@field max_evaluations? integer refuses a call that starts more metric evaluations than this, or a number that is not known exactly, before it is sent (default: no limit)
----@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; else such a field is absent (default: `false`)
+---@field connect_timeout? number seconds to connect, TLS included (default: 10)
+---@field deadline? number seconds for the whole call: all attempts and the waits between them (default: 120)
+---@field max_attempts? integer maximum number of attempts; 1: no retry (default: 4)
+---@field backoff? { base: number?, cap: number? } seconds before a retry: exponential, with full jitter (default: `{ base = 0.5, cap = 20 }`)
+---@field max_response_bytes? integer largest response that is read, after decompression (default: 67108864 (64 MiB))
+---@field max_evaluations? integer refuses, before it is sent, a call that starts more metric evaluations than this, or a number that is not known exactly (default: no limit)
+---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; otherwise the field is absent (default: `false`)
 ---@field ca_file? string a file of certificate authorities to trust (else `CEKURA_CA_FILE`, default: libcurl's)
 ---@field ca_path? string a folder of certificate authorities to trust (default: libcurl's)
----@field proxy? string the proxy's URL; an empty string: none, whatever the environment says. User name and password are percent-encoded, and not shown (default: `https_proxy` or `all_proxy`, unless `no_proxy` names the host)
----@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
+---@field proxy? string the proxy's URL, with user name and password percent-encoded; an empty string: no proxy, also if the environment names one. Both are never shown (default: `https_proxy` or `all_proxy`, unless `no_proxy` names the host)
+---@field headers? table<string, string> additional headers; they cannot replace the client's own (default: `{}`)
 ---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
----@field on_event? fun(event: cekura.Event) is called at each step of each call; it may close the client, and not use it otherwise (default: none)
----@field event_bodies? boolean adds the bodies of requests and responses to what `on_event` is told (default: `false`)
+---@field on_event? fun(event: cekura.Event) called at each step of each call: see Events. It may close the client, but not use it otherwise (default: none)
+---@field event_bodies? boolean adds the bodies of requests and responses to events (default: `false`)
 
 --- Options of a single call; they win over the client's.
 ---@class cekura.CallOptions
 ---@field timeout? number seconds for one attempt (default: 30)
----@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
----@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
----@field max_evaluations? integer refuses a call that starts more metric evaluations than this, or a number that is not known exactly, before it is sent (default: no limit)
----@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
----@field retry_unknown? boolean sends again also where the server may have acted: you may pay twice (default: `false`)
+---@field deadline? number seconds for the whole call: all attempts and the waits between them (default: 120)
+---@field max_attempts? integer maximum number of attempts; 1: no retry (default: 4)
+---@field max_evaluations? integer refuses, before it is sent, a call that starts more metric evaluations than this, or a number that is not known exactly (default: no limit)
+---@field headers? table<string, string> additional headers; they cannot replace the client's own (default: `{}`)
+---@field retry_unknown? boolean retries also if the server may have acted: you may pay twice (default: `false`)
 ---@field dry_run? boolean sends nothing, and returns what would be sent (default: `false`)
----@field evaluations? integer states how many metric evaluations the call starts, to be compared with `max_evaluations`; a number below what the arguments prove does not count (default: what the arguments prove)
+---@field evaluations? integer states how many metric evaluations the call starts, for `max_evaluations`; a number below what the arguments prove is ignored (default: what the arguments prove)
 ---@field uncounted? boolean sends the call under `max_evaluations` although its number of metric evaluations is not known (default: `false`)
 
 --- Options of a call that is not sent.
 ---@class cekura.DryRunOptions
 ---@field timeout? number seconds for one attempt (default: 30)
----@field deadline? number seconds for the whole call: every attempt and every wait between them (default: 120)
----@field max_attempts? integer how often a call is tried at most; 1: never again (default: 4)
----@field max_evaluations? integer refuses a call that starts more metric evaluations than this, or a number that is not known exactly, before it is sent (default: no limit)
----@field headers? table<string, string> headers to add; they cannot replace the client's own (default: `{}`)
----@field retry_unknown? boolean sends again also where the server may have acted: you may pay twice (default: `false`)
----@field evaluations? integer states how many metric evaluations the call starts, to be compared with `max_evaluations`; a number below what the arguments prove does not count (default: what the arguments prove)
+---@field deadline? number seconds for the whole call: all attempts and the waits between them (default: 120)
+---@field max_attempts? integer maximum number of attempts; 1: no retry (default: 4)
+---@field max_evaluations? integer refuses, before it is sent, a call that starts more metric evaluations than this, or a number that is not known exactly (default: no limit)
+---@field headers? table<string, string> additional headers; they cannot replace the client's own (default: `{}`)
+---@field retry_unknown? boolean retries also if the server may have acted: you may pay twice (default: `false`)
+---@field evaluations? integer states how many metric evaluations the call starts, for `max_evaluations`; a number below what the arguments prove is ignored (default: what the arguments prove)
 ---@field uncounted? boolean sends the call under `max_evaluations` although its number of metric evaluations is not known (default: `false`)
 ---@field dry_run true sends nothing, and returns what would be sent
 
 --- What a call would send.
 ---@class cekura.DryRun
----@field method string "POST" and the like
----@field url string the whole of it
+---@field method string for example "POST"
+---@field url string
 ---@field headers table<string, string> without the key
----@field body? string the JSON, byte by byte; a GET has none
----@field evaluations? integer how many metric evaluations it would start; nil if that is not known, or none
+---@field body? string the JSON exactly as it would be sent; nil of a GET
+---@field evaluations? integer how many metric evaluations it would start; nil if that is not known, or it starts none
 ---@field evaluations_at_least? true `evaluations` is a lower bound
 
 --- Options of `client:each`.
 ---@class cekura.EachOptions
----@field concurrency? integer how many items at once (default: 8)
----@field progress? boolean|fun(numbers: cekura.Progress) `true`: a line on stderr that is drawn again and again, or a plain line now and then where that is no terminal; a function is called with the numbers instead (default: `false`)
----@field journal? string a file that says what was begun and what has ended; a later run goes on from there (default: none)
+---@field concurrency? integer how many items are in flight at once (default: 8)
+---@field progress? boolean|fun(numbers: cekura.Progress) `true`: a line on stderr that is redrawn, or a plain line now and then if stderr is not a terminal; a function is called with the numbers instead (default: `false`)
+---@field journal? string a file that records which items were started and how they ended; a later run continues from there (default: none)
 ---@field key? fun(item: any): string|integer names an item in the journal; two items need two keys (default: the item itself)
----@field group? fun(key: string): string? names what the key of an item is about; of the keys of a group only the last one that did not fail counts (default: no groups)
----@field work? string what the journal is of; a journal of other work is refused (default: the script's name)
----@field redo_unknown? boolean does items again that an earlier run began without knowing their end (default: `false`)
----@field stop_on_error? boolean begins nothing more once an item has failed (default: `false`)
+---@field group? fun(key: string): string? names what a key is about; of the keys of a group only the last one that did not fail counts (default: no groups)
+---@field work? string what the journal is for; a journal of other work is refused (default: the script's name)
+---@field redo_unknown? boolean repeats items that an earlier run started but did not finish (default: `false`)
+---@field stop_on_error? boolean starts no item after one has failed (default: `false`)
 ---@field collect? boolean keeps the results, in `report.results` (default: `false`)
 
 --- Options of the waits.
 ---@class cekura.WaitOptions
----@field interval? number seconds between two polls, a tenth more or less (default: from 1, growing to 15)
----@field timeout? number seconds for all of it (default: 1800)
----@field progress? boolean|fun(numbers: cekura.Progress) as of `client:each`: how much of what was asked for is done (default: `false`)
----@field on_poll? fun(value: any, n: integer, err: cekura.Error?) is told of each poll: its value, or nil and the error that it failed with (default: none)
----@field headers? table<string, string> headers to add to each poll (default: `{}`)
+---@field interval? number seconds between two polls, with 10 % jitter (default: from 1, growing to 15)
+---@field timeout? number seconds for the whole wait (default: 1800)
+---@field progress? boolean|fun(numbers: cekura.Progress) as of `client:each`: how much has ended (default: `false`)
+---@field on_poll? fun(value: any, n: integer, err: cekura.Error?) called after each poll, with its value, or with nil and its error (default: none)
+---@field headers? table<string, string> additional headers of each poll (default: `{}`)
 ---@field deadline? number seconds for one poll: its attempts and the waits between them (default: the client's)
----@field max_attempts? integer how often one poll is tried at most; after that there are further polls (default: the client's)
+---@field max_attempts? integer maximum number of attempts of one poll; further polls follow (default: the client's)
 
 --- Arguments of `client:request`.
 ---@class cekura.Request
 ---@field method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
----@field path string begins with `/` and goes behind api_url; already percent-encoded, without a query
----@field query? table<string, string|number|boolean|(string|number|boolean)[]> percent-encoded here; sent in the order of the names, a list joined by commas
----@field body? any any JSON value; without one there is no body
----@field spends_credits? boolean true for all but a GET, unless `idempotent` is true
----@field idempotent? boolean whether it may be sent again when in doubt: true for a GET, else false
+---@field path string begins with `/` and follows api_url; percent-encoded by the caller, without a query
+---@field query? table<string, string|number|boolean|(string|number|boolean)[]> percent-encoded by the client; sent in the order of the names, a list joined by commas
+---@field body? any any JSON value; nil: no body
+---@field spends_credits? boolean default: true of every method except GET, unless `idempotent` is true
+---@field idempotent? boolean whether it may be sent twice; default: true of GET only
 
 --- What became of the items of `client:each`.
 ---@class cekura.Report
----@field ok integer items that were done
----@field failed integer items that failed, and of which nothing was done
----@field skipped integer items that an earlier run had done
----@field unknown integer items that failed or were given up, and may have been done, or in part
+---@field ok integer items that succeeded
+---@field failed integer items that failed without effect
+---@field skipped integer items that an earlier run finished
+---@field unknown integer items that failed or were cancelled, and may have had an effect
 ---@field errors { index: integer, item: any, key: string?, error: any }[] of the failed and unknown ones, by index
 ---@field results? any[] with `collect`: the first results, by index
 
 --- How far `client:each` or a wait has come.
 ---@class cekura.Progress
 ---@field done integer ok, failed, skipped and unknown together
----@field total? integer where the source is a list
+---@field total? integer if the source is a list
 ---@field ok integer
 ---@field failed integer
 ---@field skipped integer
 ---@field unknown integer
----@field running integer items under way
+---@field running integer items in flight
 ---@field elapsed number seconds
----@field rate number items a second, without those that were skipped
----@field left? number seconds, as far as can be told
----@field pause? number seconds until calls are sent again, because the server answered 429
----@field waiting? boolean of a wait, where a rate says nothing
+---@field rate number items per second, without those that were skipped
+---@field left? number seconds, estimated
+---@field pause? number seconds until calls are sent again after a 429
+---@field waiting? boolean true of a wait: `rate` says nothing there
 
 --- A result: a test run of an agent, with its runs.
 ---@class cekura.Result
@@ -191,71 +191,149 @@
 ---@field name? string
 ---@field agent? integer the agent that was tested
 ---@field agent_name? string
----@field agent_inbound? boolean whether the agent takes calls
----@field status? string "running", "completed", "failed", …
+---@field agent_inbound? boolean whether the agent takes calls; of `results.list`
+---@field agent_version? any
+---@field status? string `running`, `completed`, `failed`, `pending`, `in_progress`, `evaluating`, `in_queue`, `timeout`, `cancelled` or `scaling_up`
 ---@field success_rate? number 0.0 to 1.0
----@field run_as_text? boolean
----@field is_cronjob? boolean|string
----@field runs? table summaries of the runs; of `results.get` the whole runs, by their ids as strings
----@field overall_evaluation? any of `results.get`: the metrics over all runs
----@field failed_reasons? any of `results.get`
----@field met_expected_outcome_count? integer|string
----@field total_expected_outcome_count? integer|string
+---@field run_as_text? boolean whether it tested text instead of voice
+---@field is_cronjob? boolean|string whether a schedule started it
+---@field run_type? string
+---@field runs? table summaries of the runs; of `results.get` each cekura.Run, by its id as a string
+---@field scenarios? table `{ id, name }` of each scenario
+---@field met_expected_outcome_count? integer|string runs that met their expected outcome
+---@field total_expected_outcome_count? integer|string runs that have one
 ---@field total_runs_count? integer|string
 ---@field completed_runs_count? integer|string
 ---@field success_runs_count? integer|string
 ---@field failed_runs_count? integer|string
----@field scenarios? table
----@field run_type? string
 ---@field created_at? string
 ---@field updated_at? string
-
---- A production call.
----@class cekura.CallLog
----@field id? integer
----@field call_id? string
----@field agent? integer
----@field agent_name? string
----@field timestamp? string when the call took place
----@field duration? string MM:SS
----@field success? boolean absent while the call has not been judged
----@field status? string "success", "failure", "reviewed_success" or "reviewed_failure"
----@field is_reviewed? boolean
----@field feedback? string
----@field metrics? table[] { id, name, type, score or enum, … }
----@field evaluation? any
----@field call_ended_reason? string
----@field customer_number? string
----@field trace_id? string
----@field error_message? string
----@field dropoff_point? string
----@field topic? string
----@field transcript? string
----@field transcript_object? any
----@field metadata? table of `calls.get`
----@field created_at? string
----@field updated_at? string
+---@field overall_evaluation? any this and the following are of `results.get`: the metrics over all runs
+---@field total_duration? string MM:SS
+---@field connected_runs? any ids of the runs that connected
+---@field not_connected_runs? any ids of those that did not
+---@field failed_infrastructure_runs? any ids of runs with an infrastructure issue
+---@field failed_workflow_runs? any ids of runs that missed their expected outcome
+---@field successful_calls? any ids of the runs that succeeded
+---@field critical_categories? any
+---@field metrics? any
+---@field runs_by_tags? any
+---@field latency_data? any
+---@field failed_reasons? any `{ issues, total_failed_runs }`
+---@field ai_summary? any
+---@field ai_summary_status? string
+---@field next_steps? any
+---@field path_coverage? any the critical paths that runs took or missed
+---@field performance_metrics? any by rule of the project's rubric
+---@field run_settings? any the settings that it was started with
 
 --- A simulated call of a result.
 ---@class cekura.Run
 ---@field id? integer
 ---@field result_id? integer
+---@field result_name? string
 ---@field agent? integer
+---@field agent_name? string
+---@field agent_version? any
 ---@field scenario? integer
 ---@field scenario_name? string
----@field status? string "evaluating", "completed", "failed", …
+---@field scenario_type? string
+---@field scenario_instructions? string
+---@field personality? integer
+---@field personality_name? string
+---@field test_profile_data? table `{ id, name, information }`
+---@field status? string as of a result
 ---@field success? boolean whether it passed its evaluation
----@field evaluation_status? string "success", "failure", "reviewed_success" or "reviewed_failure"
----@field evaluation? { metrics: table[]? } what each metric said
----@field expected_outcome? any
+---@field evaluation_status? string `success`, `failure`, `reviewed_success` or `reviewed_failure`
+---@field evaluation? cekura.Evaluation
+---@field expected_outcome? any how far the expected outcome was met
+---@field expected_outcome_prompt? string
+---@field rubric? any
+---@field critical_categories? table[] `{ category_id, category, deviation, wrongly_marked, feedback, priority }`
 ---@field is_reviewed? boolean
 ---@field feedback? string
 ---@field transcript? string
----@field transcript_object? any
+---@field transcript_object? cekura.Turn[]
 ---@field duration? string MM:SS
+---@field voice_recording_url? string
+---@field testing_channel_index? integer the testing agent's channel in the recording
 ---@field error_message? string why it failed to connect
 ---@field metadata? any
 ---@field timestamp? string
+---@field executed_at? string
+---@field run_as_text? boolean
+---@field run_type? string
+---@field provider_call_id? string the call's id at the agent's provider
+---@field provider_call_details? any
+---@field trace_id? string
+---@field email_id? string
+---@field agent_number? string
+---@field inbound_number? string
+---@field outbound_number? string
+---@field generated_mock_tool_entries? table[] `{ tool_id, tool_name, new_entry }`
+---@field mocked_tool_names? string[]
+---@field outbound_dial_window_opens_at? string
+---@field outbound_dial_window_closes_at? string
+---@field outbound_dial_window_seconds? number|string
+
+--- The log of a production call.
+---@class cekura.CallLog
+---@field id? integer
+---@field call_id? string the call's id at the agent's provider
+---@field agent? integer
+---@field agent_id? integer|string of `calls.get`
+---@field agent_name? string
+---@field project? integer of `calls.get`
+---@field timestamp? string when the call took place
+---@field duration? string MM:SS
+---@field success? boolean absent until the call has been evaluated
+---@field status? string `success`, `failure`, `reviewed_success` or `reviewed_failure`
+---@field is_reviewed? boolean
+---@field feedback? string
+---@field metrics? cekura.MetricValue[] not of `calls.get`
+---@field evaluation? cekura.Evaluation|string of `calls.get` the metrics
+---@field rubric? any of `calls.get`
+---@field critical_categories? table[] of `calls.get`; as of a run
+---@field transcript? string
+---@field transcript_object? cekura.Turn[]|string
+---@field user_generated_transcript? any of `calls.get`: a corrected transcript
+---@field voice_recording_url? string of `calls.get`
+---@field testing_channel_index? integer of `calls.get`
+---@field call_ended_reason? string `customer-ended-call` and the like
+---@field customer_number? string
+---@field dropoff_point? string
+---@field topic? string
+---@field trace_id? string
+---@field error_message? string
+---@field metadata? table of `calls.get`
+---@field dynamic_variables? table of `calls.get`
+---@field created_at? string
+---@field updated_at? string
+
+--- What each metric gave for a run or a call log.
+---@class cekura.Evaluation
+---@field metrics? cekura.MetricValue[]
+
+--- A metric's value for a run or a call log.
+---@class cekura.MetricValue
+---@field id? integer of the metric
+---@field name? string of the metric
+---@field type? string of the metric
+---@field score? number unless the metric is an enum
+---@field enum? string the value of an enum
+---@field value? string the value of an enum
+---@field explanation? string[] not in lists
+---@field extra? table not in lists
+
+--- One turn of a transcript.
+---@class cekura.Turn
+---@field role? string
+---@field content? string
+---@field timestamp? number seconds
+---@field start_time? number seconds
+---@field end_time? number seconds
+---@field normalized_content? string of a run
+---@field comparison_spans? any[] of a run
 
 --- What is measured of calls, and how.
 ---@class cekura.Metric
@@ -263,34 +341,100 @@
 ---@field slug? string
 ---@field name? string
 ---@field description? string
----@field type? string "llm_judge", "custom_code", …
----@field eval_type? string "binary", "continuous_qualitative", "numeric" or "enum"
+---@field type? string `llm_judge` or `custom_code`; `basic` and `custom_prompt` are deprecated
+---@field eval_type? string `binary`, `continuous_qualitative`, `numeric` or `enum`
 ---@field enum_values? string[]
 ---@field prompt? string
----@field custom_code? string
----@field evaluation_trigger? string "always", "automatic" or "custom"
----@field trigger_type? string "llm_judge" or "custom_code"
+---@field custom_code? string Python
+---@field evaluation_trigger? string `always`, `automatic` or `custom`
+---@field trigger_type? string `llm_judge` or `custom_code`
 ---@field evaluation_trigger_prompt? string
----@field evaluation_trigger_custom_code? string
+---@field evaluation_trigger_custom_code? string Python
 ---@field project? integer
 ---@field agents? integer[]
+---@field assistant_id? string of `metrics.update`
 ---@field configuration? any
----@field reviews? table[] of `metrics.get`: what reviewers said of it
+---@field audio_enabled? boolean
+---@field simulation_enabled? boolean
+---@field observability_enabled? boolean
+---@field sampling_enabled? boolean
+---@field add_to_new_agents? boolean
+---@field display_order? integer of `metrics.update`
+---@field reviews? cekura.Review[] this and the following are of `metrics.get`
+---@field pending_optimisation_proposal? any what the optimiser proposes on its own account
+---@field overall_score? string over all test sets
+---@field total_score? string
+---@field priority_assignment_prompt? string
+---@field knowledge_base_files? string
+---@field function_name? string of a predefined metric
+---@field vocera_defined_metric_code? string of a predefined metric
+---@field scenarios? any
+---@field alert_enabled? boolean
+---@field alert_type? string `disabled`, `normal` or `significant_change`
+---@field alert_filters? any
+---@field slack_workspace? integer
+---@field slack_channel_id? string
+---@field significant_change_alert_status? string `enabled` or `disabled`
+---@field significant_change_alert_direction? string `increase`, `decrease`, or empty for both
+---@field window_size? integer
+---@field std_multiplier? number
+---@field ewma_alpha? number
+
+--- What a reviewer said of a metric's value.
+---@class cekura.Review
+---@field id? integer
+---@field metric? integer
+---@field test_set? cekura.TestSet
+---@field expected_value? any
+---@field actual_value? any
+---@field explanation? any
+---@field feedback? string
+---@field created_at? string
+---@field updated_at? string
+
+--- A call in a metric's lab.
+---@class cekura.TestSet
+---@field id? integer
+---@field agent? integer
+---@field name? string
+---@field transcript? string
+---@field voice_recording_url? string
+---@field call_end_reason? string
+---@field duration? string
+---@field source_model? string `CallLog` or `Run`
+---@field source_id? string
+---@field created_at? string
+---@field updated_at? string
 
 --- How far the optimiser is, and what it proposes.
 ---@class cekura.Improvement
----@field status? string not documented, and yet there while it works
----@field improved_metric_description? string there once it is done
----@field improved_evaluation_trigger? string a prompt, code, or "always": see improved_trigger_kind
----@field improved_trigger_kind? string "always", "llm_judge" or "custom_code"
----@field trigger_type? string "llm_judge" or "custom_code"
+---@field status? string not documented, but present while it works
+---@field improved_metric_description? string present once it has ended
+---@field improved_evaluation_trigger? string a prompt, code, or `always`: see improved_trigger_kind
+---@field improved_trigger_kind? string `always`, `llm_judge` or `custom_code`
+---@field trigger_type? string `llm_judge` or `custom_code`
 ---@field type? string the metric type that it proposes
----@field custom_code? string Python, where it proposes that
+---@field custom_code? string Python, if it proposes code
 ---@field optimization_summary? string what the new metric does
----@field old_score? any { num_correct, num_total, score }
+---@field old_score? any `{ num_correct, num_total, score }`
 ---@field new_score? any the same of the proposal
----@field review_results? table[] for each test set
----@field unresolved_samples? table[]
+---@field review_results? cekura.ReviewResult[] for each test set
+---@field unresolved_samples? any[]
+---@field feedback_edits? any[] feedback that was corrected
+---@field unauthorized_label_changes? any[] expected values that changed without approval
+---@field metric_description_program? any
+---@field metric_description_variables? any[]
+---@field evaluation_trigger_program? any
+---@field evaluation_trigger_variables? any[]
+
+--- What the proposed metric gives for a test set.
+---@class cekura.ReviewResult
+---@field review_id? integer
+---@field test_set_id? integer
+---@field actual_value? any
+---@field explanation? any
+---@field success? boolean
+---@field error? string
 
 --- An organization's balance.
 ---@class cekura.Billing
@@ -299,19 +443,33 @@
 ---@field credits_used? number|string in this billing cycle
 ---@field initial_balance? number|string
 ---@field balance_expiry? string
----@field subscription_status? table
+---@field subscription_status? cekura.Subscription
+---@field created_at? string
+---@field updated_at? string
+
+--- An organization's subscription.
+---@class cekura.Subscription
+---@field status? string `active`, `trial`, `expired` or `inactive`
+---@field is_active? boolean
+---@field is_trial? boolean
+---@field pack_name? string
+---@field expire_at? string
+---@field last_payment_at? string
+---@field days_until_expiry? integer negative after the end
+---@field created_at? string
+---@field pack? table its limits: `{ name, max_concurrent_runs_limit, max_concurrent_chat_runs_limit, max_agents_limit, max_members_limit, max_projects_limit, billing_type, subscription_overage }`
 
 --- A page of results.
 ---@class cekura.ResultPage
----@field count? integer how many there are; not reliable
----@field next? string the address of the next page; absent on the last
+---@field count? integer how many items there are; not reliable
+---@field next? string the address of the next page; absent on the last page
 ---@field previous? string the address of the page before
 ---@field results? cekura.Result[]
 
 --- A page of call logs.
 ---@class cekura.CallLogPage
----@field count? integer how many there are; not reliable
----@field next? string the address of the next page; absent on the last
+---@field count? integer how many items there are; not reliable
+---@field next? string the address of the next page; absent on the last page
 ---@field previous? string the address of the page before
 ---@field results? cekura.CallLog[]
 
@@ -424,13 +582,13 @@ function results:get(arguments, options) end
 ---@overload fun(self: cekura.results, arguments: cekura.results.list.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function results:list(arguments, options) end
 
---- All results, read a page at a time: `for result in client.results:pages{…}`.
+--- Iterates over all results, a page at a time: `for result in client.results:pages{…}`.
 ---@param arguments cekura.results.list.Arguments as of `list`
 ---@param options? cekura.CallOptions of each call
----@return fun(): cekura.Result? next raises where a page fails
+---@return fun(): cekura.Result? next raises if a page fails
 function results:pages(arguments, options) end
 
---- Waits until a result's status is one that nothing follows.
+--- Waits until a result has ended.
 ---@param arguments cekura.results.get.Arguments `{ result_id }`
 ---@param options? cekura.WaitOptions
 ---@return cekura.Result? result
@@ -507,13 +665,13 @@ function calls:list(arguments, options) end
 ---@overload fun(self: cekura.calls, arguments: cekura.calls.mark_metric_vote.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function calls:mark_metric_vote(arguments, options) end
 
---- All call logs, likewise.
+--- Iterates over all call logs.
 ---@param arguments cekura.calls.list.Arguments as of `list`
 ---@param options? cekura.CallOptions of each call
----@return fun(): cekura.CallLog? next raises where a page fails
+---@return fun(): cekura.CallLog? next raises if a page fails
 function calls:pages(arguments, options) end
 
---- Waits until each metric has a new value on each call log.
+--- Waits until each call log has a new value of each metric.
 ---@param arguments { call_logs: cekura.CallLog[], metrics: cekura.Id[] } what `evaluate_metrics` returned, and the metrics that it was given
 ---@param options? cekura.WaitOptions
 ---@return cekura.CallLog[]? call_logs
@@ -561,7 +719,7 @@ function metric_reviews:process_feedbacks(arguments, options) end
 ---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks_progress.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metric_reviews:process_feedbacks_progress(arguments, options) end
 
---- Waits until the optimiser has a proposal.
+--- Waits until the optimiser proposes an improvement.
 ---@param arguments cekura.metric_reviews.process_feedbacks_progress.Arguments `{ progress_id, agent_id?, project_id? }`
 ---@param options? cekura.WaitOptions
 ---@return cekura.Improvement? improvement
@@ -666,17 +824,17 @@ function billing:info(arguments, options) end
 ---@field api_url string where its calls go
 local Client = {}
 
---- Calls an endpoint that this library does not know.
+--- Calls an endpoint that the client has no method for.
 ---@param arguments cekura.Request
 ---@param options? cekura.CallOptions
 ---@return any value
 ---@return cekura.Response|cekura.Error response_or_err
 function Client:request(arguments, options) end
 
---- Closes the connections and overwrites our copies of the key. Twice does no harm.
+--- Closes the connections and overwrites the key. A second call is a no-op.
 function Client:close() end
 
---- Calls `fn(item, index)` for each item of the source, several at a time.
+--- Calls `fn(item, index)` with each item of the source, several at a time.
 ---@param source any[]|fun(): any a list, or an iterator function
 ---@param fn fun(item: any, index: integer): any, any fails by `return nil, err` or by raising
 ---@param options? cekura.EachOptions
@@ -684,37 +842,37 @@ function Client:close() end
 ---@return cekura.Error? err
 function Client:each(source, fn, options) end
 
---- Makes a task of a function. It begins with the next step.
+--- Returns a task that runs the function. It begins with the next step.
 ---@param fn function
 ---@param ... any its arguments
 ---@return cekura.Task? task
 ---@return cekura.Error? err
 function Client:spawn(fn, ...) end
 
---- Waits; in a task the others go on meanwhile.
+--- Sleeps. In a task, other tasks continue meanwhile.
 ---@param seconds number
 ---@return boolean? done
 ---@return cekura.Error? err
 function Client:sleep(seconds) end
 
---- Does what can be done now for the tasks.
----@param seconds? number how long to wait for something to do; 0 if left out
----@return boolean? left whether there is a task that has not ended
+--- Runs the tasks as far as they can continue.
+---@param seconds? number how long to wait for something to do; default: 0
+---@return boolean? left whether a task has not ended
 ---@return cekura.Error? err
 function Client:step(seconds) end
 
---- The one descriptor that a host's loop polls.
+--- Returns the one descriptor that a host's loop polls.
 ---@return integer? descriptor
 ---@return cekura.Error? err
 function Client:pollfd() end
 
---- What to poll it for.
+--- Returns what to poll the descriptor for.
 ---@return string? events `"r"`
 ---@return cekura.Error? err
 function Client:events() end
 
---- When the next step is due, at the latest.
----@return number? seconds nil: when the descriptor is ready, not before
+--- Returns the seconds until the next step is due.
+---@return number? seconds nil: not before the descriptor is ready
 ---@return cekura.Error? err
 function Client:timeout() end
 
@@ -722,23 +880,23 @@ function Client:timeout() end
 ---@class cekura.Task
 local Task = {}
 
---- The results of its function, once it has ended; nil and the error if it raised one.
+--- Waits for the end of the task. Returns the results of its function, or nil and the error that it raised.
 ---@return any ...
 function Task:wait() end
 
---- Ends it where it stands; its `<close>` variables are closed, its call is given up.
----@return boolean ended false: it is running, or has ended
+--- Cancels the task and its call, and closes its `<close>` variables.
+---@return boolean ended false: it is the running task, or has ended
 function Task:cancel() end
 
 --- Ends its `client:sleep`.
----@return boolean woken false: it was not asleep
+---@return boolean woken false: it was not sleeping
 function Task:wake() end
 
---- Whether it has ended.
+--- Returns whether the task has ended.
 ---@return boolean ended
 function Task:ended() end
 
---- The most that the calls made in it may have done.
+--- Returns `applied` over all calls that were made in it: their maximum.
 ---@return cekura.Applied applied
 function Task:applied() end
 
@@ -786,7 +944,7 @@ function Task:applied() end
 ---@field billing cekura.billing
 local cekura = {}
 
---- Makes a client. Nothing is sent and no connection is opened.
+--- Returns a client. Nothing is sent and no connection is opened.
 ---@param options? cekura.Options
 ---@return cekura.Client? client
 ---@return cekura.Error? err
@@ -797,20 +955,20 @@ function cekura.new(options) end
 ---@return table list the same table
 function cekura.array(list) end
 
---- Goes through a list in slices: `for slice in cekura.chunks(ids, 100)`.
+--- Iterates over a list in slices: `for slice in cekura.chunks(ids, 100)`.
 ---@param list any[] a list without holes
----@param size integer the most items of a slice, at least 1
+---@param size integer items per slice, at least 1
 ---@return fun(): any[]? next a new table each time
 function cekura.chunks(list, size) end
 
---- Calls an endpoint that this library does not know.
+--- Calls an endpoint that the client has no method for.
 ---@param arguments cekura.Request
 ---@param options? cekura.CallOptions
 ---@return any value
 ---@return cekura.Response|cekura.Error response_or_err
 function cekura:request(arguments, options) end
 
---- Calls `fn(item, index)` for each item of the source, several at a time.
+--- Calls `fn(item, index)` with each item of the source, several at a time.
 ---@param source any[]|fun(): any a list, or an iterator function
 ---@param fn fun(item: any, index: integer): any, any fails by `return nil, err` or by raising
 ---@param options? cekura.EachOptions
@@ -818,37 +976,37 @@ function cekura:request(arguments, options) end
 ---@return cekura.Error? err
 function cekura:each(source, fn, options) end
 
---- Makes a task of a function. It begins with the next step.
+--- Returns a task that runs the function. It begins with the next step.
 ---@param fn function
 ---@param ... any its arguments
 ---@return cekura.Task? task
 ---@return cekura.Error? err
 function cekura:spawn(fn, ...) end
 
---- Waits; in a task the others go on meanwhile.
+--- Sleeps. In a task, other tasks continue meanwhile.
 ---@param seconds number
 ---@return boolean? done
 ---@return cekura.Error? err
 function cekura:sleep(seconds) end
 
---- Does what can be done now for the tasks.
----@param seconds? number how long to wait for something to do; 0 if left out
----@return boolean? left whether there is a task that has not ended
+--- Runs the tasks as far as they can continue.
+---@param seconds? number how long to wait for something to do; default: 0
+---@return boolean? left whether a task has not ended
 ---@return cekura.Error? err
 function cekura:step(seconds) end
 
---- The one descriptor that a host's loop polls.
+--- Returns the one descriptor that a host's loop polls.
 ---@return integer? descriptor
 ---@return cekura.Error? err
 function cekura:pollfd() end
 
---- What to poll it for.
+--- Returns what to poll the descriptor for.
 ---@return string? events `"r"`
 ---@return cekura.Error? err
 function cekura:events() end
 
---- When the next step is due, at the latest.
----@return number? seconds nil: when the descriptor is ready, not before
+--- Returns the seconds until the next step is due.
+---@return number? seconds nil: not before the descriptor is ready
 ---@return cekura.Error? err
 function cekura:timeout() end
 

@@ -134,3 +134,35 @@ describe("docs/guide-calls.md", function()
     assert.is_true(count > 10)
   end)
 end)
+
+-- { heading in the reference = schemas of the API }
+local SCHEMAS = {
+  Result = { "Result", "ResultDetailV2" }, Run = { "Run" },
+  CallLog = { "CallLogList", "CallLogDetail" }, Evaluation = { "Evaluation" },
+  MetricValue = { "CallLogListSerializerMetricsWithExplanation" },
+  Turn = { "RunListTranscriptObject", "CallLogTranscriptObject" },
+  Metric = { "MetricDetailV2", "SchemaPostMetricEdit" }, Review = { "MetricReviewDetail" },
+  TestSet = { "TestSetInline" }, Improvement = { "ProcessFeedbacksResponse" },
+  ReviewResult = { "ReviewResult" }, Billing = { "BillingInfo" },
+  Subscription = { "SubscriptionStatus" }, ResultPage = { "PaginatedResultList" },
+  CallLogPage = { "PaginatedCallLogListList" },
+}
+
+describe("docs/reference.md", function()
+  local text, schemas
+  setup(function()
+    text = read "docs/reference.md"
+    schemas = require "cjson".decode(read "spec/conformance/companions.json").components.schemas
+  end)
+
+  for class, names in pairs(SCHEMAS) do
+    it("names every field of a cekura." .. class, function()
+      local section = assert(text:match("\n### cekura%." .. class .. "\n(.-)\n##"))
+      for _, name in ipairs(names) do
+        for field in pairs(schemas[name].properties) do
+          assert.is_truthy(section:find("| `" .. field .. "` |", 1, true), field)
+        end
+      end
+    end)
+  end
+end)
