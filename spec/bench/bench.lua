@@ -1,7 +1,6 @@
--- make bench: what the client costs, as ratios to what does the same without it.
---
--- Instructions are counted by callgrind, as the difference of a long and a short run, so that
--- starting up does not count; they hardly vary. Calls a second do: only their ratio says much.
+-- `make bench`: the cost of the client, as ratios to plain C programs that do the same on libcurl.
+-- callgrind counts the instructions of a long run minus those of a short run, which excludes the
+-- start. These counts hardly vary. Calls per second do, so their ratio is what matters.
 
 local LUA = arg[-1]
 local BUILD = os.getenv "CEKURA_BUILD" or "build"
@@ -16,10 +15,10 @@ local function start_server()
   os.remove(fifo)
   assert(os.execute("mkfifo " .. fifo))
   local input = assert(io.popen(("%s spec/bench/server.lua %s"):format(LUA, fifo), "w"))
-  local answer <close> = assert(io.open(fifo))
-  local url, key, ids = answer:read("l"):match "(%S+) (%S+) (%S+)"
+  local ready <close> = assert(io.open(fifo))
+  local url, key, ids = ready:read("l"):match "(%S+) (%S+) (%S+)"
   os.remove(fifo)
-  return { url = url, key = key, ids = ids }, input -- whose end is the server's
+  return { url = url, key = key, ids = ids }, input -- the server ends when this is closed
 end
 
 local function instructions(command, count)
@@ -28,7 +27,7 @@ local function instructions(command, count)
   return tonumber(output:match "Collected : (%d+)") or error(output)
 end
 
--- Of one call: `command` has a %d for the number of calls.
+-- Returns the instructions of one call. `command` has a %d for the number of calls.
 local function instructions_each(command, short, long)
   return (instructions(command, long) - instructions(command, short)) / (long - short)
 end
@@ -38,7 +37,7 @@ local function median(list)
   return list[(#list + 1) // 2]
 end
 
--- Of both, in turns: how often an answer is there at the first look varies with the machine.
+-- Measures both alternately, because the number of polls for a response varies with the machine.
 local function compare_instructions(ours, theirs, short, long)
   local a, b = {}, {}
   for i = 1, 3 do
@@ -52,7 +51,7 @@ local function calls_a_second(command, count)
   return count / assert(tonumber(seconds), seconds)
 end
 
--- In turns, so that a machine that slows down slows both.
+-- Measures both alternately, so that a slower machine slows both.
 local function speed_ratio(ours, theirs, count, rounds)
   local ratios, speeds = {}, {}
   for i = 1, rounds do
@@ -89,7 +88,7 @@ local function bench_each(server, concurrency)
     speed, 1 / ratio)
 end
 
-local function save_answer(server)
+local function save_response(server)
   local file = os.tmpname()
   local body = ('{"project_id":14,"call_logs":[%s],"metrics":[55]}'):format(server.ids)
   local url = server.url .. "/observability/v1/call-logs/evaluate_metrics/"
@@ -99,13 +98,13 @@ local function save_answer(server)
 end
 
 local function bench_logs(server)
-  local file, size = save_answer(server)
+  local file, size = save_response(server)
   local ours = ("%s spec/bench/logs.lua %s %s %%d %s")
     :format(LUA, server.url, server.key, server.ids)
   local decode = ("%s spec/bench/logs.lua decode %s %%d"):format(LUA, file)
   local a, b = compare_instructions(ours, decode, 2, 12)
   os.remove(file)
-  say("an answer of %.2f MiB         %9.0f instructions", size / 2 ^ 20, a)
+  say("a response of %.2f MiB        %9.0f instructions", size / 2 ^ 20, a)
   say("cjson.decode of it alone     %9.0f instructions: ratio %.2f (budget 1.20)", b, a / b)
 end
 

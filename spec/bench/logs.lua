@@ -1,5 +1,5 @@
--- logs.lua URL KEY COUNT IDS: asks COUNT times for an answer of about 1 MiB of call logs, those
--- of the comma-separated IDS. With a FILE before them, only decodes what stands in that file.
+-- logs.lua URL KEY COUNT IDS: evaluates the call logs IDS COUNT times; a response has about 1 MiB.
+-- logs.lua decode FILE COUNT: decodes the file COUNT times with lua-cjson alone.
 local function decode_only(file, count)
   local text = assert(io.open(file)):read "a"
   local decode = require "cjson".decode

@@ -1,6 +1,6 @@
 /*
-** What a vote costs without this library: libcurl's easy interface over one kept-alive
-** connection, the same bytes out, the answer thrown away, nothing checked.
+** A vote without this library: libcurl's easy interface over one kept-alive connection. The program
+** sends the same bytes, discards the response and checks nothing.
 **
 **   plain URL KEY COUNT USER-AGENT
 */

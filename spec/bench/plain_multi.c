@@ -1,7 +1,6 @@
 /*
-** What many votes cost without this library: libcurl's multi interface as its documentation
-** shows it, so many transfers at a time, the same bytes out, the answers thrown away, nothing
-** checked.
+** Many votes without this library: libcurl's multi interface as in its documentation. The program
+** sends the same bytes, discards the responses and checks nothing.
 **
 **   plain_multi URL KEY COUNT USER-AGENT CONCURRENCY
 */
@@ -19,7 +18,7 @@ static void begin(CURLM *multi, CURL *easy, const char *url) {
   if (curl_multi_add_handle(multi, easy) != CURLM_OK) fail("cannot add a transfer");
 }
 
-/* Those that have ended make room for others; returns how many are still to begin. */
+/* Replaces finished transfers by new ones. Returns the number of those left to start. */
 static long begin_others(CURLM *multi, const char *url, long left) {
   int more;
   for (CURLMsg *message; (message = curl_multi_info_read(multi, &more)) != NULL;) {
@@ -35,7 +34,7 @@ static long begin_others(CURLM *multi, const char *url, long left) {
 static void run(CURLM *multi, const char *url, long left) {
   int running = 1;
   while (running > 0 || left > 0) {
-    if (curl_multi_perform(multi, &running) != CURLM_OK) fail("cannot go on");
+    if (curl_multi_perform(multi, &running) != CURLM_OK) fail("curl_multi_perform failed");
     left = begin_others(multi, url, left);
     if (running > 0) curl_multi_poll(multi, NULL, 0, 1000, NULL);
   }

@@ -1,6 +1,6 @@
--- server.lua FIFO: the sandbox in a process of its own, so that what it does is not counted.
--- Writes "URL KEY IDS" to the FIFO, IDS being a project's call logs, and serves until its
--- input ends.
+-- server.lua FIFO: the sandbox in a separate process, so that its instructions are not counted.
+-- Writes "URL KEY IDS" to the FIFO, where IDS are call logs of a project, and serves until stdin
+-- ends.
 local sandbox = require "cekura.sandbox"
 local server = sandbox.start { balance = 1e15, evaluation_time = 0, record = false }
 
@@ -12,7 +12,7 @@ local function call_logs_of(project)
   return table.concat(ids, ",")
 end
 
-local answer <close> = assert(io.open(arg[1], "w"))
-answer:write(("%s %s %s\n"):format(server.url, server.api_key, call_logs_of(14)))
-answer:close()
-io.read() -- the end of the input is the end of the bench
+local fifo <close> = assert(io.open(arg[1], "w"))
+fifo:write(("%s %s %s\n"):format(server.url, server.api_key, call_logs_of(14)))
+fifo:close()
+io.read()  -- returns when the bench has ended

@@ -1,4 +1,4 @@
-/* The vote that the plain programs send: byte for byte what votes.lua has the client send. */
+/* The vote of the plain programs: the same bytes that the client sends for votes.lua. */
 #ifndef BENCH_VOTE_H
 #define BENCH_VOTE_H
 
@@ -22,7 +22,7 @@ static inline struct curl_slist *vote_headers(const char *key) {
   return curl_slist_append(headers, "Accept: application/json");
 }
 
-/* What is the same for every vote of a handle. */
+/* Returns a handle with the options that all its votes share. */
 static inline CURL *vote_open(struct curl_slist *headers, const char *agent) {
   CURL *easy = curl_easy_init();
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -35,7 +35,7 @@ static inline void vote_url(char *url, size_t size, const char *server) {
   (void)snprintf(url, size, "%s/test_framework/v1/runs/5544/mark_metric_vote/", server);
 }
 
-/* What a caller with other votes would set anew. */
+/* Sets the options that differ between votes. */
 static inline void vote_set(CURL *easy, const char *url) {
   curl_easy_setopt(easy, CURLOPT_URL, url);
   curl_easy_setopt(easy, CURLOPT_POSTFIELDS, vote_body);

@@ -1,4 +1,5 @@
--- votes.lua URL KEY COUNT: the client's side of the comparison, called as a script would.
+-- votes.lua URL KEY COUNT: sends votes in sequence, as a script does.
+-- `make bench` compares it with plain.c.
 local cekura = require "cekura"
 local client = assert(cekura.new { api_url = arg[1], api_key = arg[2] })
 for _ = 1, tonumber(arg[3]) do

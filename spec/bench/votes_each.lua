@@ -1,4 +1,5 @@
--- votes_each.lua URL KEY COUNT CONCURRENCY: many votes at once, as a script would.
+-- votes_each.lua URL KEY COUNT CONCURRENCY: sends votes with client:each, as a script does.
+-- `make bench` compares it with plain_multi.c.
 local cekura = require "cekura"
 local client = assert(cekura.new { api_url = arg[1], api_key = arg[2] })
 local count, index = tonumber(arg[3]), 0

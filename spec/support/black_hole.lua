@@ -1,4 +1,5 @@
--- A loopback port that takes no connection and refuses none: its queue is full.
+-- A loopback port that neither accepts nor refuses connections, because its queue is full.
+-- Connecting to it times out.
 local black_hole = {}
 
 local program = [[
@@ -15,10 +16,10 @@ for _ in range(8):
 print(listener.getsockname()[1], flush=True)
 pipe = select.poll()
 pipe.register(1, 0)
-pipe.poll()  # until its reader is gone
+pipe.poll()  # returns when the reader has closed the pipe
 ]]
 
--- Like a fault server: `url`, `port` and a stop, which is its __close as well.
+-- Returns a table like a fault server's, with `url`, `port` and `stop`, which is also its __close.
 function black_hole.start()
   local command = "exec env -u LD_PRELOAD python3 -E -B -S -c '%s'"
   local pipe = assert(io.popen(command:format(program)))

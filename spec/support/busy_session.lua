@@ -1,6 +1,5 @@
--- A process of secret_session_spec: does with a client whatever can be done, against a
--- server that echoes the key, and keeps all that it gets. The key is in its environment and, until
--- the end, in no string of its own.
+-- A process of secret_session_spec: uses every function of a client against a server that echoes
+-- the key, and keeps the results. Until the end, only its environment contains the key.
 --
 --   busy_session.lua REVERSED-KEY JOURNAL
 local cekura = require "cekura"
@@ -59,7 +58,7 @@ local function other_ways()
   keep(tostring(client), tostring(client.runs), vote { headers = { ["X-A"] = "b" } })
 end
 
--- Tasks that have ended, that stand in a call, and that were given up.
+-- Creates tasks that have ended, that are suspended in a call, and that were cancelled.
 local function tasks()
   local done = client:spawn(vote)
   keep(done, done:wait())
@@ -91,7 +90,7 @@ for _, value in ipairs(kept) do
 end
 client:close()
 
--- Does the heap's walk find a key at all?
+-- Hides a key, to show that the search of the heap finds it.
 local function hide(key)
   local stands = coroutine.create(function(...)
     local here = { ... }

@@ -1,9 +1,9 @@
--- A correct call of each endpoint, to be changed by a word or two.
+-- A correct call of each endpoint. A spec changes single arguments:
 --
 --   calls.make(client, "runs.mark_metric_vote", { feedback = "x" })
 local calls = {}
 
-calls.none = function() end  -- in `changes`: leaves the field out
+calls.none = function() end  -- a value in `changes` that removes the field
 
 local correct = {
   ["runs.mark_metric_vote"] = {
@@ -28,20 +28,20 @@ local correct = {
   ["billing.info"] = {},
 }
 
--- The five: a vote, and four that spend credits.
+-- The five endpoints: a vote, and four that spend credits.
 calls.names = {
   "runs.mark_metric_vote", "results.evaluate_metrics", "results.bulk_evaluate_metrics",
   "calls.evaluate_metrics", "metric_reviews.process_feedbacks",
 }
 
--- Those around the five. All are sent again when they failed in passing.
+-- The other endpoints. A transient failure of any of them is retried.
 calls.companions = {
   "metric_reviews.process_feedbacks_progress", "metrics.get", "metrics.update", "results.get",
   "results.list", "runs.get", "runs.bulk", "calls.get", "calls.list", "calls.mark_metric_vote",
   "billing.info",
 }
 
--- Correct arguments, with some of them changed.
+-- Returns correct arguments with these changes.
 function calls.arguments(name, changes)
   local arguments = {}
   for field, value in pairs(correct[name]) do arguments[field] = value end

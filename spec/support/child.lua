@@ -1,13 +1,13 @@
--- Runs other programs, under what `make asan` and `make valgrind` put before the interpreter. None
--- may show a key, nor leave one in a file: that raises an error (support/keys.lua).
+-- Runs other programs, under ASan or valgrind if the specs run under them. Raises an error if a
+-- program prints a key or leaves one in a file (support/keys.lua).
 local keys = require "support.keys"
 local scratch = require "support.scratch"
 local child = {}
 
 local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
 
--- A shell's command, its stderr in its stdout, or in the file that is named. env gets no
--- LD_PRELOAD: CEKURA_RUN sets it again for what it starts.
+-- Returns a shell command. Its stderr goes to stdout, or to the file `stderr`. LD_PRELOAD is
+-- removed; CEKURA_RUN sets it again for the program that it starts.
 local function command_of(words, environment, stderr)
   local command = { "exec env -u LD_PRELOAD" }
   for name, value in pairs(environment or {}) do  -- env wants all -u before the first NAME=VALUE
@@ -18,22 +18,22 @@ local function command_of(words, environment, stderr)
   return table.concat(command, " ") .. (stderr and " 2>" .. quoted(stderr) or " 2>&1")
 end
 
--- The words, after those that put the program under the tool of this run.
+-- Returns the words, after those of the tool that the specs run under.
 function child.checked(words)
   local all = {}
   for word in (os.getenv "CEKURA_RUN" or ""):gmatch "%S+" do all[#all + 1] = word end
   return table.move(words, 1, #words, #all + 1, all)
 end
 
--- Raises an error if the key that a child had is in something that it wrote.
+-- Raises an error if one of these outputs contains the key that the child had.
 local function refuse_keys(environment, ...)
   local key = environment and environment.CEKURA_API_KEY or nil
   for _, output in ipairs { ... } do keys.refuse("what a child wrote", output, key) end
   scratch.refuse_keys(key)
 end
 
--- Runs a list of words. `environment` has variables to set; false takes one away. Returns what it
--- wrote, stdout and stderr in one, and its exit code.
+-- Runs a list of words. `environment` has variables to set; false removes one. Returns stdout and
+-- stderr as one string, and the exit code.
 function child.run(words, environment)
   local pipe = assert(io.popen(command_of(words, environment)))
   local output = pipe:read "a"
@@ -42,34 +42,33 @@ function child.run(words, environment)
   return output, code
 end
 
--- Runs a program as the specs themselves are run.
+-- Runs a program under the tool that the specs run under.
 function child.run_checked(words, environment)
   return child.run(child.checked(words), environment)
 end
 
--- Lifts the limit, so that gcov's counters, which are written last, are not cut off.
+-- Removes the limit at the end, so that gcov can write its counters.
 local LIFT = [[
   os.execute("exec env -u LD_PRELOAD python3 -E -S -c 'import os, resource as r;"
     .. "hard = r.getrlimit(r.RLIMIT_FSIZE)[1];"
     .. "r.prlimit(os.getppid(), r.RLIMIT_FSIZE, (hard, hard))' 2>/dev/null")
 ]]
 
--- The same with Lua's text, where no file can get longer than a number of blocks, of 512 or 1024
--- bytes: a full disk that needs no mount.
+-- Runs Lua code that cannot write files longer than `blocks` (of 512 or 1024 bytes each), as on a
+-- full disk.
 function child.run_on_full_disk(blocks, text)
   local shell = ([[trap "" XFSZ; ulimit -S -f %d; exec "$@"]]):format(blocks)
   return child.run_checked { "sh", "-c", shell, "sh", child.lua, "-e", text .. "\n" .. LIFT }
 end
 
--- The words of a command whose files cannot grow beyond so many blocks. gcov's counters would be
--- cut off, and go nowhere.
+-- Returns the words of a command whose files cannot grow beyond `blocks`. gcov's counters would be
+-- truncated, and are discarded.
 function child.on_full_disk(blocks, words)
   local shell = ([[ulimit -S -f %d; GCOV_PREFIX=/dev/null exec "$@"]]):format(blocks)
   return table.move(words, 1, #words, 5, { "sh", "-c", shell, "sh" })
 end
 
--- What child.run_checked does, but what it wrote to stdout and to stderr each by itself, before
--- the exit code.
+-- Like child.run_checked, but returns stdout, stderr and the exit code.
 function child.run_checked_apart(words, environment)
   local path = os.tmpname()
   local pipe = assert(io.popen(command_of(child.checked(words), environment, path)))
@@ -85,10 +84,10 @@ end
 local process = {}
 process.__index = process
 
--- The same, without waiting for its end:
---   process:line()      the next line that it writes; nil at the end
+-- Like child.run, but returns a process without waiting for its end:
+--   process:line()      returns its next line, or nil at the end
 --   process:signal "INT"
---   process:finish()    waits for its end; returns what it wrote since then, and its exit code
+--   process:finish()    waits for its end; returns the rest of its output, and its exit code
 function child.start(words, environment)
   local pipe = assert(io.popen("echo $$; " .. command_of(words, environment)))
   return setmetatable({
@@ -107,7 +106,7 @@ function process:line()
 end
 
 function process:signal(name)
-  -- The shell's own `kill`: a bare machine has no other.
+  -- `kill` is built into the shell; a bare machine has no program of that name.
   assert(os.execute(("exec env -u LD_PRELOAD sh -c 'kill -%s %d'"):format(name, self.pid)))
 end
 

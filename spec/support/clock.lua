@@ -1,31 +1,32 @@
--- Time, as the specs measure it.
-local monotime = require "system".monotime  -- of luasystem, which busted depends on
+-- Time limits of the specs, and functions that measure time.
+-- The limits are longer under ASan and valgrind.
+local monotime = require "system".monotime  -- luasystem is a dependency of busted
 
-local tool = os.getenv "CEKURA_RUN" or ""  -- what `make asan` and `make valgrind` put before specs
+local tool = os.getenv "CEKURA_RUN" or ""  -- the tool that the specs run under
 local is_checked = tool ~= ""
 local clock = {
-  LIMIT = is_checked and 120 or 15,   -- seconds in which anything has ended
+  LIMIT = is_checked and 120 or 15,   -- seconds after which a spec fails
   OVERRUN = is_checked and 3 or 0.2,  -- seconds that a call may take beyond its deadline
-  AT_ONCE = is_checked and 3 or 0.3,  -- seconds that are no wait at all
-  -- seconds of a timeout to be met; whatever is not to meet it is faster
+  AT_ONCE = is_checked and 3 or 0.3,  -- seconds within which a call returns that does not wait
+  -- seconds of a timeout that a spec expects to expire; everything else is faster
   SHORT = tool:find "valgrind" and 1 or is_checked and 0.5 or 0.15,
 }
 
--- The seconds that a function takes, and what it returns.
+-- Returns the seconds that a function takes, and its results.
 function clock.time(fn, ...)
   local started = monotime()
   return (function(...) return monotime() - started, ... end)(fn(...))
 end
 
--- Calls a function until it takes no more than `most` seconds, at most three times: other
--- processes take the processor too. Then it has failed.
+-- Calls a function up to three times until it takes at most `most` seconds, because other processes
+-- use the processor too. Raises an error otherwise.
 function clock.within(most, fn)
   local taken
   for _ = 1, 3 do
     taken = clock.time(fn)
     if taken <= most then return end
   end
-  error(("took %.3f seconds, and not %.3f"):format(taken, most), 2)
+  error(("took %.3f seconds, limit %.3f"):format(taken, most), 2)
 end
 
 return clock

@@ -1,4 +1,4 @@
-"""HTTP/1.1 by script, from raw bytes: a library would repair what has to stay broken.
+"""HTTP/1.1 by script, from raw bytes, because a library would repair deliberate faults.
 
 A step is a list: the verb, then its arguments. The verb `x` is the method `do_x`. Text that
 came from Lua is latin-1: one character is one byte.
@@ -21,7 +21,7 @@ BEFORE_HANDSHAKE = {
 READING = {"read", "read_head", "read_bytes", "read_body"}
 ENDING = {"close", "reset", "tls_cut"}
 MEBIBYTE = 1 << 20
-LINGER = 5  # seconds; how long to listen after a FIN
+LINGER = 5  # seconds to read after a FIN
 
 
 def is_for_connection(entry):
@@ -33,13 +33,13 @@ def is_for_request(entry):
 
 
 def with_reading(entry):
-    """A request is read before anything else is done, unless the entry says otherwise."""
+    """Prepends a step that reads the request, unless the first step reads or ends."""
     begins = entry[0][0] if entry else "read"
     return entry if begins in READING or begins in ENDING else [["read"]] + entry
 
 
 def meet(wire, entry):
-    """Plays an entry that leaves a TLS connection without its handshake."""
+    """Plays an entry that ends a TLS connection before its handshake."""
     how = entry[0][0]
     if how == "reset_before_handshake":
         wire.reset()
@@ -54,13 +54,13 @@ def meet(wire, entry):
 
 
 def meet_plain(conversation, entry):
-    """The same without TLS, where what arrives nevertheless is a request."""
+    """Plays such an entry without TLS, where the arriving bytes are a request."""
     step = entry[0][0].split("_")[0]  # close, reset, hang; cut
     getattr(conversation, "do_" + step, conversation.do_close)(None)
 
 
 def answer(status, headers, body):
-    """A proper answer. Headers that are given replace those it would have anyway."""
+    """Returns a valid response. Given headers replace the default ones."""
     given = {name.lower() for name, _ in headers}
     if status != 204:
         usual = ["Content-Type", "application/json"], ["Content-Length", str(len(body))]
@@ -73,21 +73,21 @@ class Conversation:
     def __init__(self, wire, ledger):
         self.wire = wire
         self.ledger = ledger
-        self.doom = None  # "close" or "reset": what the next request gets
-        self.over = False  # a FIN was sent: what arrives is only counted
-        self.arriving = None  # the request that bytes belong to
-        self.waiting = deque()  # requests that have no answer yet
+        self.doom = None  # "close" or "reset", for the next request
+        self.over = False  # a FIN was sent; later bytes are only counted
+        self.arriving = None  # the request that the next bytes belong to
+        self.waiting = deque()  # requests without a response so far
 
     def serve(self):
         while True:
             self.wire.idle = not self.waiting
-            while not self.waiting:  # a single byte: what a script does not read stays unread
+            while not self.waiting:  # one byte, so that the script decides how much is read
                 if not self.receive(1):
                     raise Gone
             self.wire.idle = False
             request = self.waiting.popleft()
             self.run(request, self.next_entry())
-            self.do_read(request)  # else its rest would be taken for the next one
+            self.do_read(request)  # otherwise its rest would count as the next request
 
     def talk(self):
         try:
@@ -100,7 +100,7 @@ class Conversation:
         if order == "reset":
             self.do_reset(None)
         self.wire.goodbye(notify=order != "tls_cut")
-        self.wire.order = None  # done, as far as kill_idle is concerned
+        self.wire.order = None  # kill_idle has been obeyed
         self.linger()
 
     def next_entry(self):
@@ -115,7 +115,7 @@ class Conversation:
             getattr(self, "do_" + verb)(request, *arguments)
 
     def receive(self, limit):
-        """Some bytes, into the ledger at once. False at the end of the stream."""
+        """Reads bytes into the ledger. Returns False at the end of the stream."""
         data = rest = self.wire.recv(limit)
         while rest:
             if self.arriving is None or self.arriving.complete:
@@ -130,7 +130,7 @@ class Conversation:
                 raise Gone
 
     def linger(self):
-        """Listens on after a FIN: a close with unread bytes would become a reset."""
+        """Reads on after a FIN, because closing with unread bytes would send a reset."""
         self.over = True
         self.wire.patience = time.monotonic() + LINGER
         while self.receive(CHUNK):
@@ -143,7 +143,7 @@ class Conversation:
         request.note = text
 
     def do_limited(self, request, most, seconds, headers):
-        """Takes its time; beyond so many at once: 429."""
+        """Waits and answers 200, or 429 if too many requests are in this step."""
         if not self.ledger.come_in(most):
             self.do_note(request, "refused")
             self.do_answer(request, 429, headers, '{"detail": "too many"}')
@@ -154,7 +154,7 @@ class Conversation:
         self.do_answer(request, 200, [], '{"success": true}')
 
     def do_planned(self, request):
-        """What the plan has for the number in the request."""
+        """Plays the plan's entry for the number in the request."""
         self.run(request, self.ledger.next_planned(*request.planned_for()))
 
     def do_sleep(self, _request, seconds):
@@ -185,7 +185,7 @@ class Conversation:
 
     def do_read_head(self, request):
         while not request.has_head:
-            if not self.receive(1):  # no byte of the body
+            if not self.receive(1):  # never read a byte of the body
                 raise Gone
 
     def do_read_bytes(self, request, count):
@@ -217,7 +217,7 @@ class Conversation:
             self.wire.send(data)
 
     def do_gzip_bomb(self, _request, size):
-        """A true gzip file of `size` spaces, written as it is sent: 1 KiB stands for 1 MiB.
+        """Sends a valid gzip file of `size` spaces, compressed as it is sent: 1 KiB unpacks to 1 MiB.
 
         After a full flush deflate remembers nothing, so the same bytes can be sent again.
         """
@@ -242,7 +242,7 @@ class Conversation:
         raise Gone
 
     def do_tunnel(self, request):
-        """What a proxy does with CONNECT. What is sent through becomes the request's body."""
+        """Acts as a proxy on CONNECT. The bytes of the tunnel become the request's body."""
         host, _, port = request.path.rpartition(":")
         with socket.create_connection((host, int(port))) as far:
             self.wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -1,11 +1,11 @@
-"""What reached the fault server: one delivery for each request that began to arrive."""
+"""The ledger of the fault server: one delivery for each request that began to arrive."""
 
 import re
 import threading
 import time
 
 
-PERIOD = 10000  # a plan for 7 is also for 10007, which takes its entries from the first one on
+PERIOD = 10000  # 10007 passes through the plan of 7 separately
 NUMBERED = re.compile(r"[/=](\d+)")
 PAGE = re.compile(r"[?&]page=(\d+)")
 
@@ -18,16 +18,16 @@ class Delivery:
         self.at = at
         self.request_line, self.method, self.path = "", "", ""
         self.headers = {}
-        self.raw = bytearray()  # the head, until it is whole
+        self.raw = bytearray()  # the head, until it is complete
         self.body = bytearray()
         self.received = 0  # bytes, head and body
         self.has_head = False
         self.complete = False
-        self.note = None  # of the script about what it does with this
-        self.answered = None  # when an answer had been written
+        self.note = None  # set by the step `note`
+        self.answered = None  # the time when a response had been written
 
     def feed(self, data):
-        """Takes the bytes that belong to this request; returns those that do not."""
+        """Takes the bytes of this request, and returns the rest."""
         self.received += len(data)
         if self.has_head:
             self.body += data
@@ -65,7 +65,7 @@ class Delivery:
         return rest
 
     def planned_for(self):
-        """The number in its path, or the first one in its body, and its page as "/2" or ""."""
+        """Returns the number in its path or body, and its page as "/2" or ""."""
         found = NUMBERED.search(self.path) or re.search(rb"(\d+)", self.body)
         page = PAGE.search(self.path)
         return int(found[1]) if found else 0, "/" + page[1] if page else ""
@@ -92,10 +92,10 @@ class Ledger:
         self.started = time.monotonic()
         self.deliveries = []
         self.script = []
-        self.usual = None  # the entry of a request that finds the script empty
+        self.usual = None  # the entry of requests when the script is empty
         self.plan = {}  # { key: entries }, see NUMBERED
-        self.progress = {}  # { (number, page): how many of its plan's entries were taken }
-        self.crowd = 0  # how many are in a step "limited"
+        self.progress = {}  # { (number, page): number of entries taken from its plan }
+        self.crowd = 0  # requests in a step "limited"
         self.wires = []  # accepted since the last clear
 
     def clear(self):
@@ -106,7 +106,7 @@ class Ledger:
             self.wires = []
 
     def come_in(self, most):
-        """Whether there is room for one more; it then has to go out again."""
+        """Returns whether there is room for one more request, which must leave again."""
         with self.lock:
             if self.crowd >= most:
                 return False
@@ -125,7 +125,7 @@ class Ledger:
         return delivery
 
     def next_entry(self, is_wanted):
-        """Takes the first entry that is wanted from the script; None if there is none."""
+        """Takes the first matching entry from the script; returns None if there is none."""
         with self.lock:
             for index, entry in enumerate(self.script):
                 if is_wanted(entry):
@@ -133,7 +133,7 @@ class Ledger:
             return self.usual if self.usual and is_wanted(self.usual) else None
 
     def next_planned(self, number, page):
-        """The next entry of the plan for a number; its last one is repeated."""
+        """Returns the next entry of a number's plan; the last one is repeated."""
         key = str(number % PERIOD) + page
         with self.lock:
             entries = self.plan.get(key) or self.plan["usual"]

@@ -1,10 +1,10 @@
-"""A server that misbehaves by script, for the specs. faults.lua starts it and says how to use it.
+"""The process of the fault server, which misbehaves by script. faults.lua starts and documents it.
 
     python3 -E -B [-S] fault_server.py '{"cert": PATH, "key": PATH, "alpn": [PROTOCOL]}'
 
-It listens on a free port of 127.0.0.1. One command a line comes in on stdin, one answer a line
-goes out on stdout, JSON in latin-1, so that a byte is a character. It ends when stdin does,
-which is when the process that started it ends, however that comes about.
+It listens on a free port of 127.0.0.1. It reads one command per line from stdin and writes one reply
+per line to stdout, as JSON in latin-1, so that a byte is a character. It ends when stdin ends, and
+therefore with the process that started it.
 """
 
 import json
@@ -29,7 +29,7 @@ from fault_conversation import (
 from fault_ledger import Ledger
 from fault_wire import Gone, TlsWire, Wire
 
-PATIENCE = 2  # seconds, for what must happen at once
+PATIENCE = 2  # seconds in which an immediate effect must occur
 
 
 def tls_context(options):
@@ -46,7 +46,7 @@ VERBS |= BEFORE_HANDSHAKE | ENDING
 
 
 def read_line():
-    """One command: there is never a second one before its answer. b"" at the end."""
+    """Returns one command, or b"" at the end. The next command follows the reply."""
     line = b""
     while not line.endswith(b"\n"):
         data = os.read(0, 65536)
@@ -105,7 +105,7 @@ class Server:
             wire.close()
 
     def settle(self):
-        """Returns when all that has arrived is in the ledger."""
+        """Waits until the ledger has everything that has arrived."""
         end = time.monotonic() + PATIENCE
         while True:
             self.accept_all()
@@ -227,7 +227,7 @@ class Server:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the spec
-    os.closerange(3, 65536)  # the spec's sockets, which would stay open for as long as these
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the spec handles Ctrl-C
+    os.closerange(3, 65536)  # inherited sockets of the spec
     Server(json.loads(sys.argv[1])).run()
-    os._exit(0)  # the connections' threads need no farewell
+    os._exit(0)  # does not wait for the threads of the connections

@@ -1,8 +1,7 @@
 """One TCP connection of the fault server, plain or TLS, served by a thread of its own.
 
-No HTTP here: bytes come and go, and a connection can end in every way that TCP and TLS know.
-The main thread only looks: `resting` and `moves` tell it whether everything that has arrived
-was also read (see Server.settle).
+It knows no HTTP. A connection can end in every way that TCP and TLS allow. The main thread reads
+`resting` and `moves` to see whether everything that has arrived was also read (see Server.settle).
 """
 
 import select
@@ -15,11 +14,11 @@ CHUNK = 65536
 
 
 class Gone(Exception):
-    """The connection is over: the peer went away, or this side ended it."""
+    """The connection has ended, by the peer or by this side."""
 
 
 class Ordered(Exception):
-    """server:kill_idle wants an idle connection to end now."""
+    """server:kill_idle ends an idle connection."""
 
 
 class Wire:
@@ -29,12 +28,12 @@ class Wire:
         self.sock = sock
         self.number = number
         self.open = True
-        self.spoke = False  # a byte of a request has come
+        self.spoke = False  # a byte of a request has arrived
         self.idle = False  # between two requests
         self.order = None  # how to end, from kill_idle
-        self.patience = None  # when waiting for bytes is given up
-        self.resting = None  # "reading", "writing", "asleep"; None = at work
-        self.moves = 0  # how often it went back to work
+        self.patience = None  # when a read times out
+        self.resting = None  # "reading", "writing", "asleep"; None while working
+        self.moves = 0  # number of times that it resumed work
         self.alarm, self.bell = socket.socketpair()
         self.reader = select.poll()
         self.reader.register(sock, select.POLLIN)
@@ -44,10 +43,10 @@ class Wire:
         self.peeker = select.poll()
         self.peeker.register(sock, select.POLLIN)
 
-    # ---- what the main thread calls
+    # ---- called by the main thread
 
     def is_settled(self):
-        """Nothing has arrived that the thread of this connection has yet to look at."""
+        """Returns whether the thread of this connection has read everything that arrived."""
         before, resting = self.moves, self.resting
         unread = resting == "reading" and self.has_bytes()
         return not self.open or (resting is not None and not unread and self.moves == before)
@@ -63,7 +62,7 @@ class Wire:
         try:
             self.alarm.send(b"!")
         except OSError:
-            self.order = None  # it ended by itself meanwhile
+            self.order = None  # the connection has ended meanwhile
 
     # ---- waiting
 
@@ -72,7 +71,7 @@ class Wire:
         try:
             return wait(*arguments)
         finally:
-            self.moves += 1  # first: whoever sees None must also see this
+            self.moves += 1  # before resting, because a reader of None must also see this
             self.resting = None
 
     def await_bytes(self):
@@ -115,14 +114,14 @@ class Wire:
         pass
 
     def recv(self, limit):
-        """At least one byte, or b"" at the end of the stream."""
+        """Returns at least one byte, or b"" at the end of the stream."""
         return self.recv_raw(limit)
 
     def send(self, data):
         self.send_raw(data)
 
     def relay(self, far, sent):
-        """Passes bytes on, both ways, until one side ends; those to the far side are kept."""
+        """Relays bytes in both directions until one side ends, and keeps those to the far side."""
         ready = select.poll()
         ready.register(self.sock, select.POLLIN)
         ready.register(far, select.POLLIN)
@@ -141,13 +140,13 @@ class Wire:
     # ---- endings
 
     def cork(self):
-        """Holds what is sent back until the FIN, so that both arrive at once."""
+        """Delays sent bytes until the FIN, so that both arrive together."""
         if hasattr(socket, "TCP_CORK"):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
 
     def goodbye(self, notify=True):
-        """A FIN: nothing more will be sent. Reading goes on."""
-        del notify  # TCP has no other farewell
+        """Sends a FIN. Reading continues."""
+        del notify  # TCP has only the FIN
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as problem:
@@ -165,19 +164,19 @@ class Wire:
 
 
 class TlsWire(Wire):
-    """TLS over memory, so that its bytes can be cut wherever a script wants."""
+    """TLS over memory buffers, so that a script can truncate its bytes anywhere."""
 
     def __init__(self, sock, number, context):
         super().__init__(sock, number)
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
-        self.kept = b""  # was read ahead of its recv
+        self.kept = b""  # bytes that were read early
 
     def flush(self):
         self.send_raw(self.outgoing.read())
 
     def drive(self, function, *arguments):
-        """Calls into OpenSSL until it wants no more bytes; None at the end of the stream."""
+        """Calls OpenSSL until it needs no more bytes. Returns None at the end of the stream."""
         while True:
             try:
                 result = function(*arguments)
@@ -204,7 +203,7 @@ class TlsWire(Wire):
         self.incoming.write(self.recv_raw(CHUNK))
         try:
             self.tls.do_handshake()
-        except ssl.SSLError:  # it wants the client's turn
+        except ssl.SSLError:  # OpenSSL waits for the client
             pass
         flight = self.outgoing.read()
         self.send_raw(flight[: len(flight) // 2])
@@ -220,11 +219,11 @@ class TlsWire(Wire):
         return bool(self.tls.session_reused)
 
     def keep_what_is_here(self):
-        """OpenSSL fails for good when it meets data while it says goodbye."""
+        """Reads pending data first, because OpenSSL's shutdown fails permanently on data."""
         try:
             while data := self.tls.read(CHUNK):
                 self.kept += data
-        except ssl.SSLError:  # there is no more
+        except ssl.SSLError:  # all data was read
             pass
 
     def send(self, data):
@@ -237,7 +236,7 @@ class TlsWire(Wire):
             self.keep_what_is_here()
             try:
                 self.tls.unwrap()
-            except ssl.SSLError:  # says that the peer's own is still missing
+            except ssl.SSLError:  # the peer's close_notify is missing
                 pass
             self.flush()
         super().goodbye()

@@ -1,4 +1,5 @@
--- A server that misbehaves by script, and a ledger of what reached it.
+-- The fault server: it misbehaves by script, and keeps a ledger of the requests that reached it.
+-- fault_server.py is the process behind it.
 --
 --   local faults = require "support.faults"
 --   local server = faults.start()          -- plain; or { tls = true }: see start
@@ -7,40 +8,40 @@
 --   assert.equal(1, #server:ledger())
 --   server:stop()
 --
--- A script is a list of entries, one for each request that arrives, in order over all
--- connections; when it has run out, every answer is 200 {"success": true} with the note "default",
--- or what server:usually says. An entry is a list of steps, or the name of a behaviour
--- (faults.behaviours) that takes no argument. After its steps a connection is kept alive.
+-- A script is a list of entries, one for each request that arrives, in order over all connections.
+-- When the script is empty, every response is 200 {"success": true} with the note "default", or the
+-- entry of server:usually. An entry is a list of steps, or the name of a behaviour
+-- (faults.behaviours) without arguments. After the steps the connection is kept alive.
 --
--- The steps. Unless an entry begins with a step that reads or ends, the whole request is read
--- first. Strings may contain any byte.
+-- These are the steps. Unless the first step of an entry reads or ends the connection, the whole
+-- request is read first. Strings may contain any byte.
 --
 --   { "read" }                     the whole request
 --   { "read_head" }                up to the blank line
 --   { "read_bytes", n }            the first n bytes, counted from the request line
 --   { "read_body", n }             the head and n bytes of the body
---   { "answer", status, headers, body }   a proper one; headers are a list of { name, value }
+--   { "answer", status, headers, body }   a valid response; headers: a list of { name, value }
 --   { "send", bytes }, { "send_slowly", bytes, seconds_per_byte }
---   { "flood", bytes }             again and again, until the peer goes away
---   { "gzip_bomb", size }          an answer that unpacks to `size` spaces
+--   { "flood", bytes }             sends them repeatedly, until the peer closes
+--   { "gzip_bomb", size }          a response that unpacks to `size` spaces
 --   { "sleep", seconds }
---   { "limited", n, seconds, headers }    takes its time and answers 200; 429 with those headers
---                                  where n others are in such a step. The note says which.
---   { "note", text }               sends nothing: the ledger's row gets it as its `note`
---   { "tunnel" }                   what a proxy does with CONNECT; the row's body is
---                                  what the client sent through it
---   { "planned" }                  what server:plan has for this request
---   { "hang" }                     no answer, until the peer goes away
---   { "cork" }                     what is sent from here on waits for the FIN and goes with it
---   { "close" }                    FIN (after close_notify), then reads on and only counts
+--   { "limited", n, seconds, headers }    waits and answers 200, or 429 with these headers while n
+--                                  other requests are in such a step. The note says which.
+--   { "note", text }               sends nothing; sets the `note` of the ledger's row
+--   { "tunnel" }                   acts as a proxy on CONNECT; the row's body is what the client
+--                                  sent through the tunnel
+--   { "planned" }                  plays the entry of server:plan for this request
+--   { "hang" }                     sends nothing until the peer closes
+--   { "cork" }                     delays everything sent afterwards until the FIN
+--   { "close" }                    FIN (after close_notify), then reads and counts what arrives
 --   { "tls_cut" }                  the same without close_notify
 --   { "reset" }                    RST
---   { "next", "close"|"reset" }    what the next request on this connection gets: it is read, or
---                                  only begins to be, and the connection ends without an answer.
---                                  Such a request is in the ledger and takes no entry.
+--   { "next", "close"|"reset" }    ends the connection without a response when its next request
+--                                  has been read (close) or begins to arrive (reset). The ledger
+--                                  has that request; it takes no entry.
 --
--- An entry that consists of one of these is for a connection that is just being accepted; if it
--- is first in the script, the next connection gets it: { "close_before_handshake" },
+-- An entry that consists of one of these steps is for a new connection. If it is the first of the
+-- script, the next connection takes it: { "close_before_handshake" },
 -- { "reset_before_handshake" }, { "hang_before_handshake" }, { "cut_handshake" }.
 local json = require "cjson".new()
 
@@ -52,7 +53,7 @@ local faults = {}
 local SUCCESS = '{"success": true}'
 local JSON_HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
--- { Name = "value" or { "value", … } }, or a list of { name, value } already
+-- Returns a list of { name, value } from such a list, or from { Name = "value" or { "value", … } }.
 local function list_of_headers(headers)
   local list = {}
   for name, value in pairs(headers or {}) do
@@ -104,7 +105,7 @@ local function send_and_close(bytes) return { { "send", bytes }, { "close" } } e
 
 function common.status_line_only() return send_and_close "HTTP/1.1 200 OK\r\n" end
 
--- ends in the middle of a header, where another would have been
+-- Ends in the middle of a header.
 function common.half_header() return send_and_close(JSON_HEAD .. "Content-Le") end
 
 function common.cut_body()
@@ -116,7 +117,7 @@ function common.reset_in_body()
     { "reset" } }
 end
 
--- without Content-Length the end of the connection is the end of the body
+-- Without Content-Length the end of the connection is the end of the body.
 function common.cut_close_delimited() return send_and_close(JSON_HEAD .. '\r\n{"succ') end
 function common.whole_close_delimited() return send_and_close(JSON_HEAD .. "\r\n" .. SUCCESS) end
 function common.empty_close_delimited() return send_and_close(JSON_HEAD .. "\r\n") end
@@ -125,13 +126,13 @@ function common.cut_chunked()
   return send_and_close(JSON_HEAD .. 'Transfer-Encoding: chunked\r\n\r\n6\r\n{"succ\r\n')
 end
 
--- whole JSON, but the last chunk that would say so is missing
+-- The JSON is complete, but the last chunk is missing.
 function common.unended_chunked()
   local body = ("%x\r\n%s\r\n"):format(#SUCCESS, SUCCESS)
   return send_and_close(JSON_HEAD .. "Transfer-Encoding: chunked\r\n\r\n" .. body)
 end
 
--- TLS without close_notify, which a close-delimited body needs: anyone could have cut it
+-- A close-delimited body over TLS without close_notify: an attacker could have truncated it.
 function common.tls_cut_close_delimited()
   return { { "send", JSON_HEAD .. "\r\n" .. SUCCESS }, { "tls_cut" } }
 end
@@ -159,7 +160,7 @@ end
 function common.gzip_bomb(size) return { { "gzip_bomb", size or 1 << 30 } } end
 function common.not_http() return send_and_close "SSH-2.0-OpenSSH_9.2\r\n" end
 
--- refuses as soon as the head is there, while the body is still on its way
+-- Refuses a request when its head has arrived, before its body has.
 function common.early_error(code)
   local refusal = answer(code or 413, { Connection = "close" }, '{"detail": "no"}')
   return { { "read_head" }, refusal, { "close" } }
@@ -170,16 +171,16 @@ function common.continue_then(code, headers, body)
   return { { "read_head" }, { "send", "HTTP/1.1 100 Continue\r\n\r\n" }, { "read" }, rest }
 end
 
--- a 100 Continue, and then nothing
+-- Sends 100 Continue, and closes.
 function common.continue_and_close()
   return { { "read" }, { "send", "HTTP/1.1 100 Continue\r\n\r\n" }, { "close" } }
 end
 
--- the connection dies while `n` bytes of the body have arrived and more are on their way
+-- Resets the connection when `n` bytes of the body have arrived.
 function common.reset_mid_request(n) return { { "read_body", n or 65536 }, { "reset" } } end
 
--- answers, and the connection is dead then: at once ("fin", which comes with the answer), or for
--- the next request, which is read ("close") or begins to be ("reset") and gets no answer
+-- Answers, and ends the connection: together with the response ("fin"), or at the next request,
+-- when it has been read ("close") or begins to arrive ("reset").
 function common.ok_then_dead(how)
   local ok = answer(200, nil, SUCCESS)
   if how == "fin" then return { { "cork" }, ok, { "close" } } end
@@ -224,9 +225,9 @@ end
 
 local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
 
--- A FIFO for the answers, because io.popen is a pipe in one direction, and a socket library would
--- ignore SIGPIPE for the whole process, which hides what the client does about it. The child gets
--- no LD_PRELOAD: under `make asan` that is for the interpreter.
+-- The server's replies come through a FIFO, because io.popen is a pipe in one direction, and a
+-- socket library would ignore SIGPIPE in the whole process, where the client must handle it. The
+-- child gets no LD_PRELOAD: `make asan` sets it for the interpreter only.
 local python = [[
   exec env -u LD_PRELOAD python3 -E -B -S %s]]
 
@@ -267,56 +268,56 @@ local function entry_of(name_or_entry)
   return assert(behaviour, "no such behaviour: " .. name_or_entry)()
 end
 
--- Replaces what is left of the script.
+-- Replaces the rest of the script.
 function server:script(list)
   local entries = {}
   for index, entry in ipairs(list) do entries[index] = entry_of(entry) end
   ask(self, { ["do"] = "script", entries = entries })
 end
 
--- What every request gets that finds the script empty, until the next clear.
+-- Sets the entry of every request that arrives when the script is empty, until the next clear.
 function server:usually(entry) ask(self, { ["do"] = "usual", entry = entry_of(entry) }) end
 
--- Answers each request by the first number in its path, or else in its body, whatever the order in
--- which they arrive: `plan` has a list of entries for each number, of which the last is repeated.
--- "7/2" is for a request for page 2, "usual" for numbers without a list. The number 10007 takes its
--- entries from the list of 7, from the first one on.
+-- Answers each request by the first number in its path, or else in its body, in any order of
+-- arrival. `plan` has a list of entries for each number; the last entry is repeated. "7/2" is for a
+-- request for page 2, "usual" for numbers without a list. The number 10007 has its own pass through
+-- the list of 7.
 function server:plan(plan) ask(self, { ["do"] = "plan", plan = plan }) end
 
--- What has arrived until now, in order: a list of { n, connection (its number), at (seconds since
--- the start), request_line, method, path, headers (names in lower case), body (as far as it was
--- read), complete, note, answered (when a step "answer" had written it, by the system's clock) }. A
--- request is in it from its first byte on.
+-- Returns the requests that have begun to arrive, in order: a list of { n, connection (its number),
+-- at (seconds since the start), request_line, method, path, headers (names in lower case), body
+-- (the part that was read), complete, note, answered (the system time at which a step "answer" had
+-- written the response) }.
 function server:ledger() return ask(self, { ["do"] = "ledger" }) end
 
--- #server:ledger(), cheaper
+-- Returns #server:ledger() at less cost.
 function server:deliveries() return ask(self, { ["do"] = "deliveries" }) end
 
--- Whether the ledger has (or comes to have, within some seconds) at least `count` deliveries.
+-- Waits up to `seconds` for `count` deliveries in the ledger. Returns whether they arrived.
 function server:wait(count, seconds)
   return ask(self, { ["do"] = "wait", count = count, seconds = seconds or 5 })
 end
 
--- TCP connections accepted since the start or the last clear; those among them that never carried
--- a byte of a request (a TLS handshake is none), and those that took up an earlier one's TLS
--- session; those that are open now, whenever they came.
+-- Return numbers of TCP connections: those accepted since the start or the last clear; those among
+-- them that never carried a byte of a request (a TLS handshake does not count); those that resumed
+-- an earlier TLS session; and all that are open now.
 function server:connections() return ask(self, { ["do"] = "connections" }) end
 function server:silent() return ask(self, { ["do"] = "silent" }) end
 function server:resumed() return ask(self, { ["do"] = "resumed" }) end
 function server:open() return ask(self, { ["do"] = "open" }) end
 
--- Ends every connection that waits for a request, and returns how many. At once, and done on
--- return: "fin" (over TLS after close_notify), "tls_cut" (without), "reset". When their next
--- request arrives, unanswered: "close_next", "reset_next".
+-- Ends every connection that waits for a request, and returns their number. "fin" (over TLS after
+-- close_notify), "tls_cut" (without it) and "reset" end them before the function returns;
+-- "close_next" and "reset_next" when their next request arrives, without a response.
 function server:kill_idle(how) return ask(self, { ["do"] = "kill_idle", how = how or "fin" }) end
 
--- Empties ledger and script. Open connections stay.
+-- Empties the ledger and the script. Connections stay open.
 function server:clear() ask(self, { ["do"] = "clear" }) end
 
--- Ends the process. May be called again.
+-- Ends the process. A second call is a no-op.
 function server:stop()
   if not self.commands then return end
-  self.commands:close()  -- it ends with its stdin; this waits for it
+  self.commands:close()  -- the process ends with its stdin; close waits for it
   self.replies:close()
   self.commands = nil
 end

@@ -1,7 +1,7 @@
--- Every string of a Lua state: all that can be reached from the registry.
+-- Visits every string of a Lua state that is reachable from the registry.
 --
---   heap.finds(reversed)   where a text stands, as a list of paths. It is handed over reversed,
---                          since otherwise looking for it would put it there.
+--   heap.finds(reversed)   returns a list of the paths to a text. The text is passed reversed,
+--                          because the search would otherwise find its own argument.
 local heap = {}
 
 local visit = {}  -- type -> function(value, see); see(part, how it is reached)
@@ -29,7 +29,7 @@ function visit.userdata(value, see)
   end
 end
 
--- The locals, temporaries and varargs of one call on a coroutine's stack.
+-- Visits the locals, temporaries and varargs of one call on a coroutine's stack.
 local function visit_call(thread, level, see)
   for _, direction in ipairs { 1, -1 } do
     for i = direction, direction * math.maxinteger, direction do
@@ -50,7 +50,7 @@ function visit.thread(value, see)
   end
 end
 
--- What is reached first, with how: the registry, and the metatables of the types without fields.
+-- Visits the roots: the registry, and the metatables of the basic types.
 local function roots(see)
   see(debug.getregistry(), "registry")
   for _, value in ipairs { "", 0, true, print, coroutine.running() } do

@@ -1,12 +1,10 @@
--- Run by busted before any spec (.busted). What is loaded here, all specs share.
+-- busted runs this file before the specs (.busted). All specs share the modules loaded here.
+-- If a call of support/calls.lua returns a key, it raises an error (support/keys.lua).
 --
--- No call of support/calls.lua returns a key: that raises an error (support/keys.lua).
---
--- CEKURA_GC makes the collector aggressive, so that a value that C code uses without holding it is
--- gone when it is used:
---   aggressive  every allocation collects everything, in the first BUDGET instructions of a test;
---               after them, so that a test with much data ends, at a tenth more memory
---   frequent    young values are collected at a hundredth more memory, for valgrind is slow
+-- CEKURA_GC selects a collector that frees a value soon after C code fails to anchor it:
+--   aggressive  every allocation runs a full collection during the first BUDGET instructions of a
+--               test; later a collection runs whenever memory has grown by a tenth
+--   frequent    a young collection runs whenever memory has grown by a hundredth; for valgrind
 
 local busted = require "busted"
 local calls = require "support.calls"

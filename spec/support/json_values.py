@@ -1,8 +1,8 @@
-"""What Python's json reads in each of the files that are named, as fields of a table in Lua.
+"""Prints the value that Python's json reads from each given file, as fields of a Lua table.
 
-An integer that a float may not hold is the nearest float, as it is to lua-cjson; null and inf are
-left to whoever loads them. U+FFFD replaces what is not UTF-8, and surrogates without a partner; a
-byte order mark is skipped.
+An integer that a float cannot represent becomes the nearest float, as in lua-cjson. The code that
+loads the table defines null and inf. U+FFFD replaces invalid UTF-8 and lone surrogates; a byte order
+mark is skipped.
 """
 
 import json

@@ -1,19 +1,19 @@
--- Looks for the suite's keys in what a spec gets to see: support/child.lua in all that a child
--- writes, support/scratch.lua in the files that are read, support/helper.lua in what calls return.
+-- Searches for the keys of the specs. support/child.lua searches the output of child processes,
+-- support/scratch.lua the files that are read, and support/helper.lua the results of calls.
 local keys = {}
 
--- Looks like one, and nothing else in the tree has it by chance. Written as a URL, as JSON, as
--- HTML or in base64 it is another text.
+-- A key that occurs nowhere else in the tree. Its encodings in URLs, JSON, HTML and base64 all
+-- differ from it.
 keys.KEY = "Kq7-zX0vW_9tB3nL/mR5s+Yd2=&Pf8"
 
--- Those that the specs use without telling anybody. Theirs are shorter; a spec that has one of them
--- in a text for another reason wants another text.
+-- The keys of the specs, which are searched for everywhere. A spec must not use one of them as
+-- another text.
 local USUAL = { keys.KEY, "the-key", "sandbox-key" }
 
-local SHORTEST = 6  -- characters; a shorter one is not redacted
-local SHOWN = 2000  -- characters of a text
+local SHORTEST = 6  -- characters; a shorter key is not redacted
+local SHOWN = 2000  -- characters of a text in a message
 
--- ---- how a key can be written ----
+-- ---- encodings of a key ----
 
 local HTML = { amp = "&", lt = "<", gt = ">", quot = '"' }
 
@@ -31,14 +31,14 @@ local function without_entities(text)
   return (text:gsub("&#(%d+);", of_decimal):gsub("&(%l+);", HTML))
 end
 
--- { what a key is called that is found so, the mark that such a text has, how it is read }
+-- { name of the encoding, a character that such a text contains, function that decodes it }
 local READINGS = {
   { "percent-encoded", "%", without_percents },
   { "in escapes", "\\", without_escapes },
   { "in entities", "&", without_entities },
 }
 
--- A list of { name, text }: all that can be read in it.
+-- Returns a list of { name, text }: the text itself, and each way to decode it.
 local function readings_of(text)
   local readings = { { "as it is", text } }
   for _, row in ipairs(READINGS) do
@@ -50,7 +50,8 @@ end
 
 local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
--- In base64, without the digits that hang on what stands before (`skipped` bytes) or behind.
+-- Returns the base64 digits of `text` behind `skipped` bytes, without those that depend on the
+-- bytes before or after it.
 local function base64(text, skipped)
   local digits, bits, held = {}, 0, 0
   for byte in (("\0"):rep(skipped) .. text):gmatch "." do
@@ -68,7 +69,7 @@ local function hexadecimal(text)
   return (text:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
--- A list of { name, text }: what a key is as a whole, in each code.
+-- Returns a list of { name, text }: the whole key in each encoding.
 local function codes_of(key)
   local codes = {
     { "", key }, { " in hexadecimal", hexadecimal(key) },
@@ -85,9 +86,9 @@ local codes_by_key = setmetatable({}, { __index = function(self, key)
   return self[key]
 end })
 
--- ---- looking for one ----
+-- ---- the search in a text ----
 
--- How the key stands in one of the readings; nil if it does not.
+-- Returns how a reading contains the key, or nil.
 local function how(readings, key)
   for _, reading in ipairs(readings) do
     for _, code in ipairs(codes_by_key[key]) do
@@ -96,7 +97,7 @@ local function how(readings, key)
   end
 end
 
--- Raises an error if one of the usual keys stands in the text, or `key`, where there is one.
+-- Raises an error if the text contains one of the usual keys, or `key` if it is given.
 function keys.refuse(what, text, key)
   local readings = readings_of(text)
   local function look_for(each)
@@ -109,9 +110,9 @@ function keys.refuse(what, text, key)
   if key and #key >= SHORTEST then look_for(key) end
 end
 
--- ---- looking into a value ----
+-- ---- the search in a value ----
 
--- Calls `see` with all that a value is made of, as next and as pairs show it.
+-- Calls `see` with every part of a value, as next and as pairs return it.
 local function each_part(value, see)
   see(tostring(value))
   if type(value) == "userdata" then
@@ -128,7 +129,7 @@ local function each_part(value, see)
   end
 end
 
--- Calls found(string) for every string that can be got at from a value.
+-- Calls found(string) for every string that is reachable from a value.
 function keys.each_string(value, found)
   local seen = {}
   local function see(part)
@@ -143,7 +144,7 @@ function keys.each_string(value, found)
   see(value)
 end
 
--- Returns its values; raises an error if a key is in one of them.
+-- Returns its arguments. Raises an error if one of them contains a key.
 function keys.refused(what, ...)
   for i = 1, select("#", ...) do
     keys.each_string(select(i, ...), function(text) keys.refuse(what, text) end)

@@ -1,8 +1,8 @@
--- Turkish as glibc has it in ISO-8859-9, where "I" and "i" are not the same letter, and a comma is
--- the decimal point. It is made here, because hardly any machine has it at hand.
+-- A Turkish locale in ISO-8859-9, in which "I" and "i" are different letters, and the decimal point
+-- is a comma. It is compiled here, because few machines have it.
 --
 --   local turkish <close> = locale.turkish()
---   if not turkish then return end     -- not glibc, or its sources are not installed
+--   if not turkish then return end     -- no glibc, or the sources of locales are missing
 --   script.run(turkish.SET .. text, { LOCPATH = turkish.folder, LC_ALL = false })
 local locale = {}
 

@@ -1,12 +1,12 @@
-"""Runs a command and looks for a text in its memory while it stands still.
+"""Runs a command and searches its memory for a text while it is paused.
 
     python3 -E -B -S memory.py REVERSED COMMAND…
 
-The text is handed over reversed, so that no command line has it. Wherever the command writes a
-line "look NAME", its readable private memory is searched; then it gets a line on its stdin.
+The text is passed reversed, so that no command line contains it. When the command writes a line
+"look NAME", its readable private memory is searched; then it gets a line on its stdin.
 
-Prints one JSON object: `looks`, NAME -> a list of the finds, each [what the memory is, the bytes
-before it, the bytes behind it]; `output`, all that the command wrote; and its exit code.
+Prints one JSON object: `looks`, NAME -> a list of finds, each [memory region, bytes before, bytes
+after]; `output`, the output of the command; and its exit code.
 """
 
 import json
@@ -31,7 +31,7 @@ def read(memory, start, end):
     try:
         memory.seek(start)
         return memory.read(end - start)
-    except OSError:  # what is reserved without being readable
+    except OSError:  # reserved, but not readable
         return b""
 
 

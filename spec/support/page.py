@@ -1,12 +1,12 @@
-"""Reads an HTML page and prints what the specs ask of it, as JSON:
+"""Reads an HTML page and prints its properties as JSON:
 
-problems   what a strict reader objects to: tags that do not match, ids that are not unique, links and
-           labels that lead nowhere, tables without caption or scope, characters HTML does not allow
-loads      what a browser would fetch from elsewhere, or run
+problems   violations of the rules of HTML: tags that do not match, duplicate ids, links and labels
+           without a target, tables without caption or scope, characters that HTML does not allow
+loads      resources that a browser would fetch from elsewhere, and scripts
 tables     { caption: [[cell, ...], ...] }, a list of rows
-headings   their texts, in order
+headings   the texts of the headings, in order
 texts      the text of each element with a class, { class: [text, ...] }
-text       all of it, with single spaces
+text       the whole text, with single spaces
 """
 import html.parser
 import json
@@ -24,7 +24,7 @@ class Page(html.parser.HTMLParser):
         self.problems, self.loads, self.tables, self.headings, self.texts = [], [], {}, [], {}
         self.words, self.table, self.style = [], None, ""
 
-    # -- what is open
+    # -- open elements
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
@@ -97,13 +97,13 @@ class Page(html.parser.HTMLParser):
             self.tables[self.table["caption"] or ""] = self.table["rows"]
             self.table = None
 
-    # -- the whole
+    # -- results
 
     def finish(self, source):
         self.close()
         self.problems += ["<%s> is never closed" % element["tag"] for element in self.stack]
         self.problems += ["id %s twice" % i for i in sorted(set(self.ids)) if self.ids.count(i) > 1]
-        self.problems += ["line %d: leads to no #%s" % p for p in self.pointers if p[1] not in self.ids]
+        self.problems += ["line %d: link to a missing #%s" % p for p in self.pointers if p[1] not in self.ids]
         bad = re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]", source)
         self.problems += ["character %#x" % ord(character) for character in bad]
         self.loads += re.findall(r"url\([^)]*\)|@import[^;]*|@font-face", self.style)

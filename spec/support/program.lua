@@ -1,10 +1,10 @@
--- Runs a program of support/program_child.lua against a fault server, as often as it says, and
--- returns what it and the server wrote down.
+-- Runs a program of support/program_child.lua against a fault server, in one or more processes, and
+-- returns the records of the program and of the server.
 --
--- What the server does stands in the program, too:
---   usually("slow")               what all requests get that nothing else is said of
---   answers(7, "429 1", "reset")  what the requests for number 7 get, then good answers;
---                                 answers("7-9", …) is for each of three numbers
+-- The program also contains the server's behaviour:
+--   usually("slow")               the behaviour for all other requests
+--   answers(7, "429 1", "reset")  the behaviours for the requests with number 7, in order; then
+--                                 good responses; answers("7-9", …) is for each of three numbers
 --   list(7, 701, 30, 8)           a list of 30 items, 701 to 730, with 8 on a page; answers("7/2",
 --                                 …) is for its page 2
 local child = require "support.child"
@@ -16,9 +16,9 @@ local scratch = require "support.scratch"
 local program = {}
 
 program.KEY = "Zp4vT9wXc2LmQ8rB5nYd7sFh3kJg6aVe"
-program.LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 40 or 150  -- seconds after which it hangs
+program.LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 40 or 150  -- seconds
 
--- ---- what the server does: { what it means, its entry }, see soak_spec.lua
+-- ---- behaviours of the server: { meaning, entry }, see soak_spec.lua
 
 local GOOD = json.encode { success = true, status = "completed", progress_id = "1",
   improved_metric_description = "better" }
@@ -68,11 +68,11 @@ local function page_of(first, count, size, page)
   return json.encode { count = count, next = following, results = items }
 end
 
--- A plan for server:plan. The functions of a program that are for the server are called, and its
--- others do nothing.
+-- Returns a plan for server:plan. It runs the program with the server's functions; all others do
+-- nothing.
 local function plan_of(text)
   local plan, lists, sources = { usual = { entry_of "ok" } }, {}, {}
-  for n = 9996, 9999 do plan[tostring(n)] = { entry_of "ok" } end  -- of the last calls
+  for n = 9996, 9999 do plan[tostring(n)] = { entry_of "ok" } end  -- for the last calls
   local env = setmetatable({}, { __index = function() return function() end end })
   function env.usually(name) plan.usual = { entry_of(name) } end
   function env.answers(n, ...)
@@ -105,17 +105,17 @@ local function add_lists(plan, lists, url)
   end
 end
 
--- ---- running one
+-- ---- running a program
 
 local run = {}
 run.__index = run
 
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 
--- The system's, where there is one: others take long to start.
+-- Prefers the system's Python, because others start slowly.
 local PYTHON = lfs.attributes "/usr/bin/python3" and "/usr/bin/python3" or "python3"
 
--- Starts a text on a server; `runs` processes one after the other, the later ones resume.
+-- Starts a program on a server: `runs` processes in sequence, of which the later ones resume.
 function program.start(server, text, runs)
   local plan, lists, sources = plan_of(text)
   add_lists(plan, lists, server.url)
@@ -139,7 +139,7 @@ function run:begin()
     { CEKURA_API_KEY = program.KEY })
 end
 
--- A line that a kill has cut off is no record.
+-- Ignores a line that a kill has truncated.
 function run:take(line)
   local ok, record = pcall(json.decode, line)
   if ok and type(record) == "table" and record.what then
@@ -158,8 +158,8 @@ function run:end_process()
   self.turns[self.number] = self.server:deliveries()
 end
 
--- Waits for its end; returns { records, output (lines that are no records), ledger, leak (nil, or
--- where the key was), lists, turns (deliveries after each run) }.
+-- Waits for its end. Returns { records, output (other lines), ledger, leak (nil, or where the key
+-- was found), lists, turns (the number of deliveries after each run) }.
 function run:finish()
   self:end_process()
   while self.number < self.runs do

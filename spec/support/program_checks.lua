@@ -1,14 +1,14 @@
--- What must hold of a program that has run (support/program.lua). Each function below gets what was
--- written down and a function that takes a rule's name and what breaks it.
+-- The rules that must hold for a program that has run (support/program.lua). Each rule is a
+-- function of the run and of broken(rule, text), which it calls for each violation.
 local is_checked = (os.getenv "CEKURA_RUN" or "") ~= ""
 local OVERRUN = is_checked and 3 or 0.2  -- seconds that a call may take beyond its deadline
-local IN_TIME = is_checked and 0.15 or 0.05  -- seconds that an answer may take to the socket
+local IN_TIME = is_checked and 0.15 or 0.05  -- seconds that a response may take to the socket
 local PERIOD = 10000  -- see server:plan
 local SECOND = 5000  -- the second call of item 7 has the number 5007
 
 local SPENDS = { bulk = true, improve = true }
 
--- ---- looking things up
+-- ---- indexes
 
 local function records(run, what)
   local index = 0
@@ -29,7 +29,7 @@ local function number_of(row)
   return math.tointeger(tonumber(row.path:match "[/=](%d+)" or row.body:match "%d+"))
 end
 
--- Sorts the deliveries by their numbers, and gives each the run in which it came.
+-- Groups the deliveries by their numbers, and marks each with the run in which it arrived.
 local function sort_ledger(run)
   local turn = 1
   run.deliveries = {}
@@ -42,7 +42,7 @@ local function sort_ledger(run)
   end
 end
 
--- Deliveries of a number; in one run, or in those before one, if it is given.
+-- Returns the deliveries of a number, all of them or those whose run satisfies is_meant.
 local function deliveries(run, n, is_meant)
   local found = {}
   for _, row in ipairs(run.deliveries[n] or {}) do
@@ -54,7 +54,8 @@ end
 local function during(number) return function(other) return other == number end end
 local function before(number) return function(other) return other < number end end
 
--- How many of them the server may have acted on: no read, and none that was cut off on its way.
+-- Returns how many of them the server may have acted on. Reads and incomplete requests do not
+-- count.
 local function effects(rows)
   local count = 0
   for _, row in ipairs(rows) do
@@ -78,7 +79,7 @@ end
 
 -- ---- time: lists of { start, finish }
 
--- Seconds of from…till that they cover.
+-- Returns the seconds of from…till that the intervals cover.
 local function covered(intervals, from, till)
   table.sort(intervals, function(one, other) return one[1] < other[1] end)
   local sum, reached = 0, from
@@ -96,7 +97,7 @@ local function add_intervals(list, run, what, is_meant)
   return list
 end
 
--- When nobody drove a client's tasks.
+-- Adds the times during which a client's tasks were not driven.
 local function add_gaps(list, run, client)
   local drives = add_intervals({}, run, "drive", function(each) return each.client == client end)
   table.sort(drives, function(one, other) return one[1] < other[1] end)
@@ -108,8 +109,8 @@ local function add_gaps(list, run, client)
   list[#list + 1] = { reached, math.huge }
 end
 
--- Seconds in which a call could not go on: the process was stopped or busy, another client's call
--- blocked, or nobody drove the tasks.
+-- Returns the seconds in which a call could not continue: the process was stopped or busy, another
+-- client's call blocked, or the tasks were not driven.
 local function held_up(run, call)
   local list = add_intervals({}, run, "busy")
   add_intervals(list, run, "stop")
@@ -133,11 +134,11 @@ local function exit(run, broken)
   end
 end
 
--- What a program may raise, and when.
+-- The errors that a program may raise, and the conditions.
 local ALLOWED = {
   { "interrupted!$", '"INT"' }, { "^hook$", '"raise"' },
   { "the client is closed", "close" },
-  { " %(%l+", "{ pages" },  -- what the source of an each raises
+  { " %(%l+", "{ pages" },  -- raised by the source of an `each`
 }
 
 local function raised(run, broken)
@@ -158,7 +159,7 @@ end
 
 -- ---- calls
 
--- An answer to the first attempt that came in time ends the call.
+-- A response to the first attempt that arrived in time ends the call.
 local function check_answer(call, rows, broken)
   local row = rows[1]
   local limit = call.start + math.min(call.timeout, call.deadline) - IN_TIME
@@ -169,7 +170,7 @@ local function check_answer(call, rows, broken)
   end
 end
 
--- What is said of a number's deliveries by its only call.
+-- Compares the deliveries of a number with the result of its only call.
 local function check_deliveries(run, call, broken)
   local rows = deliveries(run, call.n, during(call.run))
   local attempts = call.attempts or 0
@@ -196,11 +197,11 @@ local function calls(run, broken)
   end
 end
 
--- Numbers of items that were to be done again in spite of all.
+-- Returns the numbers of the items that redo_unknown repeats.
 local function redone(run)
   local found = {}
   for each in records(run, "each_begin") do
-    if each.redo and not each.first then  -- the items of an iterator: any number
+    if each.redo and not each.first then  -- the items of an iterator may have any number
       return setmetatable({}, { __index = function() return true end })
     end
     for n = each.redo and each.first or 1, each.redo and each.last or 0 do
@@ -224,7 +225,7 @@ local function paid(run, broken)
   end
 end
 
--- on_event is told of each attempt.
+-- on_event is called for each attempt.
 local function events(run, broken)
   for record in records(run, "left_open") do
     local count = 0
@@ -235,7 +236,8 @@ local function events(run, broken)
   end
 end
 
--- When the pause of a 429 is over: it begins when the answer is read, which a busy time delays.
+-- Returns when the pause of a 429 ends. It starts when the response is read, which a busy script
+-- delays.
 local function pause_end(run)
   local till = 0
   for _, row in ipairs(run.ledger) do
@@ -259,7 +261,7 @@ end
 
 -- ---- pages
 
--- What was taken from each iterator in each run: { key = { size = …, open = … } }.
+-- Returns the items taken from each iterator in each run: { key = { size = …, open = … } }.
 local function taken(run, broken)
   local all = setmetatable({}, { __index = function(self, key)
     self[key] = { size = 0, open = 0, seen = {} }
@@ -281,7 +283,7 @@ local function taken(run, broken)
   return all
 end
 
--- Where all that took from an iterator came to its end, all of it was taken.
+-- If every reader of an iterator reached its end, every item was taken.
 local function pages(run, broken)
   local all = taken(run, broken)
   for _, list in ipairs(run.lists) do
@@ -297,7 +299,7 @@ end
 
 -- ---- each
 
--- { index = record } of what is said of the items of an `each`.
+-- Returns { index = record } of one kind of records about the items of an `each`.
 local function by_index(run, each, what)
   local found = {}
   for record in records(run, what) do
@@ -318,7 +320,7 @@ local function size_of(set)
   return size
 end
 
--- The deliveries of an item: it makes two calls at most.
+-- Returns the effects of an item, which makes at most two calls.
 local function item_effects(run, item, is_meant)
   local n = item.n
   if not item.journal then n = n % PERIOD + (item.run - 1) * PERIOD end
@@ -352,7 +354,7 @@ local function check_errors(run, each, broken)
   end
 end
 
--- An item that the server may have acted on has not just failed: a later run would do it again.
+-- An item that the server may have acted on is not `failed`, because a later run would repeat it.
 local function check_failed(run, each, broken)
   local failed, count = set_of(each.report.errors), 0
   for index, item in pairs(by_index(run, each, "enter")) do
@@ -364,7 +366,7 @@ local function check_failed(run, each, broken)
   end
 end
 
--- What earlier runs said of an item at its end.
+-- Returns what earlier runs reported about an item.
 local function earlier(run, each, index)
   local found
   for number = 1, each.run - 1 do
@@ -412,11 +414,11 @@ local function eaches(run, broken)
   end
 end
 
--- ---- all of it
+-- ---- all rules
 
 local RULES = { exit, raised, left_open, calls, paid, events, last, pages, eaches }
 
--- A list of { rule, text }: what does not hold.
+-- Returns a list of { rule, text }, one for each violation.
 return function(run)
   local problems = {}
   sort_ledger(run)

@@ -1,12 +1,12 @@
--- A process of combination_spec: runs a program and writes what happens as JSON, an object
--- a line, for support/program_checks.lua and support/program_runner.py.
+-- A process of combination_spec: runs a program and writes its events as JSON, one object per line,
+-- for support/program_checks.lua and support/program_runner.py.
 --
 --   program_child.lua PROGRAM URL RUN FOLDER
 --
--- RUN is 1, or more in a process that resumes what an earlier one began; FOLDER has the journals.
--- The functions of `steps` are a program's globals. Names of clients are "A" and "B"; calls, tasks
--- and iterators have numbers. A number that names nothing (yet) does no harm, so that any step can
--- be left out of a program.
+-- RUN is 1, or higher in a process that resumes an earlier one; FOLDER has the journals. The
+-- functions of `steps` are the globals of a program. Clients are named "A" and "B"; calls, tasks
+-- and iterators have numbers. An unknown number is a no-op, so that any step can be removed from a
+-- program.
 local cekura = require "cekura"
 local json = require "cjson".new()
 local lfs = require "lfs"
@@ -20,10 +20,10 @@ local TIMEOUT, DEADLINE = 0.3, 1
 local now = system.monotime
 local steps = {}
 local clients, tasks, iterators, reactions = {}, {}, {}, {}
-local requests  -- that on_event was told of, if the program observes
+local requests  -- the number of requests seen by on_event, if the program observes
 local on_events = setmetatable({}, { __mode = "k" })
-local is_observed = false  -- whether the next clients have an on_event
-local is_reacting = false  -- on_event runs
+local is_observed = false  -- whether new clients have an on_event
+local is_reacting = false  -- whether on_event runs
 
 io.stdout:setvbuf "line"
 
@@ -33,10 +33,11 @@ local function log(what, record)
   io.stdout:write(('{"what":"%s"%s\n'):format(what, rest))
 end
 
--- Nothing below catches an error to raise it again: what a hook raises must come from the hook.
+-- No function below catches and re-raises errors, because an error of a hook must come from the
+-- hook.
 local function finally(fn) return setmetatable({}, { __close = fn }) end
 
--- Calls a function, and logs how long that took even if it raises.
+-- Calls a function, and logs how long it took, even if it raises.
 local function logged(what, record, fn, ...)
   record.start = now()
   local _ <close> = finally(function()
@@ -48,7 +49,7 @@ end
 
 -- ---- clients ----
 
--- What on_event does once, at its n-th event.
+-- Runs the reaction of on_event once, at its n-th event.
 local function react(name, event)
   if event.type == "request" and requests then requests = requests + 1 end
   local reaction = reactions[name]
@@ -76,9 +77,10 @@ local function client_of(name)
   return clients[name]
 end
 
-local homes = setmetatable({}, { __mode = "k" })  -- the name of the client of a task's coroutine
+local homes = setmetatable({}, { __mode = "k" })  -- a task's coroutine -> the name of its client
 
--- Code of tasks runs only meanwhile. A task that waits for those of another client blocks its own.
+-- Logs the time in which code of tasks can run. A task that waits for tasks of another client
+-- blocks those of its own.
 local function drive(name, fn, ...)
   if not coroutine.isyieldable() then return logged("drive", { client = name }, fn, ...) end
   local home = homes[coroutine.running()]
@@ -86,11 +88,11 @@ local function drive(name, fn, ...)
   return logged("busy", {}, fn, ...)
 end
 
--- ---- items: what their function has done is kept by its coroutine ----
+-- ---- items: each coroutine of an item's function has a record of its calls ----
 
 local items = setmetatable({}, { __mode = "k" })
 
--- Calls that on_event makes are none of the item's.
+-- Returns the item of the running coroutine. Calls made by on_event do not belong to an item.
 local function item_here() return not is_reacting and items[coroutine.running()] or nil end
 
 local function note(kind, ...)
@@ -122,7 +124,7 @@ local KINDS = {
   end,
 }
 
--- Without a journal, what a later run does has numbers of its own.
+-- Without a journal, the calls of a later run have other numbers.
 local function number_of(n)
   local item = item_here()
   return item and item.journal and n or n % PERIOD + (run - 1) * PERIOD
@@ -148,7 +150,7 @@ local function record_of(name, n, kind, options)
     blocks = not coroutine.isyieldable(), retry_unknown = options.retry_unknown, start = now() }
 end
 
--- Makes a call, and logs how it ended.
+-- Makes a call, and logs its result.
 local function make(record, options)
   log("begin", record)
   local value, more = KINDS[record.call](client_of(record.client), record.n, options)
@@ -159,8 +161,8 @@ local function make(record, options)
   return value, more
 end
 
--- steps.call("A", 7, "bulk", { deadline = 0.5 }). With dry_run = "first" it is a dry run in the
--- first run of the program only.
+-- steps.call("A", 7, "bulk", { deadline = 0.5 }). With dry_run = "first" the call is a dry run in
+-- the first process only.
 function steps.call(name, n, kind, options)
   local all = copy(options)
   if all.dry_run == "first" then all.dry_run = run == 1 or nil end
@@ -169,7 +171,7 @@ function steps.call(name, n, kind, options)
   note("dry", KINDS[kind](client_of(name), record.n, all))
 end
 
--- The same where no task can stand still: everything else waits.
+-- Makes the call where a task cannot yield, so that it blocks everything.
 function steps.blocking_call(...)
   local arguments = table.pack(...)
   local done = false
@@ -183,7 +185,7 @@ end
 
 -- ---- tasks ----
 
--- What it does within an item's function is the item's.
+-- Calls of a task that an item's function started belong to the item.
 function steps.spawn(name, t, fn)
   local item = item_here()
   tasks[t] = client_of(name):spawn(function()
@@ -193,7 +195,7 @@ function steps.spawn(name, t, fn)
   end)
 end
 
--- A task for each number, which makes a call.
+-- Starts a task for each number. Each makes one call.
 function steps.crowd(name, first, last, kind, options)
   for n = first, last do
     steps.spawn(name, n, function() steps.call(name, n, kind, options) end)
@@ -212,12 +214,12 @@ function steps.cancel(t) if tasks[t] then tasks[t]:cancel() end end
 function steps.wake(t) if tasks[t] then tasks[t]:wake() end end
 function steps.yield() if coroutine.isyieldable() then coroutine.yield() end end
 function steps.sleep(name, seconds) client_of(name):sleep(seconds) end
--- With a number: raises if it is even.
+-- Raises an error; with a number only if the number is even.
 function steps.raise(n)
   if not n or n % 2 == 0 then error("raised", 0) end
 end
 
--- Steps for some time, as a host's loop does.
+-- Steps the client for some seconds, as a host's loop does.
 function steps.drive(name, seconds)
   local client, till = client_of(name), now() + seconds
   if coroutine.isyieldable() then return client:sleep(seconds) end
@@ -233,7 +235,7 @@ function steps.pages(name, p, options)
   iterators[p] = client_of(name).results:pages({ agent_id = n }, options)
 end
 
--- Takes all that is left, `pause` between two items. After an error it asks once more.
+-- Takes the remaining items, with a `pause` between two of them. Retries once after an error.
 function steps.drain(p, pause)
   if not iterators[p] then return end
   local left = 2
@@ -276,7 +278,7 @@ local function report_of(report)
     unknown = report.unknown, errors = errors, results = indices_of(report.results) }
 end
 
--- What an item's function returns: the results of its last call.
+-- Runs an item's function and returns the results of its last call.
 local function do_item(name, id, journal, fn, item, index)
   local n = number_in(item)
   local state = { dry = 0, real = 0, results = { n = 0 }, journal = journal }
@@ -295,7 +297,7 @@ local function do_item(name, id, journal, fn, item, index)
 end
 
 -- steps.each("A", 3, { 301, 320 }, { concurrency = 4, journal = true }, function(n) … end)
--- The source is the first and the last number, or { pages = p }.
+-- The source is { first, last }, or { pages = p }.
 function steps.each(name, id, source, options, fn)
   local all = copy(options)
   all.journal = all.journal and folder .. "/" .. id
@@ -316,22 +318,23 @@ function steps.each(name, id, source, options, fn)
   log("each", record)
 end
 
--- ---- what comes in between ----
+-- ---- interruptions ----
 
--- Does nothing for as long; neither does anything else.
+-- Blocks the whole process for some seconds.
 function steps.busy(seconds)
   local till = now() + seconds
   log("busy", { start = now(), finish = till })
   while now() < till do end
 end
 
--- after(0.1, "INT"), after(0.1, "KILL"), after(0.1, "STOP", 0.4): a signal, while the rest goes on.
+-- after(0.1, "INT"), after(0.1, "KILL"), after(0.1, "STOP", 0.4): sends a signal after a delay,
+-- while the program continues.
 function steps.after(delay, signal, seconds)
   if run > 1 and signal ~= "STOP" then return end
   log("after", { delay = delay, signal = signal, seconds = seconds })
 end
 
--- Whether on_event runs, perhaps before its first statement.
+-- Returns whether on_event runs, even before its first statement.
 local function is_in_event()
   for level = 2, math.huge do
     local info = debug.getinfo(level, "f")
@@ -344,31 +347,31 @@ function steps.hook(kind, count)
   debug.sethook(function()
     if kind == "quiet" then return end
     debug.sethook()
-    if is_in_event() then requests = nil end  -- it may not have counted its event
+    if is_in_event() then requests = nil end  -- on_event may not have counted its event
     error("hook", 0)
   end, "", count)
 end
 
--- Clients that are made from now on have an on_event.
+-- Gives an on_event to clients that are created from now on.
 function steps.observe() requests, is_observed = 0, true end
 
--- The n-th event of an observed client from now on calls the function.
+-- Calls the function at the n-th event of an observed client from now on.
 function steps.event(name, nth, fn) reactions[name] = { left = nth, fn = fn } end
 
--- Leaves garbage alone: what is forgotten, but not ended, stays.
+-- Stops the collector, so that unreachable clients and tasks stay.
 function steps.keep_garbage() collectgarbage "stop" end
 
--- An ordinary error, whatever it says.
+-- Raises an ordinary error whose text is that of an interruption.
 function steps.interrupt() error("interrupted!", 0) end
 
 function steps.close(name) client_of(name):close() end
 
--- For the server only: support/program.lua reads them.
+-- These configure the server; support/program.lua reads them.
 function steps.usually() end
 function steps.answers() end
 function steps.list() end
 
--- ---- the program, and what must hold after it ----
+-- ---- the program, and the last calls after it ----
 
 local function count(path)
   local found = 0
@@ -380,8 +383,8 @@ local function left_open() return count "/proc/self/fd" + count "/proc/self/task
 
 local main = coroutine.running()
 
--- No signal comes from here on. In a coroutine, because one that came just before is for the main
--- thread.
+-- Waits until no more signals come. Runs in a coroutine, because a signal that arrived just before
+-- is delivered on the main thread.
 local function settle()
   log("over", {})
   io.read()
@@ -393,7 +396,7 @@ local function end_tasks()
   for t in pairs(tasks) do steps.cancel(t) end
 end
 
--- A normal call of a client. A pause that a 429 began may still be on.
+-- Makes an ordinary call. A pause after a 429 may not have ended yet.
 local function last_call(name, n)
   local record = { client = name, n = (run - 1) * PERIOD + n, call = "the last one",
     blocks = not coroutine.isyieldable(), run = run, start = now() }
@@ -403,7 +406,7 @@ local function last_call(name, n)
   log("last", record)
 end
 
--- In a task, and by itself.
+-- Makes the last calls, in a task and without one.
 local function last_calls()
   for name, n in pairs { A = 9996, B = 9998 } do
     local client = clients[name]

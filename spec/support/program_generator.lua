@@ -7,12 +7,12 @@ local ITEM, SECOND_CALL = { raw = "n" }, { raw = "n + 5000" }
 local function chance(share) return math.random() < share end
 local function one_of(list) return list[math.random(#list)] end
 
--- From low to high, with two digits.
+-- Returns a random number between low and high, with two decimals.
 local function between(low, high)
   return math.floor((low + math.random() * (high - low)) * 100) / 100
 end
 
--- ---- what a server does: a program has one or two of these
+-- ---- behaviours of the server: a program has one or two of these
 
 local THEMES = {
   limits = { "429", "429 0", "429 1", "429 1", "429 1" },
@@ -50,7 +50,7 @@ function Program:task()
   return self.tasks
 end
 
--- One that there may be.
+-- Returns the number of a task that may exist.
 function Program:some_task() return math.random(math.max(1, self.tasks)) end
 
 function Program:client() return self.has.two_clients and chance(0.4) and "B" or "A" end
@@ -120,7 +120,8 @@ function Program:spawn(list)
   add(list, "spawn", self:client(), self:task()).body = self:steps_of_task()
 end
 
--- Many calls at once; often their answers come while the script is busy for longer than a timeout.
+-- Adds many concurrent calls. Their responses often arrive while the script is busy for longer than
+-- a timeout.
 function Program:crowd(list)
   local client, first = self:client(), math.max(self.tasks, self.numbers) + 1
   local is_late, patience = chance(0.5), one_of { 0.3, 0.8 }
@@ -137,7 +138,7 @@ function Program:crowd(list)
   if chance(0.8) then add(list, "wait", client, first, self.tasks) end
 end
 
--- A call that blocks while a 429 keeps all waiting, and what can end it early.
+-- Adds a call that is queued after a 429, and a step that can end it early.
 function Program:queue(list)
   local client, n, m = self:client(), self:number(), self:number()
   local options = { deadline = one_of { 0.5, 2.5 } }
@@ -215,16 +216,16 @@ function Program:each(list, most)
   list[#list].parameter = "n"
 end
 
--- ---- what comes in between
+-- ---- interruptions
 
--- The interpreter catches a single one.
+-- Adds one Ctrl-C. The interpreter handles only one.
 function Program:interrupt(list)
   if self.is_interrupted then return end
   self.is_interrupted = true
   add(list, "after", between(0, 0.9), "INT")
 end
 
--- As a signal that comes while on_event runs.
+-- Adds an on_event that raises, as a signal does that arrives while on_event runs.
 function Program:raising_event(list, client)
   if not self.is_observed then add(self.answers, "observe") end
   self.is_observed = true
@@ -261,7 +262,7 @@ local MAIN = {
 
 local ALWAYS = { call = true, spawn = true, drive = true }
 
--- Most programs have a few features only, so that these meet more often.
+-- Chooses a few features for most programs, so that they are combined more often.
 function Program:choose_features()
   for _, row in ipairs(MAIN) do self.has[row[2]] = ALWAYS[row[2]] or chance(0.4) end
   if self.has.close then self.has.close = chance(0.3) end
@@ -297,7 +298,7 @@ function Program:main_step()
   end
 end
 
--- The program of a seed: { steps = tree, runs = number of processes }.
+-- Returns the program of a seed: { steps = tree, runs = number of processes }.
 function generator.new(seed)
   math.randomseed(seed)
   local self = setmetatable({ steps = {}, answers = {}, has = {}, faults = {}, runs = 1,
@@ -340,7 +341,7 @@ local function add_lines(lines, steps, indent)
   end
 end
 
--- A program as Lua's text.
+-- Returns a program as Lua code.
 function generator.text(tree)
   local lines = {}
   add_lines(lines, tree.steps, "")

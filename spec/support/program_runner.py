@@ -1,12 +1,12 @@
-"""Runs a random program of combination_spec, sends it signals, and ends it when it hangs.
+"""Runs a random program of combination_spec, sends it signals, and kills it if it hangs.
 
     python3 -E -S -B program_runner.py SECONDS WORD…
 
-The program writes one JSON object a line. These are for the runner, the rest is passed on:
+The program writes one JSON object per line. The runner handles these, and passes on the others:
 
     {"what": "after", "delay": 0.1, "signal": "INT"}
     {"what": "after", "delay": 0.1, "signal": "STOP", "seconds": 0.3}   SIGCONT follows
-    {"what": "over"}     no signal comes any more; an empty line on stdin confirms it
+    {"what": "over"}     no signal follows; an empty line on stdin confirms it
 
 The runner adds {"what": "stop", "start": …, "finish": …} for each SIGSTOP, {"what": "hang"} when it
 had to end the program, and {"what": "exit", "code": …} at the end.
@@ -23,7 +23,7 @@ import sys
 import time
 
 
-lines_out = []  # written at the end: nobody reads before
+lines_out = []  # written at the end, because the reader starts then
 
 
 def say(**record):
@@ -39,7 +39,7 @@ class Run:
         self.alarms = []  # (when, number, function, arguments), a heap
         self.numbers = itertools.count()
         self.stopped_at = None
-        self.rest = b""  # of a line that has not ended
+        self.rest = b""  # the beginning of an incomplete line
 
     # ---- signals
 
@@ -62,7 +62,7 @@ class Run:
         self.child.kill()
         self.end = float("inf")
 
-    # ---- what the program writes
+    # ---- output of the program
 
     def obey(self, line):
         record = json.loads(line)
@@ -104,5 +104,5 @@ class Run:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the spec
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the spec handles Ctrl-C
     Run(float(sys.argv[1]), sys.argv[2:]).go()

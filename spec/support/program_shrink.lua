@@ -1,6 +1,7 @@
--- Makes a program smaller for as long as it still fails: support/program_generator.lua's tree.
+-- Shrinks a failing program of support/program_generator.lua to a smaller one that still fails.
+-- A change is kept if the program fails with it.
 
-local AT_ONCE = 4  -- smaller programs that are tried together
+local AT_ONCE = 4  -- smaller programs that are tried in parallel
 
 local function copy(value)
   if type(value) ~= "table" then return value end
@@ -9,7 +10,7 @@ local function copy(value)
   return new
 end
 
--- Calls found(list, index) for each step, an outer one before those in it.
+-- Calls found(list, index) for each step, outer steps before inner ones.
 local function each_step(steps, found)
   for index, step in ipairs(steps) do
     found(steps, index)
@@ -23,7 +24,7 @@ local function count(tree)
   return steps
 end
 
--- Takes away a share of the steps from one on, in a list that has so many.
+-- Returns a change that removes a share of the steps of a list, from one step on.
 local function remove_share(share)
   return function(list, index)
     local size = #list // share
@@ -32,7 +33,7 @@ local function remove_share(share)
   end
 end
 
--- What can be done with one step. Each function changes it, or returns false.
+-- The changes of one step. Each function changes the step, or returns false.
 local CHANGES = {
   remove_share(2), remove_share(4),
   function(list, index) table.remove(list, index) end,
@@ -60,7 +61,8 @@ local CHANGES = {
   end,
 }
 
--- A tree with one change, at the step with that number; nil if it cannot be changed so.
+-- Returns the tree with one change at the step with this number, or nil if the change is
+-- impossible.
 local function changed(tree, number, change)
   local new, position, where = copy(tree), 0, nil
   each_step(new.steps, function(list, index)
@@ -70,8 +72,8 @@ local function changed(tree, number, change)
   return where and change(where[1], where[2]) ~= false and new or nil
 end
 
--- The next trees to be tried, from a step backwards: what comes later is often needed less. With
--- each its step's number.
+-- Returns the next trees to try, each with the number of its step. Later steps come first, because
+-- they are needed less often.
 local function candidates(tree, number, change)
   local trees, numbers = {}, {}
   while number > 0 and #trees < AT_ONCE do
@@ -82,7 +84,7 @@ local function candidates(tree, number, change)
   return trees, numbers, number
 end
 
--- Tries a change everywhere, and again where it was good.
+-- Tries a change at every step, and again wherever it was kept.
 local function pass(tree, change, first_failing, may_go_on)
   local number = count(tree)
   while number > 0 and may_go_on() do
@@ -94,8 +96,8 @@ local function pass(tree, change, first_failing, may_go_on)
   return tree
 end
 
--- `first_failing(trees)` returns the index of the first tree that still fails, or nil; it is asked
--- while `may_go_on()`.
+-- Returns the smallest failing tree found while may_go_on() is true. first_failing(trees) returns
+-- the index of the first tree that still fails, or nil.
 return function(tree, first_failing, may_go_on)
   local once = copy(tree)
   once.runs = 1

@@ -1,9 +1,9 @@
-"""A terminal for the specs that a person answers: runs a command whose three streams are one.
+"""Runs a command in a terminal and answers its prompt as a person would.
 
     python3 -E -B -S prompt.py PROMPT ANSWER COMMAND…
 
-Types ANSWER once the terminal shows PROMPT. Prints one JSON object: what the terminal had shown
-when it was typed (null: the prompt did not come), all that it showed, and the exit code.
+Types ANSWER when the terminal shows PROMPT. Prints one JSON object: the output before the answer
+(null if the prompt did not appear), all output, and the exit code.
 """
 
 import json
@@ -17,7 +17,7 @@ def converse(terminal, prompt, answer):
     while True:
         try:
             chunk = os.read(terminal, 65536)
-        except OSError:  # how a terminal announces the end
+        except OSError:  # a terminal reports its end as an error
             return shown, before
         shown += chunk
         if before is None and prompt in shown:

@@ -1,5 +1,5 @@
--- A process of secret_session_spec: some calls, and a stop while its client is open, and
--- when it has been closed, at which its memory is searched (support/memory.py).
+-- A process of secret_session_spec: makes some calls, and stops twice for a search of its memory
+-- (support/memory.py), before and after its client is closed.
 local cekura = require "cekura"
 local calls = require "support.calls"
 

@@ -1,4 +1,4 @@
--- What the specs of sending again have in common.
+-- Functions that the retry specs share: a client with short waits, and a check that it still works.
 local assert = require "luassert"
 local cekura = require "cekura"
 local calls = require "support.calls"
@@ -7,12 +7,12 @@ local keys = require "support.keys"
 
 local retries = {}
 
--- What is told to `on_event` has no key.
+-- Returns an `on_event` that raises an error if an event contains a key.
 local function watched(on_event)
   return function(event) return on_event(keys.refused("an event", event)) end
 end
 
--- A client of a fault server that waits hardly at all, unless the options say otherwise.
+-- Returns a client of a fault server. Its backoff is short unless the options change it.
 function retries.client(server, options)
   local all = {
     api_url = server.url, ca_file = server.ca_file, api_key = "the-key",
@@ -23,14 +23,14 @@ function retries.client(server, options)
   return assert(cekura.new(all))
 end
 
--- A list with the same value several times.
+-- Returns a list of `count` times the same value.
 function retries.times(count, value)
   local list = {}
   for i = 1, count do list[i] = value end
   return list
 end
 
--- A client over which the next calls work, and are delivered no more often than it counts.
+-- Fails unless the next calls of the client succeed, and arrive no more often than it counts.
 function retries.is_sound(client, server)
   server:clear()
   local value, response = calls.vote(client)

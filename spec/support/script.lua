@@ -1,8 +1,8 @@
--- Lua in an interpreter of its own, under the tool that this one runs under.
+-- Runs Lua code in a new interpreter, under the tool that the specs run under.
 local child = require "support.child"
 local script = {}
 
--- What the text writes, stdout and stderr in one, and its exit code. For `environment`, see child.
+-- Returns stdout and stderr as one string, and the exit code. For `environment`, see child.run.
 function script.run(text, environment)
   return child.run_checked({ child.lua, "-e", text }, environment)
 end

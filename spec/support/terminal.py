@@ -1,11 +1,11 @@
-"""A terminal for the specs: runs a command whose stderr, and only that, is one.
+"""Runs a command whose stderr is a terminal.
 
     python3 -E -B -S terminal.py COLUMNS COMMAND…
 
-COLUMNS is a number, 0 for a terminal that does not say, or "pipe" for a pipe in its place. The
-command may set the width itself, with the sequence that a terminal has for it, ESC [8;24;COLUMNSt:
-the terminal does as it is told and then writes a line to the command's stdin, so that a command
-that reads it goes on in a window that has its new size.
+COLUMNS is a number, 0 for a terminal of unknown width, or "pipe" for a pipe instead of a terminal.
+The command may set the width with the escape sequence ESC [8;24;COLUMNSt. The terminal resizes and
+then writes a line to the command's stdin, so that a command that reads it continues in the resized
+window.
 
 Prints one JSON object: stderr and stdout, byte by byte (latin-1), and the command's exit code.
 """
@@ -28,7 +28,7 @@ def set_width(terminal, columns):
 
 
 def read(descriptor):
-    """What has been written; nothing at the end, which a terminal announces with an error."""
+    """Returns the next output, or b"" at the end, which a terminal reports as an error."""
     try:
         return os.read(descriptor, 65536)
     except OSError:
@@ -36,7 +36,7 @@ def read(descriptor):
 
 
 def converse(stderr, stdin):
-    """Reads until the end, and resizes where it is asked to. Returns what it read."""
+    """Reads until the end, and resizes on request. Returns the output."""
     text, seen = b"", 0
     while chunk := read(stderr):
         text += chunk

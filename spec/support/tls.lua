@@ -1,14 +1,14 @@
--- Certificates for specs, made with openssl once per process, in a folder that is removed when
+-- Certificates for specs. openssl creates them once per process, in a folder that is removed when
 -- the interpreter ends.
 --
 --   local certificates = require "support.tls".certificates()
---   certificates.ca                      path of the authority that a client is to trust
+--   certificates.ca                      path of the authority that a client should trust
 --   certificates.valid.cert, .key        paths; for localhost and 127.0.0.1
 --
--- and likewise expired, not_yet_valid, wrong_host, self_signed, unknown_authority.
+-- The others are expired, not_yet_valid, wrong_host, self_signed and unknown_authority.
 local tls = {}
 
--- `openssl ca` because before OpenSSL 3.4 nothing else takes dates. The keys are elliptic: fast.
+-- Before OpenSSL 3.4, only `openssl ca` accepts dates. Elliptic keys are fast to create.
 local script = [[
 cd "$folder"
 cat >config <<END
@@ -78,7 +78,7 @@ local function temporary_folder()
   local pipe = assert(io.popen("exec env -u LD_PRELOAD mktemp -d"))
   local folder = pipe:read "l"
   pipe:close()
-  return assert(folder, "mktemp -d has made nothing")
+  return assert(folder, "mktemp -d failed")
 end
 
 local function remove(self)
