@@ -1,5 +1,5 @@
--- make sandbox: lua tools/sandbox.lua PORT. A port that is taken is no mistake of the program's:
--- one line instead of a traceback.
+-- Runs a sandbox in the foreground, for make sandbox: lua tools/sandbox.lua PORT. A port that is in
+-- use ends with one line instead of a traceback.
 
 local port = arg[1]
 local done, problem = pcall(require "cekura.sandbox".serve, { port = tonumber(port) or port })

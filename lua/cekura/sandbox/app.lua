@@ -1,9 +1,9 @@
---- The sandbox's side of a request: from what came over the wire to what goes back. Runs in the
---- lua_State of the server (src/sandbox/app.h), which calls the two functions that `open`
---- returns, one at a time.
+--- The path of a request in the sandbox, from the bytes of the request to those of the response.
+--- The server calls the two functions that `open` returns, one at a time (src/sandbox/app.h).
 
 local ascii = require "cekura.internal.ascii"
 local check = require "cekura.sandbox.check"
+local core = require "cekura.core"
 local Faults = require "cekura.sandbox.faults"
 local json = require "cekura.sandbox.json"
 local Ring = require "cekura.sandbox.ring"
@@ -16,7 +16,7 @@ App.__index = App
 
 local EMPTY = {}
 
--- ---- what every request goes through ----
+-- ---- the response ----
 
 local function detail(status, text, ...)
   return status, { detail = text:format(...) }
@@ -31,7 +31,7 @@ function App:authenticate(headers)
   end
 end
 
---- At most so many requests in each second, counted from the first.
+--- Limits the requests in each second, counted from its first one.
 function App:throttle(at)
   local limit = self.config.rate_limit
   if not limit then return nil end
@@ -55,11 +55,11 @@ local function parse_query(query)
   return values
 end
 
-local READS_NO_BODY = { GET = true, HEAD = true, DELETE = true }
+local HAS_NO_BODY = { GET = true, HEAD = true, DELETE = true }
 
---- The JSON value of the body; nil, and a status with the body of an answer, where it is none.
+--- Returns the JSON value of the body; or nil, a status and the response's body.
 local function parse_body(request)
-  if READS_NO_BODY[request.method] then return EMPTY end
+  if HAS_NO_BODY[request.method] then return EMPTY end
   if not request.body then return nil, detail(413, "The request is too large.") end
   local media_type = request.headers["content-type"] or ""
   if media_type:match "^%s*([^;%s]*)" ~= "application/json" then
@@ -70,26 +70,29 @@ local function parse_body(request)
   return value
 end
 
---- What stands in the path, as the endpoint wants it; nil for an id that is none.
-local function path_argument(endpoint, text)
-  if endpoint.parameter_type ~= "integer" then return text end
-  return text:find "^%d+$" and math.tointeger(tonumber(text))
+--- Returns the endpoint and the parameter in its path; or nil, a status and the response's body.
+function App:route(request)
+  local endpoint, text = self.routes:find(request.method, request.path)
+  if not endpoint then
+    if text then return nil, detail(405, 'Method "%s" not allowed.', request.method) end
+    return nil, detail(404, "Not found.")
+  elseif not endpoint.handler then
+    return nil, detail(501, "The sandbox does not serve this endpoint.")
+  elseif text and endpoint.parameter_type == "integer" then
+    local id = text:find "^%d+$" and math.tointeger(tonumber(text))
+    if not id then return nil, detail(404, "Not found.") end
+    return endpoint, id
+  end
+  return endpoint, text
 end
 
---- The real answer: status, the value of the body (nil for none), headers (nil for none).
-function App:answer(request, at)
+--- Returns the status, the value of the body (nil: none) and the headers (nil: none).
+function App:respond(request, at)
   local status, value, headers = self:authenticate(request.headers)
   if not status then status, value, headers = self:throttle(at) end
   if status then return status, value, headers end
-  local endpoint, text = self.routes:find(request.method, request.path)
-  if not endpoint then
-    if text then return detail(405, 'Method "%s" not allowed.', request.method) end
-    return detail(404, "Not found.")
-  elseif not endpoint.handler then
-    return detail(501, "The sandbox does not serve this endpoint.")
-  end
-  local id = text and path_argument(endpoint, text)
-  if text and not id then return detail(404, "Not found.") end
+  local endpoint, id, problem = self:route(request)
+  if not endpoint then return id, problem end
   local body
   body, status, value = parse_body(request)
   if status then return status, value end
@@ -102,18 +105,7 @@ end
 
 -- ---- faults ----
 
-local JSON_TYPE = "application/json"
-
---- Status, headers and text of the real answer.
-function App:real_answer(request, at)
-  local status, value, headers = self:answer(request, at)
-  if value == nil then return status, headers or {}, "" end
-  headers = headers or {}
-  headers["Content-Type"] = JSON_TYPE
-  return status, headers, json.encode(value)
-end
-
---- Sets a header in place of one whose name differs by case.
+--- Sets a header and removes one whose name differs by case.
 local function set_header(headers, name, value)
   for other in pairs(headers) do
     if other:lower() == name:lower() then headers[other] = nil end
@@ -121,22 +113,27 @@ local function set_header(headers, name, value)
   headers[name] = value
 end
 
---- Status, headers and text of the answer, with the rule applied if there is one.
-function App:answer_with(rule, request, at)
-  if not rule then return self:real_answer(request, at) end
-  local replaces = Faults.replaces(rule)
-  local status, headers, text
-  if not replaces or rule.applied then status, headers, text = self:real_answer(request, at) end
+--- Returns the status, the headers and the text of the response, after the rule (nil: none).
+function App:respond_with(rule, request, at)
+  local replaces = rule and Faults.replaces(rule)
+  local status, value, headers
+  if not replaces or rule.applied then status, value, headers = self:respond(request, at) end
+  local text, media_type = "", nil
   if replaces then
-    local media_type
     text, media_type = Faults.body(rule)
-    status, headers = rule.status or 200, { ["Content-Type"] = media_type }
+    status, headers = rule.status or 200, nil
+  elseif value ~= nil then
+    text, media_type = json.encode(value), "application/json"
   end
-  for name, content in pairs(rule.headers or EMPTY) do set_header(headers, name, content) end
+  headers = headers or {}
+  headers["Content-Type"] = media_type
+  for name, content in pairs(rule and rule.headers or EMPTY) do
+    set_header(headers, name, content)
+  end
   return status, headers, text
 end
 
---- How many bytes to send; nil for all of them. Says so, once, if a rule leaves nothing out.
+--- Returns how many bytes to send, nil for all. Warns once if a rule leaves nothing out.
 local function cut(rule, text)
   local bytes = rule.truncate
   if not bytes or bytes < #text then return bytes end
@@ -148,26 +145,23 @@ local function cut(rule, text)
   return nil
 end
 
--- ---- what the server calls ----
+-- ---- the functions that the server calls ----
 
--- Percent-encoded, as a client writes it in a query.
-local function in_address(text)
-  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
-
+--- Writes a line to stderr, without the key as it is and as it is percent-encoded in a query.
 function App:log(request, started)
   local line = ("%s %s %s %s ms\n"):format(request.method,
     request.query == "" and request.path or request.path .. "?" .. request.query,
     request.status or "dropped", ascii.format("%.1f", (self.clock() - started) * 1000))
   local key = self.config.api_key
-  for _, written in ipairs { key, in_address(key) } do
+  local encoded = key:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end)
+  for _, written in ipairs { key, encoded } do
     line = line:gsub(written:gsub("%p", "%%%0"), "…")
   end
   io.stderr:write(line)
 end
 
---- One request. Returns status, headers, body, delay in seconds, whether to close the connection
---- instead, and how many bytes of the body to send: nil for what is as usual.
+--- Handles a request. Returns the status, the headers, the body, the delay in seconds, whether to
+--- close the connection instead, and how many bytes of the body to send: nil for the usual.
 function App:handle(method, target, headers, body, connection)
   local now = self.clock()
   local path, query = target:match "^([^?]*)%??(.*)$"
@@ -175,14 +169,14 @@ function App:handle(method, target, headers, body, connection)
     connection = connection, at = now - self.started }
   self.requests:add(request)
   local rule = self.faults:take(method, path)
-  local status, answer_headers, text = self:answer_with(rule, request, request.at)
+  local status, response_headers, text = self:respond_with(rule, request, request.at)
   if not (rule and rule.drop) then request.status = status end
   if self.config.log then self:log(request, now) end
-  if not rule then return status, answer_headers, text end
-  return status, answer_headers, text, rule.delay, rule.drop, cut(rule, text)
+  if not rule then return status, response_headers, text end
+  return status, response_headers, text, rule.delay, rule.drop, cut(rule, text)
 end
 
---- What the host asks for: control(what, …).
+--- What the host can ask for with control(what, …).
 local CONTROL = {}
 
 function CONTROL.requests(app) return app.requests:list() end
@@ -196,11 +190,10 @@ function CONTROL.state(app, part, id)
   return snapshot.of(app.store, app.faults, part, id)
 end
 
---- The two functions that the server calls.
+--- Returns the functions handle and control.
 ---@param config table options.lua's, complete
 ---@param clock fun(): number seconds of a monotonic clock
 function App.open(config, clock)
-  local core = require "cekura.core"
   local app = setmetatable({
     config = config, clock = clock, started = clock(), window = -math.huge, in_window = 0,
     store = Store.new(config, clock), routes = Routes.new(core.endpoints),

@@ -1,11 +1,11 @@
---- Checks what a request brings against an endpoint's row, in the words of the Django REST
---- framework: { field = { "This field is required." } }.
+--- Checks the arguments of a request against an endpoint's row. The problems are worded as in the
+--- Django REST framework: { field = { "This field is required." } }.
 
 local json = require "cekura.sandbox.json"
 
 local check = {}
 
---- Python's names of what JSON can hold.
+--- Returns Python's name for the type of a JSON value.
 local function type_name(value)
   if value == json.null then return "NoneType" end
   if type(value) == "table" then return json.is_array(value) and "list" or "dict" end
@@ -13,7 +13,7 @@ local function type_name(value)
   return ({ string = "str", boolean = "bool" })[type(value)]
 end
 
---- One function a type: the value as handlers get it, or nil and the problem.
+--- A function for each type: returns the value as handlers get it, or nil and the problem.
 local TYPES = {}
 
 function TYPES.integer(value)
@@ -40,29 +40,18 @@ function TYPES.object(value)
   return nil, ('Expected a dictionary of items but got type "%s".'):format(type_name(value))
 end
 
---- An empty table may have been [] or {} (lua-cjson 2.1.0 does not tell): it passes as a list.
-local function is_list(value)
-  return type(value) == "table" and (json.is_array(value) or next(value) == nil)
-end
-
-local function check_length(list, field)
-  if field.min_items and #list < field.min_items then
-    if #list == 0 then return "This list may not be empty." end
-    return ("Ensure this field has at least %d elements."):format(field.min_items)
-  end
-  if field.max_items and #list > field.max_items then
-    return ("Ensure this field has no more than %d elements."):format(field.max_items)
-  end
-end
-
+--- An empty table passes as a list: lua-cjson 2.1.0 does not distinguish [] from {}.
 function TYPES.array(value, field)
-  if not is_list(value) then
+  if type(value) ~= "table" or not json.is_array(value) and next(value) ~= nil then
     return nil, ('Expected a list of items but got type "%s".'):format(type_name(value))
+  elseif #value < (field.min_items or 0) then
+    return nil, "This list may not be empty."
+  elseif field.max_items and #value > field.max_items then
+    return nil, ("Ensure this field has no more than %d elements."):format(field.max_items)
   end
-  local problem = check_length(value, field)
-  if problem then return nil, problem end
   local items, check_item = json.array {}, TYPES[field.items or "any"]
   for i, item in ipairs(value) do
+    local problem
     items[i], problem = check_item(item, field)
     if problem then return nil, ("Item %d: %s"):format(i - 1, problem) end
   end
@@ -77,7 +66,7 @@ local function check_enum(value, field)
   return nil, ('"%s" is not a valid choice.'):format(text)
 end
 
---- The value as handlers get it, or nil and the problem.
+--- Returns the value as handlers get it, or nil and the problem.
 local function check_value(value, field)
   if value == nil then
     return nil, field.required and "This field is required." or nil
@@ -105,11 +94,10 @@ local function to_integer(text)
   return text:find "^%-?%d+$" and math.tointeger(tonumber(text)) or text
 end
 
---- What stands in a query string, as the type that its field names: FROM_QUERY[type](text). What
---- is none stays a string, which is a problem that check_value finds.
+--- Converts the text of a query by the type of its field. Other text stays a string, which
+--- check_value refuses.
 local FROM_QUERY = { integer = to_integer }
 
---- "1,2,3"
 function FROM_QUERY.array(text)
   local list = json.array {}
   for item in text:gmatch "[^,]+" do list[#list + 1] = to_integer(item) end
@@ -124,22 +112,18 @@ function FROM_QUERY.boolean(text)
   return value
 end
 
-local function from_query(text, field)
-  local convert = FROM_QUERY[field.type]
-  if not convert then return text end
-  return convert(text)
-end
-
---- Checks the fields of one place.
+--- Checks the fields in one place of the request.
 ---@param fields table[] rows as in cekura.endpoints
+---@param place "query"|"body"
 ---@param given table name → value
----@param args table name → value: what passed is added
----@param problems table name → list of problems: what did not is added
+---@param args table name → value: the valid ones are added
+---@param problems table name → list of problems: those found are added
 local function check_fields(fields, place, given, args, problems)
   for _, field in ipairs(fields) do
     if field.place == place then
       local value = given[field.name]
-      if place == "query" and value ~= nil then value = from_query(value, field) end
+      local convert = place == "query" and value ~= nil and FROM_QUERY[field.type]
+      if convert then value = convert(value) end
       local problem
       args[field.name], problem = check_value(value, field)
       if problem then problems[field.name] = json.array { problem } end
@@ -147,7 +131,7 @@ local function check_fields(fields, place, given, args, problems)
   end
 end
 
---- The arguments of a request by name, or nil and what a 400 has as its body.
+--- Returns the arguments of a request by name, or nil and the body of a 400.
 ---@param row table as in cekura.endpoints
 ---@param query table name → string
 ---@param body any the JSON value

@@ -1,12 +1,11 @@
 --- filters_v2 of a list of call logs: { field, op, value }, or { operator = "and" or "or",
---- conditions = { … } }. The documents show the operators eq and gte; what they do not show, the
---- sandbox refuses, because it would have to guess what it means.
+--- conditions = { … } }. Operators that the documents do not show are refused, not guessed.
 
 local json = require "cekura.sandbox.json"
 
 local filters = {}
 
---- Of what a list of call logs shows, what can be compared.
+--- The fields that can be compared.
 local FIELDS = {
   id = true, agent = true, agent_name = true, project = true, call_id = true, topic = true,
   customer_number = true, call_ended_reason = true, dropoff_point = true, feedback = true,
@@ -21,7 +20,7 @@ function OPERATORS.gte(a, b)
   return type(a) == type(b) and (type(a) == "number" or type(a) == "string") and a >= b
 end
 
---- What a field is compared as: a duration, which reads "01:10", in seconds.
+--- Returns the value of a field; a duration, such as "01:10", in seconds.
 local function value_of(call, field)
   local value = call[field]
   if field ~= "duration" then return value end
@@ -40,25 +39,19 @@ local function compile_condition(filter)
   return function(call) return operator(value_of(call, field), wanted) end
 end
 
-local compile -- function(filter): a test, or nil and what is wrong
-
-local function compile_all(list)
-  local tests = {}
-  for i, filter in ipairs(list) do
-    local test, problem = compile(filter)
-    if not test then return nil, problem end
-    tests[i] = test
-  end
-  return tests
-end
+local compile -- function(filter): a test, or nil and a problem
 
 local function compile_group(filter)
-  local decides = filter.operator == "or" -- the answer of one condition that is that of all
+  local decides = filter.operator == "or" -- one condition with this result decides
   if not decides and filter.operator ~= "and" or not json.is_array(filter.conditions) then
     return nil, 'Expected {"operator": "and" or "or", "conditions": [...]}.'
   end
-  local tests, problem = compile_all(filter.conditions)
-  if not tests then return nil, problem end
+  local tests = {}
+  for i, condition in ipairs(filter.conditions) do
+    local test, problem = compile(condition)
+    if not test then return nil, problem end
+    tests[i] = test
+  end
   return function(call)
     for _, test in ipairs(tests) do
       if test(call) == decides then return decides end
@@ -73,7 +66,7 @@ function compile(filter)
   return compile_condition(filter)
 end
 
---- A test of what a list shows of a call log; nil and a problem where the text is no filter.
+--- Returns a test of views.call_log; or nil and a problem if the text is not a filter.
 ---@param text string
 ---@return (fun(call: table): boolean)? test
 ---@return string? problem

@@ -1,5 +1,5 @@
---- Makes results, runs and call logs out of the catalogue and a seed. How many there are and what
---- they are called does not depend on the seed; what happened in them does.
+--- Makes results, runs and call logs from the catalogue and a seed. The seed determines what
+--- happened in them, not how many there are or their names.
 
 local catalogue = require "cekura.sandbox.data.catalogue"
 local judge = require "cekura.sandbox.judge"
@@ -9,17 +9,17 @@ local scenarios = require "cekura.sandbox.data.scenarios"
 local generate = {}
 
 local DAY = 86400
-local DAYS = 60 -- how far back the data goes
+local DAYS = 60 -- the age of the oldest data
 
 local FIRST_RESULT, RESULTS = 301, 144
 local FIRST_RUN = 5000
 local FIRST_CALL_LOG, CALL_LOGS = 70001, 320
 
---- Whose turn it is: two of nine for the airline, the rest for the clinic.
+--- The agents of nine successive results: two for the airline, the rest for the clinic.
 local AGENTS = { 231, 232, 224, 231, 231, 232, 224, 231, 232 }
 
---- Runs that are what they are with every seed. 5544 is the documentation's example: the agent
---- missed the reschedule step, the metric counted it all the same, nobody has looked at it yet.
+--- Runs that are the same with every seed. 5544 is the documentation's example: the agent missed
+--- the reschedule step, the metric counted it nevertheless, and there is no vote yet.
 local FIXED_RUNS = {
   [5544] = {
     scenario = 24270, status = "completed", unreviewed = true,
@@ -44,18 +44,12 @@ for _, scenario in ipairs(scenarios.list) do
   table.insert(scenarios_of[scenario.agent], scenario)
 end
 
---- The moment, `n` of `count` evenly spread ones, before `base`.
+--- Returns the n-th of `count` evenly spread times in the days before `base`.
 local function moment(base, n, count)
   return base - DAYS * DAY + (n - 0.5) / count * DAYS * DAY
 end
 
-local function outcome_of(facts, scenario, draw)
-  if facts.confirmed then return scenario.outcome end
-  if scenario.outcome ~= "resolved" then return "unresolved" end
-  return draw("outcome") < 0.6 and "escalated" or "abandoned"
-end
-
---- What happened in a call, from which its transcript and every metric follow.
+--- Returns the facts of a call, which determine its transcript and the true value of each metric.
 local function facts_of(seed, id, scenario, fixed)
   local function draw(purpose) return random.draw(seed, id, purpose) end
   local facts = {
@@ -70,14 +64,17 @@ local function facts_of(seed, id, scenario, fixed)
   for name, value in pairs(fixed or {}) do facts[name] = value end
   facts.warm = facts.warmth >= 4
   facts.intended = scenario.outcome
-  facts.outcome = outcome_of(facts, scenario, draw)
+  if facts.confirmed then facts.outcome = scenario.outcome
+  elseif scenario.outcome ~= "resolved" then facts.outcome = "unresolved"
+  else facts.outcome = draw "outcome" < 0.6 and "escalated" or "abandoned"
+  end
   facts.escalated = facts.outcome == "escalated"
   facts.abandoned = facts.outcome == "abandoned"
   return facts
 end
 
---- The list of results, without their runs: { id, agent, name, created_at, first_run, run_count }.
----@param base number epoch seconds: the data ends there
+--- Returns the results without their runs: { id, agent, name, created_at, first_run, run_count }.
+---@param base number epoch seconds at which the data ends
 function generate.results(base)
   local list, next_run = {}, FIRST_RUN
   for i = 1, RESULTS do
@@ -93,7 +90,7 @@ function generate.results(base)
   return list
 end
 
---- Every call log's id and where it stands in time: { id, index, timestamp, agent }.
+--- Returns an entry for each call log: { id, index, timestamp, agent }.
 function generate.call_logs(base)
   local list = {}
   for i = 1, CALL_LOGS do
@@ -105,14 +102,14 @@ function generate.call_logs(base)
   return list
 end
 
---- Some runs never got through, more of them on a day when the line was bad.
+--- Some runs are not connected, more of them on bad days.
 local function run_status(seed, id, result)
   local draw, bad_day = random.draw(seed, id, "status"), result.index % 48 == 20
   if draw < (bad_day and 0.6 or 0.03) then return "failed" end
   return draw > 0.99 and "timeout" or "completed"
 end
 
---- A call as metrics see it. `metrics` is what is run over it.
+--- Returns a run or a call log without its facts and evaluations.
 local function new_call(kind, id, base, timestamp, agent, scenario)
   return {
     kind = kind, id = id, agent = agent, scenario = scenario, timestamp = timestamp,
@@ -120,29 +117,29 @@ local function new_call(kind, id, base, timestamp, agent, scenario)
   }
 end
 
---- Adds what `metric` said, the first time it ran.
-local function evaluate(call, metric, seed, fixed)
-  local value = fixed and fixed[metric.id]
-  if value == nil then value = judge.value(metric, call, 0, nil, seed) end
-  local evaluation = { metric = metric, value = value, n = 0, updated_at = call.updated_at }
-  call.evaluations[#call.evaluations + 1] = evaluation
-  call.by_metric[metric.id] = evaluation
-end
-
-local function is_for(metric, agent)
+--- Returns whether a metric is defined for an agent.
+function generate.is_for(metric, agent)
   for _, id in ipairs(metric.agents) do
     if id == agent.id then return true end
   end
   return false
 end
 
-local function evaluate_all(call, metrics, seed, fixed)
+--- Adds the first value of each metric of the call's agent.
+---@param fixed table? values by metric id
+local function evaluate(call, metrics, seed, fixed)
   for _, metric in ipairs(metrics) do
-    if not metric.fresh and is_for(metric, call.agent) then evaluate(call, metric, seed, fixed) end
+    if not metric.fresh and generate.is_for(metric, call.agent) then
+      local value = fixed and fixed[metric.id]
+      if value == nil then value = judge.value(metric, call, 0, nil, seed) end
+      local evaluation = { metric = metric, value = value, n = 0, updated_at = call.updated_at }
+      call.evaluations[#call.evaluations + 1] = evaluation
+      call.by_metric[metric.id] = evaluation
+    end
   end
 end
 
---- A reviewer went over some of the evaluations: rather over those that are wrong.
+--- Adds votes on some of the evaluations, more often on wrong ones.
 local function review(call, seed)
   for _, evaluation in ipairs(call.evaluations) do
     local metric = evaluation.metric
@@ -158,7 +155,7 @@ local function review(call, seed)
   end
 end
 
---- The run `id` of `result`.
+--- Returns the run `id` of `result`.
 ---@param metrics table[] all metrics
 function generate.run(seed, base, result, id, metrics)
   local fixed = FIXED_RUNS[id] or {}
@@ -175,24 +172,22 @@ function generate.run(seed, base, result, id, metrics)
       or "The call was not answered in time"
     return run
   end
-  evaluate_all(run, metrics, seed, fixed.values)
+  evaluate(run, metrics, seed, fixed.values)
   if not fixed.unreviewed and random.draw(seed, id, "reviewed") < 0.35 then review(run, seed) end
   return run
 end
 
---- The call log of `entry`, a row of generate.call_logs.
+--- Returns the call log of an entry of generate.call_logs.
 function generate.call_log(seed, base, entry, metrics)
   local choices = scenarios_of[entry.agent.id]
   local scenario = choices[entry.index % #choices + 1]
   local log = new_call("call_log", entry.id, base, entry.timestamp, entry.agent, scenario)
   log.facts = facts_of(seed, entry.id, scenario)
   log.updated_at = log.timestamp + 600
-  if random.draw(seed, entry.id, "judged") < 0.08 then return log end -- nobody has judged it yet
-  evaluate_all(log, metrics, seed)
+  if random.draw(seed, entry.id, "judged") < 0.08 then return log end -- not evaluated
+  evaluate(log, metrics, seed)
   if random.draw(seed, entry.id, "reviewed") < 0.3 then review(log, seed) end
   return log
 end
-
-generate.is_for = is_for
 
 return generate

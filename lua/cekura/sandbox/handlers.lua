@@ -1,6 +1,5 @@
---- What each endpoint does, by method and path. A handler gets the store, the arguments, which
---- have been checked by type, and the request; it returns a status and the value of the body, or a
---- status alone for an answer without one.
+--- The handlers of the endpoints, by method and path. A handler gets the store, the arguments,
+--- whose types have been checked, and the request. It returns a status and the value of the body.
 
 require "cekura.core" -- brings the next one
 local ascii = require "cekura.internal.ascii"
@@ -17,9 +16,9 @@ local array, null = json.array, json.null
 local handlers = {}
 
 local DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
-local DEFAULT_WINDOW = 30 * 86400 -- what a list of call logs shows without a time range
+local DEFAULT_WINDOW = 30 * 86400 -- seconds that a list of call logs covers without a time range
 
--- ---- answers ----
+-- ---- errors ----
 
 local function not_found(what)
   return 404, { detail = ("No %s matches the given query."):format(what) }
@@ -35,18 +34,13 @@ end
 
 -- ---- arguments ----
 
-local function value(argument)
-  if argument == null then return nil end
-  return argument
-end
-
 local function set_of(list)
   local set = {}
   for _, item in ipairs(list) do set[item] = true end
   return set
 end
 
---- Looks up every id with find(id), without doubles. nil and the first id that finds nothing.
+--- Returns what find(id) returns for each id, without duplicates; or nil and the first unknown id.
 local function find_all(ids, find)
   local found, seen = {}, {}
   for _, id in ipairs(ids) do
@@ -69,7 +63,7 @@ end
 
 -- ---- lists, a page at a time ----
 
---- The address of another page of the same list.
+--- Returns the URL of another page of the same list.
 local function page_url(request, page)
   local query = {}
   for part in request.query:gmatch "[^&]+" do
@@ -95,7 +89,7 @@ local function page_of(list, args, request, view)
   }
 end
 
---- The newest first, of those that test(item) is true for.
+--- Returns the items for which test(item) is true, newest first.
 local function newest_first(list, test)
   local found = {}
   for i = #list, 1, -1 do
@@ -104,7 +98,7 @@ local function newest_first(list, test)
   return found
 end
 
---- Whether an item's agent is one that agent_id and project_id allow.
+--- Returns whether an agent is the one of agent_id, or in the project of project_id.
 local function in_scope(agent, args)
   return (not args.agent_id or agent.id == args.agent_id)
     and (not args.project_id or agent.project == args.project_id)
@@ -112,6 +106,12 @@ end
 
 -- ---- votes ----
 
+local function without_null(argument)
+  if argument == null then return nil end
+  return argument
+end
+
+--- Votes on a run or a call log. Returns the status and the body of an error, or nil.
 local function vote(store, call, args)
   local metric = store.metrics[args.metric_id]
   if not metric then return unknown_id("metric_id", args.metric_id) end
@@ -121,29 +121,28 @@ local function vote(store, call, args)
       call.kind == "run" and "run" or "call log")
   end
   store:vote(call, evaluation, {
-    thumbs_up = value(args.thumbs_up), expected_value = value(args.expected_value),
-    feedback = value(args.feedback),
+    thumbs_up = without_null(args.thumbs_up), expected_value = without_null(args.expected_value),
+    feedback = without_null(args.feedback),
   })
   return nil
 end
 
-local SUCCESS = { success = true }
-
-handlers["POST /test_framework/v1/runs/{}/mark_metric_vote/"] = function(store, args)
+handlers["POST /test_framework/v1/runs/{run_id}/mark_metric_vote/"] = function(store, args)
   local run = store:run(args.run_id)
   if not run then return not_found "Run" end
   local status, problem = vote(store, run, args)
   if status then return status, problem end
-  return 200, SUCCESS
+  return 200, { success = true }
 end
 
-handlers["POST /observability/v1/call-logs/{}/mark_metric_vote/"] = function(store, args)
-  local log = store:call_log(args.call_log_id)
-  if not log then return not_found "CallLog" end
-  local status, problem = vote(store, log, args)
-  if status then return status, problem end
-  return 200, { detail = "Vote recorded." }
-end
+handlers["POST /observability/v1/call-logs/{call_log_id}/mark_metric_vote/"] =
+  function(store, args)
+    local log = store:call_log(args.call_log_id)
+    if not log then return not_found "CallLog" end
+    local status, problem = vote(store, log, args)
+    if status then return status, problem end
+    return 200, { detail = "Vote recorded." }
+  end
 
 -- ---- evaluations ----
 
@@ -151,18 +150,21 @@ local function find_metrics(store, ids)
   return find_all(ids, function(id) return store.metrics[id] end)
 end
 
---- The first metric that is not for `agent`, if there is one.
-local function out_of_scope(metrics, agent)
-  for _, metric in ipairs(metrics) do
-    if not generate.is_for(metric, agent) then return metric end
+--- Returns the metrics, which must be defined for every agent; or nil, a status and a body.
+local function metrics_for(agents, store, ids)
+  local metrics, unknown = find_metrics(store, ids)
+  if not metrics then return nil, unknown_id("metric_ids", unknown) end
+  for _, agent in ipairs(agents) do
+    for _, metric in ipairs(metrics) do
+      if not generate.is_for(metric, agent) then
+        return nil, bad("metric_ids", "Metric %d does not belong to agent %d.", metric.id, agent.id)
+      end
+    end
   end
+  return metrics
 end
 
-local function not_for_agent(field, metric, agent)
-  return bad(field, "Metric %d does not belong to agent %d.", metric.id, agent.id)
-end
-
---- Pays, or returns what a 400 says.
+--- Pays for the evaluations. Returns the status and the body of an error, or nil.
 local function charge(store, evaluations)
   local paid, cost = store:charge(evaluations)
   if paid then return nil end
@@ -170,58 +172,43 @@ local function charge(store, evaluations)
     ascii.format("%.2f", cost), ascii.format("%.2f", store.balance.remaining)) }
 end
 
-handlers["POST /test_framework/v1/results/{}/evaluate_metrics/"] = function(store, args)
+handlers["POST /test_framework/v1/results/{result_id}/evaluate_metrics/"] = function(store, args)
   local result = store.results[args.result_id]
   if not result then return not_found "Result" end
   local runs, stranger = find_all(args.run_ids, function(id)
     return store.result_of_run[id] == result and store:run(id)
   end)
   if not runs then return bad("run_ids", "Run %s does not belong to this result.", stranger) end
-  local metrics, unknown = find_metrics(store, args.metric_ids)
-  if not metrics then return unknown_id("metric_ids", unknown) end
-  local foreign = out_of_scope(metrics, result.agent)
-  if foreign then return not_for_agent("metric_ids", foreign, result.agent) end
-  local status, problem = charge(store, #runs * #metrics)
+  local metrics, status, problem = metrics_for({ result.agent }, store, args.metric_ids)
+  if not metrics then return status, problem end
+  status, problem = charge(store, #runs * #metrics)
   if status then return status, problem end
   store:start_evaluation(runs, metrics, result)
   return 200, views.result(result, store)
 end
 
-local function can_be_evaluated(run)
-  return run.status == "completed" or run.status == "failed"
-end
-
---- By result: the runs that a bulk evaluation goes over, and how many those are in all.
-local function eligible_runs(store, results)
-  local by_result, total = {}, 0
-  for i, result in ipairs(results) do
-    local runs = {}
-    for _, run in ipairs(store:runs_of(result)) do
-      if can_be_evaluated(run) then runs[#runs + 1] = run end
-    end
-    by_result[i], total = runs, total + #runs
-  end
-  return by_result, total
-end
-
 handlers["POST /test_framework/v1/results/bulk_evaluate_metrics/"] = function(store, args)
   local results, unknown = find_all(args.result_ids, function(id) return store.results[id] end)
   if not results then return unknown_id("result_ids", unknown) end
-  local metrics
-  metrics, unknown = find_metrics(store, args.metric_ids)
-  if not metrics then return unknown_id("metric_ids", unknown) end
-  for _, result in ipairs(results) do
-    local foreign = out_of_scope(metrics, result.agent)
-    if foreign then return not_for_agent("metric_ids", foreign, result.agent) end
+  local agents = {}
+  for i, result in ipairs(results) do agents[i] = result.agent end
+  local metrics, status, problem = metrics_for(agents, store, args.metric_ids)
+  if not metrics then return status, problem end
+  local runs_of, total = {}, 0 -- the runs that have ended
+  for i, result in ipairs(results) do
+    runs_of[i] = {}
+    for _, run in ipairs(store:runs_of(result)) do
+      if run.status ~= "timeout" then table.insert(runs_of[i], run) end
+    end
+    total = total + #runs_of[i]
   end
-  local runs, total = eligible_runs(store, results)
-  local status, problem = charge(store, total * #metrics)
+  status, problem = charge(store, total * #metrics)
   if status then return status, problem end
-  for i, result in ipairs(results) do store:start_evaluation(runs[i], metrics, result) end
+  for i, result in ipairs(results) do store:start_evaluation(runs_of[i], metrics, result) end
   return 200
 end
 
---- What agent_id or project_id stands for: a test on agents. nil and a 400 where there is no such.
+--- Returns a test on agents for agent_id or project_id; or nil, a status and a body if unknown.
 local function scope_of(store, args)
   if args.agent_id and not store.agents[args.agent_id] then
     return nil, unknown_id("agent_id", args.agent_id)
@@ -231,7 +218,7 @@ local function scope_of(store, args)
   return function(agent) return in_scope(agent, args) end
 end
 
---- The first metric that is for none of the agents in scope.
+--- Returns the first metric that is defined for no agent in scope, or nil.
 local function metric_out_of_scope(store, metrics, is_in_scope)
   for _, metric in ipairs(metrics) do
     local fits = false
@@ -262,7 +249,7 @@ end
 
 -- ---- the optimiser ----
 
---- The reviews whose test set is among `ids`; all of them where nobody named any.
+--- Returns the reviews of a metric, only those of the test sets `ids` unless that is nil.
 local function chosen_reviews(store, metric, ids)
   local reviews = store:reviews(metric)
   if not ids then return reviews end
@@ -301,15 +288,15 @@ handlers["GET /test_framework/metric-reviews/process_feedbacks_progress/"] = fun
   return 200, views.progress(job, store.now())
 end
 
--- ---- what there is ----
+-- ---- reading ----
 
-handlers["GET /test_framework/v1/results/{}/"] = function(store, args)
+handlers["GET /test_framework/v1/results/{result_id}/"] = function(store, args)
   local result = store.results[args.result_id]
   if not result then return not_found "Result" end
   return 200, views.result_detail(result, store)
 end
 
---- Whether one of the result's runs plays one of these scenarios.
+--- Returns whether one of the result's runs has one of the scenarios.
 local function has_scenario(store, result, wanted)
   for _, run in ipairs(store:runs_of(result)) do
     if wanted[run.scenario.id] then return true end
@@ -327,7 +314,7 @@ handlers["GET /test_framework/v1/results/"] = function(store, args, request)
   return page_of(found, args, request, function(result) return views.result(result, store) end)
 end
 
-handlers["GET /test_framework/v1/runs/{}/"] = function(store, args)
+handlers["GET /test_framework/v1/runs/{run_id}/"] = function(store, args)
   local run = store:run(args.run_id)
   if not run then return not_found "Run" end
   return 200, views.run(run, store)
@@ -342,13 +329,13 @@ handlers["GET /test_framework/v1/runs/bulk/"] = function(store, args)
   return 200, list
 end
 
-handlers["GET /observability/v1/call-logs/{}/"] = function(store, args)
+handlers["GET /observability/v1/call-logs/{call_log_id}/"] = function(store, args)
   local log = store:call_log(args.call_log_id)
   if not log then return not_found "CallLog" end
   return 200, views.call_log_detail(log, store)
 end
 
---- The time range that a list of call logs asks for. nil and a 400 where it is none.
+--- Returns the time range of a list of call logs; or nil, nil, a status and a body.
 local function time_range(store, args)
   local from, to = store.now() - DEFAULT_WINDOW, math.huge
   if args.timestamp_from or args.timestamp_to then from = -math.huge end
@@ -359,43 +346,35 @@ local function time_range(store, args)
   return from, to
 end
 
---- What filters_v2 says of an entry of the list. nil and a problem where it is no filter.
-local function filter_of(store, args)
-  if not args.filters_v2 then return function() return true end end
-  local passes, problem = filters.compile(args.filters_v2)
-  return passes and function(entry)
-    return passes(views.call_log(store:call_log(entry.id), store))
-  end, problem
-end
-
 handlers["GET /observability/v1/call-logs/"] = function(store, args, request)
   local from, to, status, problem = time_range(store, args)
   if not from then return status, problem end
+  local function view(entry) return views.call_log(store:call_log(entry.id), store) end
   local passes
-  passes, problem = filter_of(store, args)
-  if not passes then return bad("filters_v2", "%s", problem) end
+  if args.filters_v2 then
+    passes, problem = filters.compile(args.filters_v2)
+    if not passes then return bad("filters_v2", "%s", problem) end
+  end
   local wanted = args.call_ids and set_of(args.call_ids)
   local found = newest_first(store.call_log_list, function(entry)
     return in_scope(entry.agent, args) and entry.timestamp >= from and entry.timestamp <= to
       and (not wanted or wanted[entry.id])
       and (not args.assistant_id or entry.agent.assistant_id == args.assistant_id)
-      and passes(entry)
+      and (not passes or passes(view(entry)))
   end)
-  return page_of(found, args, request, function(entry)
-    return views.call_log(store:call_log(entry.id), store)
-  end)
+  return page_of(found, args, request, view)
 end
 
-handlers["GET /test_framework/v1/metrics/{}/"] = function(store, args)
+handlers["GET /test_framework/v1/metrics/{metric_id}/"] = function(store, args)
   local metric = store:metric(args.metric_id)
   if not metric then return not_found "Metric" end
   return 200, views.metric_detail(metric, store)
 end
 
---- What an update does not change: a project is read-only once set, and here all are.
+--- The arguments that do not change the metric: a project is read-only once it is set.
 local READ_ONLY = { metric_id = true, project = true }
 
-handlers["PATCH /test_framework/v1/metrics/{}/"] = function(store, args)
+handlers["PATCH /test_framework/v1/metrics/{metric_id}/"] = function(store, args)
   local metric = store.metrics[args.metric_id]
   if not metric then return not_found "Metric" end
   local agents, unknown = find_all(args.agents or {}, function(id) return store.agents[id] end)

@@ -1,5 +1,5 @@
---- A stand-in for the Cekura API inside the process: a server on a loopback port, in a thread of
---- its own, that keeps state as Cekura does and misbehaves on request.
+--- A sandbox of the Cekura API inside the process: a server on a loopback port, in its own thread.
+--- It keeps state as Cekura does, and injects faults by rules.
 ---
 ---     local sandbox = require "cekura.sandbox"
 ---     local server <close> = sandbox.start()
@@ -17,39 +17,39 @@ local sandbox = {}
 ---@class cekura.sandbox.Fault
 ---@field method string? only requests with this method, in capitals
 ---@field path string? only requests whose path, as on the wire, contains this text or Lua pattern
----@field times number? for how many requests (default 1; math.huge: for all)
----@field skip integer? how many requests that fit go by before (default 0)
----@field status integer? 200 to 599: answers with this instead of the real answer
----@field body string|table? answers with this instead; a table is sent as JSON
----@field drop boolean? closes the connection instead, once the request has been read
----@field applied boolean? with status, body or drop: does what was asked all the same, first
----@field headers table<string, string>? added to the answer, whichever that is
----@field delay number? seconds before the answer, whichever that is; others are not held up
----@field truncate integer? announces the whole body, sends only so many bytes, and closes
+---@field times number? the number of requests that it applies to (default 1; math.huge: all)
+---@field skip integer? the number of matching requests that it leaves alone first (default 0)
+---@field status integer? 200 to 599: replaces the real response
+---@field body string|table? replaces the real response; a table is sent as JSON
+---@field drop boolean? closes the connection instead, after the request has been read
+---@field applied boolean? with status, body or drop: the request takes effect first
+---@field headers table<string, string>? added to the response, real or replaced
+---@field delay number? seconds before the response, real or replaced; others are not delayed
+---@field truncate integer? sends only so many bytes of the announced body, then closes
 
 ---@class cekura.sandbox.Options
 ---@field port integer? default 0: a free one
 ---@field api_key string? default "sandbox-key"
 ---@field evaluation_time number? seconds that an evaluation or an optimiser job takes (default 0.2)
----@field optimiser "improves"|"fails"|"asks"|nil how its jobs end; "asks": with a question
----@field balance number? credits to begin with (default 10000)
+---@field optimiser "improves"|"fails"|"asks"|nil how optimiser jobs end; "asks": with a question
+---@field balance number? initial credits (default 10000)
 ---@field credits_per_evaluation number? for one metric on one run or call log (default 1)
----@field seed integer? what the data is made from (default 1)
----@field faults cekura.sandbox.Fault[]? the first rule that fits a request applies to it
----@field rate_limit { per_second: number, retry_after: number? }? beyond it: 429
----@field record boolean|integer? how many requests are kept: the last 10000, unless said otherwise
----@field log boolean? a line on stderr for each request
----@field now integer? epoch seconds; the data ends at midnight (UTC) before (default: os.time())
+---@field seed integer? the same seed makes the same data (default 1)
+---@field faults cekura.sandbox.Fault[]? the first rule that matches a request applies to it
+---@field rate_limit { per_second: number, retry_after: number }? other requests get a 429
+---@field record boolean|integer? how many requests are kept (default: the last 10000)
+---@field log boolean? writes a line to stderr for each request
+---@field now integer? epoch seconds; the data ends at the midnight (UTC) before (default: now)
 
 ---@class cekura.sandbox.Request
 ---@field method string
 ---@field path string as on the wire, percent-encoded
 ---@field query string as on the wire, without the question mark
 ---@field headers table<string, string> by lower-case name
----@field body string? nil where it was more than 32 MiB
----@field connection integer which TCP connection it came over: 1, 2, …
+---@field body string? nil if it was larger than 32 MiB
+---@field connection integer the number of its TCP connection: 1, 2, …
 ---@field at number seconds since the sandbox started
----@field status integer? what was answered; nil where the connection was closed instead
+---@field status integer? of the response; nil if the connection was closed instead
 
 ---@class cekura.sandbox.Server
 ---@field url string "http://127.0.0.1:PORT"
@@ -58,14 +58,14 @@ local sandbox = {}
 ---@field private native userdata
 local Server = {}
 
---- Raises an error, at the line of the method's caller, unless it was called as `usage` shows.
+--- Raises, at the line of the method's caller, unless the call is like `usage`.
 local function check_call(self, usage, extra)
   if getmetatable(self) ~= Server then error("call it with a colon: server:" .. usage, 3) end
   if extra ~= nil then error("one argument too many: server:" .. usage, 3) end
 end
 
---- Asks the server; an error is at the line of the method's caller.
-local function ask(self, what, ...)
+--- Calls a method of the native server. Raises at the line of the method's caller.
+local function call(self, what, ...)
   local ok, result = pcall(self.native[what], self.native, ...)
   if not ok then error(result, 3) end
   return result
@@ -73,25 +73,25 @@ end
 
 local methods = {}
 
---- The requests that arrived, in order: the last ones, as many as the option `record` says.
+--- Returns the requests in order of arrival: the last ones, limited by the option `record`.
 ---@return cekura.sandbox.Request[]
 function methods:requests(...)
   check_call(self, "requests()", ...)
-  local requests = ask(self, "control", "requests")
+  local requests = call(self, "control", "requests")
   return requests
 end
 
---- Forgets the recorded requests. State, faults and connections stay as they are.
+--- Removes the recorded requests. State, faults and connections stay as they are.
 function methods:clear(...)
   check_call(self, "clear()", ...)
-  ask(self, "control", "clear")
+  call(self, "control", "clear")
 end
 
---- The state as plain tables, by id where there is one: runs, results, call_logs, metrics, agents;
---- jobs and votes (lists, the last 10000); balance { initial, remaining, used }; faults (a list of
---- { times_applied }, one for each rule); connections (how many TCP connections have been
---- accepted). With the name of one of those, that one alone; with an id, too (a number or its
---- digits), that one item, or nil. All of it is some megabytes to copy: name what you need.
+--- Returns the state as plain tables: runs, results, call_logs, metrics and agents by id; jobs and
+--- votes (lists, the last 10000); balance { initial, remaining, used }; faults (a list of
+--- { times_applied }, one for each rule); connections (the number of accepted TCP connections).
+--- With the name of a part, returns that part. With an id as well, a number or its digits, returns
+--- that item or nil. The whole state is some megabytes to copy.
 ---
 ---     server:state("runs", 5544).is_reviewed
 ---@param part string?
@@ -99,23 +99,23 @@ end
 ---@return any
 function methods:state(part, id, ...)
   check_call(self, "state(part, id)", ...)
-  local state = ask(self, "control", "state", part, id)
-  if part == "connections" then return (ask(self, "connections")) end
-  if part == nil then state.connections = ask(self, "connections") end
+  local state = call(self, "control", "state", part, id)
+  if part == "connections" then return (call(self, "connections")) end
+  if part == nil then state.connections = call(self, "connections") end
   return state
 end
 
---- Replaces the faults; without an argument there are none any more.
+--- Replaces the fault rules; without an argument there are none. Raises if a rule is wrong.
 ---@param given cekura.sandbox.Fault[]?
 function methods:faults(given, ...)
   check_call(self, "faults { rule, … }", ...)
   if given == nil then given = {} end
   local ok, list = pcall(rules.read, given, "faults")
   if not ok then error(list, 2) end
-  ask(self, "control", "faults", list)
+  call(self, "control", "faults", list)
 end
 
---- Closes every connection and ends the thread. Twice does no harm.
+--- Closes every connection and ends the thread. A second call is a no-op.
 function methods:stop(...)
   check_call(self, "stop()", ...)
   self.native:stop()
@@ -140,7 +140,7 @@ function Server:__close() self.native:stop() end
 
 function Server:__tostring() return ("cekura.sandbox (%s)"):format(self.url) end
 
---- A server, or nil and what is wrong.
+--- Returns a server, or nil and a problem.
 local function start(given, extra)
   if extra ~= nil then return nil, "sandbox.start: one argument too many" end
   local ok, config = pcall(options.start, given)
@@ -153,9 +153,9 @@ local function start(given, extra)
   }, Server)
 end
 
---- Starts a sandbox; raises where an option is wrong or the port is taken. Raises the process's
---- soft limit of descriptors (`ulimit -S -n`) as far as the hard limit allows, up to 65,536: the
---- sandbox and the client need one each for a connection.
+--- Starts a sandbox and returns its server. Raises if an option is wrong or the port is in use.
+--- Increases the process's soft limit of descriptors (`ulimit -S -n`) to the hard limit or 65,536,
+--- because the sandbox and the client need one each for a connection.
 ---@param given cekura.sandbox.Options?
 ---@return cekura.sandbox.Server
 function sandbox.start(given, ...)
@@ -180,7 +180,7 @@ and see the run with curl -s -H … "$CEKURA_API_URL/test_framework/v1/runs/5544
 Ctrl-C ends it.
 ]]
 
---- Runs a sandbox in the foreground, until SIGINT or SIGTERM comes; then returns.
+--- Runs a sandbox in the foreground until SIGINT or SIGTERM arrives, then returns.
 ---@param given cekura.sandbox.Options?
 function sandbox.serve(given)
   local server, problem

@@ -21,7 +21,7 @@ function json.array(list)
   return setmetatable(list, ARRAY)
 end
 
---- Whether `value`, read from JSON or marked, is an array. An unmarked empty table is not.
+--- Returns whether `value` is an array: it has an item at 1, or it is marked.
 ---@param value any
 ---@return boolean
 function json.is_array(value)
@@ -32,7 +32,7 @@ local reader = cjson.new()
 reader.decode_invalid_numbers(false)
 if reader.decode_array_with_array_mt then reader.decode_array_with_array_mt(true) end
 
---- The value, or nil and what is wrong. lua-cjson 2.1.0 reads [] as an empty table without a mark.
+--- Returns the value, or nil and a problem. lua-cjson 2.1.0 does not mark the table of [].
 ---@param text string
 ---@return any value
 ---@return string? problem
@@ -59,7 +59,7 @@ local function number(value)
   return ascii.format("%.14g", value)
 end
 
-local write -- function(value, out): appends the pieces of `value`
+local write -- function(value, out): appends the pieces of the text
 
 local function write_array(list, out)
   out[#out + 1] = "["
@@ -99,7 +99,7 @@ function write(value, out)
   writer(value, out)
 end
 
---- The keys of an object must be strings; a table with a value at 1 is an array.
+--- Returns the JSON text. A table is an array if json.is_array says so; other keys are strings.
 ---@param value any
 ---@return string
 function json.encode(value)

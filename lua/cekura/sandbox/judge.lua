@@ -1,39 +1,31 @@
---- How a metric comes to its value, and how it goes wrong. Every call has facts (generate.lua),
---- from which follows what a careful reviewer would say; the metric says the same, but for an
---- error now and then, at the rate that the catalogue names for it.
+--- The values of metrics. The facts of a call (generate.lua) determine the true value; a metric
+--- returns it, except for errors at the rate in the catalogue.
 
 local json = require "cekura.sandbox.json"
 local random = require "cekura.sandbox.random"
 
 local judge = {}
 
---- Scores of a binary metric, as the API has them.
+--- The scores of a binary metric in the API.
 local PASSED, FAILED = 5, 0
 
---- An improved metric errs this much less; so does any metric that runs again over a call where a
---- reviewer has said what is right.
+--- The factors of the error rate of an improved metric, and of one that runs again after a vote.
 local IMPROVED, REVIEWED = 0.15, 0.3
 
 local function score(fact) return fact and PASSED or FAILED end
 
-local function flipped(value) return value == PASSED and FAILED or PASSED end
-
-local function steps(facts)
-  return (facts.verified and 1 or 0) + (facts.offered and 1 or 0) + (facts.confirmed and 1 or 0)
-end
-
 local function binary(fact, yes, no)
   return {
     truth = function(facts) return score(facts[fact]) end,
-    mistake = flipped,
+    mistake = function(truth) return truth == PASSED and FAILED or PASSED end,
     explain = function(value) return value == PASSED and yes or no end,
     correct = function(truth) return truth == PASSED and "It was done, and heard: " .. yes
       or "The metric is too lenient here. " .. no end,
   }
 end
 
---- One row a kind of metric: truth(facts), mistake(truth, facts, chance) with a chance in [0, 1),
---- explain(value), and correct(truth), which is what a reviewer writes about a wrong value.
+--- The kinds of metrics: truth(facts), mistake(truth, facts, chance) with a chance in [0, 1),
+--- explain(value), and correct(truth, facts), the feedback of a reviewer on a wrong value.
 local KINDS = {
   verified = binary("verified", "The agent verified who is calling.",
     "The agent went on without verifying who is calling."),
@@ -78,9 +70,11 @@ local KINDS = {
     end,
   },
   steps = {
-    truth = steps,
+    truth = function(facts)
+      return (facts.verified and 1 or 0) + (facts.offered and 1 or 0) + (facts.confirmed and 1 or 0)
+    end,
     mistake = function(truth, facts)
-      if not facts.confirmed then return truth + 1 end -- takes the offer for the confirmation
+      if not facts.confirmed then return truth + 1 end -- it counts the offer as the confirmation
       return truth - 1
     end,
     explain = function(value) return ("The agent completed %d of 3 steps."):format(value) end,
@@ -99,30 +93,28 @@ local KINDS = {
   },
 }
 
---- How often `metric` errs on a call of that age.
-local function error_rate(metric, age_days)
-  for _, row in ipairs(metric.errors) do
-    if age_days >= row.older_than then return row.rate end
-  end
-  return 0
-end
-
---- What a careful reviewer would say.
+--- Returns the true value of a metric.
 function judge.truth(metric, facts)
   return KINDS[metric.kind].truth(facts)
 end
 
---- What the metric says when it runs for the n-th time (from 0) over a call.
+--- Returns the value of a metric when it runs for the n-th time (from 0) on a call.
 ---@param metric table
 ---@param call table with `id`, `facts`, `age_days`
 ---@param n integer
----@param expected any what a reviewer said of this call; nil if nobody did
+---@param expected any the value of a vote on this call, or nil
 ---@param seed integer
 function judge.value(metric, call, n, expected, seed)
   local kind = KINDS[metric.kind]
   local truth = expected
   if truth == nil then truth = kind.truth(call.facts) end
-  local rate = error_rate(metric, call.age_days)
+  local rate = 0
+  for _, row in ipairs(metric.errors) do
+    if call.age_days >= row.older_than then
+      rate = row.rate
+      break
+    end
+  end
   if n > 0 and metric.improved then rate = rate * IMPROVED end
   if n > 0 and expected ~= nil then rate = rate * REVIEWED end
   if random.draw(seed, call.id, metric.slug, n) >= rate then return truth end
@@ -130,7 +122,7 @@ function judge.value(metric, call, n, expected, seed)
   return kind.mistake(kind.truth(call.facts), call.facts, chance)
 end
 
---- Why, in the metric's own words.
+--- Returns the metric's explanation of a value.
 ---@return string[]
 function judge.explain(metric, value)
   if value == nil then return {} end
@@ -138,20 +130,19 @@ function judge.explain(metric, value)
   return { ok and text or ("The value is %s."):format(json.encode(value)) }
 end
 
---- What a reviewer writes about this call.
+--- Returns a reviewer's feedback on a wrong value.
 function judge.feedback(metric, facts)
   local kind = KINDS[metric.kind]
   return kind.correct(kind.truth(facts), facts)
 end
 
---- A value as it is compared and stored: a binary one may be given as a boolean, and a whole
---- number may have been read from JSON as a float.
+--- Returns the value of a vote as it is stored: a boolean as a score, a whole number as an integer.
 function judge.normalise(metric, value)
   if metric.eval_type == "binary" and type(value) == "boolean" then return score(value) end
   return type(value) == "number" and math.tointeger(value) or value
 end
 
---- Whether a reviewer's value is the metric's; half a point counts as the same impression.
+--- Returns whether a vote agrees with a value; for a rating, within half a point.
 function judge.agrees(metric, value, expected)
   if metric.eval_type == "continuous_qualitative" and type(value) == "number"
     and type(expected) == "number" then
@@ -160,7 +151,7 @@ function judge.agrees(metric, value, expected)
   return value == expected
 end
 
---- Whether a value is good enough for the call to pass.
+--- Returns whether the call passes with this value of the metric.
 function judge.passes(metric, value)
   if metric.failing then return value ~= metric.failing end
   if type(value) ~= "number" then return value ~= false end

@@ -1,4 +1,5 @@
---- The stand-in's prompt optimiser: reads what reviewers wrote, and proposes a better description.
+--- The prompt optimiser of the sandbox: proposes a new description of a metric from the feedback
+--- of its reviewers.
 
 local judge = require "cekura.sandbox.judge"
 local random = require "cekura.sandbox.random"
@@ -7,9 +8,9 @@ local json = require "cekura.sandbox.json"
 local optimiser = {}
 
 local MOST_LESSONS = 5
-local RESOLVED = 0.85 -- of the samples that were wrong, how many the proposal gets right
+local RESOLVED = 0.85 -- the share of wrong samples that the proposal corrects
 
---- Looks like the UUID that the real one answers with.
+--- Returns an id like the UUIDs of the real API.
 function optimiser.progress_id(seed, n)
   local hex = random.hex(32, seed, n, "progress_id")
   return ("%s-%s-4%s-a%s-%s"):format(hex:sub(1, 8), hex:sub(9, 12), hex:sub(14, 16),
@@ -20,7 +21,7 @@ function optimiser.review_id(call, metric) return call.id * 100 + metric.id end
 
 function optimiser.test_set_id(call) return 100000 + call.id end
 
---- The different remarks of the reviewers who disagreed, the most frequent first.
+--- Returns the distinct remarks of the reviewers, the most frequent first.
 local function lessons_of(reviews)
   local counts, lessons = {}, {}
   for _, review in ipairs(reviews) do
@@ -47,7 +48,7 @@ local function score(correct, total)
     score = total > 0 and math.floor(correct / total * 1000 + 0.5) / 1000 or 0 }
 end
 
---- One sample, as the proposal judges it.
+--- Returns whether the proposal gets a sample right, and its row in the response.
 local function try(review, seed)
   local call, evaluation = review.call, review.evaluation
   local right = agrees(review)
@@ -78,23 +79,23 @@ local function try_all(reviews, seed)
   return results, unresolved, score(before, #reviews), score(after, #reviews)
 end
 
+--- Returns the description with the reviewers' remarks added.
 local function describe(start, lessons)
   if #lessons == 0 then return start end
   return start .. "\n\nWhat reviewers pointed out, and what therefore counts:\n- "
     .. table.concat(lessons, "\n- ")
 end
 
---- Code that takes the remarks into account; where there are none, it stays as it is.
+--- Returns code with the description as a comment; unchanged if there are no remarks.
 local function custom_code_for(metric, description, lessons)
   if #lessons == 0 and metric.custom_code then return metric.custom_code end
   local comment = "# " .. description:gsub("\n", "\n# ")
   return comment .. "\n_result = judge(data)\n_explanation = None\n"
 end
 
---- How a job ends, by the option `optimiser`: what the progress endpoint answers then.
+--- The final response of the progress endpoint, by the option `optimiser`.
 local ENDS = {}
 
---- Reviewers who say different things of the same kind of call are whom one has to ask.
 function ENDS.asks(job)
   local review = job.reviews[1]
   return {
@@ -140,7 +141,7 @@ function ENDS.improves(job, seed)
   }
 end
 
---- What the progress endpoint answers once `job` has ended.
+--- Returns the response of the progress endpoint after the job has ended.
 ---@param how string the option `optimiser`
 function optimiser.finish(job, seed, how) return ENDS[how](job, seed) end
 

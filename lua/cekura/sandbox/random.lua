@@ -1,38 +1,38 @@
---- Numbers that look random and depend on nothing but what they are asked for: so a run has the
---- same transcript whether it is looked at first, last, or never.
+--- Pseudo-random numbers that depend only on the arguments: a run has the same transcript in
+--- whatever order the runs are read.
 
 local random = {}
 
---- The steps of splitmix64's finaliser.
+--- The finaliser of splitmix64.
 local function mix(x)
   x = (x ~ (x >> 30)) * 0xBF58476D1CE4E5B9
   x = (x ~ (x >> 27)) * 0x94D049BB133111EB
   return x ~ (x >> 31)
 end
 
---- A number for each purpose: a hash, since one handed out at first use would depend on the order.
-local salts = {}
+--- A hash of each purpose, computed at its first use.
+local salts = setmetatable({}, {
+  __index = function(salts, name)
+    local salt = 0
+    for i = 1, #name do salt = mix(salt * 31 + name:byte(i)) end
+    salts[name] = salt
+    return salt
+  end,
+})
 
-local function salt_of(name)
-  local salt = 0
-  for i = 1, #name do salt = mix(salt * 31 + name:byte(i)) end
-  salts[name] = salt
-  return salt
-end
-
---- A float in [0, 1) for this seed, this id, and what the number is for.
+--- Returns a float in [0, 1) for the seed, the id and the purpose.
 ---@param seed integer
 ---@param id integer
 ---@param purpose string
----@param n integer? which one of several (default 0)
+---@param n integer? the index of one of several (default 0)
 ---@return number
 function random.draw(seed, id, purpose, n)
-  local x = mix(seed * 0x9E3779B97F4A7C15 + (salts[purpose] or salt_of(purpose)))
+  local x = mix(seed * 0x9E3779B97F4A7C15 + salts[purpose])
   x = mix(x + id * 0xD6E8FEB86659FD93 + (n or 0) * 0xA0761D6478BD642F)
   return (x >> 11) / 0x20000000000000
 end
 
---- One item of `list`.
+--- Returns one item of `list`.
 ---@generic T
 ---@param list T[]
 ---@return T
@@ -40,7 +40,7 @@ function random.pick(list, seed, id, purpose, n)
   return list[1 + math.floor(random.draw(seed, id, purpose, n) * #list)]
 end
 
---- 32 or fewer lower-case hexadecimal digits.
+--- Returns at most 32 lower-case hexadecimal digits.
 function random.hex(digits, seed, id, purpose)
   local words = {}
   for n = 1, 4 do

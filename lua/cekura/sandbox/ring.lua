@@ -1,8 +1,8 @@
---- A list that keeps its last `limit` items, at the same cost however many there are.
+--- A list that keeps its last `limit` items. Adding an item takes constant time.
 
 ---@class cekura.sandbox.Ring
 ---@field limit number
----@field count integer how many were ever added
+---@field count integer how many items have been added
 ---@field private slots table
 local Ring = {}
 Ring.__index = Ring
@@ -23,7 +23,7 @@ function Ring:add(item)
   end
 end
 
---- What is kept, oldest first.
+--- Returns the items, oldest first.
 ---@return table[]
 function Ring:list()
   local list = {}
@@ -31,7 +31,7 @@ function Ring:list()
   return list
 end
 
---- Forgets what is kept.
+--- Removes all items.
 function Ring:clear()
   self.slots = {}
   self.oldest = self.count + 1

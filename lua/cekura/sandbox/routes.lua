@@ -1,4 +1,4 @@
---- Which endpoint a method and a path mean. The endpoints are the rows of `cekura.endpoints`.
+--- The endpoint of a method and a path. The endpoints are the rows of the contract.
 
 local handlers = require "cekura.sandbox.handlers"
 
@@ -6,40 +6,7 @@ local handlers = require "cekura.sandbox.handlers"
 local Routes = {}
 Routes.__index = Routes
 
-local ANY = {} -- key of the child for a segment that is a parameter
-
---- "POST /runs/{}/": rows that differ only in what they call a parameter mean the same.
-local function signature(row)
-  return row.method .. " " .. row.path:gsub("{[^}]*}", "{}")
-end
-
---- A plain copy: the contract's rows are proxies, which are slower to read.
-local function plain(row)
-  local fields = {}
-  for i, field in ipairs(row.fields) do
-    local copy = { name = field.name, type = field.type, items = field.items,
-      required = field.required, nullable = field.nullable, min_length = field.min_length,
-      min_items = field.min_items, max_items = field.max_items, place = field.place }
-    if field.enum then
-      copy.enum = {}
-      for _, value in ipairs(field.enum) do copy.enum[#copy.enum + 1] = value end
-    end
-    fields[i] = copy
-  end
-  local one_of
-  for _, name in ipairs(row.one_of or {}) do
-    one_of = one_of or {}
-    one_of[#one_of + 1] = name
-  end
-  return { method = row.method, path = row.path, fields = fields, one_of = one_of }
-end
-
---- The name of the parameter in the path, and its type. No path of the API has two.
-local function path_parameter(row)
-  for _, field in ipairs(row.fields) do
-    if field.place == "path" then return field.name, field.type end
-  end
-end
+local ANY = {} -- the key of the child for a parameter
 
 local function add(root, row)
   local node = root
@@ -48,23 +15,26 @@ local function add(root, row)
     node.children[key] = node.children[key] or { children = {} }
     node = node.children[key]
   end
+  local endpoint = { row = row, handler = handlers[row.method .. " " .. row.path] }
+  for _, field in ipairs(row.fields) do -- no path of the API has two parameters
+    if field.place == "path" then
+      endpoint.parameter, endpoint.parameter_type = field.name, field.type
+    end
+  end
   node.methods = node.methods or {}
-  local name, kind = path_parameter(row)
-  node.methods[row.method] = {
-    row = plain(row), handler = handlers[signature(row)], parameter = name, parameter_type = kind,
-  }
+  node.methods[row.method] = endpoint
 end
 
----@param contract table `cekura.endpoints`
+---@param rows table[] `endpoints` of cekura.core
 ---@return cekura.sandbox.Routes
-function Routes.new(contract)
+function Routes.new(rows)
   local routes = setmetatable({ root = { children = {} } }, Routes)
-  for _, row in ipairs(contract) do add(routes.root, row) end
+  for _, row in ipairs(rows) do add(routes.root, row) end
   return routes
 end
 
---- The endpoint, and what stands in the path for its parameter. Without an endpoint: whether
---- there would be one for another method.
+--- Returns the endpoint and the text of the parameter in the path. Without an endpoint: nil and
+--- whether there is one for another method.
 ---@param method string
 ---@param path string
 ---@return table? endpoint { row, handler, parameter, parameter_type }

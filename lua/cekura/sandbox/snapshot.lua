@@ -1,11 +1,11 @@
---- The store as plain tables, for server:state().
+--- The state of the store as plain tables, for server:state().
 
 local fields = require "cekura.sandbox.fields"
 local Store = require "cekura.sandbox.store"
 
 local snapshot = {}
 
---- By metric id: what the metric said, and what a reviewer said of it.
+--- Returns the values of a call and the votes on them, by metric id.
 local function evaluations(call)
   local list = {}
   for _, e in ipairs(call.evaluations) do
@@ -27,7 +27,7 @@ local function call(item)
   }
 end
 
---- What has ids: all of them, as the keys of a table, and what one looks like.
+--- The parts with ids: a table that has them as keys, and the view of one item.
 local ITEMS = {
   runs = {
     ids = function(store) return store.result_of_run end,
@@ -91,7 +91,7 @@ local function job(j)
   return view
 end
 
---- What has no ids: the server adds how many connections there were.
+--- The parts without ids. init.lua adds the number of connections.
 local OTHERS = {
   jobs = function(store)
     local jobs = {}
@@ -104,13 +104,7 @@ local OTHERS = {
   connections = function() return nil end,
 }
 
-local function all(store, item)
-  local views = {}
-  for id in pairs(item.ids(store)) do views[id] = item.view(store, id) end
-  return views
-end
-
---- A number, or its digits; a metric's slug, too. Raises an error for anything else.
+--- Returns the id as an integer: a number, its digits, or a metric's slug. Raises for others.
 local function read_id(store, part, id)
   local number = type(id) == "number" and math.tointeger(id)
     or type(id) == "string" and id:find "^[0-9]+$" and math.tointeger(tonumber(id))
@@ -121,35 +115,42 @@ local function read_id(store, part, id)
     type(id) == "string" and ("%q"):format(id) or tostring(id)), 0)
 end
 
-local function unknown(part)
-  local known = {}
-  for name in pairs(ITEMS) do known[name] = true end
-  for name in pairs(OTHERS) do known[name] = true end
-  error(("there is no state called %q%s"):format(tostring(part), fields.suggestion(part, known)), 0)
-end
-
---- One part of the state, or one item of it: nil where there is no such item.
-local function part_of(store, faults, part, id)
-  local item, other = ITEMS[part], OTHERS[part]
-  if not (item or other) then unknown(part) end
-  if id == nil then return item and all(store, item) or other and other(store, faults) end
-  if not item then error(("the state %q has no ids"):format(part), 0) end
+--- Returns one item, or nil if there is none with the id.
+local function item_of(store, part, id)
+  local items = ITEMS[part]
+  if not items then error(("the state %q has no ids"):format(part), 0) end
   local number = read_id(store, part, id)
-  return item.ids(store)[number] and item.view(store, number) or nil
+  return items.ids(store)[number] and items.view(store, number) or nil
 end
 
---- All of the state, or a part, or an item of a part.
+local function part_of(store, faults, part)
+  if OTHERS[part] then return OTHERS[part](store, faults) end
+  local views = {}
+  for id in pairs(ITEMS[part].ids(store)) do views[id] = ITEMS[part].view(store, id) end
+  return views
+end
+
+--- Returns the whole state, a part, or an item of a part (nil if there is none with the id).
 ---@param store cekura.sandbox.Store
 ---@param faults cekura.sandbox.Faults
 ---@param part string?
 ---@param id integer|string|nil
 function snapshot.of(store, faults, part, id)
-  if part ~= nil then return part_of(store, faults, part, id) end
-  if id ~= nil then error("the name of a state expected before the id", 0) end
-  local state = {}
-  for name in pairs(ITEMS) do state[name] = part_of(store, faults, name) end
-  for name in pairs(OTHERS) do state[name] = part_of(store, faults, name) end
-  return state
+  local state, known = {}, {}
+  for _, parts in ipairs { ITEMS, OTHERS } do
+    for name in pairs(parts) do known[name] = true end
+  end
+  if part == nil then
+    if id ~= nil then error("the name of a state expected before the id", 0) end
+    for name in pairs(known) do state[name] = part_of(store, faults, name) end
+    return state
+  elseif not known[part] then
+    local suggestion = fields.suggestion(part, known)
+    error(("there is no state called %q%s"):format(tostring(part), suggestion), 0)
+  elseif id == nil then
+    return part_of(store, faults, part)
+  end
+  return item_of(store, part, id)
 end
 
 return snapshot

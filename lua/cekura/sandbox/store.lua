@@ -1,5 +1,5 @@
---- What the stand-in remembers, and what happens to it as time passes. Nothing runs in the
---- background: whatever is due is done before anybody looks (`settle`).
+--- The state of a sandbox and its changes over time. Nothing runs in the background: `settle`
+--- finishes the jobs that are due before the state is read or changed.
 
 local catalogue = require "cekura.sandbox.data.catalogue"
 local generate = require "cekura.sandbox.generate"
@@ -12,22 +12,14 @@ local Store = {}
 Store.__index = Store
 
 local DAY = 86400
-local KEPT = 10000 -- votes and finished jobs that state() can show
+local KEPT = 10000 -- votes and jobs in server:state()
 
-local function copy(row)
-  local new = {}
-  for key, value in pairs(row) do new[key] = value end
-  return new
-end
-
---- Each store has metrics of its own: they change.
+--- Returns a copy of the catalogue's metrics: each store changes its own.
 local function new_metrics(base)
   local list = {}
   for i, row in ipairs(catalogue.metrics) do
-    list[i] = copy(row)
-    list[i].version = 1
-    list[i].evaluation_trigger = "always"
-    list[i].updated_at = base - 45 * DAY
+    list[i] = { version = 1, evaluation_trigger = "always", updated_at = base - 45 * DAY }
+    for key, value in pairs(row) do list[i][key] = value end
   end
   return list
 end
@@ -57,7 +49,7 @@ function Store.new(config, clock)
     run_cache = {}, call_log_cache = {},
     votes = Ring.new(KEPT), jobs = Ring.new(KEPT), optimiser_jobs = {},
     running = {}, first_running = 1, last_running = 0, -- a queue
-    staged = 0, -- how many in it have several metrics
+    staged = 0, -- jobs in it that have several metrics
   }, Store)
   store.metrics = generate.by_id(store.metric_list)
   store.results = generate.by_id(store.result_list)
@@ -72,7 +64,7 @@ end
 
 -- ---- looking things up ----
 
---- The run, made the first time that it is asked for; nil where there is none.
+--- Returns the run, which is made at its first use; nil if there is none with the id.
 function Store:run(id)
   local run = self.run_cache[id]
   if run then return run end
@@ -83,6 +75,7 @@ function Store:run(id)
   return run
 end
 
+--- Returns the call log, which is made at its first use; nil if there is none with the id.
 function Store:call_log(id)
   local log = self.call_log_cache[id]
   if log then return log end
@@ -99,7 +92,7 @@ function Store:runs_of(result)
   return runs
 end
 
---- Every run and call log that there is.
+--- Returns every run and call log.
 function Store:calls()
   local calls = {}
   for _, result in ipairs(self.result_list) do
@@ -109,7 +102,7 @@ function Store:calls()
   return calls
 end
 
---- By number, or by slug.
+--- Returns the metric with this number or slug, both a string; or nil.
 function Store:metric(id)
   local metric = self.metrics[id:find "^[0-9]+$" and math.tointeger(tonumber(id)) or id]
   if metric then return metric end
@@ -118,22 +111,19 @@ function Store:metric(id)
   end
 end
 
--- ---- what a call is worth ----
+-- ---- the result of a call ----
 
---- The value that counts: the reviewer's, where one has spoken.
-local function value_of(evaluation, reviewed)
-  if reviewed and evaluation.expected ~= nil then return evaluation.expected end
-  return evaluation.value
-end
-
+--- Returns whether every metric passes; if `reviewed`, with the value of the vote instead.
 local function passes(call, reviewed)
   for _, evaluation in ipairs(call.evaluations) do
-    if not judge.passes(evaluation.metric, value_of(evaluation, reviewed)) then return false end
+    local value = evaluation.value
+    if reviewed and evaluation.expected ~= nil then value = evaluation.expected end
+    if not judge.passes(evaluation.metric, value) then return false end
   end
   return true
 end
 
---- true, false, or nil for a call log that has not been judged. By the metrics alone.
+--- Returns whether the metrics pass, without the votes; nil for a call log without metrics.
 function Store.success(call)
   if #call.evaluations == 0 then
     if call.kind == "run" then return false end
@@ -142,7 +132,7 @@ function Store.success(call)
   return passes(call, false)
 end
 
---- "success", "failure", "reviewed_success" or "reviewed_failure".
+--- Returns "success", "failure", "reviewed_success" or "reviewed_failure".
 function Store.evaluation_status(call)
   local good = #call.evaluations > 0 and passes(call, call.is_reviewed)
   return (call.is_reviewed and "reviewed_" or "") .. (good and "success" or "failure")
@@ -150,7 +140,7 @@ end
 
 -- ---- votes ----
 
---- Records a reviewer's vote on what `evaluation` says about `call`.
+--- Records a reviewer's vote on an evaluation of a call.
 ---@param vote table { thumbs_up, expected_value, feedback }; nil for null
 function Store:vote(call, evaluation, vote)
   local now = self.now()
@@ -166,7 +156,7 @@ function Store:vote(call, evaluation, vote)
   }
 end
 
---- Every evaluation by `metric` that a reviewer has gone over: { call, evaluation }.
+--- Returns { call, evaluation } for every vote on a value of the metric.
 function Store:reviews(metric)
   local reviews = {}
   for _, call in ipairs(self:calls()) do
@@ -180,7 +170,7 @@ end
 
 -- ---- credits and jobs ----
 
---- Pays for that many evaluations. False, and nothing is paid, where the balance does not do.
+--- Pays for the evaluations. Returns whether the balance covers them, and their cost.
 function Store:charge(evaluations)
   local cost = evaluations * self.credits_per_evaluation
   if cost > self.balance.remaining then return false, cost end
@@ -189,6 +179,7 @@ function Store:charge(evaluations)
   return true, cost
 end
 
+--- Queues a job that ends after `evaluation_time`, and returns it.
 function Store:start_job(job)
   job.id = ("job-%d"):format(self.jobs.count + 1)
   job.status = "running"
@@ -196,12 +187,12 @@ function Store:start_job(job)
   job.due = job.started + self.evaluation_time
   self.jobs:add(job)
   self.last_running = self.last_running + 1
-  self.running[self.last_running] = job -- all take equally long: the first is always due first
+  self.running[self.last_running] = job -- they take equally long: the first one is due first
   return job
 end
 
---- Runs `metrics` over `calls`: they are being evaluated from now on, and done in a while.
----@param result table? the result whose runs they are
+--- Starts to evaluate `metrics` on `calls`.
+---@param result table? the result of the runs
 function Store:start_evaluation(calls, metrics, result)
   for _, call in ipairs(calls) do call.pending = call.pending + 1 end
   if result then result.pending = result.pending + 1 end
@@ -211,7 +202,7 @@ function Store:start_evaluation(calls, metrics, result)
 end
 
 local function evaluate_again(store, call, metric, at)
-  if call.status and call.status ~= "completed" then return end -- there is no transcript to judge
+  if call.status and call.status ~= "completed" then return end -- it has no transcript
   local evaluation = call.by_metric[metric.id]
   if not evaluation then
     evaluation = { metric = metric, n = -1 }
@@ -225,8 +216,8 @@ end
 
 local FINISH = {}
 
---- Runs the metrics whose turn has come by then. They take equally long, one after the other, so
---- that for a while a call has new values beside old ones.
+--- Runs the metrics of a job that are due. They run one after the other and take equally long, so
+--- a call has new and old values for a while.
 local function run_metrics(store, job, now)
   local each = store.evaluation_time / #job.metrics
   local at = job.due - (#job.metrics - job.done - 1) * each
@@ -257,21 +248,16 @@ function FINISH.optimiser(store, job)
   job.outcome = optimiser.finish(job, store.seed, store.optimiser)
 end
 
---- Of jobs that are not due yet, what has come about so far.
-function Store:settle_staged(now)
-  for i = self.first_running, self.last_running do
-    local job = self.running[i]
-    if job.kind == "evaluation" then run_metrics(self, job, math.min(now, job.due)) end
-  end
-end
-
---- Finishes what is due. To be called before the state is read or changed.
+--- Finishes the jobs and the metrics that are due. Call it before the state is read or changed.
 function Store:settle()
   local first = self.first_running
   local job = self.running[first]
   if not job then return end
   local now = self.now()
-  if self.staged > 0 then self:settle_staged(now) end
+  for i = first, self.staged > 0 and self.last_running or 0 do
+    local staged = self.running[i]
+    if staged.kind == "evaluation" then run_metrics(self, staged, math.min(now, staged.due)) end
+  end
   while job and job.due <= now do
     FINISH[job.kind](self, job)
     job.status = "completed"
@@ -282,7 +268,7 @@ function Store:settle()
   self.first_running = first
 end
 
---- Starts to improve `metric` from what reviewers said of it.
+--- Starts an optimiser job for a metric.
 ---@param options table the fields of process_feedbacks
 ---@param reviews table[] of Store:reviews
 function Store:start_optimiser(metric, options, reviews)
@@ -294,7 +280,7 @@ function Store:start_optimiser(metric, options, reviews)
   return job
 end
 
---- Takes over what a person saved. What the optimiser proposed makes the metric better.
+--- Saves changes to a metric. The description that the optimiser proposed improves it.
 ---@param changes table field → value
 function Store:update_metric(metric, changes)
   for name, value in pairs(changes) do metric[name] = value end
@@ -308,12 +294,12 @@ function Store:update_metric(metric, changes)
   metric.updated_at = self.now()
 end
 
---- What counts as the run's status just now.
+--- Returns the run's status at present.
 function Store.run_status(run)
   return run.pending > 0 and "evaluating" or run.status
 end
 
---- A result has failed where the line was bad, whatever its metrics say.
+--- Returns the result's status: "failed" if most of its calls were not connected.
 function Store:result_status(result)
   if result.pending > 0 then return "running" end
   local failed = 0

@@ -1,5 +1,5 @@
---- What the API shows of what the store holds. As in the real one, answers and documents do not
---- always agree: counts that are documented as strings are numbers, and there are fields more.
+--- The bodies of responses, made from the store's items. As in the real API, they differ from the
+--- documents: counts that are documented as strings are numbers, and there are additional fields.
 
 local catalogue = require "cekura.sandbox.data.catalogue"
 local dialogue = require "cekura.sandbox.dialogue"
@@ -18,7 +18,7 @@ local function or_null(value)
   return value
 end
 
---- "2025-11-21T00:54:12.345678Z"
+--- Returns a time as "2025-11-21T00:54:12.345678Z".
 ---@param seconds number since the epoch
 function views.time(seconds)
   local whole = math.floor(seconds)
@@ -26,7 +26,7 @@ function views.time(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%S", whole) .. (".%06dZ"):format(micros)
 end
 
---- What one metric says of a call. `reviewed` fields are there once a person has voted.
+--- The value of one metric; with_explanation adds the vote, if there is one.
 local function evaluation(e, with_explanation)
   local metric, is_enum = e.metric, e.metric.eval_type == "enum"
   local view = {
@@ -52,7 +52,7 @@ local function evaluations(call, with_explanation)
   return list
 end
 
---- All the feedback on a call, a line each.
+--- Returns the feedback on a call, one line per vote.
 local function feedback(call)
   local lines = {}
   for _, e in ipairs(call.evaluations) do
@@ -62,11 +62,11 @@ local function feedback(call)
 end
 
 local function turns_of(call, store)
-  if call.status and call.status ~= "completed" then return array {} end -- it never got through
+  if call.status and call.status ~= "completed" then return array {} end -- it was not connected
   return dialogue.turns(call.scenario, call.facts, store.seed, call.id)
 end
 
---- What a run and a call log have in common.
+--- The fields that a run and a call log share.
 local function call_view(call, turns, store)
   return {
     id = call.id, agent = call.agent.id, agent_name = call.agent.name, agent_version = null,
@@ -88,7 +88,7 @@ local function has_met(run)
   return is_completed(run) and run.facts.outcome == run.scenario.outcome
 end
 
---- A run with all that is known about it.
+--- A run as its own page shows it.
 function views.run(run, store)
   local turns = turns_of(run, store)
   local view = call_view(run, turns, store)
@@ -139,7 +139,7 @@ local function count(list, test)
   return n
 end
 
---- What every view of a result has.
+--- The fields of a result in every view.
 local function result_view(result, runs, store)
   local completed, passed = count(runs, is_completed), count(runs, Store.success)
   return {
@@ -156,7 +156,7 @@ local function result_view(result, runs, store)
   }
 end
 
---- As in lists, and in the answer to evaluate_metrics: `runs` is a list of summaries.
+--- A result in a list, or after evaluate_metrics: `runs` is a list of summaries.
 function views.result(result, store)
   local runs = store:runs_of(result)
   local view = result_view(result, runs, store)
@@ -171,7 +171,7 @@ local function mean(list)
   return #list > 0 and math.floor(sum / #list * 1000 + 0.5) / 1000 or 0
 end
 
---- By metric id: how it came out over all runs.
+--- Returns the success rate of each metric over all runs, by metric id.
 local function metric_summary(runs)
   local summary, passed = {}, {}
   for _, run in ipairs(runs) do
@@ -189,7 +189,7 @@ local function metric_summary(runs)
   return summary
 end
 
-local function ids(runs, test)
+local function ids_of(runs, test)
   local list = array {}
   for _, run in ipairs(runs) do
     if test(run) then list[#list + 1] = run.id end
@@ -197,7 +197,7 @@ local function ids(runs, test)
   return list
 end
 
---- As its own page shows it: `runs` is a dictionary of whole runs by id.
+--- A result as its own page shows it: `runs` is a dictionary of whole runs by id.
 function views.result_detail(result, store)
   local runs = store:runs_of(result)
   local view = result_view(result, runs, store)
@@ -205,10 +205,10 @@ function views.result_detail(result, store)
   for _, run in ipairs(runs) do view.runs[("%d"):format(run.id)] = views.run(run, store) end
   view.overall_evaluation =
     { success_rate = view.success_rate, metric_summary = metric_summary(runs) }
-  view.connected_runs = ids(runs, is_completed)
-  view.not_connected_runs = ids(runs, function(run) return not is_completed(run) end)
-  view.successful_calls = ids(runs, Store.success)
-  view.failed_workflow_runs = ids(runs, function(run)
+  view.connected_runs = ids_of(runs, is_completed)
+  view.not_connected_runs = ids_of(runs, function(run) return not is_completed(run) end)
+  view.successful_calls = ids_of(runs, Store.success)
+  view.failed_workflow_runs = ids_of(runs, function(run)
     return is_completed(run) and not has_met(run)
   end)
   view.failed_infrastructure_runs, view.failed_reasons = null, null
@@ -217,7 +217,7 @@ function views.result_detail(result, store)
   return view
 end
 
---- What a list of call logs and the call log's own page have in common.
+--- The fields of a call log in every view.
 local function call_log_view(log, store)
   local turns = turns_of(log, store)
   local view = call_view(log, turns, store)
@@ -232,6 +232,7 @@ local function call_log_view(log, store)
   return view
 end
 
+--- A call log in a list.
 function views.call_log(log, store)
   local view = call_log_view(log, store)
   view.metrics = evaluations(log, false)
@@ -239,6 +240,7 @@ function views.call_log(log, store)
   return view
 end
 
+--- A call log as its own page shows it.
 function views.call_log_detail(log, store)
   local view = call_log_view(log, store)
   view.agent_id = log.agent.id
@@ -251,7 +253,7 @@ function views.call_log_detail(log, store)
   return view
 end
 
---- What a person may change of a metric, with what a metric that nobody touched has there.
+--- The fields of a metric that an update can change, with their defaults.
 local METRIC_DEFAULTS = {
   name = "", description = "", prompt = "", type = "llm_judge", eval_type = "binary",
   enum_values = array {}, audio_enabled = false, assistant_id = "", configuration = {},
@@ -261,7 +263,7 @@ local METRIC_DEFAULTS = {
   custom_code = "",
 }
 
---- As the answer to an update shows it.
+--- A metric in the response to an update.
 function views.metric(metric)
   local view =
     { id = metric.id, project = metric.project, agents = array { table.unpack(metric.agents) } }
@@ -290,7 +292,7 @@ local function review_view(review, store)
   }
 end
 
---- As its own page shows it: with all that reviewers said.
+--- A metric as its own page shows it, with the reviews.
 function views.metric_detail(metric, store)
   local view = views.metric(metric)
   view.slug, view.reviews = metric.slug, array {}
@@ -300,7 +302,7 @@ function views.metric_detail(metric, store)
   return view
 end
 
---- What the progress endpoint answers.
+--- The progress of an optimiser job.
 function views.progress(job, now)
   if job.outcome then return job.outcome end
   local done = (now - job.started) / (job.due - job.started)
