@@ -74,7 +74,7 @@ static const struct ck_field process_feedbacks_fields[] = {
     .doc = "true: do not evaluate the test sets afterwards; faster, but without scores" },
 };
 
-/* ---- the companion operations of those five ---- */
+/* ---- the companion operations of those five ------------------------------------------------ */
 
 /*
 ** The documents give no minimum. Pages are counted from 1, and the server replaces a size of 0 by

@@ -1,6 +1,7 @@
 /*
 ** The API as data: one row per endpoint, one row per field. Everything that depends on an endpoint
-** reads these rows: the checks, the writer, cekura.endpoints, the types, the reference, the sandbox.
+** reads these rows: the checks, the writer, cekura.endpoints, the types, the reference, the
+** sandbox.
 **
 ** The source of each fact is Cekura's OpenAPI document of the operation named in `operation`. A
 ** comment gives the reason if a row says more than the document.

@@ -4,7 +4,9 @@
 
 #include <stddef.h>
 
-/* Returns the number of single-byte edits from `word` to `known`; SIZE_MAX if a word is very long. */
+/*
+** Returns the number of single-byte edits from `word` to `known`; SIZE_MAX if a word is very long.
+*/
 size_t ck_nearest_distance(const char *word, const char *known);
 
 struct ck_nearest {

@@ -8,8 +8,8 @@
 #include "buffer.h"
 
 /*
-** Appends the text; every byte is encoded except RFC 3986's unreserved ones (2.3). Returns false, and
-** appends nothing, if the text is not valid UTF-8.
+** Appends the text; every byte is encoded except RFC 3986's unreserved ones (2.3). Returns false,
+** and appends nothing, if the text is not valid UTF-8.
 */
 bool ck_percent_add(struct ck_buffer *buffer, const char *text, size_t length);
 

@@ -8,8 +8,8 @@
 size_t ck_utf8_valid(const char *text, size_t length);
 
 /*
-** Returns how many bytes one U+FFFD replaces in a text that begins with an invalid byte: the longest
-** beginning of a character, or one byte.
+** Returns how many bytes one U+FFFD replaces in a text that begins with an invalid byte: the
+** longest beginning of a character, or one byte.
 */
 size_t ck_utf8_broken(const char *text, size_t length);
 

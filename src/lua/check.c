@@ -36,7 +36,7 @@ static bool is_null(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
 }
 
-/* ---- ids ------------------------------------------------------------------------------- */
+/* ---- ids ----------------------------------------------------------------------------------- */
 
 /* Returns the id: a positive integer, a whole float, or a string of digits; 0 for anything else. */
 static lua_Integer to_id(lua_State *L, int index) {
@@ -68,7 +68,7 @@ static void write_id(struct walk *walk, const struct ck_path *path) {
   if (id != 0) ck_json_add_integer(walk->to, id);
 }
 
-/* ---- text -------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------- */
 
 static void write_text(struct walk *walk, const char *text, size_t length,
                        const struct ck_path *path) {
@@ -98,7 +98,7 @@ static void write_time(struct walk *walk, const struct ck_path *path) {
   else ck_problems_refuse(walk->problems, path, "a date and time like \"2025-01-01T00:00:00Z\"");
 }
 
-/* ---- lists ------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------- */
 
 /* A repeated id would be paid for twice. The table at `seen` maps ids to their positions. */
 static void check_repeated(struct walk *walk, int seen, lua_Integer id,
@@ -240,7 +240,7 @@ static void write_json_text(struct walk *walk, const struct ck_field *field,
   body->length = start;
 }
 
-/* ---- a field --------------------------------------------------------------------------------- */
+/* ---- a field ------------------------------------------------------------------------------- */
 
 static void write_value(struct walk *walk, const struct ck_field *field,
                         const struct ck_path *path) {
@@ -318,9 +318,11 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
   lua_pop(walk->L, 1);
 }
 
-/* ---- the whole table --------------------------------------------------------------------------- */
+/* ---- the whole table ----------------------------------------------------------------------- */
 
-/* Writes the path with the values of its fields; check_segment adds the problems of wrong values. */
+/*
+** Writes the path with the values of its fields; check_segment adds the problems of wrong values.
+*/
 static void write_path(struct walk *walk) {
   lua_State *L = walk->L;
   struct ck_buffer *to = &walk->request->target;

@@ -68,7 +68,7 @@ static int push_result(lua_State *L, bool ok, const char *path) {
   return 1;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------ */
+/* ---- opening and closing ------------------------------------------------------------------- */
 
 /* Closes without unlocking first: in a forked child, that would release the parent's lock. */
 static int file_close(lua_State *L) {
@@ -99,7 +99,7 @@ static int open_file(lua_State *L) {
   return push_refusal(L, path, strerror(why));
 }
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* Returns how many bytes were read, at most `size`, or -1. */
 static ssize_t read_all(int fd, char *to, size_t size) {
@@ -127,7 +127,7 @@ static int file_read(lua_State *L) {
   return 1;
 }
 
-/* ---- writing -------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static bool cut(int fd, off_t size) {
   int status;
@@ -189,7 +189,7 @@ static int file_truncate(lua_State *L) {
   return push_result(L, ok, path_of(L));
 }
 
-/* ---- forcing to disk -------------------------------------------------------------------------- */
+/* ---- forcing to disk ----------------------------------------------------------------------- */
 
 static int sync_content(int fd) {
 #if defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
@@ -226,7 +226,7 @@ static int sync_folder(lua_State *L) {
   return push_result(L, ok, path);
 }
 
-/* ---- replacing a whole file ------------------------------------------------------------------ */
+/* ---- replacing a whole file ---------------------------------------------------------------- */
 
 /* Writes to the descriptor and closes it in any case; errno is that of the first failure. */
 static bool write_and_close(int fd, const char *text, size_t length) {
@@ -266,7 +266,7 @@ static int replace_file(lua_State *L) {
   return push_result(L, fd >= 0 && write_and_close(fd, text, length), path);
 }
 
-/* ---- which file a path names ------------------------------------------------------------------ */
+/* ---- which file a path names --------------------------------------------------------------- */
 
 static int real_path(lua_State *L) {
   const char *path = check_path(L);
@@ -291,7 +291,7 @@ static int file_id(lua_State *L) {
   return 1;
 }
 
-/* ---- the module -------------------------------------------------------------------------------- */
+/* ---- the module ---------------------------------------------------------------------------- */
 
 static const luaL_Reg methods[] = {
   { "read", file_read },         { "append", file_append },

@@ -1,5 +1,6 @@
 /*
-** Files that one run at a time locks, appends to and forces to disk. Of the module "cekura.internal":
+** Files that one run at a time locks, appends to and forces to disk. Of the module
+** "cekura.internal":
 **
 **   open_file(path)           opens the file, which is made if it is missing, and locks it
 **   file:read()               returns the content of a regular file

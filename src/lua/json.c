@@ -13,7 +13,7 @@
 
 #include "../core/utf8.h"
 
-/* ---- strings and numbers -------------------------------------------------------------- */
+/* ---- strings and numbers ------------------------------------------------------------------- */
 
 /* Returns how many bytes of the text need no escape. */
 static size_t plain_length(const char *text, size_t length) {
@@ -107,7 +107,7 @@ int ck_json_push_names(lua_State *L, int index) {
   return lua_gettop(L);
 }
 
-/* ---- tables ----------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 /* One level of nested values; the chain of levels shows whether a table contains itself. */
 struct level {
@@ -247,7 +247,7 @@ static void add_table(struct writer *writer, int index, struct level *level) {
   else add_object(writer, index, level);
 }
 
-/* ---- any value ---------------------------------------------------------------------------- */
+/* ---- any value ----------------------------------------------------------------------------- */
 
 static void add_number(struct writer *writer, int index, const struct level *level) {
   lua_State *L = writer->L;
@@ -350,7 +350,7 @@ int ck_json_encode(lua_State *L) {
   return 1;
 }
 
-/* ---- the mark of an array ------------------------------------------------------------------------------- */
+/* ---- the mark of an array ------------------------------------------------------------------ */
 
 int ck_json_array(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -1,6 +1,6 @@
 /*
-** Writes JSON. lua-cjson is not used for this: it prints 14 digits of a number, cannot mark an empty
-** array in every version, and does not say where in a table an invalid value is.
+** Writes JSON. lua-cjson is not used for this: it prints 14 digits of a number, cannot mark an
+** empty array in every version, and does not say where in a table an invalid value is.
 */
 #ifndef CK_JSON_H
 #define CK_JSON_H
@@ -27,20 +27,23 @@ void ck_json_add_value(struct ck_buffer *buffer, int index, const struct ck_path
                        struct ck_problems *problems);
 
 /*
-** Returns whether the table at `index` is a list without holes, and sets `length`; adds a problem if
-** it is not.
+** Returns whether the table at `index` is a list without holes, and sets `length`; adds a problem
+** if it is not.
 */
 bool ck_json_check_list(int index, lua_Integer *length, const struct ck_path *path,
                         struct ck_problems *problems);
 
 /*
-** internal.json(value, name): returns JSON text that is the same for equal values: names are sorted,
-** and whole floats are written as integers. Returns nil and a message about each value that JSON
-** cannot say, with its path below `name` ("value" by default).
+** internal.json(value, name): returns JSON text that is the same for equal values: names are
+** sorted, and whole floats are written as integers. Returns nil and a message about each value
+** that JSON cannot say, with its path below `name` ("value" by default).
 */
 int ck_json_encode(lua_State *L);
 
-/* Pushes a list of the string keys of the table at `index`, sorted by their bytes. Returns its index. */
+/*
+** Pushes a list of the string keys of the table at `index`, sorted by their bytes. Returns its
+** index.
+*/
 int ck_json_push_names(lua_State *L, int index);
 
 /* cekura.array(t): marks t as an array, also if it is empty, and returns it. */

@@ -32,14 +32,16 @@ enum ck_log_level ck_log_level(struct ck_problems *problems) {
   return CK_LOG_NONE;
 }
 
-/* ---- a line ---------------------------------------------------------------------------------- */
+/* ---- a line -------------------------------------------------------------------------------- */
 
 struct line {
   struct ck_buffer text;
   const struct ck_secret *key;
 };
 
-/* Returns the length of the control character at `at`, two for U+0080 to U+009F; 0 if it is none. */
+/*
+** Returns the length of the control character at `at`, two for U+0080 to U+009F; 0 if it is none.
+*/
 static size_t control_length(const unsigned char *at, size_t left) {
   if (at[0] < ' ' || at[0] == 0x7f) return 1;
   return at[0] == 0xC2 && left > 1 && at[1] >= 0x80 && at[1] < 0xA0 ? 2 : 0;
@@ -102,7 +104,10 @@ static void add_body(struct line *line, const char *name, const struct ck_buffer
   add_text(line, body->data, body->length, BODY_AT_MOST);
 }
 
-/* SIGPIPE is blocked and, if this write raised it, consumed: a closed stderr must not end the process. */
+/*
+** SIGPIPE is blocked and, if this write raised it, consumed: a closed stderr must not end the
+** process.
+*/
 static void write_line(const struct ck_buffer *line) {
   sigset_t pipe, before, pending;
   int number;

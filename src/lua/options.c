@@ -82,7 +82,7 @@ struct ck_settings ck_options_defaults(void) {
   };
 }
 
-/* ---- one value, on the top of the stack --------------------------------------------------- */
+/* ---- one value, on the top of the stack ---------------------------------------------------- */
 
 static bool is_text(lua_State *L, int index) {
   return lua_type(L, index) == LUA_TSTRING &&
@@ -183,7 +183,7 @@ static void read_backoff(struct ck_settings *settings, const struct ck_path *pat
   }
 }
 
-/* ---- the table of options ------------------------------------------------------------------- */
+/* ---- the table of options ------------------------------------------------------------------ */
 
 static const struct option *find(const char *name) {
   for (int i = 0; i < OPTION_COUNT; i++)
@@ -324,7 +324,7 @@ void ck_options_read(struct ck_settings *settings, int index, const struct ck_en
   }
 }
 
-/* ---- rows that are written in Lua ---------------------------------------------------------------- */
+/* ---- rows that are written in Lua ---------------------------------------------------------- */
 
 static const char *const type_names[] = { "any",     "seconds", "number",   "integer",
                                           "boolean", "string",  "function", "table" };
@@ -392,7 +392,7 @@ void ck_options_check_rows(int given, int rows, const char *what, const struct c
   }
 }
 
-/* ---- a copy ------------------------------------------------------------------------------ */
+/* ---- a copy -------------------------------------------------------------------------------- */
 
 void ck_options_add_fields(lua_State *L, int from, int to) {
   for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {

@@ -25,7 +25,9 @@ struct ck_settings {
   const char *api_key, *api_url, *ca_file, *ca_path, *proxy, *user_agent;
 };
 
-/* Returns an environment variable, or NULL if it is unset or empty. Borrowed from the environment. */
+/*
+** Returns an environment variable, or NULL if it is unset or empty. Borrowed from the environment.
+*/
 const char *ck_options_environment(const char *name);
 
 /* Returns the defaults, with the values of the environment variables. */
@@ -33,8 +35,8 @@ struct ck_settings ck_options_defaults(void);
 
 /*
 ** Reads the table at `index`, if there is one, into `settings`; options that it lacks stay as they
-** are. Adds a problem for each option that is unknown, misplaced or does not fit. `endpoint` is that
-** of the call, or NULL for a client; a call's problems have the path `options.NAME`.
+** are. Adds a problem for each option that is unknown, misplaced or does not fit. `endpoint` is
+** that of the call, or NULL for a client; a call's problems have the path `options.NAME`.
 */
 void ck_options_read(struct ck_settings *settings, int index, const struct ck_endpoint *endpoint,
                      struct ck_problems *problems);
@@ -48,16 +50,17 @@ const char *ck_options_misplaced(const char *name);
 **   { name, type, low, top, wanted = text }  bounds of a number and text are optional
 **   { name, test, wanted = text }            test(value) returns whether the value fits
 **
-** The type is "any", "seconds", "number", "integer", "boolean", "string", "function" or "table"; the
-** text says what a value must be. Adds a problem for each value that does not fit and each unknown
-** name, which is called `what` ("option", "field"). The paths are below `up`, which may be NULL.
+** The type is "any", "seconds", "number", "integer", "boolean", "string", "function" or "table";
+** the text says what a value must be. Adds a problem for each value that does not fit and each
+** unknown name, which is called `what` ("option", "field"). The paths are below `up`, which may be
+** NULL.
 */
 void ck_options_check_rows(int given, int rows, const char *what, const struct ck_path *up,
                            struct ck_problems *problems);
 
 /*
-** Replaces the table at `index`, and the headers in it, by copies. Finalizers, which may run when Lua
-** allocates, cannot change the copies between two reads.
+** Replaces the table at `index`, and the headers in it, by copies. Finalizers, which may run when
+** Lua allocates, cannot change the copies between two reads.
 */
 void ck_options_copy(lua_State *L, int index);
 

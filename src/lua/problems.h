@@ -27,8 +27,8 @@ struct ck_problems {
 struct ck_problems ck_problems_begin(lua_State *L, int index, const struct ck_secret *secret);
 
 /*
-** Returns the table key at `index` as a C string; `otherwise` if it is not a string. A string with a
-** NUL byte gives a text that no field or option has as its name.
+** Returns the table key at `index` as a C string; `otherwise` if it is not a string. A string with
+** a NUL byte gives a text that no field or option has as its name.
 */
 const char *ck_problems_name(lua_State *L, int index, const char *otherwise);
 
@@ -43,7 +43,9 @@ void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path 
 /* Pushes a short text for the value at `index`: a number, a quoted string, or the type. */
 const char *ck_problems_describe(struct ck_problems *problems, int index);
 
-/* Adds that the value on the top of the stack must be something else, and leaves the value there. */
+/*
+** Adds that the value on the top of the stack must be something else, and leaves the value there.
+*/
 void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path,
                         const char *wanted);
 

@@ -25,7 +25,7 @@ static int push_field(struct reader *reader, const char *name) {
   return lua_rawget(reader->L, reader->table);
 }
 
-/* ---- the method and what follows from it ----------------------------------------------------------- */
+/* ---- the method and what follows from it --------------------------------------------------- */
 
 static void read_method(struct reader *reader) {
   static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
@@ -77,7 +77,7 @@ static void read_meaning(struct reader *reader) {
   if (!given) row->idempotent = is_get(reader) && !row->spends_credits;
 }
 
-/* ---- the path ---------------------------------------------------------------------------------- */
+/* ---- the path ------------------------------------------------------------------------------ */
 
 /* The characters of a path that need no encoding by RFC 3986 (3.3), and "%". */
 static const char path_characters[] =
@@ -138,7 +138,7 @@ static void write_path(struct reader *reader) {
   lua_pop(reader->L, 1);
 }
 
-/* ---- the query --------------------------------------------------------------------------------- */
+/* ---- the query ----------------------------------------------------------------------------- */
 
 /*
 ** Writes a number or a boolean as JSON does, but a whole float as an integer, because it is most
@@ -223,7 +223,7 @@ static void write_query(struct reader *reader) {
   lua_settop(L, query - 1);
 }
 
-/* ---- the body ---------------------------------------------------------------------------------- */
+/* ---- the body ------------------------------------------------------------------------------ */
 
 static void write_body(struct reader *reader) {
   const struct ck_path path = { .name = "body" };
@@ -235,7 +235,7 @@ static void write_body(struct reader *reader) {
   lua_pop(reader->L, 1);
 }
 
-/* ---- the whole table --------------------------------------------------------------------------- */
+/* ---- the whole table ----------------------------------------------------------------------- */
 
 /* The fields of the description: their names only, which is what messages and options need. */
 static const struct ck_field fields[] = {

@@ -11,9 +11,9 @@
 #include "problems.h"
 
 /*
-** Reads { method, path, query, body, spends_credits, idempotent } at `index` into `row`, which gets
-** no path, and of its fields the names only. Writes the request's method, path, query and body. Adds
-** every problem; if there is one, the request must not be sent.
+** Reads { method, path, query, body, spends_credits, idempotent } at `index` into `row`, which
+** gets no path, and of its fields the names only. Writes the request's method, path, query and
+** body. Adds every problem; if there is one, the request must not be sent.
 */
 void ck_raw_request_check(struct ck_endpoint *row, int index, struct ck_request *request,
                           struct ck_problems *problems);

@@ -20,8 +20,9 @@ bool ck_secret_set(struct ck_secret *secret, const char *text);
 void ck_secret_wipe(struct ck_secret *secret);
 
 /*
-** Overwrites the key in a response with asterisks, or a key of digits with other digits. If the text
-** was cut, it may end within the key: then the beginning of a key at its end is overwritten, too.
+** Overwrites the key in a response with asterisks, or a key of digits with other digits. If the
+** text was cut, it may end within the key: then the beginning of a key at its end is overwritten,
+** too.
 */
 void ck_secret_hide(const struct ck_secret *secret, char *text, size_t length, bool is_cut);
 
