@@ -1,4 +1,4 @@
--- The operations around the five: what comes back of each, and what is done again.
+-- The companion operations: their results in the sandbox, dry runs and retries.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"
@@ -7,8 +7,8 @@ local sandbox = require "cekura.sandbox"
 
 local MOST = "9223372036854775807"
 
-describe("around the five,", function()
-  describe("the sandbox answers", function()
+describe("among the companion operations", function()
+  describe("with the sandbox", function()
     local server, client
 
     setup(function()
@@ -27,13 +27,13 @@ describe("around the five,", function()
       return ids
     end
 
-    it("results:get with whole runs, by their ids as strings", function()
+    it("results:get returns whole runs, keyed by their ids as strings", function()
       local result = assert(client.results:get { result_id = 373 })
       assert.same({ 373, 5544, "string" },
         { result.id, result.runs["5544"].id, type(result.runs["5544"].transcript) })
     end)
 
-    it("results:list with a page", function()
+    it("results:list returns a page", function()
       local page = assert(client.results:list { agent_id = 231, page = 2, page_size = 3 })
       assert.equal(3, #page.results)
       assert.equal(231, page.results[1].agent)
@@ -42,7 +42,7 @@ describe("around the five,", function()
       assert.is_nil(client.results:list({ agent_id = 231 }).previous)  -- null is absent
     end)
 
-    it("results:list with what was searched for", function()
+    it("results:list returns the results that match the search", function()
       local scenario = client.results:get { result_id = 373 }.scenarios[1].id
       local all = assert(client.results:list { project_id = 14 }).count
       local some = assert(client.results:list { project_id = 14, scenarios = { scenario } }).count
@@ -50,7 +50,7 @@ describe("around the five,", function()
       assert.equal(0, assert(client.results:list { search = "100 % & = ü?" }).count)
     end)
 
-    it("runs:get with what each metric said", function()
+    it("runs:get returns the verdict of each metric", function()
       local run = assert(client.runs:get { run_id = 5544 })
       assert.same({ 5544, 373, "completed" }, { run.id, run.result_id, run.status })
       assert.is_string(run.evaluation.metrics[1].name)
@@ -60,11 +60,11 @@ describe("around the five,", function()
       assert.equal(cekura.null, keeping.runs:get({ run_id = 5544 }).error_message)
     end)
 
-    it("runs:bulk with the runs in the order that was asked for", function()
+    it("runs:bulk returns the runs in the order of the ids", function()
       assert.same({ 5544, 5543 }, ids_of(assert(client.runs:bulk { run_ids = { 5544, "5543" } })))
     end)
 
-    it("calls:get and calls:list", function()
+    it("calls:get and calls:list return call logs", function()
       local log = assert(client.calls:get { call_log_id = 70071 })
       assert.equal("customer-ended-call", log.metadata.ended_reason or log.call_ended_reason)
       local page = assert(client.calls:list { call_ids = { 70023, 70033 },
@@ -72,7 +72,7 @@ describe("around the five,", function()
       assert.same({ 70033, 70023 }, ids_of(page.results))
     end)
 
-    it("calls:list with a filter of tables", function()
+    it("calls:list accepts a filter of tables", function()
       local filter = { operator = "and", conditions = {
         { field = "success", op = "eq", value = false },
         { field = "duration", op = "gte", value = 1 },
@@ -82,20 +82,20 @@ describe("around the five,", function()
       for _, log in ipairs(page.results) do assert.is_false(log.success) end
     end)
 
-    it("calls:mark_metric_vote, and the call is reviewed", function()
+    it("calls:mark_metric_vote marks the call as reviewed", function()
       local vote = assert(calls.make(client, "calls.mark_metric_vote", { feedback = "a bit cold" }))
       assert.equal("Vote recorded.", vote.detail)
       assert.is_true(server:state("call_logs", 70071).is_reviewed)
       assert.matches("a bit cold", client.calls:get({ call_log_id = 70071 }).feedback)
     end)
 
-    it("metrics:get by id and by slug", function()
+    it("metrics:get accepts an id and a slug", function()
       local metric = assert(client.metrics:get { metric_id = 52 })
       assert.equal("call_outcome", metric.slug)
       assert.same(metric, assert(client.metrics:get { metric_id = "call_outcome" }))
     end)
 
-    it("metrics:update with the metric, of which nothing else has changed", function()
+    it("metrics:update returns the metric, of which only that field has changed", function()
       local before = assert(client.metrics:get { metric_id = 53 })
       local after = assert(client.metrics:update { metric_id = 53, description = "Was it kind?",
         enum_values = { "yes", "no" }, project = 12 })
@@ -105,19 +105,19 @@ describe("around the five,", function()
       assert.equal("Was it kind?", server:state("metrics", 53).description)
     end)
 
-    it("the optimiser's progress, up to a proposal", function()
+    it("metric_reviews:process_feedbacks_progress ends with a proposal", function()
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
       local progress = assert(client.metric_reviews:process_feedbacks_progress {
         progress_id = job.progress_id, agent_id = 231 })
       assert.is_string(progress.improved_metric_description)
     end)
 
-    it("billing:info", function()
+    it("billing:info returns the balance", function()
       local billing = assert(client.billing:info {})
       assert.same({ 37, true }, { billing.organization, billing.subscription_status.is_active })
     end)
 
-    -- { endpoint, changes, what the answer says }
+    -- { endpoint, changes, detail of the response }
     for _, row in ipairs {
       { "results.get", { result_id = 1 }, "No Result matches the given query." },
       { "runs.get", { run_id = MOST }, "No Run matches the given query." },
@@ -128,7 +128,7 @@ describe("around the five,", function()
       { "metric_reviews.process_feedbacks_progress", {}, "Not found." },
       { "results.list", { page = 1000000 }, "Invalid page." },
     } do
-      it("404 to " .. row[1] .. " of what there is not", function()
+      it(row[1] .. " returns a not_found error for an unknown id", function()
         local value, err = calls.make(client, row[1], row[2])
         assert.is_nil(value)
         assert.same({ "not_found", 404, "no", row[1], cekura.endpoints[row[1]].method, row[3] },
@@ -139,19 +139,19 @@ describe("around the five,", function()
   end)
 
   for _, resource in ipairs { "metrics", "billing" } do
-    it(resource .. " is a resource of each client, and of the module", function()
+    it(resource .. " is a resource of clients and of the module", function()
       local client <close> = assert(cekura.new { api_key = "any-key" })
       assert.equal("cekura." .. resource, tostring(client[resource]))
       assert.equal("cekura." .. resource, tostring(cekura[resource]))
     end)
   end
 
-  describe("dry_run", function()
+  describe("a dry run", function()
     local client <const> = assert(cekura.new { api_key = "any-key", user_agent = "spec",
       headers = { ["X-One"] = "1" } })
     teardown(function() client:close() end)
 
-    it("of a call that reads has neither body nor Content-Type", function()
+    it("of a GET has neither body nor Content-Type", function()
       local plan = assert(client.results:list({ search = "a b", page = 2 }, { dry_run = true }))
       assert.same({
         method = "GET",
@@ -170,14 +170,14 @@ describe("around the five,", function()
     end)
   end)
 
-  describe("sent again where that does no harm:", function()
+  describe("with a server that fails", function()
     local server
     setup(function() server = faults.start() end)
     teardown(function() server:stop() end)
     before_each(function() server:clear() end)
 
     for _, name in ipairs(calls.companions) do
-      it(name, function()
+      it(name .. " is retried until it succeeds", function()
         local client <close> = retries.client(server)
         server:script { faults.status(503), "close_before_answer", "cut_body" }
         local value, response = calls.make(client, name)
@@ -190,9 +190,9 @@ describe("around the five,", function()
       end)
     end
 
-    it("what fails for good says what is to be done, and of a call that reads nothing", function()
+    it("the last words of a message say what to do, unless the call only reads", function()
       local client <close> = retries.client(server, { max_attempts = 1 })
-      -- { endpoint, what the server does, what the last words are }
+      -- { endpoint, response, last words of the message }
       for _, row in ipairs {
         { "runs.get", faults.status(503), "503: scripted (server)" },
         { "runs.get", "not_json", "(response)" },
@@ -205,7 +205,7 @@ describe("around the five,", function()
       end
     end)
 
-    it("and not where it would change nothing", function()
+    it("a call is not retried after a 400", function()
       local client <close> = retries.client(server)
       server:script { faults.status(400) }
       local _, err = calls.make(client, "runs.get")

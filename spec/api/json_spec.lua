@@ -1,5 +1,5 @@
--- JSON as RFC 8259 has it, case by case, as the answer of a server: what is valid is read, what is
--- not is an error of kind "response", and what lua-cjson is lenient about is named here.
+-- JSON in responses, case by case (RFC 8259): valid JSON is read, invalid JSON is an error of kind
+-- "response", and the exceptions of lua-cjson are named.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"
@@ -15,7 +15,7 @@ local FFFD = "\u{FFFD}"
 local deep = {}
 for _ = 1, 127 do deep = { deep } end
 
--- { what, text, what is read } of valid JSON. Every list is compared with its items' types.
+-- { what, text, value } of valid JSON. The types of a list's items are compared, too.
 local VALID = {
   { "null", "null", null },
   { "true", "true", true },
@@ -304,7 +304,7 @@ local LENIENT = {
     RANGE },
 }
 
-describe("JSON in an answer:", function()
+describe("JSON in a response", function()
   local server, client
 
   setup(function()
@@ -345,7 +345,7 @@ describe("JSON in an answer:", function()
   for _, row in ipairs(INVALID) do
     local what, text = table.unpack(row, 1, 2)
 
-    it("is refused: " .. what, function()
+    it("is an error: " .. what, function()
       local read, err = answered(text)
       assert.is_nil(read)
       assert.same({ "response", "yes" }, { err.kind, err.applied })
@@ -356,7 +356,7 @@ describe("JSON in an answer:", function()
   for _, row in ipairs(LENIENT) do
     local what, text, value, why = table.unpack(row, 1, 4)
 
-    it(("is read, or refused: %s (%s)"):format(what, why), function()
+    it(("is read or an error: %s (%s)"):format(what, why), function()
       local read, other = answered(text)
       if read == nil then assert.equal("response", other.kind)
       else assert.same(value, read) end

@@ -1,6 +1,6 @@
--- JSONTestSuite (spec/data/json_suite), file by file, as the answer of a server. A file's name says
--- what must become of it: y_ is read, and what is read is what Python reads; n_ is refused; i_ is
--- left to the reader. Where this library does otherwise, or had to choose, the file is named here.
+-- JSONTestSuite (spec/data/json_suite), file by file, as a server's response. The name of a file
+-- has the expected outcome: y_ is read, with the values that Python reads; n_ is an error; i_ may
+-- be either. The exceptions of this library, and its choices, are named here.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local child = require "support.child"
@@ -12,7 +12,7 @@ local FILES = { y = 95, n = 188, i = 35 }
 
 -- ---- named: read -------------------------------------------------------------------------------
 
--- n: { why, what is read }
+-- n: { why, value }
 local READ = {
   ["n_number_-2..json"] = { reasons.DIGITS, { -2 } },
   ["n_number_0.e1.json"] = { reasons.DIGITS, { 0 } },
@@ -29,7 +29,7 @@ local READ = {
   ["n_structure_no_data.json"] = { reasons.EMPTY, true },
 }
 
--- i: why; what is read is what Python reads
+-- i: why; the values are those of Python
 local ROUNDED = {
   ["i_number_double_huge_neg_exp.json"] = reasons.RANGE,
   ["i_number_huge_exp.json"] = reasons.RANGE,
@@ -43,7 +43,7 @@ local ROUNDED = {
   ["i_number_very_big_negative_int.json"] = reasons.RANGE,
 }
 
--- i: why; what is read is what Python reads that replaces what is not UTF-8
+-- i: why; the values are those of Python with invalid UTF-8 replaced
 local MENDED = {
   ["i_object_key_lone_2nd_surrogate.json"] = reasons.LONE,
   ["i_string_1st_surrogate_but_2nd_missing.json"] = reasons.LONE,
@@ -68,7 +68,7 @@ local MENDED = {
   ["i_structure_UTF-8_BOM_empty_object.json"] = reasons.MARK,
 }
 
--- ---- named: refused, where it might be read ----------------------------------------------------
+-- ---- named: errors ------------------------------------------------------------------------------
 
 local REFUSED = {
   ["i_string_utf16BE_no_BOM.json"] = reasons.NUL,
@@ -92,8 +92,8 @@ end
 
 local function is_valid(name) return name:find "^y_" ~= nil end
 
--- { [path] = value }, as Python reads the files that are valid, and those where this library rounds
--- or mends
+-- Returns { [path] = value }: what Python reads from the valid files, and from those whose values
+-- this library rounds or mends.
 local function python_reads(names)
   local words = { "python3", "-E", "-B", "-S", "spec/support/json_values.py" }
   for _, name in ipairs(names) do
@@ -108,7 +108,7 @@ end
 local names = listed()
 local values = python_reads(names)
 
--- Whether a file is to be read, as what, and why if it is named.
+-- Returns whether a file must be read, its value, and the reason if it is named.
 local function verdict(name)
   if READ[name] then return true, READ[name][2], READ[name][1] end
   if REFUSED[name] then return false, nil, REFUSED[name] end
@@ -116,7 +116,7 @@ local function verdict(name)
   return is_valid(name) or why ~= nil, values[FOLDER .. name], why
 end
 
-describe("JSONTestSuite:", function()
+describe("JSONTestSuite", function()
   local server, client
 
   setup(function()
@@ -130,7 +130,7 @@ describe("JSONTestSuite:", function()
   end)
   before_each(function() server:clear() end)
 
-  it("is all here", function()
+  it("is complete", function()
     local counts = {}
     for _, name in ipairs(names) do
       local kind = name:sub(1, 1)
@@ -139,7 +139,7 @@ describe("JSONTestSuite:", function()
     assert.same(FILES, counts)
   end)
 
-  it("has each file that is named, in the right list", function()
+  it("has every file that is named here, in the right list", function()
     local is_there = {}
     for _, name in ipairs(names) do is_there[name] = true end
     for list, kind in pairs { [READ] = "n", [ROUNDED] = "i", [MENDED] = "i", [REFUSED] = "i" } do
@@ -150,7 +150,7 @@ describe("JSONTestSuite:", function()
     end
   end)
 
-  it("leaves to the reader only what is named, once", function()
+  it("has no i_ file that is not named once", function()
     for _, name in ipairs(names) do
       local count = 0
       for _, list in ipairs { ROUNDED, MENDED, REFUSED } do
@@ -162,7 +162,7 @@ describe("JSONTestSuite:", function()
 
   for _, name in ipairs(names) do
     local is_read, value, why = verdict(name)
-    local outcome = (is_read and "is read: " or "is refused: ") .. name
+    local outcome = name .. (is_read and " is read" or " is an error")
 
     it(why and ("%s (%s)"):format(outcome, why) or outcome, function()
       server:script { faults.ok(content(name)) }

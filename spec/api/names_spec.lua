@@ -1,7 +1,7 @@
--- Mistyped names: an error at the caller's line that says what was probably meant.
+-- Mistyped names raise at the caller's line, and the message suggests a known name.
 local cekura = require "cekura"
 
-describe("a name that is not there raises at the caller's line:", function()
+describe("an unknown name raises at the caller's line:", function()
   local client, task
 
   setup(function()
@@ -10,7 +10,7 @@ describe("a name that is not there raises at the caller's line:", function()
   end)
   teardown(function() client:close() end)
 
-  -- The message of what a function raises, which must be at the function's own line.
+  -- Returns the message that a function raises, which must have the function's own line.
   local function message_of(look)
     local ok, message = pcall(look)
     assert.is_false(ok)
@@ -22,27 +22,28 @@ describe("a name that is not there raises at the caller's line:", function()
   for what, row in pairs {
     ["a method in camel case"] = { function() client.runs:markMetricVote {} end,
       'runs has no "markMetricVote", did you mean "mark_metric_vote"?' },
-    ["a longer one"] = { function() client.metric_reviews:processFeedbacksProgress {} end,
+    ["a longer method in camel case"] = {
+      function() client.metric_reviews:processFeedbacksProgress {} end,
       'did you mean "process_feedbacks_progress"?' },
     ["a method of the default client's resource"] = { function() cekura.runs:gett {} end,
       'runs has no "gett", did you mean "get"?' },
-    ["a method like no other"] = { function() client.metrics:lst {} end,
+    ["a method that resembles no other"] = { function() client.metrics:lst {} end,
       'metrics has no "lst", did you mean one of these: get, update?' },
     ["a method that is written in Lua"] = { function() client.results:page {} end,
       'did you mean "pages"?' },
     ["a resource"] = { function() return client.result end,
       'a client has no "result", did you mean "results"?' },
-    ["a resource like no other"] = { function() return client.organisations end,
+    ["a resource that resembles no other"] = { function() return client.organisations end,
       'a client has no "organisations", did you mean one of these: api_url, billing, ' },
     ["a resource that resembles a method"] = { function() return client.agents end,
       'a client has no "agents", did you mean one of these: api_url, ' },
-    ["a method of a resource with one"] = { function() client.billing:get {} end,
+    ["a method of a resource that has only one"] = { function() client.billing:get {} end,
       'billing has no "get", did you mean "info"?' },
     ["a method of a client"] = { function() client:eech({}, print) end, 'did you mean "each"?' },
     ["a field of a client"] = { function() return client.apiUrl end, 'did you mean "api_url"?' },
     ["a function of the module"] = { function() return cekura.chunk end,
       'cekura has no "chunk", did you mean "chunks"?' },
-    ["one like no other"] = { function() return cekura.foo end,
+    ["a function that resembles no other"] = { function() return cekura.foo end,
       'cekura has no "foo", did you mean one of these: array, ' },
     ["a resource of the module"] = { function() cekura.call:get {} end, 'did you mean "calls"?' },
     ["a method of a task"] = { function() task:wiat() end,
@@ -56,7 +57,7 @@ describe("a name that is not there raises at the caller's line:", function()
     end)
   end
 
-  it("and no other key does", function()
+  it("but private names and other keys are nil", function()
     for _, thing in ipairs { client, client.runs, cekura, cekura.runs, task } do
       for _, key in ipairs { "", "_x", "__name", "__tostring", 1, 0.5, true, client } do
         assert.is_nil(thing[key])
@@ -65,7 +66,7 @@ describe("a name that is not there raises at the caller's line:", function()
     assert.is_nil(rawget(cekura, "foo"))
   end)
 
-  it("and the module can be gone through, and added to", function()
+  it("but pairs(cekura) and new names work", function()
     for name, value in pairs(cekura) do assert.equal(value, cekura[name]) end
     cekura.of_a_spec = 1
     assert.equal(1, cekura.of_a_spec)

@@ -1,4 +1,4 @@
--- client:request: endpoints that this library does not know, with all that its own calls have.
+-- client:request calls endpoints that the contract does not have, like any other call.
 local cekura = require "cekura"
 local faults = require "support.faults"
 local retries = require "support.retries"
@@ -19,7 +19,7 @@ describe("request", function()
     end)
     before_each(function() server:clear() end)
 
-    it("returns what the endpoint's own function does", function()
+    it("returns the same as the endpoint's function", function()
       local result, response = assert(client:request {
         method = "GET", path = "/test_framework/v1/results/373/" })
       assert.same(assert(client.results:get { result_id = 373 }), result)
@@ -35,7 +35,7 @@ describe("request", function()
       assert.is_true(server:state("runs", 5544).is_reviewed)
     end)
 
-    it("says what was refused as every call does", function()
+    it("returns the error of every call for a refused one", function()
       local value, err = client:request { method = "GET", path = PATH }
       assert.is_nil(value)
       assert.same({ "not_found", "request", "GET", 404, "Not found.", "no" },
@@ -43,7 +43,7 @@ describe("request", function()
       assert.equal(server.url .. PATH, err.url)
     end)
 
-    it("with a method that wants a body, and none, has a length of 0 and no type", function()
+    it("sends a length of 0 and no type with POST, PUT and PATCH without a body", function()
       for _, method in ipairs { "POST", "PUT", "PATCH" } do
         server:clear()
         client:request { method = method, path = PATH }
@@ -53,7 +53,7 @@ describe("request", function()
       end
     end)
 
-    it("with DELETE has what body it is given", function()
+    it("sends the body of a DELETE, if there is one", function()
       client:request { method = "DELETE", path = PATH }
       client:request { method = "DELETE", path = PATH, body = cekura.array {} }
       local plain, full = table.unpack(server:requests())
@@ -62,7 +62,7 @@ describe("request", function()
       assert.same({ "DELETE", "[]" }, { full.method, full.body })
     end)
 
-    it("is followed by calls as they were", function()
+    it("does not change later calls", function()
       assert(client:request { method = "GET", path = "/test_framework/v1/results/373/" })
       assert(client.runs:mark_metric_vote {
         run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = 3 })
@@ -72,7 +72,7 @@ describe("request", function()
       assert.is_nil(last.headers["content-length"])
     end)
 
-    it("goes on beside others in each", function()
+    it("runs concurrently in each", function()
       local report = assert(client:each({ 5543, 5544, 5545 }, function(id)
         return client:request { method = "GET", path = ("/test_framework/v1/runs/%d/"):format(id) }
       end))
@@ -91,7 +91,7 @@ describe("request", function()
       return assert(client:request(arguments, { dry_run = true }))
     end
 
-    it("shows all that would be sent", function()
+    it("returns everything that would be sent", function()
       assert.same({ method = "GET", url = "https://a.example/x/y",
         headers = { Accept = "application/json", ["User-Agent"] = "spec" } }, plan {})
       local post = plan { method = "PATCH", path = "/a/", body = { a = { 1, 2.5 } } }
@@ -110,7 +110,7 @@ describe("request", function()
       { { list = { "a,b", true } }, "?list=a%2Cb,true" },
       { {}, "" },
     } do
-      it("writes a query in the order of its names: " .. row[2], function()
+      it("writes a query in the order of its names: \"" .. row[2] .. "\"", function()
         assert.equal("https://a.example/x/y" .. row[2], plan({ query = row[1] }).url)
       end)
     end
@@ -136,12 +136,12 @@ describe("request", function()
 
     for _, path in ipairs { "/", "/a..b/", "/a/...", "/a%20b/", "/a%2fb", "/a%2f...%2Fb",
       "/a%5C.b/", "/..a%2f", "/a%2f%2fb", "/%252e/", "/@:!$&'()*+,;=~_-." } do
-      it("takes the path " .. path, function()
+      it("accepts the path " .. path, function()
         assert.equal("https://a.example/x" .. path, plan({ path = path }).url)
       end)
     end
 
-    -- { field, value, what is said of it }
+    -- { field, value, message }
     for _, row in ipairs {
       { "path", "a", 'must begin with "/"' }, { "path", "", 'must begin with "/"' },
       { "path", "https://b.example/", 'must begin with "/"' },
@@ -185,7 +185,7 @@ describe("request", function()
       end)
     end
 
-    it("refuses a name that only begins like a field", function()
+    it("refuses a field name that is followed by a NUL", function()
       local _, err = client:request({ method = "GET", path = "/y", ["idempotent\0x"] = true })
       assert.matches("NUL byte%): unknown field", err.message)
     end)
@@ -195,7 +195,7 @@ describe("request", function()
       assert.same({ "must be a JSON value, got a function" }, err.fields["body.a[1]"])
     end)
 
-    it("says all that is wrong at once", function()
+    it("reports every problem at once", function()
       local _, err = client:request({ methd = "GET", path = "y", query = 5, idempotent = 1,
         [1] = 2 }, { timeout = -1, retries = 5 })
       for _, part in ipairs { 'methd: unknown field, did you mean "method"?',
@@ -206,13 +206,13 @@ describe("request", function()
       end
     end)
 
-    it("refuses what would be paid for twice", function()
+    it("refuses an idempotent call that spends credits", function()
       local _, err = client:request { method = "POST", path = "/y", idempotent = true,
         spends_credits = true }
       assert.matches("idempotent: excludes spends_credits", err.message)
     end)
 
-    it("raises what the language itself was misused for", function()
+    it("raises if an argument is not a table or a dot replaces the colon", function()
       assert.has_error(function() client:request() end,
         "request takes a table of arguments, got nil")
       assert.matches("takes a table of options",
@@ -221,14 +221,14 @@ describe("request", function()
       assert.matches("cekura:request", select(2, pcall(cekura.request, { method = "GET" })))
     end)
 
-    it("of a closed client is an error", function()
+    it("returns an error for a closed client", function()
       local closed = assert(cekura.new { api_key = "k" })
       closed:close()
       assert.equal("config", select(2, closed:request { method = "GET", path = "/y" }).kind)
     end)
   end)
 
-  describe("is sent again", function()
+  describe("is retried", function()
     local server, client
     setup(function()
       server = faults.start()
@@ -240,7 +240,7 @@ describe("request", function()
     end)
     before_each(function() server:clear() end)
 
-    -- { arguments, how often after a 503, how often after a 429 }
+    -- { arguments, deliveries with a 503 first, deliveries with a 429 first }
     for _, row in ipairs {
       { { method = "GET" }, 2, 2 }, { { method = "POST" }, 1, 2 }, { { method = "PUT" }, 1, 2 },
       { { method = "DELETE" }, 1, 2 }, { { method = "PATCH", body = { a = 1 } }, 1, 2 },
@@ -256,7 +256,8 @@ describe("request", function()
       local arguments = { path = PATH }
       for name, value in pairs(row[1]) do arguments[name] = value end
 
-      it(("%d times for { %s }"):format(row[2] - 1, table.concat(names, ", ")), function()
+      local title = "%d times after a 503 for { %s }"
+      it(title:format(row[2] - 1, table.concat(names, ", ")), function()
         for i, status in ipairs { 503, 429 } do
           server:clear()
           server:script { faults.status(status) }
@@ -271,13 +272,13 @@ describe("request", function()
       end)
     end
 
-    it("where the caller takes the doubt on itself", function()
+    it("after an unknown outcome with retry_unknown", function()
       server:script { "close_before_answer" }
       assert(client:request({ method = "POST", path = PATH }, { retry_unknown = true }))
       assert.equal(2, server:deliveries())
     end)
 
-    it("never where it was sent over a connection that had died", function()
+    it("never because a kept-alive connection was dead", function()
       for _ = 1, 5 do
         server:clear()
         server:script { faults.ok_then_dead "close" }
@@ -287,7 +288,7 @@ describe("request", function()
       end
     end)
 
-    it("and tells on_event of it", function()
+    it("and on_event gets its events", function()
       local types = {}
       local watching <close> = retries.client(server, { on_event = function(event)
         types[#types + 1] = event.endpoint .. " " .. event.type
@@ -298,7 +299,7 @@ describe("request", function()
   end)
 end)
 
-describe("an answer without a body to a request", function()
+describe("request accepts a response without a body:", function()
   local RESET = "HTTP/1.1 205 Reset Content\r\n"
   local NO_CHUNKS = "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
   local COMPLETE = {
@@ -321,7 +322,7 @@ describe("an answer without a body to a request", function()
   teardown(function() server:stop() end)
 
   for what, entry in pairs(COMPLETE) do
-    it("is whole: " .. what, function()
+    it(what, function()
       local client <close> = retries.client(server)
       for _, arguments in ipairs {
         { method = "DELETE", path = "/a/", idempotent = true },

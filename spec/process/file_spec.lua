@@ -1,4 +1,4 @@
--- Files that are locked, appended to, and forced to disk.
+-- internal.open_file and its like: files that are locked, appended to, and forced to disk.
 local child = require "support.child"
 local scratch = require "support.scratch"
 require "cekura"
@@ -10,17 +10,17 @@ describe("a file", function()
   before_each(function() path = scratch.path() end)
   after_each(function() os.remove(path) end)
 
-  it("whose name has a NUL byte raises", function()
+  it("whose path has a NUL byte raises", function()
     assert.error_matches(function() internal.open_file "a\0b" end, "without a zero byte")
   end)
 
-  it("is made where there is none, and empty", function()
+  it("is made empty if it is missing", function()
     local file <close> = assert(internal.open_file(path))
     assert.equal("", file:read())
     assert.equal("", scratch.read(path))
   end)
 
-  it("is read whole, whatever its bytes", function()
+  it("is read as a whole, with all bytes", function()
     local content = ("a\0b\r\n\xFF"):rep(20000)
     scratch.write(path, content)
     local file <close> = assert(internal.open_file(path))
@@ -28,7 +28,7 @@ describe("a file", function()
     assert.equal(content, file:read())
   end)
 
-  it("grows at its end, and is cut there", function()
+  it("is appended to and truncated at its end", function()
     scratch.write(path, "one\n")
     local file <close> = assert(internal.open_file(path))
     assert.is_true(file:append "two\0\n")
@@ -40,7 +40,7 @@ describe("a file", function()
     assert.same({ nil, path .. ": Invalid argument" }, { file:truncate(-1) })
   end)
 
-  it("is forced to disk, and its name, too", function()
+  it("and its name are forced to disk", function()
     local file <close> = assert(internal.open_file(path))
     assert(file:append "x")
     assert.is_true(file:sync())
@@ -48,7 +48,7 @@ describe("a file", function()
     assert.same({ nil, path .. ": Not a directory" }, { internal.sync_folder(path) })
   end)
 
-  it("is for one at a time", function()
+  it("is locked until it is closed", function()
     local first = assert(internal.open_file(path))
     local refusal = { nil, path .. ": another run is using this file" }
     assert.same(refusal, { internal.open_file(path) })
@@ -58,14 +58,14 @@ describe("a file", function()
     assert.is_true(second:append "x")
   end)
 
-  it("is closed by the collector, too", function()
-    coroutine.wrap(internal.open_file)(path)  -- on a stack that goes, too
+  it("is closed by the collector", function()
+    coroutine.wrap(internal.open_file)(path)  -- on a stack that is collected, too
     collectgarbage()
     collectgarbage()
     assert(internal.open_file(path)):close()
   end)
 
-  it("is closed once; then every use raises", function()
+  it("raises if it is used after close, but close may be repeated", function()
     local file = assert(internal.open_file(path))
     file:close()
     file:close()
@@ -76,9 +76,9 @@ describe("a file", function()
     end
   end)
 
-  it("keeps a text that does not fit out altogether", function()
-    -- A limit on the size of files is a full disk that needs no mount. Its unit is 512 or 1024
-    -- bytes: in both cases a part of a line of 100 bytes fits, and a line of 20 bytes does.
+  it("has nothing of a text that does not fit on the disk", function()
+    -- A limit on the size of files stands for a full disk. Its unit is 512 or 1024 bytes: in both
+    -- cases a part of the last line of 100 bytes fits, and then a line of 20 bytes.
     local output = child.run_on_full_disk(2, ([[
         require "cekura"
         local file = assert(require "cekura.internal".open_file(%q))
@@ -96,7 +96,7 @@ describe("a file", function()
     assert.equal(path .. ": File too large\ntrue\ttrue\ntrue\n20\n", output)
   end)
 
-  it("may be a pipe, of which no more is asked than it can", function()
+  it("may be a pipe, which can only be appended to and synced", function()
     os.remove(path)
     assert(os.execute("exec env -u LD_PRELOAD mkfifo -m 600 '" .. path .. "'"))
     local file <close> = assert(internal.open_file(path))
@@ -107,9 +107,9 @@ describe("a file", function()
   end)
 
   for what, row in pairs {
-    ["in no folder"] = { "/no/such/folder/x", "No such file or directory" },
+    ["in a missing folder"] = { "/no/such/folder/x", "No such file or directory" },
     ["that is a folder"] = { "/", "Is a directory" },
-    ["that nobody may write"] = { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- not even root
+    ["that is not writable"] = { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- not even root
   } do
     it("is not opened at a path " .. what, function()
       local file, message = internal.open_file(row[1])
@@ -127,7 +127,7 @@ describe("a file", function()
       return names
     end
 
-    it("has the new content and its old permissions", function()
+    it("gets the new content and keeps its permissions", function()
       assert.is_true(internal.replace_file(path, "one\0\n"))
       assert.equal("one\0\n", scratch.read(path))
       assert(os.execute("exec env -u LD_PRELOAD chmod 640 " .. path))
@@ -155,13 +155,13 @@ describe("a file", function()
       assert.is_true(internal.replace_file("/dev/null", "x"))
     end)
 
-    it("is in a folder that there is", function()
+    it("is not made in a missing folder", function()
       assert.same({ nil, "/none/x: No such file or directory" },
         { internal.replace_file("/none/x", "x") })
     end)
   end)
 
-  it("is the same one under each of its names", function()
+  it("has the same id and real path under each of its names", function()
     scratch.write(path, "")
     local link = path .. ".link"
     finally(function() os.remove(link) end)
@@ -175,7 +175,7 @@ describe("a file", function()
     assert.same({ nil, "/none: No such file or directory" }, { internal.real_path "/none" })
   end)
 
-  it("has a path that is text", function()
+  it("has a path, which must be a string without NUL bytes", function()
     assert.has_error(function() internal.open_file() end)
     assert.has_error(function() internal.open_file "/tmp/a\0b" end)
     assert.has_error(function() internal.sync_folder "/tmp\0" end)

@@ -1,4 +1,4 @@
--- A locale that writes letters and numbers in another way than HTTP and JSON do.
+-- A locale whose letters and decimal point are not those of HTTP and JSON.
 local faults = require "support.faults"
 local locale = require "support.locale"
 local script = require "support.script"
@@ -23,7 +23,7 @@ describe("in a Turkish locale", function()
     local vote = { run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 0.5 }
   ]]
 
-  -- What the text prints; nil where there is no such locale.
+  -- Returns the output of a script; nil if the system has no such locale.
   local function run(text)
     if not turkish then return end
     local output, code = script.run(turkish.SET .. NEW:format(server.url) .. text,
@@ -32,7 +32,7 @@ describe("in a Turkish locale", function()
     return output
   end
 
-  it("request_id and Retry-After are found, whatever their letters", function()
+  it("X-Request-ID and Retry-After are found in upper and lower case", function()
     server:script {
       faults.status(503, { ["X-REQUEST-ID"] = "r-1", ["RETRY-AFTER"] = "7" }),
       faults.status(503, { ["x-request-id"] = "r-2", ["retry-after"] = "1.5" }),
@@ -45,7 +45,7 @@ describe("in a Turkish locale", function()
     if output then assert.matches("^r%-1\t70\nr%-2\t15\n", output) end
   end)
 
-  it("headers of an answer have names in small letters", function()
+  it("response headers have names in lower case", function()
     server:script { { { "answer", 200, { { "X-REQUEST-ID", "a" }, { "X-I", "b" } }, "{}" } } }
     local output = run [[
       local _, response = client.runs:mark_metric_vote(vote)
@@ -53,7 +53,7 @@ describe("in a Turkish locale", function()
     if output then assert.matches("^a\tb\n", output) end
   end)
 
-  it("the end of a body is found, whatever the letters that tell of it", function()
+  it("Content-Length and Transfer-Encoding are found in upper case", function()
     local HEAD = "HTTP/1.1 200 OK\r\n"
     server:script {
       { { "send", HEAD .. "CONTENT-LENGTH: 2\r\n\r\n17" } },
@@ -64,7 +64,7 @@ describe("in a Turkish locale", function()
     if output then assert.matches("^17\t[^\n]+\n17\t", output) end
   end)
 
-  it("headers that the client sets itself are refused in any letters", function()
+  it("headers that the client sets itself are refused in any case", function()
     local output = run [[
       for _, name in ipairs { "x-cekura-api-key", "X-CEKURA-API-KEY", "X-Cekura-Api-Key",
         "content-type", "CONTENT-TYPE", "TRAILER", "trailer", "accept-encoding" } do
@@ -78,14 +78,14 @@ describe("in a Turkish locale", function()
     end
   end)
 
-  it("a call's header wins over the client's in any letters", function()
+  it("a call's header replaces the client's in any case", function()
     local output = run [[
       local own = assert(new { headers = { ["X-I"] = "client" } })
       own.runs:mark_metric_vote(vote, { headers = { ["x-i"] = "call" } })]]
     if output then assert.equal("call", server:ledger()[1].headers["x-i"]) end
   end)
 
-  it("numbers have points in bodies and queries, and in what comes back", function()
+  it("numbers have decimal points in bodies, queries and responses", function()
     server:script { faults.ok '{"fraction": 1.5}', faults.ok "{}" }
     local output = run [[
       vote.expected_value = { 0.5, 1e300, 2.0, -1.25e-7 }
@@ -99,7 +99,7 @@ describe("in a Turkish locale", function()
     end
   end)
 
-  it("an address with capitals is what it is in small letters", function()
+  it("the scheme and host of an address may be in upper case", function()
     local output = run [[
       local made = cekura.new { api_key = "k", api_url = "HTTPS://API.CEKURA.AI" }
       print(made ~= nil)

@@ -1,4 +1,5 @@
--- That the suite's own search for its keys finds them: what it refuses, a spec has failed with.
+-- The suite searches outputs and results for its keys, and a spec fails if it finds one. These
+-- specs show that it does.
 local calls = require "support.calls"
 local child = require "support.child"
 local keys = require "support.keys"
@@ -7,7 +8,7 @@ local script = require "support.script"
 
 local KEY = keys.KEY
 
--- The message of the error that it raises.
+-- Returns the message of the error that a function raises.
 local function refusal(...)
   local ok, message = pcall(...)
   assert.is_false(ok, "a key has come through")
@@ -27,21 +28,21 @@ describe("the search for keys", function()
     ["as it is in base64 "] = "LktxNy16WDB2V185dEIzbkwvbVI1cytZZDI9JlBmOCBhbmQgbW9yZQ==",
     ["as it is in base64  "] = "Li5LcTctelgwdldfOXRCM25ML21SNXMrWWQyPSZQZjggYW5kIG1vcmU=",
   } do
-    it("finds one " .. name, function()
+    it("finds a key " .. name, function()
       local message = refusal(keys.refuse, "a text", "before " .. text .. " behind")
       local found = "a text has the key " .. KEY .. ", " .. name:match "^(.-) *$"
       assert.matches(found .. ": ", message, 1, true)
     end)
   end
 
-  it("finds those of which nobody tells it, and that of which somebody does", function()
+  it("finds the suite's keys, and one that it is given", function()
     assert.matches("the-key", refusal(keys.refuse, "a text", "it is the-key."), 1, true)
     assert.matches("another", refusal(keys.refuse, "a text", "another-key", "another-key"), 1, true)
     keys.refuse("a text", "another-key")
     keys.refuse("a text", "short", "short")
   end)
 
-  it("sees what a child writes to stdout and to stderr, before and at its end", function()
+  it("covers the stdout and stderr of a child, before and at its end", function()
     assert.matches("wrote", refusal(script.run, ("print %q"):format(KEY)), 1, true)
     assert.matches("wrote", refusal(script.run, ("error %q"):format("my " .. KEY)), 1, true)
     for _, stream in ipairs { "stdout", "stderr" } do
@@ -53,13 +54,13 @@ describe("the search for keys", function()
     assert.matches("wrote", refusal(process.finish, process), 1, true)
   end)
 
-  it("sees a child's own key", function()
+  it("covers the key in a child's environment", function()
     local text = "print(os.getenv 'CEKURA_API_KEY')"
     assert.matches("of-this-child", refusal(script.run, text, { CEKURA_API_KEY = "of-this-child" }),
       1, true)
   end)
 
-  it("sees what a child leaves in a file, and what is read from one", function()
+  it("covers the files that a child leaves, and those that are read", function()
     local folder = scratch.folder()
     finally(function() scratch.remove(folder) end)
     local path = folder .. "/journal"
@@ -71,7 +72,7 @@ describe("the search for keys", function()
     assert.matches("a name has the key", refusal(script.run, ""), 1, true)
   end)
 
-  it("sees what a call returns", function()
+  it("covers the results of a call", function()
     local function client_that_returns(...)
       local values = table.pack(...)
       return { runs = {

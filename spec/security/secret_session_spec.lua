@@ -1,6 +1,6 @@
--- The key after a whole session: in no string of the Lua heap, in nothing that was written, and,
--- once the client is closed, in no memory of ours. That no child shows its key, nor leaves it in a
--- file, is seen to wherever one is run (support/child.lua).
+-- After a session the key is not in the Lua heap, not in anything that was written, and, once the
+-- client is closed, not in the module's memory. support/child.lua checks the output and the files
+-- of every child.
 local Example = require "support.example"
 local child = require "support.child"
 local faults = require "support.faults"
@@ -10,9 +10,9 @@ local scratch = require "support.scratch"
 local script = require "support.script"
 
 local KEY = keys.KEY
-local STARS = ("*"):rep(#KEY) -- what a server's echo of it is overwritten with
+local STARS = ("*"):rep(#KEY) -- that an echo of the key is overwritten with
 
--- What a server may echo the key in, answers and refusals by turns.
+-- Responses that echo the key, with success and failure in turn.
 local ECHOES = {
   faults.ok('{"results": [{"id": 1, "a": "' .. KEY .. '"}], "next": "' .. KEY .. '"}'),
   faults.status(500, { ["X-Echo"] = KEY }, '{"detail": "' .. KEY .. '"}'),
@@ -52,20 +52,20 @@ describe("the key, after a busy session", function()
     os.remove(journal)
   end)
 
-  it("is in no string of the Lua heap", function()
+  it("is not in a string of the Lua heap", function()
     assert.equal(0, code, output)
     assert.truthy(output:find("heap open: 0\n", 1, true), output)
     assert.truthy(output:find("heap hidden: 4\n", 1, true), output)
   end)
 
-  it("was echoed, and is in nothing that was written", function()
+  it("was overwritten in the echoes that were written", function()
     assert.truthy(output:find(STARS, 1, true), output)
     assert.truthy(scratch.read(journal):find("started", 1, true))
   end)
 end)
 
--- Each example that takes a server, as it asks it for something; FOLDER is one of its own. The
--- others have a sandbox in their process, and specs in which support/child.lua looks for its key.
+-- The examples that use a server, with arguments; FOLDER is a temporary folder. The others have a
+-- sandbox in their process, and support/child.lua looks for the key in their own specs.
 local EXAMPLES = {
   { "agreement_report", "--output", "FOLDER/page.html" },
   { "auto_improve", "--metrics", "55", "--start", "--state", "FOLDER/state" },
@@ -83,10 +83,10 @@ local EXAMPLES = {
 
 local SHEET = "run_id,metric_id,thumbs_up,expected_value\r\n5544,55,no,2\r\n5545,55,no,2\r\n"
 
--- Runs one after prepare(example). Returns what it wrote, its file of rejects included.
+-- Runs an example after prepare(example). Returns its output and its file of rejects.
 local function run(words, folder, prepare)
   local example <close> = Example.new(words[1])
-  example.environment.CEKURA_DEMO_LIVE = "1"  -- for the quickstart, which has its own sandbox else
+  example.environment.CEKURA_DEMO_LIVE = "1"  -- the quickstart must not start a sandbox
   scratch.write(folder .. "/sheet.csv", SHEET)
   prepare(example)
   local rest = {}
@@ -95,13 +95,13 @@ local function run(words, folder, prepare)
   return output .. errors .. (scratch.read(folder .. "/rejects.csv") or "")
 end
 
--- What a server says that is not to be trusted with a key, from the nth request on.
+-- A response that echoes the key, from the nth request on.
 local function echo(status, key, n)
   return { status = status, body = { detail = "not " .. key }, headers = { ["X-Echo"] = key },
     skip = n - 1, times = 50 }
 end
 
-describe("the key is not in what others see:", function()
+describe("the key is not in the output of", function()
   local folder
   before_each(function() folder = scratch.folder() end)
   after_each(function() scratch.remove(folder) end)
@@ -109,7 +109,7 @@ describe("the key is not in what others see:", function()
   for _, words in ipairs(EXAMPLES) do
     local name = "the example " .. words[1]
 
-    it(name .. ", refused at once, or later", function()
+    it(name .. " that is refused at once or later", function()
       for _, n in ipairs { 1, 2, 4 } do
         local output = run(words, folder, function(example)
           example.server:faults { echo(403, KEY, n) }
@@ -118,7 +118,7 @@ describe("the key is not in what others see:", function()
       end
     end)
 
-    it(name .. ", with another key", function()
+    it(name .. " with a wrong key", function()
       local other = KEY:reverse()
       local output = run(words, folder, function(example)
         example.environment.CEKURA_API_KEY = other
@@ -127,14 +127,14 @@ describe("the key is not in what others see:", function()
       assert.matches(STARS, output, 1, true)
     end)
 
-    it(name .. ", where there is no server", function()
+    it(name .. " without a server", function()
       local output = run(words, folder, function(example) example.server:stop() end)
       assert.matches("[Ff]ailed", output)
     end)
   end
 end)
 
--- With a sandbox that logs, a client, and vote(), which is refused with an echo of the key.
+-- Runs a script with a sandbox that logs, a client, and vote(), whose response echoes the key.
 local function run_script(text)
   return script.run([[
     local key = os.getenv "CEKURA_API_KEY"
@@ -164,7 +164,7 @@ describe("the key is not in", function()
     assert.matches("GET /y/…/… 404", output, 1, true)
   end)
 
-  it("the traceback of an error that nobody catches", function()
+  it("the traceback of an uncaught error", function()
     local output, code = run_script [[
       local _, err = vote()
       error(tostring(err) .. " " .. err.body .. " " .. err.url)
@@ -177,7 +177,7 @@ describe("the key is not in", function()
   end)
 end)
 
--- Tools such as valgrind and ASan keep freed memory as it was; only Linux lets one look.
+-- valgrind and ASan keep the content of freed memory; only Linux has /proc/self/mem.
 local tool = os.getenv "CEKURA_RUN" or ""
 if tool ~= "" or not scratch.read "/proc/self/maps" then return end
 
@@ -189,10 +189,10 @@ local function search(server)
   return session.looks
 end
 
--- libcurl frees the text of a request without overwriting it. Our copies have a NUL behind the key.
+-- libcurl does not overwrite the text of a request. In the module's copies a NUL follows the key.
 local REQUEST = "^\r\n"
 
--- The finds that are neither the variable in the process's environment nor a library's.
+-- Returns the finds that are neither in the environment nor libcurl's.
 local function ours(finds)
   local list = {}
   for _, find in ipairs(finds) do
@@ -205,7 +205,7 @@ end
 
 describe("the process's memory", function()
   for name, options in pairs { http = {}, https = { tls = true } } do
-    it("has no copy of the key of ours when the client is closed: " .. name, function()
+    it("has no copy of the key that the module made after close: " .. name, function()
       local server <close> = faults.start(options)
       local looks = search(server)
       assert.equal(2, #ours(looks.open), "the client's, and the line of the header")

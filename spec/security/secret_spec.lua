@@ -1,4 +1,4 @@
--- The key is in nothing that a script can see, whatever the server does with it.
+-- The key is redacted in everything that a script can see, also if a server echoes it.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local cjson = require "cjson"
@@ -8,8 +8,8 @@ local keys = require "support.keys"
 local KEY = "s3cret/Key-0815"
 local LOGS = "calls.evaluate_metrics"
 
--- Fails if the key is anywhere in these values, also in what stands in a string as JSON; true if it
--- has been overwritten or redacted somewhere.
+-- Fails if the key is in one of the values, or in a string that is JSON. Returns whether the key
+-- was overwritten or redacted somewhere.
 local function is_clean(key, ...)
   local was_there = false
   local stars = ("*"):rep(#key)
@@ -45,7 +45,7 @@ describe("the key", function()
     is_clean(KEY, row, value, response)
   end)
 
-  it("is in no client and no part of one", function()
+  it("is not in a client or its resources", function()
     calls.vote(client)
     is_clean(KEY, client, client.runs, client.results, client.calls, client.metric_reviews)
     local closed = assert(cekura.new { api_key = KEY })
@@ -53,7 +53,7 @@ describe("the key", function()
     is_clean(KEY, closed)
   end)
 
-  describe("that the server echoes in", function()
+  describe("is overwritten if the server echoes it in", function()
     for _, row in ipairs {
       { "a header", faults.status(200, { ["X-Echo"] = KEY }, "{}") },
       { "several headers, and several times", faults.status(200,
@@ -65,16 +65,16 @@ describe("the key", function()
       { "a longer value", faults.ok('{"key": "<' .. KEY .. "|" .. KEY .. '>"}') },
       { "a name", faults.ok('{"' .. KEY .. '": 1}') },
       { "the middle of a name", faults.ok('[{"a ' .. KEY .. ' b": [1]}]') },
-      { "depth", faults.ok('[[{"a": [{"b": "' .. KEY .. '"}]}]]') },
+      { "a nested value", faults.ok('[[{"a": [{"b": "' .. KEY .. '"}]}]]') },
       { "a detail", faults.status(401, {}, '{"detail": "Invalid key ' .. KEY .. '."}') },
       { "a field", faults.status(400, {}, '{"key": ["' .. KEY .. '"]}') },
       { "the name of a field", faults.status(400, {}, '{"' .. KEY .. '": ["x"]}') },
       { "a nested field", faults.status(400, {}, '{"a": {"b": ["' .. KEY .. '"]}}') },
       { "a list of messages", faults.status(400, {}, '["' .. KEY .. '"]') },
-      { "HTML that refuses", faults.status(502, { ["Content-Type"] = "text/html" },
+      { "HTML with a 502", faults.status(502, { ["Content-Type"] = "text/html" },
         "<pre>X-CEKURA-API-KEY: " .. KEY .. "</pre>") },
       { "HTML with a 200", faults.ok("<pre>" .. KEY .. "</pre>") },
-      { "text that is no JSON", faults.ok(KEY) },
+      { "text that is not JSON", faults.ok(KEY) },
       { "a body that is cut off",
         { { "send", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" .. KEY }, { "close" } } },
       { "a body that is not UTF-8", faults.ok("\xff" .. KEY) },
@@ -82,7 +82,7 @@ describe("the key", function()
         is_hidden = true },
       { "a status line", { { "send", "HTTP/1.1 200 " .. KEY
         .. "\r\nContent-Length: 2\r\n\r\n{}" } }, is_hidden = true },
-      { "bytes that are no HTTP", { { "send", KEY .. "\r\n\r\n" }, { "close" } },
+      { "bytes that are not HTTP", { { "send", KEY .. "\r\n\r\n" }, { "close" } },
         is_hidden = true },
     } do
       it(row[1], function()
@@ -97,7 +97,7 @@ describe("the key", function()
     end
   end)
 
-  it("that the server gives away in many names of an object costs one pass", function()
+  it("is overwritten in many names of an object in one pass", function()
     local names = {}
     for i = 1, 30000 do names[i] = ('"%s %d": %d'):format(KEY, i, i) end
     server:script { faults.ok("{" .. table.concat(names, ",") .. "}") }
@@ -109,7 +109,7 @@ describe("the key", function()
     assert.equal(30000, value[stars .. " 30000"])
   end)
 
-  describe("that the caller gives away in", function()
+  describe("is redacted if the caller gives it in", function()
     -- { what, changes of a vote, options }
     for _, row in ipairs {
       { "an id", { run_id = KEY } },
@@ -173,7 +173,7 @@ describe("the key", function()
       { headers = { ["x-cekura-api-key"] = KEY } },
     } do
       local name = next(options)
-      it("options that are wrong: " .. name, function()
+      it("wrong options: " .. name, function()
         options.api_key = options.api_key or KEY
         local value, err = cekura.new(options)
         assert.is_nil(value)
@@ -182,7 +182,7 @@ describe("the key", function()
     end
   end)
 
-  it("is overwritten by as many asterisks, and nothing else of the answer is", function()
+  it("is overwritten with asterisks, and nothing else of the response is", function()
     local stars = ("*"):rep(#KEY)
     local text = '{"a": "<%s|%s>", "%s": ["x%s"]}'
     server:script { faults.status(200, { ["X-Echo"] = "a" .. KEY }, (text:gsub("%%s", KEY))) }
@@ -193,7 +193,7 @@ describe("the key", function()
     assert.equal(text:gsub("%%s", stars), select(2, calls.vote(client)).body)
   end)
 
-  it("of which an answer has only a part is left as it is, if the answer is whole", function()
+  it("may be there in part, in a complete response", function()
     local part = KEY:sub(1, -2)
     for _, body in ipairs { part, "x" .. part .. " ", KEY:sub(2), ('{"a": %q}'):format(part) } do
       server:script { faults.status(502, {}, body) }
@@ -201,20 +201,21 @@ describe("the key", function()
     end
   end)
 
-  describe("of which an answer that is cut off has the beginning,", function()
+  describe("is overwritten in a cut response that ends with its beginning:", function()
     local function cut_off(head, body)
       return { { "send", head .. "\r\n\r\n" .. body }, { "close" } }
     end
 
-    -- { what, the head, what comes before the key }
+    -- { what, head, text before the key }
     for _, row in ipairs {
       { "a body with a length", "HTTP/1.1 200 OK\r\nContent-Length: 1000", '{"a": "' },
-      { "a body that the end of the connection delimits", "HTTP/1.0 200 OK", '{"a": "' },
+      { "a body that ends with the connection", "HTTP/1.0 200 OK", '{"a": "' },
       { "a refusal", "HTTP/1.1 400 Bad Request\r\nContent-Length: 1000", '{"detail": "' },
-      { "one that has the whole key, too", "HTTP/1.1 500 No\r\nContent-Length: 1000", KEY .. "<" },
+      { "a body that has the whole key, too", "HTTP/1.1 500 No\r\nContent-Length: 1000",
+        KEY .. "<" },
     } do
       local what, head, before = table.unpack(row)
-      it("is not in the error: " .. what, function()
+      it(what, function()
         for n = 1, #KEY - 1 do
           server:script { cut_off(head, before .. KEY:sub(1, n)) }
           local _, err = calls.vote(client)
@@ -224,7 +225,7 @@ describe("the key", function()
       end)
     end
 
-    it("is not in the error: a body that is larger than allowed", function()
+    it("a body that is larger than allowed", function()
       for n = 1, #KEY - 1, 4 do
         local own <close> = assert(cekura.new { api_key = KEY, api_url = server.url,
           max_response_bytes = 100 })
@@ -236,7 +237,7 @@ describe("the key", function()
     end)
   end)
 
-  describe("of digits alone", function()
+  describe("of digits", function()
     local DIGITS = "90210000112233445566"
     local own
     setup(function()
@@ -244,7 +245,7 @@ describe("the key", function()
     end)
     teardown(function() own:close() end)
 
-    -- The digits of a float that is as large: Lua shows no more of them.
+    -- The first digits, which Lua shows of a float of that size.
     local FLOAT = ("%.14g"):format(tonumber(DIGITS)):match "^[%d.]+"
 
     local function is_hidden(...)
@@ -265,7 +266,7 @@ describe("the key", function()
       ["a string"] = '{"a": "%s"}',
       ["a name"] = '{"%s": 1}',
     } do
-      it("leaves an answer readable that echoes it in " .. what, function()
+      it("leaves a response readable that echoes it in " .. what, function()
         local text = body:gsub("%%s", DIGITS)
         server:script { faults.status(200, { ["X-Echo"] = DIGITS }, text) }
         local value, response = own.runs:mark_metric_vote(calls.arguments "runs.mark_metric_vote")
@@ -280,13 +281,13 @@ describe("the key", function()
     end
   end)
 
-  describe("that a message quotes the beginning of", function()
+  describe("is redacted before a message quotes", function()
     local LONG = ("0123456789abcdef"):rep(4):reverse()
     local own
     setup(function() own = assert(cekura.new { api_url = server.url, api_key = LONG }) end)
     teardown(function() own:close() end)
 
-    -- No eight characters of the key are in the error, wherever a message would have cut it.
+    -- Fails if eight successive characters of the key are in the error.
     local function shows_nothing(err)
       assert.is_not_nil(err)
       keys.each_string(err, function(text)
@@ -296,7 +297,7 @@ describe("the key", function()
 
     for _, before in ipairs { "", "x", ("x"):rep(20), ("x"):rep(39), ("é"):rep(19), "\n\0" } do
       local text = before .. LONG
-      it(("is not shown after %q"):format(before), function()
+      it(("a value that has it after %q"):format(before), function()
         for _, changes in ipairs {
           { run_id = text }, { metric_id = text }, { thumbs_up = text }, { [LONG] = text },
           { expected_value = { [text] = print } },
