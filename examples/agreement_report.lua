@@ -1,23 +1,25 @@
--- How far reviewers and metrics agree, as one HTML page that needs no network.
+-- Reports how far reviewers and metrics agree, as one HTML page that needs no network.
+-- It only reads.
 --
 --   lua5.4 examples/agreement_report.lua --agent 231
 --   lua5.4 examples/agreement_report.lua --project 14 --since 2025-10-01 --output october.html
 --
--- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. It only reads.
+-- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
 
 local cekura = require "cekura"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
-local answers = require "support.answers"
 local command = require "support.command"
 local files = require "support.files"
 local output = require "support.output"
 local agreement = require "support.report.agreement"
 local page = require "support.report.page"
 local reading = require "support.report.reading"
-local times = require "support.report.times"
 local words = require "support.report.words"
+local responses = require "support.responses"
+local text = require "support.text"
+local times = require "support.times"
 
 local NAME = "agreement_report"
 local ADVICE = "nothing was written; run the same command again"
@@ -26,39 +28,39 @@ local fail = command.fail
 
 -- ---- the command line ----
 
-local function ids(text)
+local function ids(argument)
   local list = {}
-  for part in (text .. ","):gmatch "%s*(.-)%s*," do
+  for part in (argument .. ","):gmatch "%s*(.-)%s*," do
     if not part:find "^%d+$" then
-      return nil, ("'%s' is not a list of ids, such as 373 or 372,373"):format(text)
+      return nil, ("'%s' is not a list of ids, such as 373 or 372,373"):format(argument)
     end
     list[#list + 1] = part
   end
   return list
 end
 
-local function one_id(text)
-  return text:match "^%d+$", ("'%s' is not an id"):format(text)
+local function one_id(argument)
+  return argument:match "^%d+$", ("'%s' is not an id"):format(argument)
 end
 
-local function day(text)
-  if times.day(text) then return text end
-  return nil, ("'%s' is not a day, such as 2025-10-01"):format(text)
+local function day(argument)
+  if times.day(argument) then return argument end
+  return nil, ("'%s' is not a day, such as 2025-10-01"):format(argument)
 end
 
-local function number_or_zero(text)
-  if text == "0" then return 0 end
-  return command.count(text)
+local function number_or_zero(argument)
+  if argument == "0" then return 0 end
+  return command.count(argument)
 end
 
 local parser = command.parser(NAME,
-  "Writes how far reviewers and metrics agree, as one HTML page that needs no network. It only "
-  .. "reads, and costs nothing.")
+  "Reports how far reviewers and metrics agree, as one HTML page that needs no network.\n"
+  .. "It only reads, and costs nothing.")
 
 parser:epilog [[
-What reviewers said is read from the metrics that were run over the results' runs: votes on those
-runs, and, unless --results is given, on production calls of the same agent or project. Without
---agent, --project and --results it is all that the key may see.
+The report counts votes of the metrics that were evaluated on the results' runs: votes on these runs
+and, unless --results is given, votes on production calls of the same agent or project. Without
+--agent, --project and --results, it covers everything that the key may read.
 
 Exit codes: 0 the page is written; 1 there is nothing to report, or it could not be read or written;
 2 wrong usage, ids or key; 4 no connection; 130 Ctrl-C.]]
@@ -74,8 +76,7 @@ parser:option("--examples", "How many calls to show of each kind of mistake (def
   number_or_zero):argname "N"
 parser:option("--output", "The page.", "agreement.html"):argname "FILE"
 parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
-parser:flag("--progress", "Show progress on stderr (the default).")
-parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
+command.add_progress(parser)
 
 local function read_options()
   local options = parser:parse()
@@ -85,7 +86,7 @@ local function read_options()
   return options
 end
 
---- Finds out before anything is read that the page cannot be written.
+--- Checks before anything is read that the page can be written.
 local function try_output(path)
   local old = io.open(path, "rb")
   local file, problem = io.open(path, "ab")
@@ -96,22 +97,23 @@ end
 
 -- ---- reading ----
 
--- What the command was told names what there is not, or what there cannot be.
+-- The kinds of errors that a wrong argument causes.
 local WRONG = { validation = true, not_found = true }
 
---- An error that a call has returned or raised ends the command; a mistake of ours goes on.
+--- Ends the command with the error of a call. Raises any other error again.
 local function give_up(err, what)
   if type(err) ~= "table" or not err.kind then error(err, 0) end
   fail(WRONG[err.kind] and "usage" or command.code_of(err), "%s%s", what and what .. ": " or "",
     err)
 end
 
---- Calls fn(id) for all ids, several at once, and returns what it returned, in their order.
----@param what string one of them, such as "result"
+--- Calls fn(id) for all ids, several at once. Returns its results in order; an error ends the
+--- command.
+---@param what string the noun for one of them: "result"
 local function read_all(client, what, source, fn, options)
-  if options.progress ~= false then command.say(NAME, ": reading ", what, "s") end
+  if options.progress then command.say(NAME, ": reading ", what, "s") end
   local done, report, err = pcall(client.each, client, source, fn, {
-    concurrency = options.concurrency, progress = options.progress ~= false, collect = true,
+    concurrency = options.concurrency, progress = options.progress, collect = true,
     stop_on_error = true,
   })
   if not done then give_up(report) end
@@ -121,16 +123,16 @@ local function read_all(client, what, source, fn, options)
   return report.results
 end
 
---- Whether some of a result's runs may be of the days asked for: none is before it was made, none
---- after it was last changed.
+--- Returns whether runs of a result may be in the range: a run is not older than its result, and
+--- not newer than its last change.
 local function may_fit(result, options)
   local made, changed = times.parse(result.created_at), times.parse(result.updated_at)
   return (not made or made < options.to) and (not changed or changed >= options.from)
 end
 
---- An iterator over the ids of the results to read.
+--- Returns an iterator over the ids of the results to read.
 local function result_ids(client, options)
-  local next_result = answers.pages_of_results(client.results:pages {
+  local next_result = responses.pages_of_results(client.results:pages {
     agent_id = options.agent, project_id = options.project, page_size = PAGE_SIZE,
   })
   return function()
@@ -144,15 +146,15 @@ local function is_wanted(call, options)
   return call.time and call.time >= options.from and call.time < options.to
 end
 
---- Reads the results, and returns their runs, { [key] = call }, and how many there are.
+--- Reads the results. Returns their runs, { [key] = call }, and the number of runs.
 local function read_runs(client, options)
   local calls, count = {}, 0
   local source = options.results or result_ids(client, options)
   read_all(client, "result", source, function(result_id)
-    local result, err = answers.result(client.results:get { result_id = result_id })
+    local result, err = responses.result(client.results:get { result_id = result_id })
     if not result then return nil, err end
-    for _, answer in pairs(result.runs or {}) do
-      local run = reading.run(answer, result)
+    for _, response in pairs(result.runs or {}) do
+      local run = reading.run(response, result)
       if is_wanted(run, options) then calls[run.key], count = run, count + 1 end
     end
     return true
@@ -160,7 +162,7 @@ local function read_runs(client, options)
   return calls, count
 end
 
---- The ids of all metrics that were run over the calls, in order.
+--- Returns the ids of all metrics that were evaluated on the calls, in order.
 local function metrics_of(calls)
   local there, list = {}, {}
   for _, call in pairs(calls) do
@@ -173,23 +175,25 @@ local function metrics_of(calls)
   return list
 end
 
---- The metrics with what reviewers said of them. One that is gone since is left out, unless it was
---- asked for.
+--- Reads the metrics. Returns { metric, reviews } of each. A metric that was deleted meanwhile is
+--- left out, unless an option names it.
 local function read_metrics(client, calls, options)
   local list = {}
   local found = read_all(client, "metric", options.metric or metrics_of(calls), function(id)
-    local metric, err = answers.metric(client.metrics:get { metric_id = id })
+    local metric, err = responses.metric(client.metrics:get { metric_id = id })
     if not metric and err.kind == "not_found" and not options.metric then return false end
     return metric, err
   end, options)
-  for _, answer in ipairs(found) do
-    if answer then list[#list + 1] = { metric = reading.metric(answer),
-      reviews = reading.last_words(answer.reviews) } end
+  for _, response in ipairs(found) do
+    if response then
+      list[#list + 1] =
+        { metric = reading.metric(response), reviews = reading.last_reviews(response.reviews) }
+    end
   end
   return list
 end
 
---- The ids of the call logs that reviews are of, each once.
+--- Returns the ids of the reviewed call logs, without duplicates, in order.
 local function reviewed_call_logs(metrics, options)
   local there, list = {}, {}
   for _, each in ipairs(metrics) do
@@ -206,27 +210,24 @@ local function reviewed_call_logs(metrics, options)
   return list
 end
 
-local function is_in_scope(call, options)
-  return is_wanted(call, options) and (not options.agent or call.agent_id == options.agent)
-    and (not options.project or call.project_id == options.project)
-end
-
---- Adds the production calls that were reviewed. One that is gone since is left out.
+--- Adds the production calls that were reviewed. A call log that was deleted meanwhile is left out.
 local function read_call_logs(client, calls, metrics, options)
   local call_log_ids = reviewed_call_logs(metrics, options)
   if #call_log_ids == 0 then return end
   read_all(client, "reviewed production call", call_log_ids, function(id)
-    local answer, err = answers.call_log(client.calls:get { call_log_id = id })
-    if not answer then return err.kind == "not_found" or nil, err end
-    local call = reading.call_log(answer)
-    if is_in_scope(call, options) then calls[call.key] = call end
+    local log, err = responses.call_log(client.calls:get { call_log_id = id })
+    if not log then return err.kind == "not_found" or nil, err end
+    local call = reading.call_log(log)
+    local is_in_scope = (not options.agent or call.agent_id == options.agent)
+      and (not options.project or call.project_id == options.project)
+    if is_in_scope and is_wanted(call, options) then calls[call.key] = call end
     return true
   end, options)
 end
 
 -- ---- the report ----
 
---- All reviews of calls that are in scope.
+--- Returns the reviews of the calls that were read.
 local function reviews_of(metrics, calls)
   local list = {}
   for _, each in ipairs(metrics) do
@@ -238,7 +239,7 @@ local function reviews_of(metrics, calls)
   return list
 end
 
---- The agents whose calls were reviewed, in order.
+--- Returns the names of the agents whose calls were reviewed, in order.
 local function agents_of(reviews, calls)
   local there, list = {}, {}
   for _, review in ipairs(reviews) do
@@ -250,25 +251,15 @@ local function agents_of(reviews, calls)
   return list
 end
 
---- "22 September 2025 to 20 November 2025", or one day alone.
-local function days_of(report)
-  local first, last = times.date(report.first), times.date(report.last)
-  return first == last and first or first .. " to " .. last
-end
-
---- "Harbor Reminders and Harbor Scheduling, calls of … to …; written on …"
+--- Returns "Harbor Reminders and Harbor Scheduling, calls of … to …; written on …".
 local function scope_of(report, reviews, calls)
   local agents = agents_of(reviews, calls)
+  local first, last = times.date(report.first), times.date(report.last)
   return ("%scalls of %s; written on %s"):format(#agents > 0 and words.list(agents) .. ", " or "",
-    days_of(report), times.date(os.time()))
+    first == last and first or first .. " to " .. last, times.date(os.time()))
 end
 
-local function write(path, text)
-  local done, problem = files.replace(path, text)
-  if not done then fail("failed", "--output: %s", problem) end
-end
-
-local function say(format, ...) output.print(command.printable(format:format(...))) end
+local function say(format, ...) output.print(text.line(format:format(...))) end
 
 local function sum_up(report, path)
   say("%s", words.summary(report))
@@ -279,6 +270,7 @@ local function sum_up(report, path)
   say("written to %s", path)
 end
 
+--- Reads everything. Returns the report, its reviews and its calls.
 local function report_on(client, options)
   local calls, runs = read_runs(client, options)
   if runs == 0 then fail("failed", "there is no run to report on: no result has one that fits") end
@@ -300,8 +292,9 @@ command.run(NAME, ADVICE, function()
   if not client then fail(command.code_of(err), "%s", err) end
   try_output(options.output)
   local report, reviews, calls = report_on(client, options)
-  write(options.output, page.of(report,
+  local done, problem = files.replace(options.output, page.of(report,
     { scope = scope_of(report, reviews, calls), examples = options.examples }))
+  if not done then fail("failed", "--output: %s", problem) end
   sum_up(report, options.output)
   return "ok"
 end)

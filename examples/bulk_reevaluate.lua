@@ -1,26 +1,26 @@
--- Runs metrics again over any number of results, a hundred with each call.
+-- Evaluates metrics again on any number of results, a hundred per call. A journal records what was
+-- sent: the same command continues after an interruption, and pays for nothing twice.
 --
 --   lua5.4 examples/bulk_reevaluate.lua --metrics 55 --agent 231 --since 2025-01-01
 --   lua5.4 examples/bulk_reevaluate.lua --metrics 55 --from-file ids.txt --apply    SPENDS CREDITS
 --
--- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. A journal says what has
--- been sent: the same command goes on where it ended, and pays for nothing twice.
+-- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
 
 local cekura = require "cekura"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
-local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
-local dates = require "support.dates"
 local files = require "support.files"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
 local output = require "support.output"
+local responses = require "support.responses"
 local sent = require "support.sent"
-local text = require "support.text"
 local texttable = require "support.table"
+local text = require "support.text"
+local times = require "support.times"
 local waiting = require "support.waiting"
 
 local NAME = "bulk_reevaluate"
@@ -32,37 +32,36 @@ local endpoint = cekura.endpoints["results.bulk_evaluate_metrics"]
 -- ---- the command line ----
 
 local parser = command.parser(NAME,
-  "Runs metrics again over all runs of any number of results, a hundred results with each call.")
+  "Evaluates metrics again on all runs of any number of results, a hundred results per call.")
 
 parser:epilog [[
-Without --apply nothing is started: the plan is shown with its cost. With it the calls are sent, one
-after the other; when all results are done, a table says what became of them.
+Without --apply nothing is started: the plan with its cost is printed. With --apply the calls are
+sent one after the other. When all results are done, a table shows them before and after.
 
-The journal has which results were sent. Every command with the same metrics and journal leaves them
-out, in whatever order they are named. A result of which it is unknown whether it was started is
-named and left out, too, unless you say --redo-unknown.
-The results that --agent finds are written beside the journal (FILE.ID.ids), and stay the same ones.
+The journal records which results were sent. A command with the same metrics and the same journal
+leaves them out, in any order. A result is also left out, and named, if it is unknown whether its
+evaluation was started; --redo-unknown sends it again.
+The results that --agent finds are saved next to the journal (FILE.ID.ids), and later runs use them.
 
 Exit codes: 0 done; 1 some of it was refused, as without credits; 2 wrong usage, ids or key; 4 no
 connection, or it is unknown whether some were started; 5 not done in time; 130 Ctrl-C.]]
 
-parser:option("--metrics", "The metrics to run again: 55,57.", nil, ids.list)
+parser:option("--metrics", "The metrics to evaluate: 55,57.", nil, ids.list)
   :argname "IDS":count "1"
 parser:mutex(
   parser:option("--results", "These results: 371,372,373.", nil, ids.list):argname "IDS",
   parser:option("--from-file", "The results whose ids are in this file."):argname "FILE",
   parser:option("--agent", "All results of this agent.", nil, ids.one):argname "ID"
 )
-parser:option("--since", "Of an agent: results from this date on.", nil, dates.first)
+parser:option("--since", "Of an agent: results from this date on.", nil, times.first)
   :argname "DATE"
-parser:option("--until", "Of an agent: results up to this date.", nil, dates.last):argname "DATE"
-parser:flag("--apply", "Do it; spends credits.")
+parser:option("--until", "Of an agent: results up to this date.", nil, times.last):argname "DATE"
+parser:flag("--apply", "Start the evaluations; spends credits.")
 parser:option("--max-evaluations", "Refuse to start more than this.", nil, command.count)
   :argname "N"
-parser:option("--journal", "Where it is noted what was sent.", NAME .. ".journal"):argname "FILE"
-parser:flag("--redo-unknown", "Send again what is unknown; may pay twice.")
+parser:option("--journal", "The record of what was sent.", NAME .. ".journal"):argname "FILE"
+parser:flag("--redo-unknown", "Send unknown results again; may pay twice.")
 waiting.add_options(parser, 1800)
-waiting.add_progress(parser)
 
 local function read_options()
   local options = parser:parse()
@@ -78,7 +77,7 @@ end
 
 -- ---- which results ----
 
---- What is kept of a result: there may be thousands.
+--- Returns the fields of a result that are needed later: there may be thousands of results.
 local function summary(result)
   local runs = math.tointeger(result.total_runs_count)
   if not runs then fail("failed", "result %s does not say how many runs it has", result.id) end
@@ -89,8 +88,8 @@ end
 local function find(client, options)
   local list = {}
   local pages = client.results:pages { agent_id = options.agent, page_size = 100 }
-  for result in answers.pages_of_results(pages) do
-    if dates.is_between(result.created_at, options.since, options["until"]) then
+  for result in responses.pages_of_results(pages) do
+    if times.is_between(result.created_at, options.since, options["until"]) then
       list[#list + 1] = summary(result)
     end
   end
@@ -98,25 +97,19 @@ local function find(client, options)
   return list
 end
 
---- Ends the command with the first error of a report, or with that which stopped it.
-local function check_report(report, err)
-  if not report then error(err, 0) end
-  local first = report.errors[1]
-  if not first then return end
-  if first.error.kind ~= "not_found" then error(first.error, 0) end
-  fail("usage", "result %s: %s", first.item, first.error)
-end
-
---- Looks at each of them, several at once: an id that is wrong is found before anything is spent.
+--- Reads the results with these ids, which finds a wrong id before anything is spent.
 local function look_at(client, list, options)
   local found = {}
-  check_report(client:each(list, function(id, i)
-    local result, err = answers.result(client.results:get { result_id = id })
+  local report = assert(client:each(list, function(id, i)
+    local result, err = responses.result(client.results:get { result_id = id })
     if not result then return nil, err end
     found[i] = summary(result)
     return true
   end, { stop_on_error = true, progress = options.progress }))
-  return found
+  local first = report.errors[1]
+  if not first then return found end
+  if first.error.kind ~= "not_found" then error(first.error, 0) end
+  return fail("usage", "result %s: %s", first.item, first.error)
 end
 
 local function need(list, problem)
@@ -130,8 +123,8 @@ local function ids_of(list)
   return found
 end
 
---- An agent gets new results all the time. Which ones this is about is written down, and stays so:
---- the same command does not pay for more and more of them.
+--- An agent gets new results all the time. The ids that the first run finds are saved, so that the
+--- same command does not pay for more results in each run.
 local function path_of_ids(options) return ("%s.%d.ids"):format(options.journal, options.agent) end
 
 local function results_of_agent(client, options)
@@ -146,12 +139,8 @@ local function results_of_agent(client, options)
 end
 
 local function get_results(client, options)
-  local list
-  if options.agent then
-    list = results_of_agent(client, options)
-  else
-    list = look_at(client, options.results or need(ids.read(options.from_file)), options)
-  end
+  local list = options.agent and results_of_agent(client, options)
+    or look_at(client, options.results or need(ids.read(options.from_file)), options)
   if #list == 0 then fail("usage", "no result fits: are the id and the dates right?") end
   return list
 end
@@ -164,31 +153,24 @@ local function count_runs(list)
   return runs
 end
 
-local function size_of_chunk()
-  for _, field in ipairs(endpoint.fields) do
-    if field.name == "result_ids" then return field.max_items end
-  end
-end
-
+--- Returns the list in chunks, each as long as the endpoint allows.
 local function chunks_of(list)
-  local chunks = {}
-  for chunk in cekura.chunks(list, size_of_chunk()) do chunks[#chunks + 1] = chunk end
+  local size, chunks
+  for _, field in ipairs(endpoint.fields) do
+    if field.name == "result_ids" then size, chunks = field.max_items, {} end
+  end
+  for chunk in cekura.chunks(list, size) do chunks[#chunks + 1] = chunk end
   return chunks
 end
 
-local function names_of(client, options)
-  local names = {}
-  for i, metric in ipairs(metrics.get(client, options.metrics)) do names[i] = metric.name end
-  return table.concat(names, ", ")
-end
-
 local function print_plan(client, list, options)
-  local runs, count = count_runs(list), #options.metrics
-  output.print(("Metrics: %s."):format(texttable.show(names_of(client, options))))
-  output.print(("%s, from %d to %d, in %s."):format(cost.count(#list, "result"), list[1].id,
-    list[#list].id, cost.count(#chunks_of(list), "call")))
-  cost.print(client, runs * count, ("at most: %s × %s"):format(cost.count(runs, "run"),
-    cost.count(count, "metric")))
+  local runs, count, names = count_runs(list), #options.metrics, {}
+  for i, metric in ipairs(metrics.list(client, options.metrics)) do names[i] = metric.name end
+  output.print(("Metrics: %s."):format(texttable.show(table.concat(names, ", "))))
+  output.print(("%s, from %d to %d, in %s."):format(text.count(#list, "result"), list[1].id,
+    list[#list].id, text.count(#chunks_of(list), "call")))
+  cost.print(client, runs * count, ("at most: %s × %s"):format(text.count(runs, "run"),
+    text.count(count, "metric")))
 end
 
 local function check_budget(list, options)
@@ -199,7 +181,7 @@ end
 
 -- ---- sending ----
 
---- What the journal is of. The order of the metrics does not matter.
+--- Returns the name of the work, for the journal. The order of the metrics does not matter.
 local function work_of(options)
   local sorted = table.move(options.metrics, 1, #options.metrics, 1, {})
   table.sort(sorted)
@@ -209,7 +191,7 @@ local function work_of(options)
     options["until"] or "-")
 end
 
---- The results by what has become of them: { done, unknown, left }.
+--- Returns the results by their state in the journal: { done, unknown, left }.
 local function sort_out(list, log, options)
   local sorted = { done = {}, unknown = {}, left = {} }
   for _, result in ipairs(list) do
@@ -220,21 +202,20 @@ local function sort_out(list, log, options)
   return sorted
 end
 
-local function send(client, chunk, options)
-  local evaluations = count_runs(chunk) * #options.metrics
-  return client.results:bulk_evaluate_metrics(
-    { result_ids = ids_of(chunk), metric_ids = options.metrics },
-    { evaluations = evaluations, max_evaluations = options.max_evaluations })
-end
-
 local function send_all(client, chunks, log, options)
   return client:each(chunks, function(chunk)
-    local done, err = log:send(ids_of(chunk), function() return send(client, chunk, options) end)
+    local done, err = log:send(ids_of(chunk), function(result_ids)
+      return client.results:bulk_evaluate_metrics(
+        { result_ids = result_ids, metric_ids = options.metrics }, {
+          evaluations = count_runs(chunk) * #options.metrics,
+          max_evaluations = options.max_evaluations,
+        })
+    end)
     if done == nil then return nil, err end
     return true
   end, {
-    concurrency = 1,       -- in order, so that what was not begun is at the end
-    stop_on_error = true,  -- where one is refused, so will be the next
+    concurrency = 1,       -- in order: the calls that are not started are the last ones
+    stop_on_error = true,  -- a reason to refuse one call is a reason to refuse the next
   })
 end
 
@@ -249,7 +230,7 @@ local UNKNOWN = "%s: %s. They are not sent again: look at one of them. --redo-un
   .. "again, and may pay twice"
 local EARLIER = "an earlier run began it, and nothing says whether it was done"
 
---- Whether a call that failed may have started some, or an earlier one with the same results.
+--- Returns whether a failed call, or an earlier call with the same results, may have been applied.
 local function may_have_started(err, chunk, log)
   if err.applied ~= "no" then return true end
   for _, result in ipairs(chunk) do
@@ -259,7 +240,7 @@ local function may_have_started(err, chunk, log)
 end
 
 --- Says what went wrong. Returns the name of the exit code.
-local function tell_errors(chunks, report, unknown, log)
+local function say_errors(chunks, report, unknown, log)
   local code = "ok"
   if #unknown > 0 then
     say(UNKNOWN, named(unknown), EARLIER)
@@ -272,18 +253,18 @@ local function tell_errors(chunks, report, unknown, log)
     if code ~= "network" then code = is_unknown and "network" or command.code_of(e.error) end
   end
   local left = #chunks - report.ok - report.failed - report.unknown
-  if left > 0 then say("%s not begun: %s", cost.count(left, "call"), ADVICE) end
+  if left > 0 then say("%s not begun: %s", text.count(left, "call"), ADVICE) end
   return code
 end
 
--- ---- what became of it ----
+-- ---- the end ----
 
---- { [id] = summary } of those that are done, and the error where one is not.
+--- Waits for the results. Returns { [id] = summary } of those that are done, and the first error.
 local function wait_for(client, list, options)
   local done, wait_options = {}, waiting.options(options)
-  wait_options.progress = nil  -- one line for all of them
+  wait_options.progress = nil  -- `each` shows progress for all of them
   local report, err = client:each(list, function(id)
-    local result, problem = answers.result(client.results:wait({ result_id = id }, wait_options))
+    local result, problem = responses.result(client.results:wait({ result_id = id }, wait_options))
     if not result then return nil, problem end
     done[id] = summary(result)
     return true
@@ -305,7 +286,7 @@ local function print_results(before, done)
   if #rows > 1 then texttable.print(rows) end
 end
 
---- The ids of all that were started, by this run or by an earlier one, in order.
+--- Returns the ids of the results that this run or an earlier one has started, in order.
 local function started(list, log)
   local found = {}
   for _, id in ipairs(ids_of(list)) do
@@ -314,22 +295,17 @@ local function started(list, log)
   return found
 end
 
---- How many of the calls for the whole list were sent before, and how many results those have.
-local function whole_calls(chunks, log)
-  local calls, results = 0, 0
-  for _, chunk in ipairs(chunks) do
-    if #started(chunk, log) == #chunk then calls, results = calls + 1, results + #chunk end
-  end
-  return calls, results
-end
-
+--- Prints how many calls were sent by an earlier run, or how many results if those do not make
+--- whole calls.
 local function print_skipped(list, log, options)
   local done, what, all = #started(list, log), "result", #list
   if done == 0 then return end
-  local chunks = chunks_of(list)
-  local calls, results = whole_calls(chunks, log)
+  local chunks, calls, results = chunks_of(list), 0, 0
+  for _, chunk in ipairs(chunks) do
+    if #started(chunk, log) == #chunk then calls, results = calls + 1, results + #chunk end
+  end
   if results == done then done, what, all = calls, "call", #chunks end
-  output.print(("Of %s, %s has %d as sent before: not again."):format(cost.count(all, what),
+  output.print(("Of %s, %s has %d as sent before: not again."):format(text.count(all, what),
     options.journal, done))
 end
 
@@ -341,7 +317,7 @@ local function apply(client, list, options)
   local chunks = chunks_of(sorted.left)
   print_skipped(list, log, options)
   local report = assert(send_all(client, chunks, log, options))
-  local code = tell_errors(chunks, report, sorted.unknown, log)
+  local code = say_errors(chunks, report, sorted.unknown, log)
   local done, err = wait_for(client, started(list, log), options)
   print_results(list, done)
   if not err then return code end

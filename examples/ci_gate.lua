@@ -1,22 +1,24 @@
--- Tells a pipeline whether a result is good enough, by its exit code.
+-- Tells a pipeline by its exit code whether a result is good enough.
+-- Exit code 1 always means that a threshold was missed, and nothing else.
 --
 --   lua5.4 examples/ci_gate.lua --result 373 --min-success-rate 0.9 --metric "55>=2.5"
 --
--- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere.
+-- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
 
 local cekura = require "cekura"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local ascii = require "cekura.internal.ascii"
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
 local json = require "cjson".new()
-local answers = require "support.answers"
 local command = require "support.command"
-local cost = require "support.cost"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
 local output = require "support.output"
-local values = require "support.report.values"
+local responses = require "support.responses"
+local text = require "support.text"
 local texttable = require "support.table"
+local values = require "support.values"
 local waiting = require "support.waiting"
 
 local NAME = "ci_gate"
@@ -26,22 +28,22 @@ local fail = command.fail
 -- ---- the command line ----
 
 local parser = command.parser(NAME,
-  "Tells a pipeline whether a result is good enough. It waits until the result is finished.")
+  "Tells a pipeline whether a result is good enough. Waits until the result is finished.")
 
 parser:epilog [[
-Without --evaluate it only reads. --evaluate runs metrics again over the result's runs, which SPENDS
-CREDITS: its cost is shown, and it happens only together with --apply. Without --apply the verdict
-is on the values that are there.
+Without --evaluate it only reads. --evaluate names metrics to evaluate again on the result's runs,
+which SPENDS CREDITS: the cost is printed, and the evaluation is started only if --apply is given.
+Without --apply the verdict is about the current values.
 
-Thresholds, at least one of them:
-  --min-success-rate 0.9     that share of all runs has passed
-  --metric "55>=2.5"         the mean value of metric 55 over the runs; also <=, > and <
-  --metric "52=confirmed>=0.8"   metric 52 says "confirmed" of that share of the runs
+Thresholds; at least one is required:
+  --min-success-rate 0.9         the least share of runs that passed
+  --metric "55>=2.5"             the mean value of metric 55 over the runs; also <=, > and <
+  --metric "52=confirmed>=0.8"   the share of runs of which metric 52 says "confirmed"
 
 Exit codes: 0 pass; 1 below a threshold; 2 wrong usage, id or key; 3 a person is needed: the runs
 did not get through, or a metric has no value; 4 no connection, or it is unknown whether the
-evaluation was started; 5 not finished in time; 130 Ctrl-C. With --json a line on stdout says the
-same.]]
+evaluation was started; 5 not finished in time; 130 Ctrl-C. With --json, one line of JSON on stdout
+says the same.]]
 
 local function share(given)
   local number = tonumber(given)
@@ -51,7 +53,7 @@ end
 
 local NO_THRESHOLD = "'%s' is no threshold, such as 55>=2.5 or 52=confirmed>=0.8"
 
---- "55>=3" → { id, compare, bound }; "52=confirmed>=0.8" has a `value`, too.
+--- Parses "55>=3" as { text, id, compare, bound }, and "52=confirmed>=0.8" with a `value`.
 local function threshold(given)
   local id, value, compare, bound = given:match "^%s*(%d+)%s*=?([^<>]-)%s*([<>]=?)%s*(%S+)%s*$"
   bound = tonumber(bound)
@@ -62,16 +64,15 @@ local function threshold(given)
     value = value ~= "" and value or nil }
 end
 
-parser:option("--result", "Its id.", nil, ids.one):argname "ID":count "1"
+parser:option("--result", "The id of the result.", nil, ids.one):argname "ID":count "1"
 parser:option("--min-success-rate", "The least share of runs that pass.", nil, share)
   :argname "SHARE"
-parser:option("--metric", "A threshold for a metric; may be given again and again."):count "*"
+parser:option("--metric", "A threshold for a metric; may be repeated."):count "*"
   :convert(threshold):argname "THRESHOLD"
-parser:option("--evaluate", "Run these metrics again first: 55,57.", nil, ids.list):argname "IDS"
-parser:flag("--apply", "Do so, and spend the credits.")
+parser:option("--evaluate", "Evaluate these metrics first: 55,57.", nil, ids.list):argname "IDS"
+parser:flag("--apply", "Start that evaluation; spends credits.")
 parser:flag("--json", "The verdict as one line of JSON on stdout.")
 waiting.add_options(parser, 900)
-waiting.add_progress(parser)
 
 local function read_options()
   local options = parser:parse()
@@ -83,53 +84,41 @@ local function read_options()
   return options
 end
 
--- ---- messages: with --json, stdout has the verdict alone ----
+-- ---- messages: with --json, stdout has only the verdict ----
 
 local function say(...) command.say(NAME, ": ", ...) end
 
 local MISTAKES = { config = true, authentication = true, permission = true, not_found = true,
   bad_request = true, validation = true }
 
---- Ends it for what a call has returned: never with 1, for that is said of a result alone.
+--- Ends the command with the error of a call, and never with exit code 1.
 local function stop(err)
   local code = MISTAKES[err.kind] and "usage" or waiting.code_of(err)
   fail(code == "failed" and "network" or code, "%s", err)
 end
 
---- The value of a call.
+--- Returns the value of a call; an error ends the command.
 local function need(value, err) return value or stop(err) end
 
 -- ---- evaluating again ----
 
-local function finished_runs(result)
-  local list = {}
-  for _, run in pairs(result.runs or {}) do
-    if run.status == "completed" then list[#list + 1] = run.id end
-  end
-  table.sort(list)
-  return list
-end
-
 local PLAN = "to evaluate: %s × %s = at least %s; balance: %s credits"
 
-local function say_plan(client, runs, metric_ids)
-  local balance = answers.balance(client.billing:info {}) or {}
-  say(PLAN:format(cost.count(#runs, "run"), cost.count(#metric_ids, "metric"),
-    cost.count(#runs * #metric_ids, "metric evaluation"),
-    texttable.show(balance.credits_remaining)))
-end
-
 local function get_result(client, options)
-  return need(answers.result(client.results:get { result_id = options.result }))
+  return need(responses.result(client.results:get { result_id = options.result }))
 end
 
 local function evaluate(client, options)
-  local runs = finished_runs(get_result(client, options))
+  local runs = responses.completed_runs(get_result(client, options))
+  local metric_ids = options.evaluate
   if #runs == 0 then fail("person", "result %d has no finished run", options.result) end
-  say_plan(client, runs, options.evaluate)
+  local balance = responses.balance(client.billing:info {}) or {}
+  say(PLAN:format(text.count(#runs, "run"), text.count(#metric_ids, "metric"),
+    text.count(#runs * #metric_ids, "metric evaluation"),
+    texttable.show(balance.credits_remaining)))
   if not options.apply then return say "nothing is evaluated without --apply" end
   local started, err = client.results:evaluate_metrics {
-    result_id = options.result, run_ids = runs, metric_ids = options.evaluate,
+    result_id = options.result, run_ids = runs, metric_ids = metric_ids,
   }
   if started == nil then stop(err) end
 end
@@ -141,7 +130,7 @@ local COMPARE = {
   [">"] = function(a, b) return a > b end, ["<"] = function(a, b) return a < b end,
 }
 
---- `found` is nil where no run says anything: that no threshold can be held against.
+--- Sets `wanted` and `verdict` of a check. Without a value, a person has to decide.
 local function judge(check, compare, bound)
   check.wanted = compare .. texttable.show(bound)
   check.verdict = "person"
@@ -149,7 +138,8 @@ local function judge(check, compare, bound)
   return check
 end
 
---- Of the runs themselves: the API's success_rate is a share here and a percentage there.
+--- Counts the runs, because the API's success_rate is a share in one response and a percentage in
+--- another.
 local function check_success(result, least)
   local passed, all = 0, 0
   for _, run in pairs(result.runs or {}) do
@@ -160,19 +150,12 @@ local function check_success(result, least)
     ">=", least)
 end
 
---- A number for each value: itself, or whether it is the one that is wanted.
+--- Returns a value as a number: 0 for none; 1 or 0 if there is a wanted value, for equal or not.
 local function number_of(entry, value, wanted)
+  if value == nil then return 0 end
   if not wanted then return values.measure(entry.type, value) end
-  local is_it = texttable.show(value) == wanted or values.are_equal(entry.type, value, wanted)
-  return is_it and 1 or 0
-end
-
-local function entry_for(run, metric_id)
-  local found
-  for _, entry in ipairs(metrics.entries(run)) do
-    if entry.id == metric_id then found = entry end
-  end
-  return found or {}
+  local is_equal = texttable.show(value) == wanted or values.are_equal(entry.type, value, wanted)
+  return is_equal and 1 or 0
 end
 
 local NO_NUMBER = 'metric %d says "%s", which has no mean: ask for a share, such as %d=%s>=0.8'
@@ -180,9 +163,9 @@ local NO_NUMBER = 'metric %d says "%s", which has no mean: ask for a share, such
 local function check_metric(result, wanted)
   local sum, count = 0, 0
   for _, run in pairs(result.runs or {}) do
-    local entry = entry_for(run, wanted.id)
+    local entry = metrics.entry(run, wanted.id) or {}
     local value = values.of_entry(entry)
-    local number = value == nil and 0 or number_of(entry, value, wanted.value)
+    local number = number_of(entry, value, wanted.value)
     if not number then fail("usage", NO_NUMBER, wanted.id, value, wanted.id, value) end
     sum, count = sum + number, count + (value == nil and 0 or 1)
   end
@@ -204,7 +187,7 @@ end
 
 -- ---- the verdict ----
 
---- What the line did, and not the agent: no threshold says anything about it.
+-- These are failures of the telephone line, not of the agent: thresholds do not apply.
 local BROKEN = { failed = true, cancelled = true, timeout = true }
 
 local function code_of(result, checks)
@@ -227,12 +210,12 @@ local function print_table(checks)
   texttable.print(rows)
 end
 
---- One line that a person finds in a log, and a program in another.
+--- Returns the verdict in one line.
 local function summary_of(result, code, checks)
   local good = 0
   for _, check in ipairs(checks) do good = good + (check.verdict == "ok" and 1 or 0) end
   return ("result %d (%s): %s, %d of %s"):format(result.id, texttable.show(result.status),
-    VERDICTS[code], good, cost.count(#checks, "check"))
+    VERDICTS[code], good, text.count(#checks, "check"))
 end
 
 json.encode_invalid_numbers "null"
@@ -241,7 +224,7 @@ local function print_json(value) output.print(json.encode(value)) end
 
 local function row_of(check)
   return { name = check.name, metric_id = check.metric_id, wanted = check.wanted,
-    found = check.found, runs = check.runs, verdict = values.lower(WORDS[check.verdict]) }
+    found = check.found, runs = check.runs, verdict = ascii.lower(WORDS[check.verdict]) }
 end
 
 local function report_in_json(result, code, checks)
@@ -257,25 +240,25 @@ local function report(result, code, checks)
   output.print(NAME .. ": " .. summary_of(result, code, checks))
 end
 
--- ---- all of it ----
+-- ---- the command ----
 
 local function gate(options)
   local client <close> = need(cekura.new())
   if options.evaluate then
     evaluate(client, options)
-  else  -- a wait goes on without a connection: a wrong address would take all of --timeout
+  else  -- a wait retries: without this, a wrong address would use up --timeout
     get_result(client, options)
   end
-  local result = need(answers.result(client.results:wait({ result_id = options.result },
+  local result = need(responses.result(client.results:wait({ result_id = options.result },
     waiting.options(options))))
   local checks = check_all(result, options)
   local code = code_of(result, checks)
-  local tell = options.json and report_in_json or report
-  tell(result, code, checks)
+  local print_verdict = options.json and report_in_json or report
+  print_verdict(result, code, checks)
   return code
 end
 
---- What ends it early is on stdout, too.
+--- Prints a verdict also if an error ends the command.
 local function gate_in_json(options)
   local done, result = pcall(gate, options)
   if done then return result end
@@ -288,4 +271,4 @@ end
 command.run(NAME, ADVICE, function()
   local options = read_options()
   return options.json and gate_in_json(options) or gate(options)
-end, "network")  -- 1 is said of a result alone
+end, "network")

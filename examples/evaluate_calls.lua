@@ -1,38 +1,40 @@
--- Runs a new metric over production calls that have none of its values yet, and shows how these
--- are distributed.
+-- Evaluates a metric on the production calls that do not have a value of it yet, and prints the
+-- distribution of its values.
 --
 --   lua5.4 examples/evaluate_calls.lua --agent 231 --metric 57 --success no   the plan, its cost
 --   lua5.4 examples/evaluate_calls.lua --agent 231 --metric 57 --limit 20 --apply   SPENDS CREDITS
 --
--- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere.
+-- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
 
 local cekura = require "cekura"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
-local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
-local dates = require "support.dates"
 local distribution = require "support.distribution"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
 local output = require "support.output"
+local responses = require "support.responses"
+local text = require "support.text"
+local times = require "support.times"
 local waiting = require "support.waiting"
 
 local NAME = "evaluate_calls"
 local LOOK = "what was started goes on: without --apply this command shows what values there are"
-local AT_ONCE = 100  -- calls with each request: as many as the API takes of results
+local AT_ONCE = 100  -- calls in a request
 
 -- ---- the command line ----
 
 local parser = command.parser(NAME,
-  "Runs metrics over production calls that lack their values, and shows how these are distributed.")
+  "Evaluates metrics on production calls that have no value, and prints the distribution of "
+  .. "values.")
 
 parser:epilog [[
-Without --apply nothing is started: the plan is shown with its cost, and the values that are there.
-Calls that have a value of each metric are left out, so that running it again pays for nothing twice
-once the first run is done. Without --since and --until it is the calls of the last 30 days.
+Without --apply nothing is started: the plan with its cost and the existing values are printed.
+Calls that have a value of each metric are left out. A second run, after the first one has ended,
+therefore pays for nothing twice. Without --since and --until, the calls of the last 30 days count.
 
 Exit codes: 0 done; 1 some of it was refused, as without credits; 2 wrong usage, ids or key; 4 no
 connection, or it is unknown whether some were started; 5 not done in time; 130 Ctrl-C.]]
@@ -41,20 +43,20 @@ parser:mutex(
   parser:option("--agent", "Calls of this agent.", nil, ids.one):argname "ID",
   parser:option("--project", "Calls of this project.", nil, ids.one):argname "ID"
 )
-parser:option("--metric", "The metric to run; may be said several times.", nil, ids.one)
+parser:option("--metric", "The metric to evaluate; may be repeated.", nil, ids.one)
   :argname "ID":count "+":target "metrics"
-parser:option("--since", "Only calls from this date on.", nil, dates.first):argname "DATE"
-parser:option("--until", "Only calls up to this date.", nil, dates.last):argname "DATE"
-parser:option("--success", "Only calls that were a success, or were none."):choices { "yes", "no" }
-parser:option("--reviewed", "Only calls that a person has reviewed, or has not.")
+parser:option("--since", "Only calls from this date on.", nil, times.first):argname "DATE"
+parser:option("--until", "Only calls up to this date.", nil, times.last):argname "DATE"
+parser:option("--success", "Only calls that were a success, or only the others.")
   :choices { "yes", "no" }
-parser:option("--limit", "At most so many calls.", nil, command.count):argname "N"
-parser:flag("--again", "Also calls that have the values already; pays for them again.")
-parser:flag("--apply", "Do it; spends credits.")
+parser:option("--reviewed", "Only calls that a person has reviewed, or only the others.")
+  :choices { "yes", "no" }
+parser:option("--limit", "At most this many calls.", nil, command.count):argname "N"
+parser:flag("--again", "Also calls that have all values already; pays for them again.")
+parser:flag("--apply", "Start the evaluation; spends credits.")
 parser:option("--max-evaluations", "Refuse to start more than this.", nil, command.count)
   :argname "N"
 waiting.add_options(parser, 1800)
-waiting.add_progress(parser)
 
 local function read_options()
   local options = parser:parse()
@@ -68,21 +70,17 @@ end
 
 -- ---- which calls ----
 
---- As the dashboard filters; nil for no filter.
-local function filter_of(options)
+--- Returns an iterator over the calls that fit the options.
+local function pages(client, options)
   local conditions = {}
   for option, field in pairs { success = "success", reviewed = "is_reviewed" } do
     if options[option] then
       conditions[#conditions + 1] = { field = field, op = "eq", value = options[option] == "yes" }
     end
   end
-  if #conditions == 0 then return nil end
-  return { operator = "and", conditions = conditions }
-end
-
-local function pages(client, options)
-  return answers.pages_of_calls(client.calls:pages {
-    agent_id = options.agent, project_id = options.project, filters_v2 = filter_of(options),
+  return responses.pages_of_calls(client.calls:pages {
+    agent_id = options.agent, project_id = options.project,
+    filters_v2 = #conditions > 0 and { operator = "and", conditions = conditions } or nil,
     timestamp_from = options.since, timestamp_to = options["until"],
     page_size = math.min(options.limit or AT_ONCE, AT_ONCE),
   })
@@ -95,8 +93,8 @@ local function has_all(values, wanted)
   return true
 end
 
---- The ids of the calls to evaluate, and the values that there are already. No page is read that
---- is not needed.
+--- Returns the ids of the calls to evaluate, and the existing values of the others. Reads no more
+--- pages than --limit needs.
 local function find(client, options)
   local list, values = {}, {}
   for log in pages(client, options) do
@@ -116,15 +114,15 @@ local function call_of(options, list)
 end
 
 local function print_plan(client, list, values, options)
-  output.print(cost.count(#list, "call") .. " to evaluate.")
+  output.print(text.count(#list, "call") .. " to evaluate.")
   if #values > 0 then
     local left_out = options.again and "" or ", left out"
     output.print(("Have all values already: %d%s."):format(#values, left_out))
   end
   if #list == 0 then return end
   local plan = assert(client.calls:evaluate_metrics(call_of(options, list), { dry_run = true }))
-  cost.print(client, plan.evaluations, cost.count(#list, "call") .. " × "
-    .. cost.count(#options.metrics, "metric"))
+  cost.print(client, plan.evaluations, text.count(#list, "call") .. " × "
+    .. text.count(#options.metrics, "metric"))
 end
 
 local function check_budget(list, options)
@@ -141,19 +139,15 @@ local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 local UNKNOWN = "The calls from %d to %d may have been started. They are not sent again. Look "
   .. "without --apply, until they would be done: sent before, they may be paid twice"
 
-local function tell(err, chunk)
-  say("%s", err)
-  if err.applied ~= "no" then say(UNKNOWN, chunk[1], chunk[#chunk]) end
-end
-
---- Sends a hundred after the other, and stops where one fails. Returns for each that was started
---- the calls as they were before, and the error.
+--- Sends the calls in chunks until one fails. Returns the responses, which have the calls as they
+--- were before, and the error.
 local function start_all(client, list, options)
   local started = {}
   for chunk in cekura.chunks(list, AT_ONCE) do
     local logs, err = client.calls:evaluate_metrics(call_of(options, chunk))
     if logs == nil then
-      tell(err, chunk)
+      say("%s", err)
+      if err.applied ~= "no" then say(UNKNOWN, chunk[1], chunk[#chunk]) end
       return started, err
     end
     started[#started + 1] = logs
@@ -161,13 +155,13 @@ local function start_all(client, list, options)
   return started
 end
 
--- ---- what became of it ----
+-- ---- the values ----
 
---- The values of all calls that were started. Ends the command where they do not come.
+--- Returns the values of all calls that were started. Ends the command if a wait fails.
 local function wait_for(client, started, options)
   local values = {}
   for _, logs in ipairs(started) do
-    local done, err = answers.call_logs(client.calls:wait(
+    local done, err = responses.call_logs(client.calls:wait(
       { call_logs = logs, metrics = options.metrics }, waiting.options(options)))
     if not done then command.fail(waiting.code_of(err), "%s. %s", err, LOOK) end
     for _, log in ipairs(done) do values[#values + 1] = metrics.values(log) end
@@ -175,8 +169,8 @@ local function wait_for(client, started, options)
   return values
 end
 
-local function print_values(known, values)
-  for _, metric in ipairs(known) do
+local function print_values(known_metrics, values)
+  for _, metric in ipairs(known_metrics) do
     local list = {}
     for _, own in ipairs(values) do list[#list + 1] = own[metric.id] end
     output.write("\n", distribution.text(metric, list))
@@ -184,24 +178,24 @@ local function print_values(known, values)
   output.print()
 end
 
-local function apply(client, known, list, options)
+local function apply(client, known_metrics, list, options)
   check_budget(list, options)
   local started, err = start_all(client, list, options)
-  print_values(known, wait_for(client, started, options))
+  print_values(known_metrics, wait_for(client, started, options))
   return err and command.code_of(err) or "ok"
 end
 
 command.run(NAME, LOOK, function()
   local options = read_options()
   local client <close> = assert(cekura.new())
-  local known = metrics.get(client, options.metrics)
+  local known_metrics = metrics.list(client, options.metrics)
   local list, values = find(client, options)
   if #list + #values == 0 then
     command.fail("usage", "no call fits: are the id, the dates and the other filters right?")
   end
   print_plan(client, list, values, options)
-  if options.apply and #list > 0 then return apply(client, known, list, options) end
-  if #values > 0 then print_values(known, values) end
+  if options.apply and #list > 0 then return apply(client, known_metrics, list, options) end
+  if #values > 0 then print_values(known_metrics, values) end
   if #list > 0 then output.print "Nothing was started: --apply does it." end
   return "ok"
 end)

@@ -1,17 +1,16 @@
--- The whole loop by which a metric gets better, step by step: find where reviewers and the metric
--- disagree, vote, optimise, look at the difference, save it, evaluate again, and compare.
+-- Improves a metric in seven steps: find where reviewers and the metric disagree, vote, optimise,
+-- look at the difference, save it, evaluate again, and compare. A state file records each step: the
+-- same command continues after an interruption.
 --
 --   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv          the plan
 --   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv --apply  does it
 --
--- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. Each step that is done
--- stands in a state file: the same command goes on where it ended, however it ended.
+-- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
 
 local cekura = require "cekura"
-local FOLDER = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = FOLDER .. "?.lua;" .. package.path  -- for what is in support/
+local FOLDER = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = FOLDER .. "?.lua;" .. package.path  -- finds support/
 
-local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local csv = require "support.csv"
@@ -21,10 +20,11 @@ local jobs = require "support.jobs"
 local metrics = require "support.metrics"
 local output = require "support.output"
 local proposal = require "support.proposal"
+local responses = require "support.responses"
 local state = require "support.state"
-local text = require "support.text"
 local texttable = require "support.table"
-local values = require "support.report.values"
+local text = require "support.text"
+local values = require "support.values"
 local waiting = require "support.waiting"
 
 local NAME = "labs_cycle"
@@ -34,15 +34,15 @@ local fail = command.fail
 -- ---- the command line ----
 
 local parser = command.parser(NAME,
-  "The whole loop by which a metric gets better, step by step: look, vote, optimise, compare.")
+  "Improves a metric in seven steps: look, vote, optimise, diff, save, evaluate, compare.")
 
 parser:epilog [[
-Without --apply it only reads, and shows the plan with the cost of each step. With --apply it goes
-through the steps. Votes cost nothing; the optimiser and the evaluation SPEND CREDITS, and each says
-how many before it does.
+Without --apply it only reads, and prints the plan with the cost of each step. With --apply it
+performs the steps. Votes cost nothing; the optimiser and the evaluation SPEND CREDITS, and print
+their cost before they start.
 
-The votes are yours: --sheet names a sheet for vote_from_csv. If there is no such file, it is
-written with the runs that are worth a look, for you to fill in. To begin anew, remove the state
+The votes are yours: --sheet names a sheet for vote_from_csv. If the file does not exist, it is
+written with the runs that are worth a look, for you to fill in. To start over, remove the state
 file.
 
 Exit codes: 0 done; 1 something was refused, or agreement fell; 2 wrong usage, sheet or key; 3 a
@@ -50,20 +50,20 @@ person is needed: for votes, or by the optimiser; 4 no connection, or it is unkn
 something was started; 5 not done in time; 130 Ctrl-C.]]
 
 parser:option("--metric", "The metric's id.", nil, ids.one):argname "ID":count "1"
-parser:option("--agent", "The agent whose results are looked at.", nil, ids.one)
+parser:option("--agent", "The agent whose results are read.", nil, ids.one)
   :argname "ID":count "1"
 parser:option("--last", "How many of its newest results (default: 8).", nil, command.count)
   :argname "N"
 parser:option("--sheet", "The votes, as vote_from_csv reads them."):argname "FILE"
-parser:option("--want", "How many disagreements the optimiser is to have.", 6, command.count)
+parser:option("--want", "How many disagreements the optimiser needs.", 6, command.count)
   :argname "N"
-parser:option("--state", "What has been done (default: labs_cycle-METRIC.state)."):argname "FILE"
-parser:flag("--apply", "Do it: vote, spend credits, and save the improvement.")
-parser:flag("--restart", "Start again what failed, or may have been started. May pay twice.")
+parser:option("--state", "The record of the steps (default: labs_cycle-METRIC.state).")
+  :argname "FILE"
+parser:flag("--apply", "Vote, spend credits, and save the improvement.")
+parser:flag("--restart", "Start again what failed or is unknown. May pay twice.")
 waiting.add_options(parser, 1800)
-waiting.add_progress(parser)
 
--- ---- the story: { client, options, known, data, metric, runs } ----
+-- `cycle` has { client, options, saved, data, metric, results, runs }; `data` is saved.data.
 
 local STEPS = 7
 
@@ -71,35 +71,26 @@ local function begin(number, name, question)
   text.print("\nStep %d of %d, %s: %s", number, STEPS, name, question)
 end
 
-local function get_metric(story)
-  return assert(answers.metric(story.client.metrics:get { metric_id = story.options.metric }))
-end
-
 -- ---- 1: where do reviewers and the metric disagree? ----
 
-local function entry_of(run, metric_id)
-  for _, entry in ipairs(metrics.entries(run)) do
-    if entry.id == metric_id then return entry end
-  end
-end
-
---- The results that this is about: once the story has begun, always the same.
-local function result_ids(story)
-  if story.data.results then return story.data.results end
-  local list = assert(answers.results(story.client.results:list {
-    agent_id = story.options.agent, page_size = math.min(story.data.arguments.last, 100),
+--- Returns the ids of the results. Once the cycle has started, they stay the same.
+local function result_ids(cycle)
+  if cycle.data.results then return cycle.data.results end
+  local list = assert(responses.results(cycle.client.results:list {
+    agent_id = cycle.options.agent, page_size = math.min(cycle.data.arguments.last, 100),
   }))
   local found = {}
   for _, result in ipairs(list.results) do
     if result.status == "completed" then found[#found + 1] = tostring(result.id) end
   end
-  if #found == 0 then fail("failed", "agent %d has no finished result", story.options.agent) end
+  if #found == 0 then fail("failed", "agent %d has no finished result", cycle.options.agent) end
   return found
 end
 
+--- Adds the runs of a result that the metric has judged.
 local function add_runs(runs, result, metric_id)
   for _, run in pairs(result.runs or {}) do
-    local entry = entry_of(run, metric_id)
+    local entry = metrics.entry(run, metric_id)
     local value = entry and values.of_entry(entry)
     if value ~= nil then
       runs[#runs + 1] = { id = tostring(run.id), result = tostring(result.id), run = run,
@@ -109,27 +100,27 @@ local function add_runs(runs, result, metric_id)
   end
 end
 
---- The runs of the results that the metric has judged, the oldest first.
-local function read_runs(story)
+--- Returns the runs of all results that the metric has judged, the oldest first.
+local function read_runs(cycle)
   local runs = {}
-  for _, id in ipairs(story.results) do
-    local result = assert(answers.result(story.client.results:get { result_id = id }))
-    add_runs(runs, result, story.options.metric)
+  for _, id in ipairs(cycle.results) do
+    local result = assert(responses.result(cycle.client.results:get { result_id = id }))
+    add_runs(runs, result, cycle.options.metric)
   end
   table.sort(runs, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
   return runs
 end
 
-local function agrees(story, value, expected)
-  return values.are_same(story.metric.eval_type, value, expected)
+local function agrees(cycle, value, expected)
+  return values.are_same(cycle.metric.eval_type, value, expected)
 end
 
---- How many runs a reviewer has gone over, and on how many of these he agrees.
-local function agreement_of(story, runs)
+--- Returns how many runs were reviewed, and in how many of them the reviewer and the metric agree.
+local function agreement_of(cycle, runs)
   local reviewed, agreed = 0, 0
   for _, run in ipairs(runs) do
     if run.is_reviewed then reviewed = reviewed + 1 end
-    if run.is_reviewed and agrees(story, run.value, run.expected) then
+    if run.is_reviewed and agrees(cycle, run.value, run.expected) then
       agreed = agreed + 1
     end
   end
@@ -138,64 +129,47 @@ end
 
 local function share_text(part, whole)
   if whole == 0 then return "nobody has reviewed anything" end
-  return ("%s (%d of %s)"):format(text.percent(part / whole), part, cost.count(whole, "run"))
+  return ("%s (%d of %s)"):format(text.percent(part / whole), part, text.count(whole, "run"))
 end
 
 local NEVER_RUN = "metric %d has judged none of these runs: evaluate it first"
 
-local function look(story)
+local function look(cycle)
   begin(1, "look", "where do reviewers and the metric disagree?")
-  story.results = result_ids(story)
-  story.runs = read_runs(story)
-  if #story.runs == 0 then fail("failed", NEVER_RUN, story.options.metric) end
-  local reviewed, agreed = agreement_of(story, story.runs)
-  text.print("  results: %s", table.concat(story.results, ", "))
+  cycle.results = result_ids(cycle)
+  cycle.runs = read_runs(cycle)
+  if #cycle.runs == 0 then fail("failed", NEVER_RUN, cycle.options.metric) end
+  local reviewed, agreed = agreement_of(cycle, cycle.runs)
+  text.print("  results: %s", table.concat(cycle.results, ", "))
   text.print("  The metric has judged %s in them; reviewers have gone over %d.",
-    cost.count(#story.runs, "run"), reviewed)
+    text.count(#cycle.runs, "run"), reviewed)
   text.print("  agreement: %s", share_text(agreed, reviewed))
   return reviewed - agreed
 end
 
 -- ---- 2: votes ----
 
+--- Returns whether a run met its expected outcome; nil if that is unknown.
 local function is_met(run)
   local score = values.measure("numeric", run.expected_outcome and run.expected_outcome.score)
   return score and score >= 100
 end
 
-local function measure(story, run) return values.measure(story.metric.eval_type, run.value) end
-
-local function highest(story)
-  local most
-  for _, run in ipairs(story.runs) do
-    local value = measure(story, run)
-    if value and (not most or value > most) then most = value end
+--- Returns unreviewed runs, the odd ones first: the metric gave its best value to a run that missed
+--- its expected outcome, or a lower value to a run that met it.
+local function worth_a_look(cycle, count)
+  local best, odd, other = -math.huge, {}, {}
+  for _, run in ipairs(cycle.runs) do
+    run.measure = values.measure(cycle.metric.eval_type, run.value)
+    best = math.max(best, run.measure or best)
   end
-  return most
-end
-
---- The metric gave its best value to a call that missed its outcome, or a lower one to a call that
---- met it: nothing is proven by that, but there is reason to look.
-local function is_odd(story, run, most)
-  local met, value = is_met(run.run), measure(story, run)
-  return met ~= nil and value ~= nil and met ~= (value == most)
-end
-
---- The runs that nobody has reviewed, those that look odd first.
-local function worth_a_look(story, count)
-  local most, odd, other = highest(story), {}, {}
-  for _, run in ipairs(story.runs) do
-    if not run.is_reviewed then table.insert(is_odd(story, run, most) and odd or other, run) end
+  for _, run in ipairs(cycle.runs) do
+    local met = is_met(run.run)
+    local is_odd = met ~= nil and run.measure and met ~= (run.measure == best)
+    if not run.is_reviewed then table.insert(is_odd and odd or other, run) end
   end
   table.move(other, 1, #other, #odd + 1, odd)
   return table.move(odd, 1, math.min(count, #odd), 1, {})
-end
-
-local function print_run(run)
-  local why = type(run.entry.explanation) == "table" and run.entry.explanation[1] or ""
-  text.print("\n  run %s, %s. The metric says %s: %s", run.id, run.run.scenario_name or "",
-    texttable.show(run.value), why)
-  output.print(text.indent(run.run.transcript or "", "    "))
 end
 
 local HEADER = { "run_id", "metric_id", "thumbs_up", "expected_value", "feedback" }
@@ -218,75 +192,74 @@ local function exists(path)
   return file ~= nil and file ~= false and file:close()
 end
 
-local function ask_for_votes(story, missing)
-  local runs = worth_a_look(story, 2 * missing)
+--- Prints runs to vote on, and writes them to a sheet unless it exists.
+local function ask_for_votes(cycle, missing)
+  local runs = worth_a_look(cycle, 2 * missing)
   text.print("  Worth a look, of the runs that nobody has reviewed:")
-  for _, run in ipairs(runs) do print_run(run) end
-  local path = story.options.sheet
-  if path and not exists(path) then return write_sheet(path, story.options.metric, runs) end
+  for _, run in ipairs(runs) do
+    local why = type(run.entry.explanation) == "table" and run.entry.explanation[1] or ""
+    text.print("\n  run %s, %s. The metric says %s: %s", run.id, run.run.scenario_name or "",
+      texttable.show(run.value), why)
+    text.print("    %s", ((run.run.transcript or ""):gsub("\n", "\n    ")))
+  end
+  local path = cycle.options.sheet
+  if path and not exists(path) then return write_sheet(path, cycle.options.metric, runs) end
   text.print("\n  --sheet FILE writes %s sheet for your votes, and sends it when it is filled in.",
     path and "another" or "a")
 end
 
-local function quoted(word) return "'" .. word:gsub("'", [['\'']]) .. "'" end
-
---- The Lua that runs this.
-local function interpreter()
-  local first = 0
-  while arg[first - 1] do first = first - 1 end
-  return arg[first]
-end
-
 local CODES = { "failed", "usage", [4] = "network", [130] = "interrupted" }
 
---- With the journal of that example: votes that are in are not sent again.
-local function send_sheet(story)
-  local words = { interpreter(), FOLDER .. "vote_from_csv.lua", story.options.sheet }
-  words[#words + 1] = story.options.apply and "--no-progress" or "--dry-run"
-  for i, word in ipairs(words) do words[i] = quoted(word) end
+--- Runs vote_from_csv. Its journal prevents it from sending a vote again.
+local function send_sheet(cycle)
+  local interpreter = 0
+  while arg[interpreter - 1] do interpreter = interpreter - 1 end
+  local words = { arg[interpreter], FOLDER .. "vote_from_csv.lua", cycle.options.sheet }
+  words[#words + 1] = cycle.options.apply and "--no-progress" or "--dry-run"
+  for i, word in ipairs(words) do words[i] = "'" .. word:gsub("'", [['\'']]) .. "'" end
   local _, _, code = os.execute("exec " .. table.concat(words, " "))
   if code == 0 then return end
   fail(CODES[code] or "failed", "the votes are not all in: see above%s",
     code == 2 and ". Rows that you leave out are to be removed: there is no --skip-bad here" or "")
 end
 
---- Whether there are enough disagreements, now or, in a plan, once the sheet is sent.
-local function vote(story, wrong)
+--- Returns whether there are enough disagreements. A plan assumes that a sheet has enough.
+local function vote(cycle, wrong)
   begin(2, "vote", "say where the metric is wrong, and what would be right. Votes cost nothing.")
-  local wanted = story.options.want
+  local wanted = cycle.options.want
   text.print("  disagreements: %d; the optimiser is to have %d", wrong, wanted)
-  if exists(story.options.sheet) then
-    send_sheet(story)
-    if not story.options.apply then return true end
-    story.runs = read_runs(story)
-    local reviewed, agreed = agreement_of(story, story.runs)
+  if exists(cycle.options.sheet) then
+    send_sheet(cycle)
+    if not cycle.options.apply then return true end
+    cycle.runs = read_runs(cycle)
+    local reviewed, agreed = agreement_of(cycle, cycle.runs)
     wrong = reviewed - agreed
     text.print("  disagreements now: %d; agreement: %s", wrong, share_text(agreed, reviewed))
   end
-  if wrong < wanted then ask_for_votes(story, wanted - wrong) end
+  if wrong < wanted then ask_for_votes(cycle, wanted - wrong) end
   return wrong >= wanted
 end
 
---- From here on everything is compared with how it was now.
-local function remember(story)
+--- Saves the current values of the reviewed runs, with which the last step compares.
+local function save_baseline(cycle)
   local before = {}
-  for _, run in ipairs(story.runs) do
+  for _, run in ipairs(cycle.runs) do
     if run.is_reviewed then
       before[#before + 1] =
         { id = run.id, result = run.result, value = run.value, expected = run.expected }
     end
   end
-  story.data.results, story.data.before = story.results, before
-  story.known:keep()
+  cycle.data.results, cycle.data.before = cycle.results, before
+  cycle.saved:keep()
 end
 
 -- ---- 3: the optimiser ----
 
---- The reviews of these runs in the metric's Lab.
-local function reviews_of(story)
+--- Returns the reviews of these runs in the metric's Lab.
+local function reviews_of(cycle)
   local is_ours = {}
-  for _, run in ipairs(story.data.before or story.runs) do is_ours[run.id] = true end
-  return (jobs.reviews(story.metric, function(review)
+  for _, run in ipairs(cycle.data.before or cycle.runs) do is_ours[run.id] = true end
+  return (jobs.reviews(cycle.metric, function(review)
     local set = review.test_set or {}
     return set.source_model == "Run" and is_ours[tostring(set.source_id)] == true
   end))
@@ -294,67 +267,64 @@ end
 
 local NOT_IN_LAB = "the metric's Lab has none of these runs: add them there"
 
---- An improvement that is saved is not started again.
-local function is_to_restart(story, id)
-  local job = (story.data.jobs or {})[id]
-  return story.options.apply and story.options.restart and job and not job.saved
-end
-
-local function optimise(story)
+local function optimise(cycle)
   begin(3, "optimise", "let the optimiser read what reviewers said. It SPENDS CREDITS.")
-  local id = tostring(story.options.metric)
-  local job = not is_to_restart(story, id) and jobs.find(story.known, id)
+  local id, options = tostring(cycle.options.metric), cycle.options
+  local job = (cycle.data.jobs or {})[id]
+  -- A job whose proposal is saved is not started again.
+  local is_restarted = options.apply and options.restart and job and not job.saved
+  job = not is_restarted and jobs.find(cycle.saved, id)
   if job then
     text.print("  started before: %s", job.progress_id)
     return job
   end
-  local reviews, test_sets = reviews_of(story), {}
+  local reviews, test_sets = reviews_of(cycle), {}
   for _, review in ipairs(reviews) do test_sets[#test_sets + 1] = review.test_set.id end
-  cost.print(story.client, #reviews, "at least: one for each reviewed run")
-  if not story.options.apply then return nil end
+  cost.print(cycle.client, #reviews, "at least: one for each reviewed run")
+  if not options.apply then return nil end
   if #reviews == 0 then fail("person", NOT_IN_LAB) end
-  job = jobs.start(story.client, story.known, story.metric,
-    { metric_id = story.options.metric, test_set_ids = test_sets })
+  job = jobs.start(cycle.client, cycle.saved, cycle.metric,
+    { metric_id = options.metric, test_set_ids = test_sets })
   text.print("  started: %s", job.progress_id)
   return job
 end
 
--- ---- 4 and 5: what would change, and saving it ----
+-- ---- 4 and 5: the difference, and saving it ----
 
-local function show_difference(story, job)
+local function show_difference(cycle, job)
   begin(4, "diff", "what would change?")
   if not job then return output.print "  Known once the optimiser has run." end
-  local answer, code, message =
-    jobs.wait(story.client, tostring(story.options.metric), job, story.options)
-  if not answer then fail(code, "%s", message) end
-  story.metric = get_metric(story)
+  local result, code, message =
+    jobs.wait(cycle.client, tostring(cycle.options.metric), job, cycle.options)
+  if not result then fail(code, "%s", message) end
+  cycle.metric = metrics.get(cycle.client, cycle.options.metric)
   if job.saved then
     output.print "  Nothing any more: it was saved."
-  elseif not next(proposal.changes(story.metric, answer)) then
+  elseif not next(proposal.changes(cycle.metric, result)) then
     output.print "  Nothing: the metric is as the optimiser proposes."
     job.saved = true
   else
-    proposal.print(story.metric, answer)
+    proposal.print(cycle.metric, result)
   end
-  return answer
+  return result
 end
 
-local function save(story, job, answer)
+local function save(cycle, job, result)
   begin(5, "save", "make the metric what is proposed.")
   if job and job.saved then return output.print "  Done." end
-  if not story.options.apply then
+  if not cycle.options.apply then
     return output.print "  One update of the metric; it costs nothing."
   end
-  local code = jobs.save(story.client, story.known, story.metric, answer)
-  if code ~= "ok" then fail(code, "the improvement is not saved: the story ends here") end
+  local code = jobs.save(cycle.client, cycle.saved, cycle.metric, result)
+  if code ~= "ok" then fail(code, "the improvement is not saved: the cycle ends here") end
 end
 
 -- ---- 6: evaluating again ----
 
---- { [result id] = list of run ids }, and the results in order.
-local function by_result(story)
+--- Returns { [result id] = list of run ids }, and the result ids in order.
+local function by_result(cycle)
   local lists, order = {}, {}
-  for _, run in ipairs(story.data.before or {}) do
+  for _, run in ipairs(cycle.data.before or {}) do
     if not lists[run.result] then
       lists[run.result] = {}
       order[#order + 1] = run.result
@@ -367,106 +337,94 @@ end
 local UNKNOWN = "it is unknown whether result %s is being evaluated: --restart starts it, and may "
   .. "pay twice"
 
---- Notes it before and after, so that no evaluation is started twice unnoticed.
-local function evaluate_result(story, id, run_ids)
-  local evaluated, options = story.data.evaluated, story.options
+--- Starts an evaluation. The state is saved before and after the call, so that no evaluation is
+--- started twice by mistake.
+local function evaluate_result(cycle, id, run_ids)
+  local evaluated, options = cycle.data.evaluated, cycle.options
   local before = evaluated[id]
   if before == "started" then return end
   if before == "starting" and not options.restart then fail("network", UNKNOWN, id) end
   evaluated[id] = "starting"
-  story.known:keep()
-  local started, err = story.client.results:evaluate_metrics {
+  cycle.saved:keep()
+  local started, err = cycle.client.results:evaluate_metrics {
     result_id = id, run_ids = run_ids, metric_ids = { options.metric },
   }
   local applied = started ~= nil and "yes" or err.applied
   evaluated[id] = applied == "yes" and "started" or applied == "unknown" and "starting" or before
-  story.known:keep()
+  cycle.saved:keep()
   if applied ~= "yes" then error(err, 0) end
 end
 
-local function wait_for_result(story, id)
-  local done, err = story.client.results:wait({ result_id = id },
-    { timeout = story.options.timeout, interval = story.options.interval })
-  if not done then fail(waiting.code_of(err), "%s. %s", err, ADVICE) end
-end
-
-local function evaluate(story)
+local function evaluate(cycle)
   begin(6, "evaluate", "run the metric again over the reviewed runs. It SPENDS CREDITS.")
-  local lists, order = by_result(story)
-  local count = #(story.data.before or {})
-  if not story.data.before then count = agreement_of(story, story.runs) end
-  cost.print(story.client, count, "at least: one for each reviewed run")
-  if not story.options.apply and not story.data.evaluated then return end
-  story.data.evaluated = story.data.evaluated or {}
+  local lists, order = by_result(cycle)
+  local count = #(cycle.data.before or {})
+  if not cycle.data.before then count = agreement_of(cycle, cycle.runs) end
+  cost.print(cycle.client, count, "at least: one for each reviewed run")
+  if not cycle.options.apply and not cycle.data.evaluated then return end
+  cycle.data.evaluated = cycle.data.evaluated or {}
   for _, id in ipairs(order) do
-    if story.options.apply then evaluate_result(story, id, lists[id]) end
+    if cycle.options.apply then evaluate_result(cycle, id, lists[id]) end
   end
   for _, id in ipairs(order) do
-    wait_for_result(story, id)
+    local done, err = cycle.client.results:wait({ result_id = id },
+      { timeout = cycle.options.timeout, interval = cycle.options.interval })
+    if not done then fail(waiting.code_of(err), "%s. %s", err, ADVICE) end
   end
   output.print "  Done."
 end
 
 -- ---- 7: before and after ----
 
-local function change_text(story, run, after)
-  local was = agrees(story, run.value, run.expected)
-  local is = agrees(story, after, run.expected)
-  if is then return is, was and "right" or "NOW RIGHT" end
-  return is, was and "NOW WRONG" or "still wrong"
-end
+-- By whether the metric agreed with the reviewer before, and whether it does now.
+local VERDICTS = {
+  [true] = { [true] = "right", [false] = "NOW WRONG" },
+  [false] = { [true] = "NOW RIGHT", [false] = "still wrong" },
+}
 
-local function compare(story)
+local function compare(cycle)
   begin(7, "compare", "does the metric agree with the reviewers now?")
-  if not story.data.evaluated then output.print "  Known after the evaluation." return "ok" end
+  if not cycle.data.evaluated then output.print "  Known after the evaluation." return "ok" end
   local after, before, now = {}, 0, 0
-  for _, run in ipairs(read_runs(story)) do after[run.id] = run.value end
+  for _, run in ipairs(read_runs(cycle)) do after[run.id] = run.value end
   local rows = { { "run", "reviewer", "before", "after", "" } }
-  for _, run in ipairs(story.data.before) do
-    local is, words = change_text(story, run, after[run.id])
-    if agrees(story, run.value, run.expected) then before = before + 1 end
-    if is then now = now + 1 end
-    rows[#rows + 1] = { run.id, run.expected, run.value, after[run.id], words }
+  for _, run in ipairs(cycle.data.before) do
+    local agreed = agrees(cycle, run.value, run.expected)
+    local agrees_now = agrees(cycle, after[run.id], run.expected)
+    before, now = before + (agreed and 1 or 0), now + (agrees_now and 1 or 0)
+    rows[#rows + 1] =
+      { run.id, run.expected, run.value, after[run.id], VERDICTS[agreed][agrees_now] }
   end
-  local all = #story.data.before
+  local all = #cycle.data.before
   texttable.print(rows)
   text.print("  agreement: %s before, %s now", share_text(before, all), share_text(now, all))
   return now >= before and "ok" or "failed"
 end
 
--- ---- all of it ----
-
---- The first two steps: until there is something for the optimiser to go by.
-local function gather(story)
-  local wrong = look(story)
-  if story.data.before then return true end
-  local is_enough = vote(story, wrong)
-  if is_enough and story.options.apply then
-    remember(story)
-    story.metric = get_metric(story)
-  end
-  return is_enough
-end
+-- ---- the command ----
 
 local PLAN_ONLY = "\nThis was the plan: nothing was changed. --apply does it."
 
-local function tell(story)
-  local is_enough = gather(story)
-  if not is_enough and story.options.apply then
-    fail("person", "the optimiser is to have %d disagreements: vote first", story.options.want)
+local function improve(cycle)
+  local apply, wrong = cycle.options.apply, look(cycle)
+  local is_enough = cycle.data.before ~= nil or vote(cycle, wrong)
+  if apply and not is_enough then
+    fail("person", "the optimiser is to have %d disagreements: vote first", cycle.options.want)
+  elseif apply and not cycle.data.before then
+    save_baseline(cycle)
+    cycle.metric = metrics.get(cycle.client, cycle.options.metric)
   end
-  local job = optimise(story)
-  local answer = show_difference(story, job)
-  save(story, job, answer)
-  evaluate(story)
-  local code = compare(story)
-  if not story.options.apply and not story.data.evaluated then output.print(PLAN_ONLY) end
+  local job = optimise(cycle)
+  save(cycle, job, show_difference(cycle, job))
+  evaluate(cycle)
+  local code = compare(cycle)
+  if not apply and not cycle.data.evaluated then output.print(PLAN_ONLY) end
   return is_enough and code or "person"
 end
 
-local LAST = 8  -- results, unless somebody says otherwise
+local LAST = 8  -- results, unless --last is given
 
---- A state is of the metric, the agent and the results that it was begun with.
+--- Opens the state, which belongs to the metric, the agent and the --last that it was begun with.
 local function open_state(client, options)
   local path = options.state or ("%s-%d.state"):format(NAME, options.metric)
   for _, ending in ipairs(options.sheet and { "", ".journal" } or {}) do
@@ -474,20 +432,20 @@ local function open_state(client, options)
       fail("usage", "--state and --sheet%s must be two files", ending)
     end
   end
-  local known = state.open(path, {
+  local saved = state.open(path, {
     work = ("%s of metric %d"):format(NAME, options.metric), server = client.api_url,
     arguments = { agent = options.agent, last = options.last }, is_written = options.apply,
   })
-  known.data.arguments.last = math.tointeger(known.data.arguments.last) or LAST
-  return known
+  saved.data.arguments.last = math.tointeger(saved.data.arguments.last) or LAST
+  return saved
 end
 
 command.run(NAME, ADVICE, function()
   local options = parser:parse()
   local client <close> = assert(cekura.new())
-  local known = open_state(client, options)
-  local story = { client = client, options = options, known = known, data = known.data }
-  story.metric = get_metric(story)
-  text.print("The review loop of metric %d, %s", options.metric, story.metric.name)
-  return tell(story)
+  local saved = open_state(client, options)
+  local cycle = { client = client, options = options, saved = saved, data = saved.data }
+  cycle.metric = metrics.get(client, options.metric)
+  text.print("The review loop of metric %d, %s", options.metric, cycle.metric.name)
+  return improve(cycle)
 end)

@@ -1,17 +1,19 @@
--- The five endpoints, and what each of them does.
+-- Calls the five endpoints one after the other, and prints what each of them does. The server is a
+-- sandbox in this process, whatever the environment says.
 --
---   make demo     or, where cekura and its sandbox are installed,   lua examples/quickstart.lua
+--   make demo
+--   lua5.4 examples/quickstart.lua     the same, if cekura and its sandbox are installed
 --
--- starts a sandbox in this process and talks to nothing else, whatever the environment says. With
--- CEKURA_DEMO_LIVE=1 and CEKURA_API_KEY it is the real API, and credits are spent: run it so
--- without arguments, and it says which ids it needs.
+-- With CEKURA_DEMO_LIVE=1 and CEKURA_API_KEY it calls the real API, and SPENDS CREDITS. Without
+-- arguments it then prints which ids it needs.
 
 local cekura = require "cekura"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
 local command = require "support.command"
 local output = require "support.output"
+local texttable = require "support.table"
 
 -- ---- printing ----
 
@@ -19,67 +21,33 @@ local WIDTH = 100
 
 local function printf(format, ...) output.print(format:format(...)) end
 
---- Breaks text into lines between words.
-local function wrap(text, indent)
-  local line = indent
-  for word in text:gmatch "%S+" do
-    if #line + #word + 1 > WIDTH and line ~= indent then
-      output.print(line)
-      line = indent
-    end
-    line = line == indent and indent .. word or line .. " " .. word
-  end
-  output.print(line)
-end
-
---- The title to the left, the call to the right.
+--- Prints the title on the left and the call on the right.
 local function heading(title, call)
   printf("\n%s%s%s\n", title, (" "):rep(WIDTH - #title - #call), call)
 end
 
-local function show(value)
-  if value == nil or value == cekura.null then return "-" end
-  if type(value) == "boolean" then return value and "yes" or "no" end
-  return tostring(value)
-end
+local function print_table(rows) output.write(texttable.text(rows, "   ")) end
 
---- Prints rows below each other; the first row are the heads. Numbers stand to the right.
-local function print_table(rows)
-  local widths, numeric = {}, {}
-  for i, row in ipairs(rows) do
-    for column = 1, #rows[1] do
-      widths[column] = math.max(widths[column] or 0, #show(row[column]))
-      if i > 1 and math.type(row[column]) == "integer" then numeric[column] = true end
-    end
-  end
-  for _, row in ipairs(rows) do
-    local cells = {}
-    for column, width in ipairs(widths) do
-      cells[column] = ("%" .. (numeric[column] and "" or "-") .. width .. "s"):format(
-        show(row[column]))
-    end
-    output.print("   " .. table.concat(cells, "  "):gsub("%s+$", ""))
-  end
-end
-
-local function answered(response)
+local function print_response(response)
   printf("   Status %d after %d attempt, %.1f ms.", response.status, response.attempts,
     response.elapsed * 1000)
 end
 
---- "3 -> 2"
-local function change(before, after) return show(before) .. " -> " .. show(after) end
+--- Returns "3 -> 2".
+local function change(before, after)
+  return texttable.show(before) .. " -> " .. texttable.show(after)
+end
 
--- ---- where to: a sandbox, or the real API ----
+-- ---- the server: a sandbox, or the real API ----
 
 local live = command.setting "CEKURA_DEMO_LIVE" == "1"
 
---- What the calls are about, what that is in the sandbox, and how to say it (a list: 1,2,3).
+-- { name, value in the sandbox, description }
 local IDS = {
-  { "metric_id", 55, "the metric to vote on, to run again and to improve" },
+  { "metric_id", 55, "the metric to vote on, to evaluate again and to improve" },
   { "result_id", 373, "a result" },
   { "run_id", 5544, "the run of it to vote on" },
-  { "expected_value", 2, "what the metric should have said of the run: a number, or text" },
+  { "expected_value", 2, "the value that the metric should have given: a number, or text" },
   { "run_ids", { 5540, 5541, 5542, 5543, 5544, 5545 }, "runs of it to evaluate again: 1,2,3" },
   { "result_ids", nil, "up to 100 results to evaluate again at once: 1,2,3" },
   { "agent_id", 231, "an agent" },
@@ -95,7 +63,8 @@ local function read_value(name, text)
   return list
 end
 
---- From the arguments name=value and from CEKURA_DEMO_NAME; also what is in neither.
+--- Returns the ids from the arguments name=value and from CEKURA_DEMO_NAME, and the rows of IDS
+--- that are missing.
 local function given_ids()
   local given, ids, missing = {}, {}, {}
   for _, argument in ipairs(arg) do
@@ -122,21 +91,16 @@ local function explain(missing)
   command.finish "failed"
 end
 
---- The 100 newest results of agents that the metric is for.
-local function results_of_metric(server, metric_id)
-  local is_for, list = {}, {}
-  for _, id in ipairs(server:state("metrics", metric_id).agents) do is_for[id] = true end
+--- Returns the ids for the sandbox. The results are the 100 newest ones of the metric's agents.
+local function sandbox_ids(server)
+  local ids, has_metric, list = {}, {}, {}
+  for _, row in ipairs(IDS) do ids[row[1]] = row[2] end
+  for _, id in ipairs(server:state("metrics", ids.metric_id).agents) do has_metric[id] = true end
   for id, result in pairs(server:state "results") do
-    if is_for[result.agent_id] then list[#list + 1] = id end
+    if has_metric[result.agent_id] then list[#list + 1] = id end
   end
   table.sort(list, function(a, b) return a > b end)
-  return table.move(list, 1, 100, 1, {})
-end
-
-local function sandbox_ids(server)
-  local ids = {}
-  for _, row in ipairs(IDS) do ids[row[1]] = row[2] end
-  ids.result_ids = results_of_metric(server, ids.metric_id)
+  ids.result_ids = table.move(list, 1, 100, 1, {})
   return ids
 end
 
@@ -153,30 +117,31 @@ local function begin_in_sandbox()
   server = require "cekura.sandbox".start { evaluation_time = 0.3 }
   client = assert(cekura.new {
     api_url = server.url, api_key = server.api_key,
-    proxy = "",  -- nor through a proxy that the environment names
+    proxy = "",  -- ignores the proxy of the environment
   })
   ids = sandbox_ids(server)
 end
 
--- ---- looking at the sandbox: what the API would show to its GETs ----
+-- ---- the state of the sandbox ----
 
-local metrics  -- the one to run again
+local metrics  -- ids, as the arguments take them
 
 local function state(part, id) return server and server:state(part, id) end
 
 local function balance() return state("balance").remaining | 0 end
 
---- What the metric says of a run or a call log, as { value, expected_value, … }; empty if nothing.
+--- Returns the metric's entry for a run or a call log: { value, expected_value, … }, or an empty
+--- table.
 local function verdict(part, id)
   return state(part, id).metrics[ids.metric_id] or {}
 end
 
---- Waits until done() is true; not for ever.
+--- Waits until done() is true, at most ten seconds.
 local function wait_until(done)
   local give_up = os.time() + 10
   while not done() do
     if os.time() > give_up then error("the sandbox has not finished in time", 0) end
-    assert(client:sleep(0.05))  -- not os.execute "sleep", which keeps Ctrl-C from this process
+    assert(client:sleep(0.05))  -- os.execute "sleep" would keep Ctrl-C from this process
   end
 end
 
@@ -201,8 +166,8 @@ local function vote()
     run_id = ids.run_id, metric_id = ids.metric_id, thumbs_up = false,
     expected_value = ids.expected_value, feedback = "Agent missed the reschedule step",
   })
-  answered(response)
-  printf("   The answer: success = %s", value.success)
+  print_response(response)
+  printf("   The response: success = %s", value.success)
   if not server then return end
   local run_now, after = state("runs", ids.run_id), verdict("runs", ids.run_id)
   printf("   Run %d, metric %d (%s):\n", ids.run_id, ids.metric_id,
@@ -235,7 +200,7 @@ local function evaluate_result()
   for i, id in ipairs(server and ids.run_ids or {}) do old[i] = verdict("runs", id).value end
 
   local result, response = assert(client.results:evaluate_metrics(arguments))
-  answered(response)
+  print_response(response)
   printf("   Result %s, %s: %s", result.id, result.name, result.status)
   if not server then return end
   print_spent(credits)
@@ -244,7 +209,7 @@ local function evaluate_result()
   print_new_values(old)
 end
 
---- How the results stand: { running = n, completed = n, failed = n }.
+--- Returns how many results have each status: { running, completed, failed }.
 local function count_results()
   local counts, results = { running = 0, completed = 0, failed = 0 }, state "results"
   for _, id in ipairs(ids.result_ids) do
@@ -254,7 +219,7 @@ local function count_results()
   return counts
 end
 
---- On how many of the runs that a reviewer has gone over does the metric say the same?
+--- Returns in how many of the reviewed runs the metric agrees with the reviewer.
 local function agreement()
   local same, all, runs = 0, 0, state "runs"
   for _, result in pairs(state "results") do
@@ -278,7 +243,7 @@ local function evaluate_results()
   heading(("3  %d results at once"):format(#ids.result_ids),
     "client.results:bulk_evaluate_metrics")
   local arguments = { result_ids = ids.result_ids, metric_ids = metrics }
-  local uncounted = true  -- under max_evaluations: the number of runs is not known here
+  local uncounted = true  -- the number of runs is unknown, so max_evaluations cannot count them
   print_cost(assert(client.results:bulk_evaluate_metrics(arguments,
     { dry_run = true, uncounted = uncounted })), "at least ")
   local credits = server and balance()
@@ -288,7 +253,7 @@ local function evaluate_results()
   local done, response = assert(client.results:bulk_evaluate_metrics(arguments,
     { uncounted = uncounted }))
   rows[3] = server and bulk_row "scheduled"
-  answered(response)
+  print_response(response)
   printf("   There is no body to a success, so the value is %s.", done)
   if not server then return end
   print_spent(credits)
@@ -308,7 +273,7 @@ local function evaluate_calls()
   end
 
   local logs, response = assert(client.calls:evaluate_metrics(arguments))
-  answered(response)
+  print_response(response)
   if server then
     print_spent(credits)
     wait_until(function()
@@ -318,7 +283,7 @@ local function evaluate_calls()
       return true
     end)
   end
-  output.print "   The answer has the calls as they were before.\n"
+  output.print "   The response has the calls as they were before.\n"
   local rows = { { "call log", "topic", "success", "status before" } }
   if server then rows[1][5], rows[1][6] = "status now", "metric said" end
   for i, log in ipairs(logs) do
@@ -346,7 +311,7 @@ local function improve_metric()
   local value, response =
     assert(client.metric_reviews:process_feedbacks({ metric_id = ids.metric_id },
       { uncounted = true }))
-  answered(response)
+  print_response(response)
   printf("   The optimiser works on metric %s: progress_id %s", ids.metric_id, value.progress_id)
   if not server then return end
   print_spent(credits)
@@ -359,17 +324,26 @@ end
 
 local function print_error(what, _, err)
   printf("   %s\n", what)
-  wrap(tostring(err), "      ")
-  printf("\n      kind = %q, applied = %q, status = %s\n", err.kind, err.applied, show(err.status))
+  local line = "     "
+  for word in tostring(err):gmatch "%S+" do
+    if #line + #word >= WIDTH then
+      output.print(line)
+      line = "     "
+    end
+    line = line .. " " .. word
+  end
+  output.print(line)
+  printf("\n      kind = %q, applied = %q, status = %s\n", err.kind, err.applied,
+    texttable.show(err.status))
 end
 
 local function wrong_calls()
-  heading("Three wrong calls, and what they get", "nil, err")
-  print_error("Misspelt, of the wrong type, and incomplete: all of it is said, nothing is sent.",
+  heading("Three wrong calls", "nil, err")
+  print_error("A misspelt field, wrong types, a missing field: all are reported, nothing is sent.",
     client.runs:mark_metric_vote {
       run_id = "55x", metric_id = ids.metric_id, thumbs_up = 1, feedbak = "?",
     })
-  print_error("More evaluations than one is willing to pay for.",
+  print_error("More evaluations than max_evaluations allows.",
     client.results:evaluate_metrics({
       result_id = ids.result_id, run_ids = ids.run_ids, metric_ids = metrics,
     }, { max_evaluations = 0 }))
@@ -382,7 +356,7 @@ local function wrong_calls()
   })
 end
 
--- ---- all of it ----
+-- ---- the command ----
 
 command.run("quickstart", "what was started goes on", function()
   local begin = live and begin_live or begin_in_sandbox

@@ -1,22 +1,24 @@
--- Runs metrics again over the runs of one result, and shows what they say now: old → new.
+-- Evaluates metrics again on the runs of one result, and prints the values before and after.
+-- Prints the plan and its cost unless --apply is given.
 --
 --   lua5.4 examples/reevaluate_result.lua 373 --metrics 55,57            the plan and its cost
 --   lua5.4 examples/reevaluate_result.lua 373 --metrics 55,57 --apply    SPENDS CREDITS
 --
--- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere.
+-- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
 
 local cekura = require "cekura"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
-local answers = require "support.answers"
 local command = require "support.command"
 local cost = require "support.cost"
 local ids = require "support.ids"
 local metrics = require "support.metrics"
 local output = require "support.output"
-local values = require "support.report.values"
+local responses = require "support.responses"
+local text = require "support.text"
 local texttable = require "support.table"
+local values = require "support.values"
 local waiting = require "support.waiting"
 
 local NAME = "reevaluate_result"
@@ -26,57 +28,41 @@ local fail = command.fail
 -- ---- the command line ----
 
 local parser = command.parser(NAME,
-  "Runs metrics again over the runs of one result, and shows what they say now: old → new.")
+  "Evaluates metrics again on the runs of one result, and prints the old and the new values.")
 
 parser:epilog [[
-Without --apply nothing is started: the plan is shown with its cost, and what the metrics say now.
+Without --apply nothing is started: the plan with its cost and the current values are printed.
 
 Exit codes: 0 done; 1 it was refused, as without credits; 2 wrong usage, ids or key; 4 no
 connection, or it is unknown whether it was started; 5 not done in time; 130 Ctrl-C.]]
 
 parser:argument("result", "The id of the result."):convert(ids.one)
-parser:option("--metrics", "The metrics to run again: 55,57.", nil, ids.list)
+parser:option("--metrics", "The metrics to evaluate: 55,57.", nil, ids.list)
   :argname "IDS":count "1"
 parser:option("--runs", "Only these runs (default: all that were completed).", nil, ids.list)
   :argname "IDS"
-parser:flag("--apply", "Do it; spends credits.")
+parser:flag("--apply", "Start the evaluation; spends credits.")
 parser:option("--max-evaluations", "Refuse to start more than this.", nil, command.count)
   :argname "N"
 waiting.add_options(parser, 600)
-waiting.add_progress(parser)
 
 -- ---- the plan ----
 
---- The runs' ids, in order.
-local function completed(result)
-  local list = {}
-  for _, run in pairs(result.runs or {}) do
-    if run.status == "completed" then list[#list + 1] = run.id end
-  end
-  table.sort(list)
-  if #list == 0 then fail("usage", "no run of result %s was completed", result.id) end
-  return list
-end
-
 local function run_of(result, id) return (result.runs or {})[tostring(id)] end
 
-local function check_runs(result, list)
-  for _, id in ipairs(list) do
+--- Returns { result, metrics, call }; `call` has the arguments of results:evaluate_metrics.
+local function make_plan(client, options)
+  local result = assert(responses.result(client.results:get { result_id = options.result }))
+  local run_ids = options.runs or responses.completed_runs(result)
+  if #run_ids == 0 then fail("usage", "no run of result %s was completed", result.id) end
+  for _, id in ipairs(run_ids) do
     if not run_of(result, id) then
       fail("usage", "run %d is not one of result %s", id, result.id)
     end
   end
-  return list
-end
-
-local function make_plan(client, options)
-  local result = assert(answers.result(client.results:get { result_id = options.result }))
   return {
-    result = result, metrics = metrics.get(client, options.metrics),
-    call = {
-      result_id = options.result, metric_ids = options.metrics,
-      run_ids = options.runs and check_runs(result, options.runs) or completed(result),
-    },
+    result = result, metrics = metrics.list(client, options.metrics),
+    call = { result_id = options.result, run_ids = run_ids, metric_ids = options.metrics },
   }
 end
 
@@ -87,21 +73,17 @@ local function for_each(plan, result, visit)
   end
 end
 
-local function print_values(plan)
-  local rows = { { "run", "scenario", "metric", "says" } }
-  for_each(plan, plan.result, function(id, run, metric)
-    rows[#rows + 1] = { id, run.scenario_name, metric.name, metrics.values(run)[metric.id] }
-  end)
-  texttable.print(rows)
-end
-
 local function print_plan(client, plan)
   local result, call = plan.result, plan.call
   output.print(("Result %s, %s: %s."):format(result.id, texttable.show(result.name), result.status))
-  print_values(plan)
+  local rows = { { "run", "scenario", "metric", "says" } }
+  for_each(plan, result, function(id, run, metric)
+    rows[#rows + 1] = { id, run.scenario_name, metric.name, metrics.values(run)[metric.id] }
+  end)
+  texttable.print(rows)
   local sent = assert(client.results:evaluate_metrics(call, { dry_run = true }))
-  cost.print(client, sent.evaluations, cost.count(#call.run_ids, "run") .. " × "
-    .. cost.count(#call.metric_ids, "metric"))
+  cost.print(client, sent.evaluations, text.count(#call.run_ids, "run") .. " × "
+    .. text.count(#call.metric_ids, "metric"))
 end
 
 -- ---- starting ----
@@ -111,15 +93,8 @@ local ENDED = { completed = true, failed = true, timeout = true, cancelled = tru
 local UNKNOWN = "%s. The result is %s, changed last at %s: nothing shows that it was started. It "
   .. "is not sent again: look once more in a minute, without --apply"
 
---- What nobody knows can be seen: an evaluation that was started makes the result run.
-local function look(client, plan, err)
-  local result =
-    assert(answers.result(client.results:get { result_id = plan.call.result_id }))
-  if ENDED[result.status] then fail("network", UNKNOWN, err, result.status, result.updated_at) end
-  command.say(NAME, ": ", tostring(err), ". But the result is ", tostring(result.status),
-    ": it was started, and is not sent again")
-end
-
+--- Starts the evaluation. If it is unknown whether the call was applied, the status of the result
+--- decides: an evaluation makes the result run.
 local function start(client, plan, most)
   if not ENDED[plan.result.status] then
     fail("failed", "the result is %s: start this once it has ended", plan.result.status)
@@ -127,22 +102,19 @@ local function start(client, plan, most)
   local started, err = client.results:evaluate_metrics(plan.call, { max_evaluations = most })
   if started ~= nil or err.applied == "yes" then return end
   if err.applied == "no" then error(err, 0) end
-  look(client, plan, err)
+  local now = assert(responses.result(client.results:get { result_id = plan.call.result_id }))
+  if ENDED[now.status] then fail("network", UNKNOWN, err, now.status, now.updated_at) end
+  command.say(NAME, ": ", tostring(err), ". But the result is ", tostring(now.status),
+    ": it was started, and is not sent again")
 end
 
--- ---- what became of it ----
+-- ---- the new values ----
 
 local function wait(client, options)
-  local result, err = answers.result(client.results:wait({ result_id = options.result },
+  local result, err = responses.result(client.results:wait({ result_id = options.result },
     waiting.options(options)))
   if not result then fail(waiting.code_of(err), "%s. %s", err, LOOK) end
   return result
-end
-
---- What a row is marked with.
-local function mark(metric, before, after)
-  if values.are_equal(metric.eval_type, before, after) then return "" end
-  return before == nil and "new" or after == nil and "gone" or "changed"
 end
 
 local function print_changes(plan, result)
@@ -150,12 +122,13 @@ local function print_changes(plan, result)
   for_each(plan, result, function(id, run, metric)
     local before = metrics.values(run_of(plan.result, id) or {})[metric.id]
     local after = metrics.values(run)[metric.id]
-    local word = mark(metric, before, after)
-    if word ~= "" then changed = changed + 1 end
-    rows[#rows + 1] = { id, run.scenario_name, metric.name, before, "→", after, word }
+    local mark = values.are_equal(metric.eval_type, before, after) and ""
+      or before == nil and "new" or after == nil and "gone" or "changed"
+    if mark ~= "" then changed = changed + 1 end
+    rows[#rows + 1] = { id, run.scenario_name, metric.name, before, "→", after, mark }
   end)
   texttable.print(rows)
-  output.print(("%d of %s changed."):format(changed, cost.count(#rows - 1, "value")))
+  output.print(("%d of %s changed."):format(changed, text.count(#rows - 1, "value")))
 end
 
 command.run(NAME, LOOK, function()

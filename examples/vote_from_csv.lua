@@ -1,24 +1,25 @@
--- Votes on what metrics said of runs, one vote for each row of a CSV sheet.
+-- Sends a vote on a metric's value for each row of a CSV sheet. A journal next to the sheet records
+-- which rows were sent: the same command continues after an interruption.
 --
 --   lua5.4 examples/vote_from_csv.lua votes.csv --dry-run
 --   lua5.4 examples/vote_from_csv.lua votes.csv --rejects rejects.csv
 --
--- CEKURA_API_KEY is the key and CEKURA_API_URL the server, as everywhere. A journal beside the
--- sheet says which rows have been sent: the same command goes on where it ended, however it ended.
+-- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
 
 local cekura = require "cekura"
+local ascii = require "cekura.internal.ascii"
 local journal = require "cekura.each.journal"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
-local answers = require "support.answers"
 local arguments = require "support.arguments"
 local command = require "support.command"
 local csv = require "support.csv"
 local files = require "support.files"
 local output = require "support.output"
 local rejects = require "support.rejects"
-local values = require "support.report.values"
+local responses = require "support.responses"
+local values = require "support.values"
 
 local NAME = "vote_from_csv"
 local ADVICE = "run the same command again to go on"
@@ -28,31 +29,31 @@ local fail = command.fail
 -- ---- the command line ----
 
 local parser = command.parser(NAME,
-  "Votes on what metrics said of runs, one vote for each row of a CSV sheet. Votes cost nothing.")
+  "Sends a vote on a metric's value for each row of a CSV sheet. Votes cost nothing.")
 
 parser:epilog [[
-The first row names the columns: run_id, metric_id, thumbs_up, expected_value and, if you like,
-feedback, in any order; "Run ID" is run_id, too. The cells stand between commas, semicolons or tabs.
-thumbs_up is true, false, yes, no, 1 or 0. expected_value is what the metric should have said: a
-number (2, 2.5 or 2,5), true or false, or one of its words. If a cell is not a number, the metric is
-read, and what it cannot say is an error. An empty cell is no value; null says that there is none.
+The first row names the columns in any order: run_id, metric_id, thumbs_up, expected_value and, if
+you like, feedback; "Run ID" also means run_id. Cells are separated by commas, semicolons or tabs.
+thumbs_up is true, false, yes, no, 1 or 0. expected_value is the value that the metric should have
+given: a number (2, 2.5 or 2,5), true or false, or one of its words. If a cell is not a number, the
+metric is read, and a value that it cannot have is an error. An empty cell is an absent field; null
+means that there is no value.
 
-Exit codes: 0 all votes are in; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection, or
-it is unknown whether some votes arrived; 130 Ctrl-C.]]
+Exit codes: 0 all votes were sent; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection,
+or it is unknown whether some votes arrived; 130 Ctrl-C.]]
 
 parser:argument("sheet", "The CSV file.")
 parser:mutex(
-  parser:flag("--dry-run", "Send no vote: check all rows, and show the first request."),
-  parser:flag("--apply", "Send the votes, as without it: votes cost nothing."))
-parser:flag("--skip-bad", "Leave bad rows out, instead of sending nothing.")
-parser:option("--rejects", "Write the rows that did not go through to this CSV file.")
+  parser:flag("--dry-run", "Send no vote: check all rows, and print the first request."),
+  parser:flag("--apply", "Send the votes: the default, because votes cost nothing."))
+parser:flag("--skip-bad", "Leave out bad rows, instead of sending nothing.")
+parser:option("--rejects", "Write the rows that were not accepted to this CSV file.")
   :argname "FILE"
-parser:option("--journal", "Where it is noted what has been sent (default: SHEET.journal).")
+parser:option("--journal", "The record of what was sent (default: SHEET.journal).")
   :argname "FILE"
-parser:flag("--redo-unknown", "Send rows again of which it is unknown whether they arrived.")
+parser:flag("--redo-unknown", "Send rows again if it is unknown whether they arrived.")
 parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
-parser:flag("--progress", "Show progress on stderr (the default).")
-parser:flag("--no-progress", "Show none."):target "progress":action "store_false"
+command.add_progress(parser)
 
 local function read_options()
   local options = parser:parse()
@@ -78,12 +79,11 @@ local function new_client(options)
   return client
 end
 
--- ---- what is wrong with a call, in a sheet's words: the client knows the rules ----
-
 local DRY = { dry_run = true }
 
---- What the client says of a vote before it is sent: { [field] = message }, or nil.
-local function refusal_of(client, vote)
+--- Returns the problems that the client finds in a vote, { [field] = message }; nil if there are
+--- none.
+local function problems_of(client, vote)
   local _, err = client.runs:mark_metric_vote(vote, DRY)
   if not err then return nil end
   local problems = {}
@@ -98,20 +98,13 @@ end
 local field_names = {}
 for _, field in ipairs(endpoint.fields) do field_names[field.name] = true end
 
---- "Run ID" → run_id
+--- Returns the field of a column: run_id for "Run ID".
 local function name_of(column)
-  return (values.lower(values.trimmed(column)):gsub("[ \t_-]+", "_"))
+  return (ascii.lower(values.trimmed(column)):gsub("[ \t_-]+", "_"))
 end
 
--- Of a file of rejects, which can be sent once it is mended.
+-- The columns that a file of rejects has in addition; it can be sent after it has been corrected.
 local ADDED = { line = true, error = true }
-
---- The client suggests a name, as for any field that it does not know.
-local function unknown_column(client, column)
-  local name = name_of(column)
-  local message = refusal_of(client, { [name] = cekura.null })[name]
-  return ('column "%s": %s'):format(column, (message:gsub("field", "column")))
-end
 
 local function column_problems(client, columns)
   local problems, there = {}, {}
@@ -120,7 +113,10 @@ local function column_problems(client, columns)
     if there[name] then
       problems[#problems + 1] = ('columns "%s" and "%s" are the same'):format(there[name], column)
     elseif not field_names[name] and not ADDED[name] then
-      problems[#problems + 1] = unknown_column(client, column)
+      -- The client suggests a similar name, as for any unknown field.
+      local message = problems_of(client, { [name] = cekura.null })[name]
+      problems[#problems + 1] =
+        ('column "%s": %s'):format(column, (message:gsub("field", "column")))
     end
     there[name] = column
   end
@@ -148,27 +144,14 @@ local function open_sheet(path, client)
   return sheet
 end
 
---- Returns a function that makes { [field] = text } of a row's cells: most often what they are.
-local function field_reader(columns)
-  local names, is_plain = {}, true
-  for _, column in ipairs(columns) do
-    names[column] = name_of(column)
-    is_plain = is_plain and names[column] == column
-  end
-  return function(cells)
-    if is_plain then return cells end
-    local fields = {}
-    for column, text in pairs(cells) do fields[names[column]] = text end
-    return fields
-  end
-end
-
---- All rows: what has been checked is what will be sent, whatever happens to the file meanwhile.
+--- Reads all rows before the first is sent, so that exactly what was checked is sent.
 local function read_rows(path, sheet)
-  local rows, fields_of = {}, field_reader(sheet.columns)
+  local rows, names = {}, {}
+  for _, column in ipairs(sheet.columns) do names[column] = name_of(column) end
   local row, problem = sheet:read()
   while row do
-    row.fields = fields_of(row.cells)
+    row.fields = {}
+    for column, text in pairs(row.cells) do row.fields[names[column]] = text end
     rows[#rows + 1] = row
     row, problem = sheet:read()
   end
@@ -177,37 +160,35 @@ local function read_rows(path, sheet)
   return rows
 end
 
---- Ends a line of the journal that says which vote it was, and not only what on: when somebody
---- corrects a row, it is another vote, and is sent. FNV-1a over the cells.
-local function fingerprint_of(row)
+--- Returns the journal's key of a row: its target, and a hash of its cells (FNV-1a). A corrected
+--- row has another key, and is sent.
+local function key_of(row)
   local hash = 0xcbf29ce484222325
   for _, field in ipairs(endpoint.fields) do
     local text = (row.fields[field.name] or "") .. "\0"
     for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
   end
-  return hash
+  return ("%s:%016x"):format(row.target, hash)
 end
 
-local function key_of(row) return ("%s:%016x"):format(row.target, fingerprint_of(row)) end
-
---- Of all votes on one thing the last one counts: one that is taken back is sent again.
+--- The last vote on a target counts. A vote is therefore sent again after another one on its
+--- target.
 local function target_of_key(key) return key:match "^(%d+:%d+):" end
 
 -- ---- metrics ----
 
--- What a metric cannot be read for, though a vote on it may be sent.
+-- The kinds of errors after which a metric counts as unknown. A vote on it may still be accepted.
 local UNREADABLE = { not_found = true, permission = true, bad_request = true, validation = true }
 
---- The metric, or false if nothing is known of it. nil and an error if it cannot be asked for.
+--- Returns a metric; false if it is unknown, nil and an error if it cannot be read.
 local function read_metric(client, id)
   if not has_key() then return nil, "CEKURA_API_KEY is not set" end
-  local metric, err = answers.metric(client.metrics:get { metric_id = id })
+  local metric, err = responses.metric(client.metrics:get { metric_id = id })
   if metric or not UNREADABLE[err.kind] then return metric, err end
   return false
 end
 
---- Sets the `metric` of each row whose expected value depends on it. nil and why, if one cannot be
---- asked for.
+--- Sets `metric` in each row whose expected value depends on it. Returns true, or nil and an error.
 local function add_metrics(client, rows)
   local known, err = {}, nil
   for _, row in ipairs(rows) do
@@ -223,25 +204,12 @@ end
 
 local UNCHECKED = "the metrics cannot be read, and the expected values are not checked: %s"
 
---- Does so, and ends the command if that fails. A dry run says so and goes on.
-local function need_metrics(client, rows, options)
-  local done, err = add_metrics(client, rows)
-  if done then return end
-  if not options.dry_run then fail(command.code_of(err), "%s", err) end
-  command.say(NAME, ": ", UNCHECKED:format(tostring(err)))
-end
-
 local function vote_of(row) return arguments.read(endpoint, row.fields, row.metric) end
 
 -- ---- bad rows ----
 
---- What a vote is on, however its ids are written; nil where they are no ids.
-local function target_of(vote)
-  local ids = (vote.run_id or "") .. ":" .. (vote.metric_id or "")
-  return ids:find "^%d+:%d+$" and ids:gsub("^0+", ""):gsub(":0+", ":") or nil
-end
-
---- Checks a row by itself: sets its `target`, and `problems`, { [column] = message }, if any.
+--- Checks a row by itself: sets `problems`, { [column] = message }, if there are any, and `target`,
+--- the run and the metric: "5544:55".
 local function check(client, row)
   local vote
   if row.problem then
@@ -250,28 +218,30 @@ local function check(client, row)
   end
   vote, row.problems = vote_of(row)
   if not vote then return end
-  row.target, row.problems = target_of(vote), refusal_of(client, vote)
+  row.problems = problems_of(client, vote)
+  local target = (vote.run_id or "") .. ":" .. (vote.metric_id or "")
+  if target:find "^%d+:%d+$" then row.target = target:gsub("^0+", ""):gsub(":0+", ":") end
 end
 
-local function add_problem(row, column, message)
-  row.problems = row.problems or {}
-  row.problems[column] = message
-end
-
---- Two rows on one thing contradict each other, or one of them is too many: neither is sent.
+--- Adds a problem to rows with the same target: it is unclear which of them counts.
 local function find_doubles(rows)
   local first = {}
+  local function add_problem(row, other)
+    row.problems = row.problems or {}
+    row.problems.run_id = ("the same run and metric as in line %d"):format(other.line)
+  end
   for _, row in ipairs(rows) do
     local other = row.target and first[row.target]
     if other then
-      add_problem(row, "run_id", ("the same run and metric as in line %d"):format(other.line))
-      add_problem(other, "run_id", ("the same run and metric as in line %d"):format(row.line))
+      add_problem(row, other)
+      add_problem(other, row)
     elseif row.target then
       first[row.target] = row
     end
   end
 end
 
+--- Writes the problems of a row to stderr. Returns them as one text.
 local function list_problems(path, row)
   local columns = {}
   for column in pairs(row.problems) do columns[#columns + 1] = column end
@@ -284,9 +254,9 @@ local function list_problems(path, row)
   return table.concat(columns, "; ")
 end
 
---- Checks every row, and lists on stderr what is wrong. Returns the good rows, and the others, each
---- with its `error`.
-local function sort_out(client, path, rows)
+--- Checks every row, and lists the problems on stderr. Returns the good rows, and the bad ones with
+--- their `error`.
+local function check_all(client, path, rows)
   for _, row in ipairs(rows) do check(client, row) end
   find_doubles(rows)
   local good, bad = {}, {}
@@ -297,9 +267,7 @@ local function sort_out(client, path, rows)
   return good, bad
 end
 
--- ---- what --dry-run says ----
-
-local function show_plan(client, rows)
+local function print_plan(client, rows)
   output.print(("Votes to send: %d, without those that the journal has as done."):format(#rows))
   if #rows == 0 then return end
   local plan = assert(client.runs:mark_metric_vote(vote_of(rows[1]), DRY))
@@ -308,21 +276,16 @@ end
 
 -- ---- sending ----
 
--- What is likely to meet the next row as well. So many in a row, each after all of its retries, and
--- the rest is left for another day.
-local PASSING = { network = true, tls = true, timeout = true, server = true, rate_limited = true }
-local HOPELESS = 20
+-- Transient failures probably affect the next row, too. After MOST_IN_A_ROW of them, each with all
+-- of its retries, the command gives up.
+local TRANSIENT = { network = true, tls = true, timeout = true, server = true, rate_limited = true }
+local MOST_IN_A_ROW = 20
 
---- What becomes of the votes.
+--- The outcome of all votes: { code, rejects, in_a_row, stopped_by }.
 local Outcome = {}
 Outcome.__index = Outcome
 
-local function new_outcome(bad)
-  return setmetatable({ code = #bad > 0 and "failed" or "ok", rejects = bad, in_a_row = 0 },
-    Outcome)
-end
-
---- The code that says most, of all that went wrong.
+--- Sets the exit code. Every other code is more specific than "failed".
 function Outcome:add_code(code)
   if self.code == "ok" or code ~= "failed" then self.code = code end
 end
@@ -333,19 +296,19 @@ function Outcome:add_error(row, err)
   self:add_code(command.code_of(err))
 end
 
---- Adds the answer to a call, and passes it on.
+--- Adds the result of a call, and returns it.
 function Outcome:add(row, vote, err)
   if vote ~= nil then
     self.in_a_row = 0
     return true
   end
   self:add_error(row, err)
-  self.in_a_row = PASSING[err.kind] and self.in_a_row + 1 or 0
-  if err.kind == "authentication" or self.in_a_row >= HOPELESS then self.stopped_by = err end
+  self.in_a_row = TRANSIENT[err.kind] and self.in_a_row + 1 or 0
+  if err.kind == "authentication" or self.in_a_row >= MOST_IN_A_ROW then self.stopped_by = err end
   return nil, err
 end
 
---- The rows as a list that ends early when nothing more is to be sent.
+--- Returns the rows as a list that becomes empty when the command gives up.
 local function until_stopped(rows, outcome)
   return setmetatable({}, {
     __len = function() return outcome.stopped_by and 0 or #rows end,
@@ -359,7 +322,7 @@ local function send_all(client, rows, options, outcome)
   return client:each(until_stopped(rows, outcome), function(row)
     return outcome:add(row, client.runs:mark_metric_vote(vote_of(row)))
   end, {
-    concurrency = options.concurrency, progress = options.progress ~= false, key = key_of,
+    concurrency = options.concurrency, progress = options.progress, key = key_of,
     journal = options.journal, work = work_of(options), group = target_of_key,
     redo_unknown = options.redo_unknown,
   })
@@ -372,7 +335,7 @@ local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 local UNKNOWN = "of %d rows it is unknown whether they arrived: --redo-unknown sends them again (a "
   .. "vote that arrives twice counts once)"
 
---- Adds the rows that were not tried: the journal has them as begun, and not as ended.
+--- Adds the rows that were not sent because the journal has them as started, but not as finished.
 local function add_unknown(outcome, rows, report)
   for _, e in ipairs(report.errors) do
     local row = rows[e.index]
@@ -385,12 +348,12 @@ end
 
 local LISTED = 20
 
---- Says why rows failed, where no file of rejects does. The bad ones have been listed before, and
---- what the rest was given up for is told with that.
+--- Lists the rows that failed, with their errors. Leaves out bad rows, which were listed before,
+--- and the error for which the command gave up.
 local function list_failed(path, outcome, is_given_up)
-  local told, rows = is_given_up and tostring(outcome.stopped_by), {}
+  local last_error, rows = is_given_up and tostring(outcome.stopped_by), {}
   for _, row in ipairs(outcome.rejects) do
-    if not row.problems and row.error ~= told then rows[#rows + 1] = row end
+    if not row.problems and row.error ~= last_error then rows[#rows + 1] = row end
   end
   table.sort(rows, rejects.by_line)
   for i = 1, math.min(#rows, LISTED) do
@@ -420,13 +383,11 @@ local function write_rejects(sheet, options, rows)
   if not done then fail("failed", "--rejects: %s", problem) end
 end
 
--- ---- an early stop ----
-
 local LEFT, MAYBE_SENT = "it was not sent", "it is unknown whether it arrived"
 
---- Adds the rows that did not go through, though nothing failed: the journal says which. Nothing is
---- written where it cannot be read, for then it was not this run's.
-local function keep_left(client, sheet, rows, options, outcome)
+--- Writes rejects after an early end: also the rows that the journal does not have as done. Writes
+--- nothing if the journal cannot be read, because it is then not the journal of this run.
+local function reject_unsent(client, sheet, rows, options, outcome)
   local log <close> = journal.open(options.journal,
     { api = client.api_url, work = work_of(options), group = target_of_key })
   if not log then return end
@@ -440,38 +401,41 @@ local function keep_left(client, sheet, rows, options, outcome)
   write_rejects(sheet, options, outcome.rejects)
 end
 
---- Sends the rows, and returns the report. Whatever stops it early loses none of those that did not
---- go through.
-local function send_or_keep(client, sheet, rows, options, outcome)
+--- Sends the rows, and returns the report. After an early end, the file of rejects has the rows
+--- that were not sent.
+local function send_or_reject(client, sheet, rows, options, outcome)
   local done, report, err = pcall(send_all, client, rows, options, outcome)
   if done and report then return report end
-  if options.rejects then keep_left(client, sheet, rows, options, outcome) end
+  if options.rejects then reject_unsent(client, sheet, rows, options, outcome) end
   if not done then error(report, 0) end
   return fail(command.code_of(err), "%s", err)
 end
 
--- ---- all of it ----
-
-local function try_rejects(path)
-  local done, problem = rejects.try(path)
-  if not done then fail("usage", "--rejects: %s", problem) end
-end
+-- ---- the command ----
 
 local function vote_all(client, sheet, options)
   local rows = read_rows(options.sheet, sheet)
-  need_metrics(client, rows, options)
-  local good, bad = sort_out(client, options.sheet, rows)
+  local done, problem = add_metrics(client, rows)
+  if not done then
+    if not options.dry_run then fail(command.code_of(problem), "%s", problem) end
+    command.say(NAME, ": ", UNCHECKED:format(tostring(problem)))
+  end
+  local good, bad = check_all(client, options.sheet, rows)
   if #bad > 0 and not options.skip_bad then
     fail("usage", "%d of %d rows are bad, so nothing was sent. Correct them, or leave them out "
       .. "with --skip-bad", #bad, #bad + #good)
   end
-  local outcome = new_outcome(bad)
+  local outcome = setmetatable(
+    { code = #bad > 0 and "failed" or "ok", rejects = bad, in_a_row = 0 }, Outcome)
   if options.dry_run then
-    show_plan(client, good)
+    print_plan(client, good)
     return outcome.code
   end
-  if options.rejects then try_rejects(options.rejects) end
-  local report = send_or_keep(client, sheet, good, options, outcome)
+  if options.rejects then
+    done, problem = rejects.try(options.rejects)
+    if not done then fail("usage", "--rejects: %s", problem) end
+  end
+  local report = send_or_reject(client, sheet, good, options, outcome)
   add_unknown(outcome, good, report)
   sum_up(report, outcome, #good, options)
   write_rejects(sheet, options, outcome.rejects)

@@ -1,13 +1,13 @@
--- Votes from luv's own event loop, while a timer of the host's goes on ticking.
+-- Votes from luv's event loop, while a timer of the host keeps ticking. `drive` is the part to
+-- copy; it needs only luv (Debian's lua-luv, LuaRocks' luv).
 --
 --   lua5.4 examples/with_luv.lua
 --
--- votes in a sandbox in this process, which is slow and misbehaves. `drive` is what to copy: it
--- needs luv (Debian's lua-luv, LuaRocks' luv) and no more.
+-- The server is a sandbox in this process, which is slow and returns errors.
 
 local cekura = require "cekura"
-local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- also through a link
-package.path = folder .. "?.lua;" .. package.path  -- for what is in support/
+local folder = require "cekura.internal".real_path(arg[0]):match "^.*/"  -- resolves links
+package.path = folder .. "?.lua;" .. package.path  -- finds support/
 
 local command = require "support.command"
 local output = require "support.output"
@@ -17,15 +17,16 @@ local uv = require "luv"
 local NAME, TICK = "with_luv", 10  -- milliseconds
 
 local parser = command.parser(NAME,
-  "Votes in a sandbox from luv's own event loop, while a timer ticks every 10 ms.")
+  "Votes in a sandbox from luv's event loop, while a timer ticks every 10 ms.")
 parser:option("--votes", "How many votes (default: 200).", 200, command.count):argname "N"
 parser:option("--concurrency", "How many calls at once (default: 8).", 8, command.count):argname "N"
 
 -- ---- a client in luv's loop ----
 
---- Lets luv's loop drive a client's tasks. One descriptor stands for all of its connections, one
---- timer for its waits; neither keeps the loop alive when no task is left. Call what it returns
---- after client:spawn: a task begins with the client's next step. Close the client after the loop.
+--- Runs the tasks of a client in luv's loop. One descriptor reports activity on all connections,
+--- one timer ends the waits; neither keeps the loop alive after the last task. Returns a function
+--- to call after client:spawn, which starts the new task. Close the client after the loop has
+--- ended.
 local function drive(client)
   local poll, timer = uv.new_poll(client:pollfd()), uv.new_timer()
 
@@ -53,7 +54,7 @@ function clock.tick_until_end(task)
   end)
 end
 
--- ---- the work: what would block elsewhere lets the loop go on in a task ----
+-- ---- the work: in a task, a call does not block the loop ----
 
 local function vote_all(client, options)
   local left = options.votes
@@ -67,8 +68,8 @@ local function vote_all(client, options)
   end, { concurrency = options.concurrency })
 end
 
---- Runs the loop until nothing is left, or Ctrl-C: what Lua raises for it in a callback, luv takes
---- for a mistake: the loop has to look after the signal itself.
+--- Runs the loop until no handle is active, or until Ctrl-C. The loop handles the signal itself,
+--- because luv treats an "interrupted!" that Lua raises in a callback as an error of the callback.
 local function run_loop()
   local signal, is_interrupted = uv.new_signal(), false
   signal:start("sigint", function()
@@ -77,7 +78,7 @@ local function run_loop()
   end)
   uv.unref(signal)
   uv.run()
-  -- With a handle that is not closed to its end, luv 1.44 crashes in lua_close.
+  -- luv 1.44 crashes in lua_close if a handle is not completely closed.
   uv.walk(function(handle)
     if not handle:is_closing() then handle:close() end
   end)
@@ -85,8 +86,8 @@ local function run_loop()
   if is_interrupted then error("interrupted!", 0) end
 end
 
--- Every answer takes 20 ms; two are a 503, and one a 429 that asks for a second's pause.
-local MISBEHAVIOUR = {
+-- Every response takes 20 ms. Two are a 503, and one is a 429 with a Retry-After of one second.
+local FAULTS = {
   { status = 503, skip = 10, times = 2 },
   { status = 429, skip = 40, headers = { ["Retry-After"] = "1" } },
   { delay = 0.02, times = math.huge },
@@ -94,7 +95,7 @@ local MISBEHAVIOUR = {
 
 command.run(NAME, "nothing is left to do", function()
   local options = parser:parse()
-  local server <close> = sandbox.start { faults = MISBEHAVIOUR }
+  local server <close> = sandbox.start { faults = FAULTS }
   local client <close> = assert(cekura.new { api_url = server.url, api_key = server.api_key })
 
   local task = client:spawn(vote_all, client, options)

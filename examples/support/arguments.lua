@@ -1,25 +1,24 @@
---- Cells of a sheet as arguments of an endpoint: the contract says what type each field has.
+--- Cells of a sheet as the arguments of a call. The contract (`cekura.endpoints`) names the type of
+--- each field.
 
 local cekura = require "cekura"
-local values = require((...):gsub("arguments$", "report.values"))
+local values = require((...):gsub("arguments$", "values"))
 
 local arguments = {}
 
---- What is none of them stays as it is: the client says what is wrong with it.
-local function boolean(text)
-  local value = values.boolean(text)
-  if value == nil then return text end
-  return value
-end
-
+--- The client refuses text that cannot be read, and says why.
 local READ = {
-  integer = values.trimmed,  -- the digits, for ids are exact as strings
-  boolean = boolean,
+  integer = values.trimmed,  -- as text, which keeps large ids exact
+  boolean = function(text)
+    local value = values.boolean(text)
+    if value == nil then return text end
+    return value
+  end,
   any = values.cell,
   string = function(text) return text end,
 }
 
---- An empty cell is an absent field, and `null` is null where the field may be null.
+--- An empty cell is an absent field. `null` is null in a field that may be null.
 local function argument(field, text, metric)
   local trimmed = text and values.trimmed(text) or ""
   if trimmed == "" then return nil end
@@ -27,11 +26,11 @@ local function argument(field, text, metric)
   return READ[field.type](text, metric)
 end
 
---- The cells of one row, by the names of the endpoint's fields, as the table that a call takes.
---- nil and { [field] = message } where a cell cannot be read.
+--- Returns the cells of one row as the table that a call takes; nil and { [field] = message } if a
+--- cell cannot be read.
 ---@param endpoint cekura.Endpoint one of cekura.endpoints
----@param cells table<string, string>
----@param metric table? the metric that the row is about, as metrics:get returns it
+---@param cells table<string, string> by the names of the endpoint's fields
+---@param metric table? of metrics:get: the metric that the row is about
 ---@return table? arguments
 ---@return table<string, string>? problems
 function arguments.read(endpoint, cells, metric)

@@ -1,30 +1,21 @@
---- What something costs, said before it is spent.
+--- The cost of a command, printed before anything is spent: the number of metric evaluations, and
+--- the balance.
 
-local answers = require "support.answers"
 local output = require "support.output"
+local responses = require "support.responses"
+local text = require "support.text"
 local texttable = require "support.table"
 
 local cost = {}
 
---- "1 run", "2 runs"
-function cost.count(number, what)
-  return ("%d %s%s"):format(number, what, number == 1 and "" or "s")
-end
-
---- What there is to spend. Not every key may see it, and then nothing is lost but a line.
-local function balance(client)
-  local info, err = answers.balance(client.billing:info {})
-  if not info then return "unknown: " .. tostring(err) end
-  return ("%s credits (the last half hour may be missing)"):format(
-    texttable.show(info.credits_remaining))
-end
-
---- Prints what is about to be spent, and the balance.
----@param evaluations integer how many metric evaluations
----@param made_of string "2 runs × 3 metrics"
+--- Prints the cost and the balance. A key that may not read the balance is not an error.
+---@param evaluations integer
+---@param made_of string how the number comes about: "2 runs × 3 metrics"
 function cost.print(client, evaluations, made_of)
-  output.print(("Cost: %s (%s)."):format(cost.count(evaluations, "metric evaluation"), made_of))
-  output.print("Balance: " .. balance(client) .. ".")
+  local info, err = responses.balance(client.billing:info {})
+  output.print(("Cost: %s (%s)."):format(text.count(evaluations, "metric evaluation"), made_of))
+  output.print(info and ("Balance: %s credits (the last half hour may be missing)."):format(
+    texttable.show(info.credits_remaining)) or ("Balance: unknown: %s."):format(err))
 end
 
 return cost

@@ -1,30 +1,30 @@
---- CSV as RFC 4180 has it: cells between commas, quoted where they hold a comma, a quote or a line
---- break, and a quote within a quoted cell is written twice.
+--- CSV as in RFC 4180. Cells are separated by commas; a cell with a comma, a quote or a line break
+--- is quoted, and a quote in it is doubled.
 ---
 ---     local sheet = assert(csv.sheet(io.open "votes.csv"))  -- the first row names the columns
 ---     local row, problem = sheet:read()                     -- nil at the end
 ---     print(row.line, row.problem or row.cells.run_id)
 ---
---- A source is a string or a file, read only as far as needed. A line ends with CR LF, LF or CR; a
---- UTF-8 byte order mark and empty lines are skipped. A sheet may have semicolons or tabs for the
---- commas: its header says which, or a line `sep=;` before it. Whatever the source holds, reading
---- does not raise: a row that breaks the rules has a `problem`, and reading goes on with the next
+--- A source is a string, or a file, which is read in chunks. A line ends with CR LF, LF or CR; a
+--- UTF-8 byte order mark and empty lines are skipped. The separator of a sheet may also be a
+--- semicolon or a tab; it is taken from the header, or from a line `sep=;` before it. Reading does
+--- not raise: a row that breaks the rules has a `problem`, and reading continues with the next
 --- line.
 
 local csv = {}
 
 local CHUNK = 64 * 1024
-local LONGEST_ROW = 1024 * 1024  -- an opening quote too many would make one row of the whole file
+local LONGEST_ROW = 1024 * 1024  -- bytes; a quote that is not closed makes the rest one row
 
--- ---- the text, a piece at a time ----
+-- ---- chunks ----
 
 --- Reads a source row by row.
 ---@class csv.Reader
 ---@field line integer the line where the next row begins
----@field failure string? why there is nothing more to be had, where that is not the end
----@field separator string what stands between two cells
----@field has_mark boolean whether the source began with a byte order mark
----@field private text string what has been read of the source, from the present row on
+---@field failure string? why reading ended before the end of the source
+---@field separator string between two cells
+---@field has_mark boolean whether the source begins with a byte order mark
+---@field private text string what has been read of the source, from the current row on
 ---@field private at integer where in `text` the next row begins
 ---@field private next_chunk fun(): string?, string?
 local Reader = {}
@@ -39,6 +39,7 @@ local function chunks_of(source)
   end
 end
 
+--- Returns a reader of rows.
 ---@param source string|file*
 ---@return csv.Reader
 function csv.reader(source)
@@ -49,7 +50,7 @@ function csv.reader(source)
   return reader
 end
 
---- Adds a chunk to the text; false when there is none.
+--- Appends a chunk to the text. Returns false at the end.
 function Reader:more()
   if self.failure then return false end
   local chunk, problem = self.next_chunk()
@@ -64,14 +65,14 @@ function Reader:more()
   return true
 end
 
---- Where the pattern is found next; behind the text when it is not.
+--- Returns where the pattern is found next; the position after the text if it is not.
 function Reader:find(pattern, from)
   local found = self.text:find(pattern, from)
   while not found and self:more() do found = self.text:find(pattern, from) end
   return found or #self.text + 1
 end
 
---- The character at a place of the text; "" behind its end.
+--- Returns the byte at a position; "" after the end.
 function Reader:byte(at)
   while at > #self.text and self:more() do end
   return self.text:sub(at, at)
@@ -79,7 +80,7 @@ end
 
 -- ---- cells ----
 
---- A cell without quotes around it: returns it, where it ended, and what is wrong with it.
+--- Parses a cell without quotes. Returns it, the position after it, and a problem.
 function Reader:bare_cell(from)
   local stop = self:find("[" .. self.separator .. "\r\n]", from)
   local cell = self.text:sub(from, stop - 1)
@@ -87,7 +88,7 @@ function Reader:bare_cell(from)
   return cell, stop, 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
 end
 
---- The same for one that begins with a quote, after it.
+--- Parses a quoted cell from the position after its first quote.
 function Reader:quoted_cell(from)
   local stop = self:find('"', from)
   while self:byte(stop + 1) == '"' do stop = self:find('"', stop + 2) end
@@ -105,7 +106,7 @@ end
 
 -- ---- rows ----
 
---- Steps over a line's end, whichever of the three it is.
+--- Returns the position after the line end.
 function Reader:skip_line_end(at)
   local byte = self:byte(at)
   if byte == "" then return at end
@@ -117,7 +118,7 @@ local function count_lines(text)
   return breaks
 end
 
---- Forgets the text of the rows that have been read.
+--- Drops the text of earlier rows, once it is longer than a chunk.
 function Reader:forget()
   if self.at <= CHUNK then return end
   self.text = self.text:sub(self.at)
@@ -132,8 +133,8 @@ function Reader:skip_empty_lines()
   end
 end
 
---- The next row, a list of its cells, with `line`, where it begins, and `problem`, what is wrong
---- with it, if anything is. nil at the end; nil and a message where the source cannot be read.
+--- Returns the next row: a list of its cells, with `line`, where it begins, and perhaps `problem`.
+--- Returns nil at the end, nil and a message if the source cannot be read.
 ---@return { line: integer, problem: string?, [integer]: string }?
 ---@return string? problem
 function Reader:read()
@@ -155,29 +156,35 @@ function Reader:read()
   return row
 end
 
--- ---- sheets: the first row names the columns ----
+-- ---- sheets ----
 
---- A sheet, read row by row.
+--- A sheet is a source whose first row names the columns.
 ---@class csv.Sheet
----@field columns string[] their names, in order
+---@field columns string[] names, in order
 ---@field dialect csv.Dialect
 ---@field private reader csv.Reader
 local Sheet = {}
 Sheet.__index = Sheet
 
---- How a sheet is written.
+--- The notation of a sheet.
 ---@class csv.Dialect
----@field separator string what stands between two cells
+---@field separator string between two cells
 ---@field has_mark boolean? whether it begins with a byte order mark
----@field is_named boolean? whether a line `sep=;` comes before the header
+---@field is_named boolean? whether a line `sep=;` precedes the header
 
 local function trimmed(cell) return cell:find "%S" and cell:match "^%s*(.*%S)" or "" end
 
---- The empty columns that spreadsheets add at the end are none.
+--- Returns how many cells a row has. Spreadsheets add empty cells at the end; those beyond `least`
+--- do not count.
+local function count_cells(list, least)
+  local count = #list
+  while count > least and trimmed(list[count]) == "" do count = count - 1 end
+  return count
+end
+
 local function column_names(header)
-  local names, seen, last = {}, {}, #header
-  while last > 1 and trimmed(header[last]) == "" do last = last - 1 end
-  for i = 1, last do
+  local names, seen = {}, {}
+  for i = 1, count_cells(header, 1) do
     local name = trimmed(header[i])
     if name == "" then return nil, ("column %d has no name"):format(i) end
     if seen[name] then return nil, ('two columns are named "%s"'):format(name) end
@@ -186,8 +193,8 @@ local function column_names(header)
   return names
 end
 
---- Reads a row with a separator, and goes back to its beginning.
-function Reader:look(separator)
+--- Reads a row with this separator, and returns to its beginning.
+function Reader:peek(separator)
   local at, line = self.at, self.line
   self.separator = separator
   local row = self:read()
@@ -195,33 +202,23 @@ function Reader:look(separator)
   return row
 end
 
---- Takes a line `sep=;`, as spreadsheets write and read it. Returns the separator, or nil.
-function Reader:named_separator()
-  local row = self:look "\0"
-  local separator = row and row[1]:match "^[Ss][Ee][Pp]=([^\r\n])$"
-  if separator then self:read() end
-  return separator
-end
-
---- The separator that makes the most columns of the header; commas where it is one in any case.
-function Reader:likely_separator()
-  local likely, most = ",", 1
-  for _, separator in ipairs { ",", ";", "\t" } do
-    local row = self:look(separator)
-    if row and not row.problem and #row > most then likely, most = separator, #row end
-  end
-  return likely
-end
-
+--- Returns the dialect of a sheet. The separator is the one of a line `sep=;`, which is skipped, or
+--- the one that makes the most columns of the header.
 local function dialect_of(reader)
   reader:forget()
   reader:skip_empty_lines()
-  local named = reader:named_separator()
-  return { separator = named or reader:likely_separator(), is_named = named ~= nil,
-    has_mark = reader.has_mark }
+  local row = reader:peek "\0"
+  local named = row and row[1]:match "^[Ss][Ee][Pp]=([^\r\n])$"
+  if named then reader:read() end
+  local likely, most = ",", 1
+  for _, separator in ipairs { ",", ";", "\t" } do
+    row = reader:peek(separator)
+    if row and not row.problem and #row > most then likely, most = separator, #row end
+  end
+  return { separator = named or likely, is_named = named ~= nil, has_mark = reader.has_mark }
 end
 
---- Begins to read a sheet. nil and a message where there is no header, or not a usable one.
+--- Opens a sheet. Returns nil and a message if it has no header, or one that cannot be used.
 ---@param source string|file*
 ---@return csv.Sheet?
 ---@return string? problem
@@ -237,25 +234,16 @@ function csv.sheet(source)
   return setmetatable({ columns = columns, dialect = dialect, reader = reader }, Sheet)
 end
 
-local function is_blank(row)
-  return not row.problem and table.concat(row) == ""
-end
-
---- How many cells a row has for so many columns: empty ones behind them are none.
-local function count_cells(list, columns)
-  local count = #list
-  while count > columns and trimmed(list[count]) == "" do count = count - 1 end
-  return count
-end
-
---- The next row: its line, and its cells by their columns' names; those of a row with a problem may
---- be incomplete. Rows whose cells are all empty are skipped. nil at the end, and where the source
---- cannot be read, with a message.
+--- Returns the next row: its line, and its cells by the names of their columns. The cells of a row
+--- with a problem may be incomplete. Rows with only empty cells are skipped. Returns nil at the
+--- end, nil and a message if the source cannot be read.
 ---@return { line: integer, cells: table<string, string>, problem: string? }?
 ---@return string? problem
 function Sheet:read()
   local list, problem
-  repeat list, problem = self.reader:read() until not list or not is_blank(list)
+  repeat
+    list, problem = self.reader:read()
+  until not list or list.problem or table.concat(list) ~= ""
   if not list then return nil, problem end
   local row = { line = list.line, cells = {}, problem = list.problem }
   for i, name in ipairs(self.columns) do row.cells[name] = list[i] end
@@ -268,28 +256,24 @@ end
 
 -- ---- writing ----
 
---- A reader must not take it for something else, nor trim it.
-local function needs_quotes(cell, separator)
-  return cell:find '["\r\n]' or cell:find(separator, 1, true) or cell:find "^%s"
-    or cell:find "%s$" or cell:find "^\u{FEFF}"
-end
-
-local function quoted(cell, separator)
-  return needs_quotes(cell, separator) and '"' .. cell:gsub('"', '""') .. '"' or cell
-end
-
---- One row as a line of text, its end included. What `csv.reader` makes of it is the same list.
+--- Returns a row as a line of text, with its line end. `csv.reader` reads the same list from it.
 ---@param cells string[]
 ---@param separator string? a comma
 ---@return string
 function csv.line(cells, separator)
+  separator = separator or ","
   local parts = {}
-  for i, cell in ipairs(cells) do parts[i] = quoted(cell, separator or ",") end
-  if #parts == 1 and parts[1] == "" then parts[1] = '""' end  -- or it were an empty line
-  return table.concat(parts, separator or ",") .. "\r\n"
+  for i, cell in ipairs(cells) do
+    -- Spaces at the ends and a byte order mark are quoted, because some readers drop them.
+    local needs_quotes = cell:find '["\r\n]' or cell:find(separator, 1, true)
+      or cell:find "^%s" or cell:find "%s$" or cell:find "^\u{FEFF}"
+    parts[i] = needs_quotes and '"' .. cell:gsub('"', '""') .. '"' or cell
+  end
+  if #parts == 1 and parts[1] == "" then parts[1] = '""' end  -- an empty line is not a row
+  return table.concat(parts, separator) .. "\r\n"
 end
 
---- What comes before the header of a sheet.
+--- Returns the text before the header of a sheet.
 ---@param dialect csv.Dialect
 function csv.beginning(dialect)
   return (dialect.has_mark and "\u{FEFF}" or "")

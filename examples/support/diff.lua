@@ -1,8 +1,6 @@
---- What changed between two texts, line by line.
----
+--- The difference between two texts, line by line.
 ---     for _, row in ipairs(diff.rows("a\nb", "a\nc")) do print(row.mark, row.line) end
 
-local cost = require "support.cost"
 local output = require "support.output"
 local text = require "support.text"
 
@@ -17,7 +15,8 @@ local function lines_of(value)
   return lines
 end
 
---- By a line of each text: how many lines the rests from there have in common.
+--- Returns lengths[i][j]: the length of the longest common subsequence of old from line i on and
+--- new from line j on.
 local function common_lengths(old, new)
   local lengths = {}
   for i = #old + 1, 1, -1 do
@@ -30,7 +29,8 @@ local function common_lengths(old, new)
   return lengths
 end
 
---- All lines of both texts in order: mark is "-" for what is gone, "+" for what is new, else " ".
+--- Returns all lines of both texts, in order. The mark is "-" for a removed line, "+" for an added
+--- one, and " " for the others.
 ---@param old string
 ---@param new string
 ---@return { mark: string, line: string }[]
@@ -52,6 +52,17 @@ function diff.rows(old, new)
   return rows
 end
 
+-- ---- on a terminal ----
+
+local COLOURS = { ["-"] = "\27[31m%s\27[0m", ["+"] = "\27[32m%s\27[0m" }
+
+--- Returns whether stdout is a terminal that shows colours. https://no-color.org
+local function is_colourful()
+  local term, no_colour = os.getenv "TERM", os.getenv "NO_COLOR"
+  if not term or term == "dumb" or no_colour and no_colour ~= "" then return false end
+  return os.execute "exec test -t 1" == true
+end
+
 local function is_near_change(rows, at)
   for i = math.max(at - SHOWN, 1), math.min(at + SHOWN, #rows) do
     if rows[i].mark ~= " " then return true end
@@ -59,36 +70,21 @@ local function is_near_change(rows, at)
   return false
 end
 
--- ---- on a screen ----
-
-local COLOURS = { ["-"] = "\27[31m%s\27[0m", ["+"] = "\27[32m%s\27[0m" }
-
---- Whether stdout is a terminal that shows colours. https://no-color.org
-local function is_colourful()
-  local term, no_colour = os.getenv "TERM", os.getenv "NO_COLOR"
-  if not term or term == "dumb" or no_colour and no_colour ~= "" then return false end
-  return os.execute "exec test -t 1" == true
-end
-
-local colourful
-
-local function print_row(row)
-  if colourful == nil then colourful = is_colourful() end
-  local line = text.clean(("    %s %s"):format(row.mark, row.line))
-  output.print(colourful and COLOURS[row.mark] and COLOURS[row.mark]:format(line) or line)
-end
-
 local LEFT_OUT = "      (%s as before)"
 
---- Prints a change below the name of what has changed; lines far from any change are left out.
+--- Prints a changed text below its name. Lines that are far from every change are left out.
 function diff.print(name, old, new)
   text.print("  %s:", name)
-  local rows, left_out = diff.rows(old, new), 0
+  local rows, left_out, colours = diff.rows(old, new), 0, is_colourful() and COLOURS or {}
   for i, row in ipairs(rows) do
-    local near = is_near_change(rows, i)
-    if near and left_out > 0 then text.print(LEFT_OUT, cost.count(left_out, "line")) end
-    left_out = near and 0 or left_out + 1
-    if near then print_row(row) end
+    if is_near_change(rows, i) then
+      if left_out > 0 then text.print(LEFT_OUT, text.count(left_out, "line")) end
+      left_out = 0
+      local line = text.clean(("    %s %s"):format(row.mark, row.line))
+      output.print((colours[row.mark] or "%s"):format(line))
+    else
+      left_out = left_out + 1
+    end
   end
 end
 

@@ -1,17 +1,17 @@
---- Files that a later run relies on: replaced as a whole, locked while they are used, and compared
---- by what they are and not by their names.
+--- Files that a later run relies on. They are replaced as a whole, locked while a command uses
+--- them, and compared by identity instead of by name.
 
-require "cekura.core"  -- brings the next
+require "cekura.core"  -- loads cekura.internal
 local internal = require "cekura.internal"
 
 local files = {}
 
-local MOST_LINKS = 40  -- one after another, as the system follows them
+local MOST_LINKS = 40  -- in a chain of symbolic links; Linux has the same limit
 
 local function folder_of(path) return path:match "^.*/" or "./" end
 
---- The path without symbolic links, of a file that there is not yet, too. A pipe has no such path:
---- /dev/stdout stays as it is then.
+--- Resolves symbolic links, also to a file that does not exist yet. A pipe such as /dev/stdout has
+--- no real path and stays as it is.
 local function target_of(path, links)
   local real = internal.real_path(path) or internal.file_id(path) and path
   local link = not real and (links or 0) < MOST_LINKS and internal.read_link(path)
@@ -19,18 +19,18 @@ local function target_of(path, links)
   return target_of(link:find "^/" and link or folder_of(path) .. link, (links or 0) + 1)
 end
 
---- A file that there is not yet is known by its folder and its name.
+--- A file that does not exist yet is identified by its folder and its name.
 local function id_of(path)
   path = target_of(path)
   local folder = folder_of(path)
   return internal.file_id(path) or (internal.file_id(folder) or folder) .. path:match "[^/]*$"
 end
 
---- Whether two paths name the same file: through links, in other words, or by a second name.
+--- Returns whether two paths name the same file, also through links.
 function files.are_same(a, b) return id_of(a) == id_of(b) end
 
---- Makes the text the content of a file: either all of it, on the disk, or what was there before.
---- Returns true, or nil and a message.
+--- Replaces the content of a file and syncs it to disk. After a failure the old content is still
+--- there. Returns true, or nil and a message.
 function files.replace(path, text)
   path = target_of(path)
   local done, problem = internal.replace_file(path, text)
@@ -38,7 +38,8 @@ function files.replace(path, text)
   return done, problem
 end
 
---- The content of a file. nil and a message where it cannot be read; nil alone where there is none.
+--- Returns the content of a file. Returns nil if there is no file, nil and a message if it cannot
+--- be read.
 function files.read(path)
   local file, problem, number = io.open(path, "rb")
   if not file then return nil, number ~= 2 and problem or nil end
@@ -49,8 +50,8 @@ function files.read(path)
   return content
 end
 
---- Takes the lock on a file, which ends with the process. Not on the file itself, for that is
---- replaced. Returns the lock, or nil and a message.
+--- Locks a file until the process ends. The lock is on a second file, because `replace` would
+--- replace a locked one. Returns the lock, or nil and a message.
 function files.lock(path) return internal.open_file(target_of(path) .. ".lock") end
 
 return files

@@ -1,4 +1,5 @@
---- Ids as people write them: 1,2,3 on the command line, or one below the other in a file.
+--- Ids in arguments and files: "1,2,3" on the command line, or one per line in a file.
+--- The functions that parse return nil and a message for text that is not valid.
 
 local files = require "support.files"
 
@@ -9,15 +10,15 @@ local function id_of(text)
   return id and id > 0 and id or nil
 end
 
---- For arguments that are one id.
+--- Parses an argument that is one id.
 function ids.one(text)
   local id = id_of(text)
   if id then return id end
   return nil, ("'%s' is not an id: a whole number from 1 on"):format(text)
 end
 
---- For arguments that are several, with commas or spaces between them. None may be there twice: it
---- would be paid twice.
+--- Parses an argument that is several ids, separated by commas or spaces. An id must not occur
+--- twice, because it would be paid twice.
 function ids.list(text)
   local list, seen = {}, {}
   for word in text:gmatch "[^%s,]+" do
@@ -30,7 +31,7 @@ function ids.list(text)
   return list
 end
 
---- The ids in a file. What stands behind a # is a comment.
+--- Returns the ids in a file that a person wrote. A comment begins with #.
 function ids.read(path)
   local text, problem = files.read(path)
   if not text then return nil, problem or path .. ": No such file or directory" end
@@ -42,13 +43,14 @@ end
 
 local COMPLETE = "# %d ids, all of them\n"
 
---- Writes them for `read` and `saved`. Returns true, or nil and what went wrong.
+--- Writes ids to a file, with a last line that shows that it is complete. Returns true, or nil and
+--- a message.
 function ids.write(path, list)
   return files.replace(path, table.concat(list, "\n") .. "\n" .. COMPLETE:format(#list))
 end
 
---- The ids that `write` has written, each once; nil where there are none, with a message where the
---- file does not have all that it had.
+--- Returns the ids that `write` has written, without duplicates. Returns nil if there is no file,
+--- nil and a message if it cannot be read or is not complete.
 function ids.saved(path)
   local text, problem = files.read(path)
   if not text then return nil, problem end

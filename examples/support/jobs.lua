@@ -1,11 +1,11 @@
---- Jobs of the optimiser. Each start is paid for: what is known of it is on the disk before it and
---- right after it, so that whatever happens in between, no job is started twice unnoticed.
+--- Jobs of the optimiser. Each start costs credits: it is saved to the state file before and after
+--- the call, so that no job is started twice by mistake, whenever the process ends.
 
-local answers = require "support.answers"
 local command = require "support.command"
 local proposal = require "support.proposal"
+local responses = require "support.responses"
 local text = require "support.text"
-local values = require "support.report.values"
+local values = require "support.values"
 local waiting = require "support.waiting"
 
 local jobs = {}
@@ -22,8 +22,8 @@ local function jobs_of(state)
   return state.data.jobs
 end
 
---- What is known of the metric's job: { progress_id, description, saved }, or nil where none was
---- started. Ends the command where a start was begun and nobody knows what became of it.
+--- Returns the metric's job, { progress_id, description, saved }; nil if none was started. Ends the
+--- command if it is unknown whether a job was started.
 function jobs.find(state, metric_id)
   metric_id = tostring(metric_id)
   local job = jobs_of(state)[metric_id]
@@ -33,22 +33,22 @@ function jobs.find(state, metric_id)
   return job
 end
 
---- Starts the optimiser, which spends credits. The new job replaces one that is there; a call that
---- certainly was not acted on leaves everything as it was.
----@param metric table as metrics:get returns it
+--- Starts the optimiser, which spends credits. The new job replaces an older one, unless the server
+--- refuses to start it; then the error is raised.
+---@param metric table of metrics:get
 ---@param arguments table of metric_reviews:process_feedbacks
 function jobs.start(client, state, metric, arguments)
   local metric_id = tostring(metric.id)
   local before = jobs_of(state)[metric_id]
   jobs_of(state)[metric_id] = { starting = now() }
   state:keep()
-  local answer, err = client.metric_reviews:process_feedbacks(arguments)
-  if answer == nil then
+  local response, err = client.metric_reviews:process_feedbacks(arguments)
+  if response == nil then
     if err.applied == "no" then jobs_of(state)[metric_id] = before end
     state:keep()
     error(err, 0)
   end
-  local job = answers.job(answer)
+  local job = responses.job(response)
   local id = job and job.progress_id
   if not id or id == "" then command.fail("network", UNKNOWN, metric_id, now()) end
   jobs_of(state)[metric_id] = { progress_id = id, description = metric.description }
@@ -57,15 +57,15 @@ function jobs.start(client, state, metric, arguments)
   return jobs_of(state)[metric_id]
 end
 
--- ---- what reviewers said ----
+-- ---- reviews ----
 
---- The reviews that the optimiser works on, and how many of them say that the metric was wrong.
----@param metric table as metrics:get returns it
----@param is_meant? fun(review: table): boolean
-function jobs.reviews(metric, is_meant)
+--- Returns the metric's reviews, and how many of them disagree with the metric.
+---@param metric table of metrics:get
+---@param is_wanted? fun(review: table): boolean selects some of the reviews
+function jobs.reviews(metric, is_wanted)
   local reviews, wrong = {}, 0
   for _, review in ipairs(metric.reviews or {}) do
-    if not is_meant or is_meant(review) then
+    if not is_wanted or is_wanted(review) then
       reviews[#reviews + 1] = review
       if not values.are_same(metric.eval_type, review.actual_value, review.expected_value) then
         wrong = wrong + 1
@@ -86,7 +86,7 @@ local LATE = "metric %s: the optimiser is not done after %s seconds. It goes on:
   .. "command again"
 local LOST = "metric %s: %s. The job goes on: run the same command again"
 
---- What a person is asked, on one line.
+--- Returns the questions of an error, on one line.
 local function questions_of(err)
   local questions, lines = err.questions, {}
   if type(questions) ~= "table" then return questions and tostring(questions) or tostring(err) end
@@ -105,15 +105,15 @@ local function message_of(metric_id, job, err, options)
   return LOST:format(metric_id, tostring(err))
 end
 
---- Waits for the job. Returns its answer, or nil, the name of an exit code, and a message.
----@return table? answer
+--- Waits for the job. Returns its result, or nil, the name of an exit code, and a message.
+---@return table? result
 ---@return string? code
 ---@return string? message
 function jobs.wait(client, metric_id, job, options)
   command.say("metric ", metric_id, ": waiting for the optimiser's job ", job.progress_id)
-  local answer, err = answers.progress(client.metric_reviews:wait(
+  local result, err = responses.progress(client.metric_reviews:wait(
     { progress_id = job.progress_id }, waiting.options(options)))
-  if answer then return answer end
+  if result then return result end
   return nil, waiting.code_of(err), message_of(metric_id, job, err, options)
 end
 
@@ -123,15 +123,16 @@ local WORSE = "metric %s: not saved: the proposal scores worse than the metric"
 local EDITED = "metric %s: not saved: somebody has changed its description since the optimiser was "
   .. "started. --restart starts it from there, and pays again"
 
---- Saves what a job proposes to its metric. Returns the name of an exit code.
----@param metric table as metrics:get returns it just now
----@param answer table of jobs.wait
-function jobs.save(client, state, metric, answer)
+--- Saves the proposal of a job to its metric, unless it scores worse or somebody has edited the
+--- metric meanwhile. Returns the name of an exit code.
+---@param metric table of metrics:get, just now
+---@param result table of jobs.wait
+function jobs.save(client, state, metric, result)
   local metric_id = tostring(metric.id)
-  local job, changes = jobs_of(state)[metric_id], proposal.changes(metric, answer)
-  -- One that was put there by hand has no description to compare with.
+  local job, changes = jobs_of(state)[metric_id], proposal.changes(metric, result)
+  -- A job that was added by hand has no description.
   local is_edited = job.description ~= nil and metric.description ~= job.description
-  if is_edited and changes.description or proposal.is_worse(answer) then
+  if is_edited and changes.description or proposal.is_worse(result) then
     command.say((is_edited and EDITED or WORSE):format(metric_id))
     return is_edited and "person" or "failed"
   end

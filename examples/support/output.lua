@@ -1,35 +1,36 @@
---- What a command writes to stdout and stderr, and whether it got there.
+--- What a command writes to stdout and stderr. A write that fails is noted, so that the command
+--- does not end with success.
 
-require "cekura.core"  -- brings the next
+require "cekura.core"  -- loads cekura.internal
 local internal = require "cekura.internal"
 
 internal.guard_output()
 
 local output = {}
 
-local lost = {}  -- { [name] = why }: the first reason counts
+local lost = {}  -- { [name] = reason of the first failure }
 
 local function note(name, written, problem)
   if not written then lost[name] = lost[name] or problem end
 end
 
---- Not held back, so that it comes before what is written to stderr next.
+--- Writes to stdout and flushes, which keeps the order of stdout and stderr.
 function output.write(...)
   note("stdout", io.stdout:write(...))
   note("stdout", io.stdout:flush())
 end
 
---- Like print.
+--- Does what print does.
 function output.print(...)
   local words = table.pack(...)
   for i = 1, words.n do words[i] = tostring(words[i]) end
   output.write(table.concat(words, "\t"), "\n")
 end
 
---- For messages.
+--- Writes to stderr.
 function output.complain(...) note("stderr", io.stderr:write(...)) end
 
---- Returns why some output was lost, or nil.
+--- Returns why some output was lost; nil if none was.
 function output.lost()
   for _, name in ipairs { "stdout", "stderr" } do
     if lost[name] then return ("%s: %s"):format(name, lost[name]) end

@@ -1,7 +1,7 @@
---- Which ids have been sent, several with a call: a journal whose keys are the ids of a call. In
---- whatever order and company an id comes again, it counts as it has been sent.
+--- A journal of calls that send several ids at once. It tracks ids, not calls: an id that was sent
+--- keeps its state in whatever call it is listed again.
 
-require "cekura"  -- brings the next ones
+require "cekura"  -- loads cekura.internal
 local internal = require "cekura.internal"
 local journal = require "cekura.each.journal"
 
@@ -10,7 +10,7 @@ local sent = {}
 local Sent = {}
 Sent.__index = Sent
 
--- Of an id that was part of several calls: what is certain counts, and then what may be.
+-- The state of an id that was part of several calls is the one with the highest rank.
 local RANK = { failed = 1, started = 2, unknown = 2, done = 3 }
 
 function Sent:note(ids, event)
@@ -20,38 +20,36 @@ function Sent:note(ids, event)
   end
 end
 
-local function ids_in(key)
-  local list = {}
-  for id in key:gmatch "%d+" do list[#list + 1] = math.tointeger(tonumber(id)) end
-  return list
-end
-
---- nil and an error where the journal cannot be used.
+--- Opens a journal. Returns nil and an error if it cannot be used.
 ---@param path string
----@param work string what the journal is of
+---@param work string names the work; the journal of other work is refused
 function sent.open(client, path, work)
   local log, problem = journal.open(path, { api = client.api_url, work = work })
   if not log then return nil, internal.error("config", problem) end
   local self = setmetatable({ log = log, states = {} }, Sent)
-  for key, event in log:entries() do self:note(ids_in(key), event) end
+  for key, event in log:entries() do
+    local ids = {}
+    for id in key:gmatch "%d+" do ids[#ids + 1] = math.tointeger(tonumber(id)) end
+    self:note(ids, event)
+  end
   return self
 end
 
---- "done", "unknown", or nil where nothing has been sent.
+--- Returns "done", "unknown", or nil if the id was not sent, or refused.
 function Sent:state(id)
   local event = self.states[id]
   if event == "started" then return "unknown" end
   return event ~= "failed" and event or nil
 end
 
---- A call that is repeated and refused leaves it unknown what the earlier one has done.
+--- A refusal says nothing about an earlier call with the same ids.
 local function outcome_of(was, value, err)
   if value ~= nil then return "done" end
-  local is_clear = err.applied == "no" and was ~= "unknown" and was ~= "started"
-  return is_clear and "failed" or "unknown"
+  local is_refused = err.applied == "no" and was ~= "unknown" and was ~= "started"
+  return is_refused and "failed" or "unknown"
 end
 
---- Calls send(ids), and writes down before and after it what is known. Returns what it returned.
+--- Calls send(ids) and returns its results. Its start and its outcome are written to the journal.
 function Sent:send(ids, send)
   local log, key = self.log, table.concat(ids, ",")
   local was = log:state(key)

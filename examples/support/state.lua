@@ -1,14 +1,12 @@
---- What a command remembers from one run to the next: a table, kept as JSON in a file.
+--- State files: a table that a command keeps from one run to the next, as JSON.
+--- A run that may write the file locks it before reading, so that no other run does the same work.
 ---
----     local known = state.open("improve.state", { work = "auto_improve", server = client.api_url,
+---     local saved = state.open("improve.state", { work = "auto_improve", server = client.api_url,
 ---       is_written = true })
----     known.data.jobs["55"] = { progress_id = "…" }
----     known:keep()
----
---- A save replaces the file as a whole. A run that may write it holds a lock from the first read
---- on, so that no other run does the same work.
+---     saved.data.jobs["55"] = { progress_id = "…" }
+---     saved:keep()
 
-require "cekura.core"  -- brings the next
+require "cekura.core"  -- loads cekura.internal
 local internal = require "cekura.internal"
 local cjson = require "cjson"
 local command = require "support.command"
@@ -20,10 +18,10 @@ local State = {}
 State.__index = State
 
 ---@class support.StateOwner
----@field work string what the state is of
----@field server string whose ids are in it, as client.api_url has it
----@field arguments table<string, integer>? by option; a state is of those that it was begun with
----@field is_written boolean? whether this run may change it
+---@field work string names the work; the state of other work is refused
+---@field server string the client's api_url; the state of another server is refused
+---@field arguments table<string, integer>? by option; a state of other arguments is refused
+---@field is_written boolean? whether this run may write the state
 
 local TABLES = { "jobs", "results", "before", "evaluated", "arguments" }
 
@@ -40,7 +38,8 @@ local function is_state(data)
   return true
 end
 
-local function read(path)
+--- Returns the table in a file; nil if there is no file.
+local function load(path)
   local content, problem = files.read(path)
   if problem then command.fail("usage", "%s", problem) end
   if not content then return nil end
@@ -49,6 +48,7 @@ local function read(path)
   return command.fail("usage", "%s: is no file of states: name another one with --state", path)
 end
 
+--- Ends the command if the state is of other work.
 local function check_owner(path, data, owner)
   if data.work ~= owner.work or internal.normal_url(data.server) ~= owner.server then
     command.fail("usage", "%s: belongs to %s on %s: name another file with --state", path,
@@ -56,7 +56,7 @@ local function check_owner(path, data, owner)
   end
   for name, value in pairs(owner.arguments or {}) do
     local begun_with = data.arguments and data.arguments[name]
-    begun_with = math.tointeger(begun_with) or begun_with  -- lua-cjson 2.1.0 reads floats
+    begun_with = math.tointeger(begun_with) or begun_with  -- lua-cjson 2.1.0 decodes floats
     if begun_with ~= nil and begun_with ~= value then
       command.fail("usage", "%s: belongs to --%s %s, and this run to --%s %s: name another file "
         .. "with --state", path, name, begun_with, name, value)
@@ -71,23 +71,23 @@ local function lock(path)
   return command.fail(code, "the state cannot be saved: %s", problem)
 end
 
---- The state in a file, or an empty one. Ends the command where the file is something else's, or
---- another run's.
+--- Returns the state in a file, or an empty one if there is no file. Ends the command if the file
+--- is not a state of this work, or another run uses it.
 ---@param path string
 ---@param owner support.StateOwner
 function state.open(path, owner)
   local held = owner.is_written and lock(path)
-  local data = read(path)
+  local data = load(path)
   if data then check_owner(path, data, owner) end
   data = data or { work = owner.work, server = owner.server }
   data.arguments = data.arguments or owner.arguments
   return setmetatable({ path = path, data = data, lock = held }, State)
 end
 
---- true, or nil and a message.
+--- Saves the data. Returns true, or nil and a message.
 function State:save() return files.replace(self.path, cjson.encode(self.data) .. "\n") end
 
---- The same; what cannot be saved ends the command.
+--- Saves the data; a failure ends the command.
 function State:keep()
   local saved, problem = self:save()
   if not saved then command.fail("failed", "the state cannot be saved: %s", problem) end

@@ -1,12 +1,14 @@
---- Tables of text, each column as wide as the widest of its cells on a terminal.
+--- Tables of text. Each column is as wide as its widest cell is on a terminal, and a cell shows no
+--- more than its beginning.
 
 local cekura = require "cekura"
 local output = require "support.output"
+local text = require "support.text"
 
 local texttable = {}
 
--- Code points from … to …, and how many columns of a terminal they take: CJK and emoji take two,
--- what is drawn over the character before it takes none. All others take one.
+-- { first code point, last code point, columns on a terminal }: CJK and emoji take two columns,
+-- combining characters take none. All other characters take one.
 local WIDTHS = {
   { 0x0300, 0x036F, 0 }, { 0x1100, 0x115F, 2 }, { 0x200B, 0x200F, 0 }, { 0x20D0, 0x20F0, 0 },
   { 0x2E80, 0x303E, 2 }, { 0x3041, 0xA4CF, 2 }, { 0xAC00, 0xD7A3, 2 }, { 0xF900, 0xFAFF, 2 },
@@ -15,7 +17,7 @@ local WIDTHS = {
   { 0x20000, 0x3FFFD, 2 },
 }
 
-local WIDEST = 40  -- what is longer is cut off
+local WIDEST = 40  -- columns of a cell
 
 local function width_of_code(code)
   if code < 0x0300 then return 1 end
@@ -25,34 +27,31 @@ local function width_of_code(code)
   return 1
 end
 
---- How many columns the text takes.
-function texttable.width(text)
+--- Returns how many columns of a terminal a text takes.
+---@param line string valid UTF-8
+function texttable.width(line)
   local width = 0
-  for _, code in utf8.codes(text) do width = width + width_of_code(code) end
+  for _, code in utf8.codes(line) do width = width + width_of_code(code) end
   return width
 end
 
---- Text from a server, as one line of UTF-8 that a terminal shows and does not obey.
-local function tidy(text)
-  if not utf8.len(text) then text = text:gsub("[\x80-\xFF]", "?") end
-  return (text:gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " "))
-end
-
-local function cut(text)
-  if texttable.width(text) <= WIDEST then return text end
+local function cut(line)
+  if texttable.width(line) <= WIDEST then return line end
   local width = 0
-  for at, code in utf8.codes(text) do
+  for at, code in utf8.codes(line) do
     width = width + width_of_code(code)
-    if width >= WIDEST then return text:sub(1, at - 1) .. "…" end
+    if width >= WIDEST then return line:sub(1, at - 1) .. "…" end
   end
 end
 
---- A value as a person reads it: "-" for none.
+--- Returns a value as a person reads it, on one line; "-" for none.
 function texttable.show(value)
   if value == nil or value == cekura.null then return "-" end
   if type(value) == "boolean" then return value and "yes" or "no" end
   if math.type(value) == "float" then return ("%.10g"):format(value) end
-  return cut(tidy(tostring(value)))
+  local line = tostring(value)
+  if not utf8.len(line) then line = line:gsub("[\x80-\xFF]", "?") end
+  return cut(text.line(line))
 end
 
 local function widths_of(rows)
@@ -67,29 +66,26 @@ local function widths_of(rows)
   return widths, is_numeric
 end
 
-local function padded(text, width, to_the_right)
-  local blank = (" "):rep(width - texttable.width(text))
-  return to_the_right and blank .. text or text .. blank
-end
-
---- The rows below each other. The first are the heads, and say how many columns there are; columns
---- with numbers stand to the right.
----@param rows any[][] cells may be nil
----@return string # with a line end behind each row
-function texttable.text(rows)
+--- Returns the rows as lines. Columns with numbers are aligned to the right.
+---@param rows any[][] the first row has the heads, one per column; other cells may be nil
+---@param indent string? what each line begins with: two spaces
+---@return string # each row ends with a line end
+function texttable.text(rows, indent)
   local widths, is_numeric = widths_of(rows)
   local lines = {}
   for i, row in ipairs(rows) do
     local cells = {}
     for column, width in ipairs(widths) do
-      cells[column] = padded(texttable.show(row[column]), width, is_numeric[column])
+      local cell = texttable.show(row[column])
+      local blank = (" "):rep(width - texttable.width(cell))
+      cells[column] = is_numeric[column] and blank .. cell or cell .. blank
     end
-    lines[i] = "  " .. table.concat(cells, "  "):gsub("%s+$", "") .. "\n"
+    lines[i] = (indent or "  ") .. table.concat(cells, "  "):gsub("%s+$", "") .. "\n"
   end
   return table.concat(lines)
 end
 
---- Prints them, with an empty line before and after.
+--- Prints the rows, with an empty line before and after them.
 function texttable.print(rows) output.write("\n", texttable.text(rows), "\n") end
 
 return texttable

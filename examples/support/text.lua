@@ -1,28 +1,32 @@
---- Text for people: what comes from a server may hold anything, and a terminal obeys some of it.
+--- Text for people. Text from a server may contain escape sequences, which a terminal would obey;
+--- everything that is printed goes through `clean` or `line`.
 
 local output = require "support.output"
 
 local text = {}
 
---- Without control characters, for a terminal; line breaks stay.
+--- Returns the value as text in which control characters are blanks, except line breaks.
 function text.clean(value)
   return (tostring(value):gsub("[%c\127]", function(byte) return byte == "\n" and "\n" or " " end)
     :gsub("\xC2[\x80-\x9F]", " "))
 end
+
+--- Returns the value as one line without control characters.
+function text.line(value) return (text.clean(value):gsub("\n", " ")) end
 
 --- Prints a formatted text without control characters.
 function text.print(format, ...)
   output.print(text.clean(format:format(...)))
 end
 
---- 0.875 → "88%"
+--- Returns a share in percent: 0.875 is "88%".
 function text.percent(share)
   return ("%.0f%%"):format(math.floor(share * 100 + 0.5))
 end
 
---- Each line of a text, with something before it.
-function text.indent(value, before)
-  return before .. text.clean(value):gsub("\n", "\n" .. before)
+--- Returns a number with its noun: "1 run", "2 runs".
+function text.count(number, noun)
+  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
 end
 
 return text

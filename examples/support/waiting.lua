@@ -1,4 +1,4 @@
---- What the commands that wait have in common: options, and what an error of a wait means.
+--- Options and exit codes of the commands that wait for an evaluation or for the optimiser.
 
 local command = require "support.command"
 
@@ -10,28 +10,23 @@ local function seconds(text)
   return nil, ("'%s' is not a number of seconds"):format(text)
 end
 
---- Adds the options of a command that waits.
----@param default number seconds
-function waiting.add_options(parser, default)
-  local text = ("Wait no longer than this, in seconds (default: %d)."):format(default)
-  parser:option("--timeout", text, default, seconds):argname "SECONDS"
+--- Adds the options of a wait to a parser.
+---@param timeout number seconds, unless the user gives another number
+function waiting.add_options(parser, timeout)
+  local text = ("Wait no longer than this, in seconds (default: %d)."):format(timeout)
+  parser:option("--timeout", text, timeout, seconds):argname "SECONDS"
   parser:option("--interval", "Look this often, in seconds (default: the client's).", nil, seconds)
     :argname "SECONDS"
+  command.add_progress(parser)
 end
 
---- Adds those of one that shows how far it is.
-function waiting.add_progress(parser)
-  parser:flag("--progress", "Show progress on stderr (the default).")
-  parser:flag("--no-progress", "Show none."):target "progress":action "store_false":init(true)
-end
-
---- The second argument of a wait.
+--- Returns the second argument of a wait.
 function waiting.options(options)
   return { timeout = options.timeout, interval = options.interval, progress = options.progress }
 end
 
---- The name of the exit code for an error of a wait. Only that of the whole wait is a timeout, and
---- not where nobody was there any more in the end.
+--- Returns the name of the exit code for an error of a wait. It is "timeout" only if the wait as a
+--- whole ran out of time and its last poll reached the server.
 function waiting.code_of(err)
   if err.kind == "needs_person" then return "person" end
   if err.kind == "failed" then return "failed" end

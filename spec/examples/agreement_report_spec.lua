@@ -9,8 +9,8 @@ local html = require "support.report.html"
 local keys = require "support.keys"
 local sandbox = require "cekura.sandbox"
 local scratch = require "support.scratch"
-local times = require "support.report.times"
-local values = require "support.report.values"
+local times = require "support.times"
+local values = require "support.values"
 
 local NOW = times.parse "2025-11-21T09:00:00Z"  -- the weeks of the sandbox's data hang on it
 local NO_ERRORS = ""

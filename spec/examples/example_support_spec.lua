@@ -2,7 +2,7 @@
 
 package.path = "examples/?.lua;" .. package.path
 
-local dates = require "support.dates"
+local times = require "support.times"
 local ids = require "support.ids"
 local scratch = require "support.scratch"
 local texttable = require "support.table"
@@ -50,11 +50,11 @@ end)
 
 describe("dates", function()
   it("are days, from their first second to their last, or moments", function()
-    assert.equal("2025-01-31T00:00:00Z", dates.first "2025-01-31")
-    assert.equal("2025-01-31T23:59:59Z", dates.last "2025-01-31")
-    assert.equal("2025-01-31T12:00:00Z", dates.first "2025-01-31T12:00:00Z")
-    assert.is_nil(dates.first "31.1.2025")
-    assert.is_nil(dates.last "2025-01-31T12:00:00+02:00")
+    assert.equal("2025-01-31T00:00:00Z", times.first "2025-01-31")
+    assert.equal("2025-01-31T23:59:59Z", times.last "2025-01-31")
+    assert.equal("2025-01-31T12:00:00Z", times.first "2025-01-31T12:00:00Z")
+    assert.is_nil(times.first "31.1.2025")
+    assert.is_nil(times.last "2025-01-31T12:00:00+02:00")
   end)
 
   for _, text in ipairs {
@@ -62,24 +62,24 @@ describe("dates", function()
     "2025-01-31T24:00:00Z", "2025-01-31T12:60:00Z",
   } do
     it(("are not %s, which no calendar has"):format(text), function()
-      local date, problem = dates.first(text)
+      local date, problem = times.first(text)
       assert.is_nil(date)
       assert.matches(text, problem, 1, true)
     end)
   end
 
   it("are leap days", function()
-    assert.equal("2024-02-29T00:00:00Z", dates.first "2024-02-29")
+    assert.equal("2024-02-29T00:00:00Z", times.first "2024-02-29")
   end)
 
   it("are compared with the server's times", function()
-    local first, last = dates.first "2025-01-31", dates.last "2025-01-31"
-    assert.is_true(dates.is_between("2025-01-31T23:59:59.999999Z", first, last))
-    assert.is_true(dates.is_between("2025-01-31 00:00:00", first, last))
-    assert.is_false(dates.is_between("2025-01-30T23:59:59.999999Z", first, last))
-    assert.is_false(dates.is_between("2025-02-01T00:00:00Z", first, last))
-    assert.is_true(dates.is_between("1999-01-01T00:00:00Z", nil, last))
-    assert.is_true(dates.is_between("2999-01-01T00:00:00Z", first, nil))
+    local first, last = times.first "2025-01-31", times.last "2025-01-31"
+    assert.is_true(times.is_between("2025-01-31T23:59:59.999999Z", first, last))
+    assert.is_true(times.is_between("2025-01-31 00:00:00", first, last))
+    assert.is_false(times.is_between("2025-01-30T23:59:59.999999Z", first, last))
+    assert.is_false(times.is_between("2025-02-01T00:00:00Z", first, last))
+    assert.is_true(times.is_between("1999-01-01T00:00:00Z", nil, last))
+    assert.is_true(times.is_between("2999-01-01T00:00:00Z", first, nil))
   end)
 end)
 
@@ -165,7 +165,7 @@ end)
 
 describe("values", function()
   local null = require "cekura".null
-  local values = require "support.report.values"
+  local values = require "support.values"
 
   it("are the same in whatever form they are sent", function()
     for eval_type, groups in pairs {

@@ -1,14 +1,14 @@
---- Counts how far reviewers and metrics agree. It takes reviews as reading.lua makes them, and
---- knows neither the API nor the page.
+--- Counts how far reviewers and metrics agree: shares, trends over time, confusion tables,
+--- mistakes. It takes the records of reading.lua, and does not depend on the API or the page.
 
-local values = require "support.report.values"
+local values = require "support.values"
 
 local agreement = {}
 
-local FEWEST = 10  -- reviews of a metric, or on either side of a change; fewer say nothing
-local CLEAR = 3    -- standard errors apart: with each week tried, chance alone makes such a step in
-                   -- two or three of a hundred charts
-local FEW_VALUES = 6  -- as many columns still make a table that can be read
+local FEWEST = 10  -- reviews that are enough to judge a metric, or one side of a step
+local CLEAR = 3    -- standard errors between the sides of a step; since every week is tried, two or
+                   -- three of a hundred charts have such a step by chance
+local FEW_VALUES = 6  -- columns of a readable table
 
 -- ---- counting ----
 
@@ -28,12 +28,12 @@ local function sum(counts, from, to)
   return all
 end
 
---- The share that agreed, from 0 to 1; nil of nothing.
+--- Returns the share that agreed, from 0 to 1; nil without reviews.
 function agreement.share(count)
   if count.total > 0 then return count.agreed / count.total end
 end
 
---- In whole percent: never 100 where one disagreed, nor 0 where one agreed.
+--- Returns the share in whole percent: 100 only if all agreed, 0 only if none did.
 function agreement.percent(count)
   local percent = math.floor(count.agreed / count.total * 100 + 0.5)
   if count.agreed < count.total then percent = math.min(percent, 99) end
@@ -41,8 +41,7 @@ function agreement.percent(count)
   return percent
 end
 
---- Where the share would lie if everything had been reviewed, with 95 % confidence: two shares from
---- 0 to 1 (Wilson's interval).
+--- Returns the 95 % confidence interval of the share (Wilson's interval): two shares from 0 to 1.
 function agreement.range(count)
   local n, share, z = count.total, count.agreed / count.total, 1.96
   local middle = (share + z * z / (2 * n)) / (1 + z * z / n)
@@ -52,7 +51,7 @@ end
 
 -- ---- over time ----
 
---- A count for each period, those without a review too: { from, total, agreed }.
+--- Returns a count for each period, also for those without a review: { from, total, agreed }.
 local function over_time(reviews, period, first, last)
   local list, index = {}, {}
   local from = period.start(first)
@@ -65,7 +64,7 @@ local function over_time(reviews, period, first, last)
   return list
 end
 
---- How many standard errors the two shares are apart; negative where the second is the lower.
+--- Returns the distance of two shares in standard errors; negative if the second share is lower.
 local function distance(before, after)
   local share = (before.agreed + after.agreed) / (before.total + after.total)
   local error = math.sqrt(share * (1 - share) * (1 / before.total + 1 / after.total))
@@ -73,8 +72,8 @@ local function distance(before, after)
   return (agreement.share(after) - agreement.share(before)) / error
 end
 
---- The clearest step up or down: { from, before, after, distance }; nil where no period has enough
---- reviews before and after it.
+--- Returns the clearest step up or down, { from, before, after, distance }; nil if no step has
+--- enough reviews on both sides.
 local function clearest_step(periods)
   local clearest
   for i = 2, #periods do
@@ -90,7 +89,7 @@ local function clearest_step(periods)
   return clearest
 end
 
---- "better", "worse", "steady" or "unknown", and the step, if there is a clear one.
+--- Returns "better", "worse", "steady" or "unknown", and the step if it is clear.
 local function trend_of(periods)
   local step = clearest_step(periods)
   if not step then return "unknown" end
@@ -98,14 +97,14 @@ local function trend_of(periods)
   return step.distance > 0 and "better" or "worse", step
 end
 
--- ---- what was mistaken for what ----
+-- ---- confusion tables and mistakes ----
 
 local function in_order(a, b)
   if type(a) == type(b) then return a < b end
   return type(a) == "number"
 end
 
---- Those that occur: the metric's own first, in its order.
+--- Returns the values that occur: those that the metric lists first, in its order.
 local function distinct_values(metric, reviews)
   local list, others, there = {}, {}, {}
   for _, review in ipairs(reviews) do
@@ -120,48 +119,28 @@ local function distinct_values(metric, reviews)
   return table.move(others, 1, #others, #list + 1, list)
 end
 
-local function is_number(metric)
-  return metric.kind == "numeric" or metric.kind == "continuous_qualitative"
-end
-
-local function says_nothing(reviews)
+--- Returns the confusion table { rows, columns, cells }: the expected values by row, the metric's
+--- values by column, and a last column for no value. Returns nil for measurements with many values.
+local function confusion(metric, reviews)
+  local rows = distinct_values(metric, reviews)
+  local is_number = metric.kind == "numeric" or metric.kind == "continuous_qualitative"
+  if is_number and #rows > FEW_VALUES then return nil end
+  local index, columns, cells = {}, { table.unpack(rows) }, {}
   for _, review in ipairs(reviews) do
-    if review.said == nil then return true end
+    if review.said == nil then columns[#rows + 1] = values.NONE end
   end
-  return false
-end
-
-local function index_of(list)
-  local index = {}
-  for i, item in ipairs(list) do index[item] = i end
-  return index
-end
-
---- How often what was said where what was expected. The last column is for no value at all.
-local function count_cells(rows, columns, reviews)
-  local row_of, column_of, cells = index_of(rows), index_of(rows), {}
-  for i in ipairs(rows) do
-    cells[i] = {}
+  for i, value in ipairs(rows) do
+    index[value], cells[i] = i, {}
     for j in ipairs(columns) do cells[i][j] = 0 end
   end
   for _, review in ipairs(reviews) do
-    local i, j = row_of[review.expected], review.said == nil and #columns or column_of[review.said]
-    cells[i][j] = cells[i][j] + 1
+    local row, j = cells[index[review.expected]], index[review.said] or #columns
+    row[j] = row[j] + 1
   end
-  return cells
+  return { rows = rows, columns = columns, cells = cells }
 end
 
---- What reviewers expect by row, what the metric said by column: { rows, columns, cells }. nil for
---- measurements, which hardly ever take the same value twice.
-local function confusion(metric, reviews)
-  local rows = distinct_values(metric, reviews)
-  if is_number(metric) and #rows > FEW_VALUES then return nil end
-  local columns = { table.unpack(rows) }
-  if says_nothing(reviews) then columns[#columns + 1] = values.NONE end
-  return { rows = rows, columns = columns, cells = count_cells(rows, columns, reviews) }
-end
-
---- How a review went wrong, in a few words.
+--- Returns the kind of a mistake, in a few words.
 local function mistake_of(metric, review)
   local said, expected = review.said, review.expected
   if said == nil then return "no value at all" end
@@ -173,8 +152,8 @@ local function mistake_of(metric, review)
   return ("%s instead of %s"):format(values.show(said), values.show(expected))
 end
 
---- Of each kind of mistake the reviews, the newest first; the most frequent kind first:
---- { what, reviews }.
+--- Returns the kinds of mistakes, the most frequent first, each with its reviews: { what, reviews
+--- }.
 local function mistakes(metric, reviews)
   local list, index = {}, {}
   for _, review in ipairs(reviews) do
@@ -194,14 +173,14 @@ local function mistakes(metric, reviews)
   return list
 end
 
--- ---- all of it ----
+-- ---- the report ----
 
 local function newest_first(a, b)
   if a.time ~= b.time then return a.time > b.time end
   return a.key < b.key
 end
 
---- What there is to say of one metric. `now` counts the reviews since its clear step, or all.
+--- Returns the assessment of one metric. `now` counts the reviews since its clear step, or all.
 local function assess(metric, reviews, period, first, last)
   table.sort(reviews, newest_first)
   local count = new_count()
@@ -215,11 +194,11 @@ local function assess(metric, reviews, period, first, last)
   }
 end
 
---- Whether there are enough reviews to judge a metric by.
+--- Returns whether there are enough reviews to judge a metric.
 function agreement.is_judged(assessment) return assessment.now.total >= FEWEST end
 
---- By what they are now: what was mended is not unreliable any more. Those that hardly anybody has
---- reviewed come last.
+--- Orders by the reviews since the last step, because earlier mistakes may be fixed. Metrics with
+--- too few reviews come last.
 local function least_reliable_first(a, b)
   local judged = agreement.is_judged(a)
   if judged ~= agreement.is_judged(b) then return judged end
@@ -228,54 +207,44 @@ local function least_reliable_first(a, b)
   return a.metric.name < b.metric.name
 end
 
-local function span_of(reviews)
-  local first, last = math.huge, -math.huge
+--- Counts all reviews: total, agreed, first, last, and the number of calls. Returns
+--- { [metric id] = list of its reviews }.
+local function count_reviews(report, reviews)
+  local lists, is_counted = {}, {}
+  report.first, report.last, report.calls = math.huge, -math.huge, 0
   for _, review in ipairs(reviews) do
-    first, last = math.min(first, review.time), math.max(last, review.time)
-  end
-  return first, last
-end
-
---- { [metric id] = its reviews }, and of how many calls they are.
-local function by_metric(metrics, reviews)
-  local lists, seen, calls = {}, {}, 0
-  for _, metric in ipairs(metrics) do lists[metric.id] = {} end
-  for _, review in ipairs(reviews) do
+    add(report, review)
+    report.first, report.last =
+      math.min(report.first, review.time), math.max(report.last, review.time)
+    if not is_counted[review.key] then report.calls = report.calls + 1 end
+    is_counted[review.key] = true
+    lists[review.metric] = lists[review.metric] or {}
     table.insert(lists[review.metric], review)
-    if not seen[review.key] then calls = calls + 1 end
-    seen[review.key] = true
   end
-  return lists, calls
+  return lists
 end
 
---- Assesses those metrics that were reviewed, and lists the others.
-local function add_metrics(report, metrics, lists)
+--- Returns { first, last, period, total, agreed, calls, metrics, unreviewed }: `metrics` has the
+--- assessments of the reviewed metrics, the least reliable first; `unreviewed` has the other
+--- metrics.
+---@param metrics table[] { id, name, kind, values }
+---@param reviews table[] { metric, key, time, said, expected, agrees, … }
+---@param period_of fun(first: integer, last: integer): table returns the periods, as times.period
+function agreement.report(metrics, reviews, period_of)
+  local report = new_count()
+  local lists = count_reviews(report, reviews)
+  report.period = period_of(report.first, report.last)
+  report.metrics, report.unreviewed = {}, {}
   for _, metric in ipairs(metrics) do
-    local reviews = lists[metric.id]
-    if #reviews == 0 then
-      table.insert(report.unreviewed, metric)
-    else
+    local its_reviews = lists[metric.id]
+    if its_reviews then
       table.insert(report.metrics,
-        assess(metric, reviews, report.period, report.first, report.last))
+        assess(metric, its_reviews, report.period, report.first, report.last))
+    else
+      table.insert(report.unreviewed, metric)
     end
   end
   table.sort(report.metrics, least_reliable_first)
-end
-
---- { first, last, period, total, agreed, calls, metrics, unreviewed }: `metrics` has what there is
---- to say of each that was reviewed, the least reliable first; `unreviewed` has the other metrics.
----@param metrics table[] { id, name, kind, values }
----@param reviews table[] { metric, key, time, said, expected, agrees, … }
----@param period_of fun(first: integer, last: integer): table what time is cut into
-function agreement.report(metrics, reviews, period_of)
-  local report = new_count()
-  report.first, report.last = span_of(reviews)
-  report.period = period_of(report.first, report.last)
-  report.metrics, report.unreviewed = {}, {}
-  for _, review in ipairs(reviews) do add(report, review) end
-  local lists
-  lists, report.calls = by_metric(metrics, reviews)
-  add_metrics(report, metrics, lists)
   return report
 end
 

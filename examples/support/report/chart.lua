@@ -1,6 +1,6 @@
---- The share of agreement over time as a small chart (SVG): a dot for each period, the larger the
---- more reviews it stands for, and the level before and after a clear step as a heavy line. All
---- charts have the same axes, so that they can be compared side by side.
+--- Charts (SVG) of the share of agreement over time. Each period is a dot, whose size shows the
+--- number of reviews; a heavy line is the level, before and after a clear step. All charts have the
+--- same axes.
 
 local agreement = require "support.report.agreement"
 local html = require "support.report.html"
@@ -10,7 +10,7 @@ local chart = {}
 
 local WIDTH, HEIGHT = 320, 156
 local LEFT, RIGHT, TOP, BOTTOM = 38, 312, 14, 128  -- of the plot
-local SMALLEST, LARGEST = 2, 4.5                   -- a dot's radius
+local SMALLEST, LARGEST = 2, 4.5                   -- radius of a dot
 
 -- ---- templates ----
 
@@ -36,20 +36,14 @@ local level = html.template [[
 <text class="level-label" x="{x}" y="{label_y}" text-anchor="{anchor}">{label}</text>
 ]]
 
--- ---- where things are ----
+-- ---- coordinates ----
 
 local function rounded(number) return ("%.1f"):format(number) end
 
 local function y_of(share) return BOTTOM - share * (BOTTOM - TOP) end
 
---- The middle of a period's place.
+--- Returns the centre of a period.
 local function x_of(index, count) return LEFT + (index - 0.5) / count * (RIGHT - LEFT) end
-
-local function most_reviews(periods)
-  local most = 1
-  for _, period in ipairs(periods) do most = math.max(most, period.total) end
-  return most
-end
 
 -- ---- parts ----
 
@@ -63,7 +57,7 @@ local function grid()
   return lines
 end
 
---- The first and the last period; one alone stands in the middle.
+--- Labels the first and the last period; a single one is labelled in the middle.
 local function dates(periods, period)
   local function label(index, x, anchor)
     return date { x = x, y = HEIGHT - 6, anchor = anchor,
@@ -73,7 +67,7 @@ local function dates(periods, period)
   return { label(1, LEFT, "start"), label(#periods, RIGHT, "end") }
 end
 
---- A line from dot to dot, broken where a period has no review.
+--- Connects the dots, with a gap for a period without a review.
 local function thread(periods)
   local d, pen = {}, "M"
   for i, period in ipairs(periods) do
@@ -85,7 +79,8 @@ local function thread(periods)
 end
 
 local function dots(periods)
-  local parts, most = {}, most_reviews(periods)
+  local parts, most = {}, 1
+  for _, period in ipairs(periods) do most = math.max(most, period.total) end
   for i, period in ipairs(periods) do
     local share = agreement.share(period)
     parts[i] = share and dot {
@@ -96,7 +91,7 @@ local function dots(periods)
   return parts
 end
 
---- The label stands over the line where there is room, else below.
+--- Draws a level. Its label is above the line if there is room, else below.
 local function level_of(count, from, to, x, anchor)
   local y = y_of(agreement.share(count))
   return level { from = rounded(from), to = rounded(to), y = rounded(y), x = rounded(x),
@@ -110,7 +105,7 @@ local function step_index(periods, step)
   end
 end
 
---- One level, or that before and that after the step, with a line where the step is.
+--- Draws one level, or the levels before and after a step and a line at the step.
 local function levels(assessment)
   local periods, step = assessment.periods, assessment.step
   if not step then return level_of(assessment, LEFT, RIGHT, RIGHT, "end") end
@@ -122,9 +117,9 @@ local function levels(assessment)
   }
 end
 
--- ---- all of it ----
+-- ---- the chart ----
 
---- What a person hears who cannot see it.
+--- Returns the text for screen readers.
 local function description(assessment, period)
   local parts = { words.agreement(assessment), words.trend(assessment, period),
     ("By %s: "):format(period.name) }
@@ -136,10 +131,10 @@ local function description(assessment, period)
   return table.concat(parts, " ") .. table.concat(list, ", ") .. "."
 end
 
---- The chart of one metric.
----@param assessment table as agreement.lua makes it
----@param period table as times.lua makes it
----@param id string of its own in the page
+--- Returns the chart of one metric.
+---@param assessment table of agreement.report
+---@param period table of times.period
+---@param id string unique in the page
 function chart.of(assessment, period, id)
   local periods = assessment.periods
   return frame {

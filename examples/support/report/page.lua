@@ -1,24 +1,24 @@
---- The report as a page, in the order in which a person asks: which metric is unreliable, is it
---- getting better, what kind of mistake is it, and where.
+--- The report as a page. Its sections answer: Which metric is unreliable? Is it getting better?
+--- What kind of mistake does it make, and where?
 
 local agreement = require "support.report.agreement"
 local chart = require "support.report.chart"
 local html = require "support.report.html"
 local style = require "support.report.style"
 local templates = require "support.report.templates"
-local times = require "support.report.times"
-local values = require "support.report.values"
 local words = require "support.report.words"
+local times = require "support.times"
+local values = require "support.values"
 
 local page = {}
 
-local LINES = 40  -- of a transcript; what goes beyond is folded up
+local LINES = 40  -- of a transcript; the rest is collapsed
 
 -- ---- which metric ----
 
 local SIGNS = { better = "▲", worse = "▼", steady = "–", unknown = "·" }
 
---- The same of one metric wherever it is shown.
+--- Returns the values that every section shows of a metric.
 local function trend_of(assessment, report)
   return {
     id = assessment.metric.id, name = assessment.metric.name, trend = assessment.trend,
@@ -36,36 +36,30 @@ local function row_of(assessment, report)
   return templates.overview_row(row)
 end
 
---- What `make` makes of each item of a list.
+--- Returns the results of make(item, ...) for a list.
 local function each(list, make, ...)
   local made = {}
   for i, item in ipairs(list) do made[i] = make(item, ...) end
   return made
 end
 
-local function names_of(metrics)
-  return each(metrics, function(one) return one.name end)
-end
-
 local function overview_of(report)
+  local names = each(report.unreviewed, function(metric) return metric.name end)
   return templates.overview {
     rows = each(report.metrics, row_of, report),
-    unreviewed = #report.unreviewed > 0
-      and templates.unreviewed { names = words.list(names_of(report.unreviewed)) },
+    unreviewed = #names > 0 and templates.unreviewed { names = words.list(names) },
   }
 end
 
 -- ---- is it getting better ----
 
-local function figure_of(assessment, report)
-  local values_of = trend_of(assessment, report)
-  values_of.chart = chart.of(assessment, report.period, "c-" .. assessment.metric.id)
-  return templates.figure(values_of)
-end
-
 local function multiples_of(report)
   return templates.small_multiples { period = report.period.name,
-    figures = each(report.metrics, figure_of, report) }
+    figures = each(report.metrics, function(assessment)
+      local figure = trend_of(assessment, report)
+      figure.chart = chart.of(assessment, report.period, "c-" .. assessment.metric.id)
+      return templates.figure(figure)
+    end) }
 end
 
 -- ---- what kind of mistake ----
@@ -76,17 +70,13 @@ local function sum_of(list)
   return sum
 end
 
-local function cell_class(kind, said, expected, count)
-  if said ~= nil and values.agree(kind, said, expected) then return "agree" end
-  return count > 0 and "differ" or "none"
-end
-
 local function confusion_row_of(kind, table_of, i)
   local cells = {}
   for j, count in ipairs(table_of.cells[i]) do
     local said = table_of.rows[j]  -- nil in the column for no value
+    local agrees = said ~= nil and values.agree(kind, said, table_of.rows[i])
     cells[j] = templates.cell {
-      count = count, class = cell_class(kind, said, table_of.rows[i], count),
+      count = count, class = agrees and "agree" or count > 0 and "differ" or "none",
     }
   end
   return templates.confusion_row { value = values.show(table_of.rows[i]), cells = cells,
@@ -104,20 +94,17 @@ local function totals_of(table_of)
   return totals
 end
 
---- On a phone long values stand upright over narrow columns.
-local function width_class(columns)
-  for _, value in ipairs(columns) do
-    if utf8.len(values.show(value)) ~= 1 then return "upright" end
-  end
-  return ""
-end
-
 local function confusion_of(assessment)
   local one, table_of, rows = assessment.metric, assessment.confusion, {}
   for i in ipairs(table_of.rows) do rows[i] = confusion_row_of(one.kind, table_of, i) end
+  local class = ""
+  for _, value in ipairs(table_of.columns) do
+    -- On a phone, long values are rotated, to keep the columns narrow.
+    if utf8.len(values.show(value)) ~= 1 then class = "upright" end
+  end
   return templates.confusion {
     id = one.id, name = one.name, rows = rows, totals = totals_of(table_of),
-    columns = #table_of.columns, class = width_class(table_of.columns),
+    columns = #table_of.columns, class = class,
     total = words.count(assessment.total, "review"),
     heads = each(table_of.columns, function(value)
       return templates.confusion_head { value = values.show(value) }
@@ -125,7 +112,7 @@ local function confusion_of(assessment)
   }
 end
 
---- For measurements: so many too high, so many too low.
+--- Returns the table for measurements: how many were too high, how many too low.
 local function spread_of(assessment)
   local rows = { templates.spread_row { what = "the same", count = assessment.agreed } }
   for i, one in ipairs(assessment.mistakes) do
@@ -149,7 +136,7 @@ end
 
 -- ---- where ----
 
---- "[00:01] Main Agent: Hello." in parts; a line that is written otherwise is all text.
+--- Splits "[00:01] Main Agent: Hello."; any other line is text.
 local function line_of(text)
   local clock, speaker, said = text:match "^%[([%d:%.]+)%]%s*([^:]+):%s*(.*)$"
   return templates.line { clock = clock or "", speaker = speaker or "", text = said or text }
@@ -168,16 +155,12 @@ local function transcript_of(text)
   }
 end
 
-local function feedback_of(review)
-  if review.feedback == "" then return "No feedback given." end
-  return templates.quoted { text = review.feedback }
-end
-
 local function case_of(review, is_first)
   local explanation = table.concat(review.explanation, " ")
   return templates.case {
     open = is_first and templates.open,
-    feedback = feedback_of(review),
+    feedback = review.feedback ~= "" and templates.quoted { text = review.feedback }
+      or "No feedback given.",
     said = values.show(review.said), expected = values.show(review.expected),
     title = review.title ~= "" and review.title or review.where, key = review.key,
     iso = times.iso(review.time), date = times.date(review.time),
@@ -186,27 +169,18 @@ local function case_of(review, is_first)
   }
 end
 
-local function rest_of(shown, all)
-  return shown < all and templates.paragraph {
-    text = ("These are the newest %d of %d; --examples shows more."):format(shown, all),
-  }
-end
-
---- The metric's first case is open, to show what is in them.
+--- The first case of a metric is open, to show what cases contain.
 local function mistake_of(one, examples, is_first)
-  local shown = { table.unpack(one.reviews, 1, examples) }
+  local shown, all = { table.unpack(one.reviews, 1, examples) }, #one.reviews
   return templates.mistake {
     what = one.what:gsub("^%l", string.upper), times = words.count(#one.reviews, "time"),
     cases = each(shown, function(review)
       return case_of(review, is_first and review == shown[1])
     end),
-    rest = rest_of(#shown, #one.reviews),
+    rest = #shown < all and templates.paragraph {
+      text = ("These are the newest %d of %d; --examples shows more."):format(#shown, all),
+    },
   }
-end
-
-local function sentence_of(assessment, report)
-  return table.concat({ words.agreement(assessment), words.trend(assessment, report.period),
-    words.mistake(assessment), words.precision(assessment) }, " ")
 end
 
 local function metric_of(assessment, report, options)
@@ -214,7 +188,8 @@ local function metric_of(assessment, report, options)
   return templates.metric {
     id = one.id, name = one.name, percent = words.percent(assessment.now),
     description = one.description ~= "" and templates.description { text = one.description },
-    sentence = sentence_of(assessment, report),
+    sentence = table.concat({ words.agreement(assessment), words.trend(assessment, report.period),
+      words.mistake(assessment), words.precision(assessment) }, " "),
     confusion = assessment.confusion and confusion_of(assessment) or spread_of(assessment),
     over_time = over_time_of(assessment, report),
     mistakes = each(assessment.mistakes, function(mistake_kind)
@@ -223,20 +198,21 @@ local function metric_of(assessment, report, options)
   }
 end
 
--- ---- all of it ----
+-- ---- the page ----
 
 local NOTES = {
-  [[A review is a person’s vote on one value that a metric gave to one call, and names the value
-  that would have been right. They agree where the two are the same; ratings also where they are at
-  most half a point apart.]],
-  [[Where a call was voted on twice, the last vote counts. A vote without an expected value is left
-  out. Compared is what the metric says today: evaluating a call again changes the report.]],
-  [[Every review stands at the day of its call (UTC). A change is only called one where chance alone
-  would hardly make it. Where reviewers prefer calls that seem wrong, a metric is better over all
-  calls than it looks here.]],
+  [[A review is a person’s vote on the value that a metric gave to one call; it names the value
+  that would have been right. The metric and the reviewer agree if the two values are equal; ratings
+  also agree if they differ by at most half a point.]],
+  [[If a call was voted on twice, the last vote counts. A vote without an expected value is left
+  out. The report uses the metric’s current value: evaluating a call again changes the report.]],
+  [[A review counts for the day of its call (UTC). A change is reported only if chance is an
+  unlikely cause. If reviewers prefer calls that look wrong, the metric is better on all calls than
+  it appears here.]],
 }
 
----@param report table as agreement.lua makes it
+--- Returns the page as HTML.
+---@param report table of agreement.report
 ---@param options { scope: string, examples: integer }
 ---@return string
 function page.of(report, options)

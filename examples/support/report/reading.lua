@@ -1,24 +1,24 @@
---- The API's answers as the records that a report is counted from.
+--- Converts responses to the records that a report counts: calls, metrics and reviews.
 ---
---- What a reviewer said of a metric stands in the metric itself: `metrics:get` lists its reviews,
---- each with the expected value, the feedback, and the run or call log that it is of. When that
---- call took place, and what the metric says of it today, stands in the run or the call log.
+--- Reviews are part of a metric (`metrics:get`): each has the expected value, the feedback, and the
+--- id of the run or the call log. The time of that call and the metric's current value are part of
+--- the run or the call log.
 
 local cekura = require "cekura"
 local metrics = require "support.metrics"
-local times = require "support.report.times"
-local values = require "support.report.values"
+local times = require "support.times"
+local values = require "support.values"
 
 local reading = {}
 
---- Some of what the documents call a string may be null or missing.
+--- Fields that the API documents as strings may be null or missing.
 local function text(value)
   return type(value) == "string" and value or ""
 end
 
 local function id(value) return value ~= nil and value ~= cekura.null and tostring(value) or nil end
 
---- The first that is a time.
+--- Returns the first argument that is a time, in seconds.
 local function first_time(...)
   for i = 1, select("#", ...) do
     local time = times.parse((select(i, ...)))
@@ -26,7 +26,7 @@ local function first_time(...)
   end
 end
 
---- What each metric says of a call today: { [metric id] = { value, explanation, name } }.
+--- Returns the current values in a call: { [metric id] = { value, explanation, name } }.
 local function evaluations(call)
   local said = {}
   for _, e in ipairs(metrics.entries(call)) do
@@ -38,7 +38,7 @@ local function evaluations(call)
   return said
 end
 
---- A run of the result that it stands in.
+--- Returns the call that is a run of a result.
 function reading.run(run, result)
   return {
     key = "run " .. id(run.id), agent = text(run.agent_name or result.agent_name),
@@ -47,6 +47,7 @@ function reading.run(run, result)
   }
 end
 
+--- Returns the call that is a call log.
 function reading.call_log(log)
   return {
     key = "call log " .. id(log.id), agent = text(log.agent_name),
@@ -56,22 +57,19 @@ function reading.call_log(log)
   }
 end
 
-local function enum_values(list)
-  local read = {}
-  for i, value in ipairs(type(list) == "table" and list or {}) do read[i] = tostring(value) end
-  return read
-end
-
+--- Returns { id, name, kind, description, values } of a metric.
 function reading.metric(metric)
+  local words = {}
+  for i, value in ipairs(metric.enum_values or {}) do words[i] = tostring(value) end
   return {
     id = id(metric.id), name = metric.name or "metric " .. id(metric.id),
     kind = values.type_of(metric.eval_type), description = text(metric.description),
-    values = enum_values(metric.enum_values),
+    values = words,
   }
 end
 
---- What a review is of: "run 5544", "call log 70071"; nil where the answer does not say.
-function reading.source_of(review)
+--- Returns the key of the reviewed call: "run 5544", "call log 70071"; nil if it is unknown.
+local function key_of(review)
   local set = type(review.test_set) == "table" and review.test_set or {}
   local name = set.source_model == "Run" and "run " or set.source_model == "CallLog" and "call log "
   return name and id(set.source_id) and name .. id(set.source_id) or nil
@@ -86,8 +84,8 @@ local function lines_of(value)
   return text(value) ~= "" and { value } or {}
 end
 
---- What the metric says of the call today, and why; where that is nothing, what it said when it was
---- reviewed.
+--- Returns the metric's current value of the call and its explanation. Without a current value,
+--- they are those that were reviewed.
 local function said_by(metric, review, call)
   local now = call.said[metric.id] or {}
   local said = values.read(metric.kind, now.value, metric.values)
@@ -95,8 +93,8 @@ local function said_by(metric, review, call)
   return values.read(metric.kind, review.actual_value, metric.values), review.explanation
 end
 
---- A review of `metric`, with the call that it is of; nil where the reviewer named no value, for
---- there is nothing to compare then.
+--- Returns a review of `metric` with the data of its call; nil if the reviewer gave no expected
+--- value.
 function reading.review(metric, review, call)
   local expected = values.read(metric.kind, review.expected_value, metric.values)
   local said, explanation = said_by(metric, review, call)
@@ -109,14 +107,14 @@ function reading.review(metric, review, call)
   }
 end
 
---- Of several reviews of one call the newest: the last word counts. { [source] = review }.
-function reading.last_words(reviews)
+--- Returns the newest review of each call: { [key] = review }.
+function reading.last_reviews(reviews)
   local last = {}
-  local function age(review) return first_time(review.updated_at, review.created_at) or 0 end
+  local function changed_at(review) return first_time(review.updated_at, review.created_at) or 0 end
   for _, review in ipairs(reviews or {}) do
-    local source = reading.source_of(review)
-    local other = source and last[source]
-    if source and (not other or age(review) >= age(other)) then last[source] = review end
+    local key = key_of(review)
+    local other = key and last[key]
+    if key and (not other or changed_at(review) >= changed_at(other)) then last[key] = review end
   end
   return last
 end

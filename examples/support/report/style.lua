@@ -1,5 +1,5 @@
---- How the report looks: system fonts, two columns of tables where there is room, light or dark as
---- the reader's system is, and plain on paper. Colour never says anything alone.
+--- The style sheet of the report: system fonts, light and dark schemes, narrow screens, and print.
+--- Nothing is expressed by colour alone.
 return [[
 
 :root {

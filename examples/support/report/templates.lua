@@ -1,10 +1,11 @@
---- The page's markup. page.lua fills it in.
+--- The HTML templates of the report.
+--- page.lua fills them in.
 
 local html = require "support.report.html"
 
 local templates = {}
 
--- The policy forbids the page to load anything, and to run any script, whatever is in it.
+-- The policy prevents the page from loading anything and from running scripts.
 templates.document = html.template [[
 <!DOCTYPE html>
 <html lang="en">

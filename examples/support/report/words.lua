@@ -1,10 +1,11 @@
---- Sentences about numbers.
+--- The sentences of the report.
+--- Each function returns text for a count or an assessment of agreement.lua.
 
 local agreement = require "support.report.agreement"
 
 local words = {}
 
---- 1204 as "1,204".
+--- Returns 1204 as "1,204".
 function words.number(number)
   local digits = ("%d"):format(number):reverse():gsub("%d%d%d", "%0,"):reverse()
   return (digits:gsub("^,", ""))
@@ -17,7 +18,7 @@ end
 
 function words.percent(count) return ("%d%%"):format(agreement.percent(count)) end
 
---- Percent of a period without a review is none.
+--- Returns the percentage; a dash for a period without a review.
 function words.percent_or_none(count)
   return count.total > 0 and words.percent(count) or "–"
 end
@@ -27,7 +28,8 @@ end
 local STEP = { better = "It got better in %s: %s before, %s since.",
   worse = "It got worse in %s: %s before, %s since." }
 
---- "It got better in the week of 27 October: 56% before, 94% since."
+--- Returns the trend as a sentence: "It got better in the week of 27 October: 56% before, 94%
+--- since."
 function words.trend(assessment, period)
   local step = assessment.step
   if step then
@@ -39,14 +41,14 @@ function words.trend(assessment, period)
   return "There are too few reviews to tell a change over time."
 end
 
---- The same beside a chart: "better since 27 Oct".
+--- Returns the trend for a chart: "better since 27 Oct".
 function words.short_trend(assessment, period)
   local step = assessment.step
   if step then return ("%s since %s"):format(assessment.trend, period.label(step.from)) end
   return assessment.trend == "steady" and "no clear change" or "too few reviews"
 end
 
---- And where there is no chart: "better since 27 Oct, 56% before".
+--- Returns the trend for a table: "better since 27 Oct, 56% before".
 function words.whole_trend(assessment, period)
   local short, step = words.short_trend(assessment, period), assessment.step
   return step and ("%s, %s before"):format(short, words.percent(step.before)) or short
@@ -61,7 +63,7 @@ function words.agreement(assessment)
     words.count(assessment.total, "call"), words.percent(assessment))
 end
 
---- "Its most frequent mistake is “too high”: 24 of 35."; nothing where there is no mistake.
+--- "Its most frequent mistake is “too high”: 24 of 35."; an empty text without mistakes.
 function words.mistake(assessment)
   local first, all = assessment.mistakes[1], assessment.total - assessment.agreed
   if not first then return "" end
@@ -72,7 +74,8 @@ function words.mistake(assessment)
   return ("Its most frequent mistake is “%s”: %d of %d."):format(first.what, #first.reviews, all)
 end
 
---- "Counted from 89 reviews, the share now is good to within 11 points."; nothing of too few.
+--- "Counted from 89 reviews, the share now is good to within 11 points."; an empty text for
+--- too few reviews.
 function words.precision(assessment)
   if not agreement.is_judged(assessment) then return "" end
   local low, high = agreement.range(assessment.now)
@@ -80,26 +83,26 @@ function words.precision(assessment)
     words.count(assessment.now.total, "review"), math.ceil((high - low) / 2 * 100))
 end
 
--- ---- all of it ----
+-- ---- the report ----
 
---- "A", "A and B", "A, B and C".
+--- Returns "A", "A and B", "A, B and C".
 function words.list(items)
   if #items < 2 then return items[1] or "" end
   return table.concat(items, ", ", 1, #items - 1) .. " and " .. items[#items]
 end
 
---- "Call Outcome has got better (40% before, 95% since 2 Nov)."
-local function change(assessment, period)
-  local step = assessment.step
-  if not step then return "" end
-  return (" %s has got %s (%s before, %s since %s)."):format(assessment.metric.name,
-    assessment.trend, words.percent(step.before), words.percent(step.after),
-    period.label(step.from))
-end
-
+--- Returns a sentence for each clear step: " Call Outcome has got better (40% before, 95% since
+--- 2 Nov)."
 local function changes(report)
   local list = {}
-  for i, assessment in ipairs(report.metrics) do list[i] = change(assessment, report.period) end
+  for _, assessment in ipairs(report.metrics) do
+    local step = assessment.step
+    if step then
+      list[#list + 1] = (" %s has got %s (%s before, %s since %s)."):format(assessment.metric.name,
+        assessment.trend, words.percent(step.before), words.percent(step.after),
+        report.period.label(step.from))
+    end
+  end
   return table.concat(list)
 end
 
@@ -112,7 +115,7 @@ local function least_reliable(report)
     words.percent(first.now))
 end
 
---- The report in a few sentences.
+--- Returns the report in a few sentences.
 function words.summary(report)
   return ("Reviewers went over %s, and agreed with the metrics in %s of %s (%s).%s%s"):format(
     words.count(report.calls, "call"), words.number(report.agreed),

@@ -1,37 +1,35 @@
---- The API's answers in the shape that the commands rely on. A server may answer anything: what
---- does not fit is an error of the call, which names the place, and never a mistake further on.
+--- Checks responses: each function takes the results of a call, and returns a copy with the fields
+--- that the commands use, or nil and an error. A null in the response is an absent field in the
+--- copy.
 ---
----     local result = assert(answers.result(client.results:get { result_id = 373 }))
----
---- Each reader takes what a call returned. It returns a copy with the fields that the commands use,
---- in which null is an absent field; or nil and an error.
+---     local result = assert(responses.result(client.results:get { result_id = 373 }))
 
 local cekura = require "cekura"
 local internal = require "cekura.internal"
 
-local answers = {}
+local responses = {}
 
--- ---- types: functions that take a value and its place, and return the value, or raise ----
+-- ---- types: functions that take a value and its path, and return the value or raise a Misfit ----
 
 local Misfit = {}
 
 local KINDS = { table = "an object or a list", string = "a string", number = "a number",
   boolean = "a boolean", ["nil"] = "missing" }
 
-local function misfit(place, value, wanted)
-  local what = place == "" and "the answer" or ("the answer's `%s`"):format(place:gsub("^%.", ""))
+local function misfit(path, value, wanted)
+  local what = path == "" and "the response" or ("the response's `%s`"):format(path:gsub("^%.", ""))
   error(setmetatable({ message = ("%s is %s, not %s"):format(what,
     KINDS[type(value)] or "null", wanted) }, Misfit), 0)
 end
 
 local function any(value) return value end
 
-local function text(value, place)
+local function text(value, path)
   if type(value) == "string" then return value end
-  return misfit(place, value, "a string")
+  return misfit(path, value, "a string")
 end
 
---- Shown to people, and nothing depends on it.
+--- Text that is only shown: any other type than a table becomes text.
 local function words(value)
   return type(value) ~= "table" and tostring(value) or nil
 end
@@ -40,13 +38,13 @@ local function number_of(value)
   return type(value) ~= "table" and tonumber(value) or nil
 end
 
-local function id(value, place)
+local function id(value, path)
   local found = math.tointeger(number_of(value))
   if found and found > 0 then return found end
-  return misfit(place, value, "an id")
+  return misfit(path, value, "an id")
 end
 
---- nil for anything else.
+--- An id; nil for anything else.
 local function perhaps_id(value)
   local found = math.tointeger(number_of(value))
   return found and found > 0 and found or nil
@@ -55,18 +53,18 @@ end
 local function is_there(value) return value ~= nil and value ~= cekura.null end
 
 local function required(read)
-  return { read = function(value, place)
+  return { read = function(value, path)
     if not is_there(value) then value = nil end
-    return read(value, place)
+    return read(value, path)
   end }
 end
 
 local function record(fields)
-  return function(value, place)
-    if type(value) ~= "table" or #value > 0 then misfit(place, value, "an object") end
+  return function(value, path)
+    if type(value) ~= "table" or #value > 0 then misfit(path, value, "an object") end
     local copy = {}
     for name, read in pairs(fields) do
-      local item, inner = value[name], place .. "." .. name
+      local item, inner = value[name], path .. "." .. name
       if type(read) == "table" then
         copy[name] = read.read(item, inner)
       elseif is_there(item) then
@@ -78,29 +76,29 @@ local function record(fields)
 end
 
 local function list(read)
-  return function(value, place)
+  return function(value, path)
     if type(value) ~= "table" or next(value) ~= nil and #value == 0 then
-      misfit(place, value, "a list")
+      misfit(path, value, "a list")
     end
     local copy = {}
-    for i, item in ipairs(value) do copy[i] = read(item, ("%s[%d]"):format(place, i)) end
+    for i, item in ipairs(value) do copy[i] = read(item, ("%s[%d]"):format(path, i)) end
     return copy
   end
 end
 
---- nil for anything but an object or a list.
+--- A value that is checked only if it is an object or a list; nil for anything else.
 local function perhaps(read)
-  return function(value, place) return type(value) == "table" and read(value, place) or nil end
+  return function(value, path) return type(value) == "table" and read(value, path) or nil end
 end
 
 --- { [text] = item }
 local function map(read)
-  return function(value, place)
-    if type(value) ~= "table" then misfit(place, value, "an object") end
+  return function(value, path)
+    if type(value) ~= "table" then misfit(path, value, "an object") end
     local copy = {}
     for key, item in pairs(value) do
       key = tostring(key)
-      if is_there(item) then copy[key] = read(item, place .. "." .. key) end
+      if is_there(item) then copy[key] = read(item, path .. "." .. key) end
     end
     return copy
   end
@@ -126,11 +124,11 @@ local SUMMARY = {
   success_rate = number_of, created_at = words, updated_at = words, agent_name = words,
 }
 
---- { [id] = run }, each with its id, which is its name in the answer where it has none itself.
-local function runs(value, place)
+--- { [id] = run }. A run without an id gets the one under which it is listed.
+local function runs(value, path)
   local by_id = {}
-  for key, item in pairs(map(run)(value, place)) do
-    item.id = item.id or id(key, ("%s.%s.id"):format(place, key))
+  for key, item in pairs(map(run)(value, path)) do
+    item.id = item.id or id(key, ("%s.%s.id"):format(path, key))
     by_id[tostring(item.id)] = item
   end
   return by_id
@@ -172,9 +170,9 @@ local inner = perhaps(record(PROPOSAL))
 local progress = { data = inner, result = inner, progress = inner }
 for name, read in pairs(PROPOSAL) do progress[name] = read end
 
--- ---- the readers ----
+-- ---- the calls ----
 
-local function read(endpoint, shape, value)
+local function check(endpoint, shape, value)
   local ok, found = pcall(shape, value, "")
   if ok then return found end
   if getmetatable(found) ~= Misfit then error(found, 0) end
@@ -186,30 +184,40 @@ end
 local function reader(endpoint, shape)
   return function(value, err)
     if value == nil then return nil, err end
-    return read(endpoint, shape, value)
+    return check(endpoint, shape, value)
   end
 end
 
-answers.result = reader("results.get", record(result))
-answers.results = reader("results.list", record { results = required(list(record(SUMMARY))) })
-answers.metric = reader("metrics.get", metric)
-answers.call_log = reader("calls.get", call_log)
-answers.call_logs = reader("calls.evaluate_metrics", list(call_log))
-answers.job = reader("metric_reviews.process_feedbacks", record { progress_id = words })
-answers.progress = reader("metric_reviews.process_feedbacks_progress", record(progress))
-answers.balance = reader("billing.info", record { credits_remaining = any })
+--- Returns the ids of the completed runs of a result, in order.
+function responses.completed_runs(of_result)
+  local ids = {}
+  for _, one in pairs(of_result.runs or {}) do
+    if one.status == "completed" then ids[#ids + 1] = one.id end
+  end
+  table.sort(ids)
+  return ids
+end
 
---- The items of an iterator of pages, of which one that does not fit raises.
+responses.result = reader("results.get", record(result))
+responses.results = reader("results.list", record { results = required(list(record(SUMMARY))) })
+responses.metric = reader("metrics.get", metric)
+responses.call_log = reader("calls.get", call_log)
+responses.call_logs = reader("calls.evaluate_metrics", list(call_log))
+responses.job = reader("metric_reviews.process_feedbacks", record { progress_id = words })
+responses.progress = reader("metric_reviews.process_feedbacks_progress", record(progress))
+responses.balance = reader("billing.info", record { credits_remaining = any })
+
+--- Returns a function that wraps an iterator over items. An item that does not fit raises an error.
 local function items(endpoint, shape)
   return function(next_item)
     return function()
       local item = next_item()
-      return item ~= nil and assert(read(endpoint, shape, item)) or nil
+      return item ~= nil and assert(check(endpoint, shape, item)) or nil
     end
   end
 end
 
-answers.pages_of_results = items("results.list", record(SUMMARY))
-answers.pages_of_calls = items("calls.list", call_log)
+responses.pages_of_results = items("results.list", record(SUMMARY))
+responses.pages_of_calls = items("calls.list", call_log)
 
-return answers
+return responses

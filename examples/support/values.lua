@@ -1,33 +1,34 @@
---- What metrics and reviewers say: how a cell of a sheet, an expected value and a metric's value
---- are read, and when two of them are the same. Everything that reads values goes by this.
+--- Values of metrics and of reviewers: how cells of a sheet, expected values and metrics' values
+--- are read, and when two of them are equal. All examples follow these rules.
 ---
 ---     kind                     means                       is written as
 ---     binary                   passed or failed            5 or 0, true or false, yes or no
 ---     numeric                  a number                    2, 2.5, 2,5, 1 234
----     continuous_qualitative   an impression, from 0 to 5  the same; half a point apart agrees
----     enum                     one of the metric's words   the word, in any case of letters
+---     continuous_qualitative   an impression, from 0 to 5  a number; half a point apart agrees
+---     enum                     one of the metric's words   the word, in upper or lower case
 
 local cekura = require "cekura"
+local ascii = require "cekura.internal.ascii"
 local cjson = require "cjson"
 
 local values = {}
 
--- What a person reads for a metric that said nothing.
+-- Shown for a metric without a value.
 values.NONE = "no value"
 
 -- ---- text ----
 
--- U+00A0, 2007, 2009, 202F and FEFF: what spreadsheets write for a space, or add unseen.
+-- The characters that spreadsheets write for a space.
 local BLANKS = { "\u{A0}", "\u{2007}", "\u{2009}", "\u{202F}", "\u{FEFF}" }
 
--- `space` stands for each of them; nil: as many spaces as they have bytes.
+--- Returns the text with `space` for each of the blanks; by default as many spaces as it has bytes.
 local function with_spaces(text, space)
   if not text:find "[\x80-\xFF]" then return text end
   for _, blank in ipairs(BLANKS) do text = text:gsub(blank, space or (" "):rep(#blank)) end
   return text
 end
 
---- Without spaces of any kind around it, in linear time.
+--- Returns the text without spaces of any kind around it, in linear time.
 ---@param text string
 function values.trimmed(text)
   local plain = with_spaces(text)
@@ -35,17 +36,12 @@ function values.trimmed(text)
   return first and text:sub(first, #plain:match "^.*[^ \t-\r]") or ""
 end
 
---- Letters of ASCII alone, whatever the locale.
-function values.lower(text)
-  return (text:gsub("[A-Z]", function(letter) return string.char(letter:byte() + 32) end))
-end
-
 -- ---- numbers ----
 
-local LONGEST = 100  -- characters of a number
+local LONGEST = 100  -- bytes of a number
 local AMBIGUOUS = "may be a whole number or a fraction: write it without the comma"
 
---- Without what separates groups of three digits; nil where the groups are not of three.
+--- Returns digits without the separators of thousands; nil unless the groups have three digits.
 local function ungrouped(digits, separator)
   if not digits:find(separator, 1, true) then return digits end
   local first, rest = digits:match("^(%d%d?%d?)(.*)$")
@@ -54,7 +50,7 @@ local function ungrouped(digits, separator)
   return count * 4 == #rest and first .. rest:gsub("%D", "") or nil
 end
 
---- The whole number before a mark, without what separates its groups; nil where it is none.
+--- Returns the whole part of a number without separators; nil if it is not valid.
 local function whole_of(text, mark)
   for _, separator in ipairs { " ", "'", mark == "," and "." or "," } do
     local digits = ungrouped(text, separator)
@@ -62,8 +58,9 @@ local function whole_of(text, mark)
   end
 end
 
---- A sign, digits and a fraction, as Lua writes a number. nil and a message, or nil alone.
-local function digits_of(text)
+--- Returns a number in Lua's notation. Returns nil if the text is not a number, nil and a message
+--- if it may mean two numbers.
+local function lua_number(text)
   local sign, whole, mark, fraction = text:match "^([+-]?)([%d ',.]-)([,.]?)(%d*)$"
   if not sign or whole .. fraction == "" then return nil end
   if mark == "" then whole, fraction = whole .. fraction, "" end
@@ -72,15 +69,15 @@ local function digits_of(text)
   return digits and ("%s%s%s%s"):format(sign, digits, mark == "" and "" or ".", fraction)
 end
 
---- nil for what is too large.
+--- Returns nil for a number that is too large.
 local function as_number(text)
   local found = tonumber(text)
   if math.abs(found) == math.huge then return nil end
   return math.tointeger(found) or found
 end
 
---- The number that a text stands for: 2, 2.5, 1e3, 2,5, 1 234,5. nil and a message where it may be
---- one of two; nil alone where it is not a number.
+--- Parses a number: 2, 2.5, 1e3, 2,5, 1 234,5. Returns nil if the text is not a number, nil and a
+--- message if it may mean two numbers.
 ---@param text string
 function values.number(text)
   text = values.trimmed(text)
@@ -89,9 +86,9 @@ function values.number(text)
     return as_number(text)
   end
   text = with_spaces(text, " "):gsub("\u{2212}", "-"):gsub("\u{2019}", "'")
-  local digits, problem = digits_of(text)
-  if not digits then return nil, problem end
-  return as_number(digits)
+  local number, problem = lua_number(text)
+  if not number then return nil, problem end
+  return as_number(number)
 end
 
 local function number_of(value)
@@ -109,23 +106,23 @@ for word in ("false no n falsch nein faux non falso onwaar nee"):gmatch "%a+" do
   BOOLEANS[word] = false
 end
 
---- What a word says, as people and spreadsheets write it; nil where it says neither.
+--- Parses true or false as people and spreadsheets write it. Returns nil for other text.
 ---@param text string
 ---@return boolean?
 function values.boolean(text)
   local number = values.number(text)
   if number == 1 then return true elseif number == 0 then return false end
-  return BOOLEANS[values.lower(values.trimmed(text))]
+  return BOOLEANS[ascii.lower(values.trimmed(text))]
 end
 
 local PASSED = { passed = true, pass = true, failed = false, fail = false, success = true,
   failure = false }
 
---- Of a binary metric: true, false or a number; nil where it is none of them.
+--- Parses the value of a binary metric. Returns true, false or a number; nil for other text.
 local function verdict_of(text)
   local number = values.number(text)
   if number then return number end
-  local word = values.lower(values.trimmed(text))
+  local word = ascii.lower(values.trimmed(text))
   if PASSED[word] ~= nil then return PASSED[word] end
   return BOOLEANS[word]
 end
@@ -148,13 +145,13 @@ local function read_number(value)
   return type(value) == "string" and values.trimmed(value) or tostring(value)
 end
 
---- One of the metric's words as the metric writes it; any other word as it is.
+--- Returns a word in the spelling of the metric; a word that the metric does not have, unchanged.
 local function known_word(word, words)
   local similar
   for _, known in ipairs(words or {}) do
     local text = tostring(known)
     if text == word then return known end
-    if values.lower(text) == values.lower(word) then similar = similar or known end
+    if ascii.lower(text) == ascii.lower(word) then similar = similar or known end
   end
   return similar or word
 end
@@ -164,9 +161,8 @@ local function read_word(value, words)
   return tostring(math.type(value) == "float" and math.tointeger(value) or value)
 end
 
-local IMPRESSION = 0.5  -- ratings that far apart count as the same one
+local IMPRESSION = 0.5  -- ratings agree up to this distance
 
---- How each kind of metric is read, and what it is called.
 local KINDS = {
   binary = { read = read_binary, label = "Passed or failed" },
   enum = { read = read_word, label = "One of several values" },
@@ -174,33 +170,34 @@ local KINDS = {
   numeric = { read = read_number, label = "Number" },
 }
 
---- The kind of a metric by its eval_type, or by the type of what it says; nil for one that is not
---- known. Older types have longer names, "binary_…".
+--- Returns the kind of a metric by its eval_type, or by the type of an entry; nil for an unknown
+--- one. Older types have longer names, such as "binary_workflow_adherence".
 function values.kind_of(eval_type)
   local name = tostring(eval_type)
   if name:find "^binary" then name = "binary" end
   return KINDS[name] and name or nil
 end
 
---- The same, of which what is not known counts as a number.
+--- Returns the kind of a metric; "numeric" for an unknown one.
 function values.type_of(eval_type) return values.kind_of(eval_type) or "numeric" end
 
+--- Returns the name of a kind that a person reads.
 function values.label(kind) return KINDS[kind].label end
 
--- ---- answers ----
+-- ---- responses ----
 
---- An enum has its value in `enum` or `value`, all others have a score.
+-- The value of an enum is in `enum` or `value`; the others have a score.
 local IN_ENUM, IN_OTHERS = { "enum", "value", "score" }, { "score", "value", "enum" }
 
---- What a metric says of a call, of an entry in the call's evaluation.
+--- Returns the value of an entry in the evaluation of a call; nil if it has none.
 function values.of_entry(entry)
   for _, name in ipairs(entry.type == "enum" and IN_ENUM or IN_OTHERS) do
     if entry[name] ~= nil and entry[name] ~= cekura.null then return entry[name] end
   end
 end
 
---- A value as it is compared; nil for none.
----@param words any[]? the metric's, of an enum
+--- Returns a value in the form in which values are compared; nil for none.
+---@param words any[]? the words of an enum metric
 function values.read(kind, value, words)
   if value == nil or value == cekura.null then return nil end
   return KINDS[kind].read(value, words)
@@ -208,10 +205,10 @@ end
 
 local function is_equal(one, other)
   if type(one) ~= "string" or type(other) ~= "string" then return one == other end
-  return values.lower(one) == values.lower(other)
+  return ascii.lower(one) == ascii.lower(other)
 end
 
---- Whether two values that have been read are the same.
+--- Returns whether two results of `values.read` agree.
 function values.agree(kind, said, expected)
   local tolerance = KINDS[kind].tolerance
   if tolerance and type(said) == "number" and type(expected) == "number" then
@@ -220,19 +217,19 @@ function values.agree(kind, said, expected)
   return is_equal(said, expected)
 end
 
---- Whether a metric and a reviewer say the same, in whatever form they do.
+--- Returns whether the values of a metric and a reviewer agree, in whatever form they are written.
 function values.are_same(eval_type, said, expected)
   local kind = values.type_of(eval_type)
   return values.agree(kind, values.read(kind, said), values.read(kind, expected))
 end
 
---- Whether two values are equal, without any tolerance.
+--- Returns whether two values are equal, without a tolerance.
 function values.are_equal(eval_type, one, other)
   local kind = values.type_of(eval_type)
   return is_equal(values.read(kind, one), values.read(kind, other))
 end
 
---- A value as a number: passed is 5, and failed 0. nil where it is none.
+--- Returns a value as a number: passed is 5, failed is 0. Returns nil if it is not a number.
 function values.measure(eval_type, value)
   local is_binary = values.kind_of(eval_type) == "binary"
   if type(value) == "boolean" and not is_binary then return value and 1 or 0 end
@@ -242,7 +239,7 @@ function values.measure(eval_type, value)
   return read == "passed" and 5 or read == "failed" and 0 or nil
 end
 
---- A value as a person reads it: 3, 4.25, passed.
+--- Returns a value as a person reads it: 3, 4.25, passed.
 function values.show(value)
   if value == nil then return values.NONE end
   if math.type(value) == "float" then return ("%.4g"):format(value) end
@@ -253,10 +250,10 @@ end
 
 local json = cjson.new()
 json.decode_invalid_numbers(false)
-local marks_lists = json.decode_array_with_array_mt ~= nil  -- lua-cjson 2.1.0 cannot
+local marks_lists = json.decode_array_with_array_mt ~= nil  -- not in lua-cjson 2.1.0
 if marks_lists then json.decode_array_with_array_mt(true) end
 
---- 2 and not 2.0, which is what lua-cjson 2.1.0 reads.
+--- lua-cjson 2.1.0 decodes 2 as 2.0.
 local function whole_numbers(value)
   if math.type(value) == "float" then return math.tointeger(value) or value end
   if type(value) ~= "table" then return value end
@@ -264,15 +261,16 @@ local function whole_numbers(value)
   return value
 end
 
--- As spreadsheets and pandas write them.
+-- Spellings of spreadsheets and pandas.
 local SPELLED = { TRUE = true, True = true, FALSE = false, False = false }
 
---- JSON where it is JSON, and otherwise the text itself. nil and a message for what cannot be told.
+--- Returns the value of JSON, and any other text unchanged. Returns nil and a message for JSON that
+--- this lua-cjson decodes wrongly.
 local function any(text)
   text = values.trimmed(text)
   if SPELLED[text] ~= nil then return SPELLED[text] end
   if text:find "^%-?[1-9]%d*$" then text = math.tointeger(tonumber(text)) or text end
-  if math.type(text) then return text end  -- exact, also where lua-cjson has floats only
+  if math.type(text) then return text end  -- exact; lua-cjson 2.1.0 would decode a float
   if text:find "^%[%s*%]$" then return cekura.array {} end
   local ok, value = pcall(json.decode, text)
   if not ok then return text end
@@ -282,7 +280,7 @@ local function any(text)
   return whole_numbers(value)
 end
 
---- "2" in quotes is what is between them.
+--- Returns the text inside a cell that is a JSON string.
 local function unquoted(text)
   local value = text:find '^%s*"' and any(text)
   return type(value) == "string" and value or text
@@ -305,7 +303,7 @@ local function enum_cell(text, words) return known_word(values.trimmed(unquoted(
 local CELLS = { binary = binary_cell, numeric = number_cell, continuous_qualitative = number_cell,
   enum = enum_cell }
 
---- Whether it depends on the metric what a cell says: a number and null say it by themselves.
+--- Returns whether the meaning of a cell depends on its metric. Numbers and null do not.
 function values.needs_metric(text)
   text = values.trimmed(text)
   return text ~= "" and text ~= "null" and type(any(text)) ~= "number"
@@ -318,9 +316,10 @@ local function shown(text)
   return text:sub(1, SHOWN):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. "…"
 end
 
---- What a cell expects of a metric; nil and a message where it cannot be that.
+--- Returns the expected value that a cell means. Returns nil and a message if the metric cannot
+--- have it.
 ---@param text string not blank
----@param metric table? as metrics:get returns it; nil where nothing is known of it
+---@param metric table? of metrics:get; nil if it is unknown
 function values.cell(text, metric)
   local read = metric and values.needs_metric(text) and CELLS[values.kind_of(metric.eval_type)]
   if not read then return any(text) end

@@ -1,0 +1,120 @@
+--- Times as the API and the options write them, in seconds since the epoch.
+--- Days, weeks and months are UTC's.
+
+local times = {}
+
+local DAY = 86400
+
+--- Returns the days from 1 January 1970 to a date of the Gregorian calendar. The year begins in
+--- March, which makes the leap day its last day; 719468 days lie between 1 March of year 0 and
+--- 1970.
+local function days_of(year, month, day)
+  if month <= 2 then year = year - 1 end
+  local day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+  return year * 365 + year // 4 - year // 100 + year // 400 + day_of_year - 719468
+end
+
+local function offset_of(zone)
+  local sign, hours, minutes = zone:match "([+-])(%d%d):?(%d%d)$"
+  if not sign then return 0 end
+  return tonumber(sign .. (hours * 3600 + minutes * 60))
+end
+
+--- Parses "2021-01-01T00:00:00Z", "2021-01-01 00:00:00" and similar forms. Returns nil for
+--- everything else.
+---@param text any
+---@return integer? seconds
+function times.parse(text)
+  if type(text) ~= "string" then return nil end
+  local date, rest = text:match "^(%d%d%d%d%-%d%d%-%d%d)(.*)$"
+  if not date then return nil end
+  local year, month, day = date:match "(%d+)%-(%d+)%-(%d+)"
+  local days = days_of(math.tointeger(year), math.tointeger(month), math.tointeger(day))
+  if os.date("!%Y-%m-%d", days * DAY) ~= date then return nil end  -- such as 30 February
+  if rest == "" then return days * DAY end
+  local hour, minute, second = rest:match "^[T ](%d%d):(%d%d):?(%d*)"
+  second = tonumber(second) or 0
+  if not hour or tonumber(hour) > 23 or tonumber(minute) > 59 or second > 60 then return nil end
+  return math.tointeger(days * DAY + hour * 3600 + minute * 60 + second - offset_of(rest))
+end
+
+-- ---- options ----
+
+local DATE, TIME = "^%d%d%d%d%-%d%d%-%d%d$", "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"
+
+local function option(text, time)
+  local found = text:find(DATE) and text .. time or text:find(TIME) and text
+  if found and times.parse(found) then return found end
+  return nil, ("'%s' is not a date like 2025-01-31 or 2025-01-31T12:00:00Z"):format(text)
+end
+
+--- Parses an option that says from when on. Returns a time as text; a date counts from its first
+--- second.
+function times.first(text) return option(text, "T00:00:00Z") end
+
+--- Parses an option that says until when. A date counts to its last second.
+function times.last(text) return option(text, "T23:59:59Z") end
+
+--- Returns whether a time of the API is in a range. Both ends may be nil.
+---@param first string? of times.first
+---@param last string? of times.last
+function times.is_between(time, first, last)
+  time = times.parse(time)
+  return (not first or time ~= nil and time >= times.parse(first))
+    and (not last or time ~= nil and time <= times.parse(last))
+end
+
+--- Parses a date without a time. Returns its first second, and the first second of the next day.
+---@return integer? from
+---@return integer? to
+function times.day(text)
+  local from = text:find(DATE) and times.parse(text)
+  if from then return from, from + DAY end
+end
+
+-- ---- as text ----
+
+local function written(format, time) return (os.date(format, time):gsub("^0", "")) end
+
+--- Returns "3 November 2025".
+function times.date(time) return written("!%d %B %Y", time) end
+
+--- Returns "3 Nov".
+function times.short(time) return written("!%d %b", time) end
+
+--- Returns "2025-11-03".
+function times.iso(time) return os.date("!%Y-%m-%d", time) end
+
+-- ---- periods ----
+
+local function monday(time)
+  local day = time // DAY
+  return (day - (day + 3) % 7) * DAY  -- 1 January 1970 was a Thursday
+end
+
+local function first_of_month(time)
+  return times.parse(os.date("!%Y-%m-01", time))
+end
+
+local WEEK = {
+  name = "week", start = monday, next = function(time) return time + 7 * DAY end,
+  label = times.short, since = function(time) return "the week of " .. written("!%d %B", time) end,
+}
+
+local MONTH = {
+  name = "month", start = first_of_month,
+  next = function(time) return first_of_month(time + 31 * DAY) end,
+  label = function(time) return os.date("!%b %Y", time) end,
+  since = function(time) return os.date("!%B %Y", time) end,
+}
+
+local MOST_WEEKS = 26  -- that a chart can show
+
+--- Returns weeks as the periods of a span of time, or months if it is longer than MOST_WEEKS. The
+--- table has `name`, `start(time)`, `next(start)`, `label(start)` for a chart, and `since(start)`
+--- for a sentence.
+function times.period(from, to)
+  return to - from <= MOST_WEEKS * 7 * DAY and WEEK or MONTH
+end
+
+return times
