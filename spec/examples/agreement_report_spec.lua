@@ -1,49 +1,42 @@
--- examples/agreement_report.lua, run as a person would run it, and the page that it writes.
+-- examples/agreement_report.lua, run as a user would run it, and the page that it writes.
+-- The expected numbers are counted from the state of the sandbox.
 
 package.path = package.path .. ";examples/?.lua"  -- for what is in examples/support
 
+local Example = require "support.example"
 local cekura = require "cekura"
 local child = require "support.child"
 local cjson = require "cjson"
 local html = require "support.report.html"
-local keys = require "support.keys"
-local sandbox = require "cekura.sandbox"
 local scratch = require "support.scratch"
 local times = require "support.times"
 local values = require "support.values"
 
-local NOW = times.parse "2025-11-21T09:00:00Z"  -- the weeks of the sandbox's data hang on it
+local NOW = times.parse "2025-11-21T09:00:00Z"  -- fixes the weeks in the sandbox
 local NO_ERRORS = ""
 
 describe("agreement_report", function()
-  local server, client, environment, output
+  local example, server, client, output
 
   before_each(function()
-    server = sandbox.start { now = NOW, api_key = keys.KEY }
+    example = Example.new("agreement_report", { now = NOW })
+    server, output = example.server, example:path "page.html"
     client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
-    environment = {
-      CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
-    }
-    output = scratch.path()
+    example.always = { "--no-progress", "--output", output }
   end)
 
   after_each(function()
     client:close()
-    server:stop()
-    os.remove(output)
+    example:close()
   end)
 
-  -- Without progress, for that is timing. Returns what it wrote to stdout, to stderr, and the code.
-  local function run(...)
-    return child.run_checked_apart({ child.lua, "examples/agreement_report.lua", "--no-progress",
-      "--output", output, ... }, environment)
-  end
+  local function run(...) return example:run(...) end
 
   local function read_page()
     return cjson.decode((child.run { "python3", "spec/support/page.py", output }))
   end
 
-  -- The page that the options make.
+  -- Returns the page that the example writes with these options.
   local function page_of(...)
     local _, errors, code = run(...)
     assert.equal(NO_ERRORS, errors)
@@ -60,7 +53,7 @@ describe("agreement_report", function()
     end
   end
 
-  -- { [name] = its row }, and the names in order.
+  -- Returns the rows of the overview, { [name] = row }, and the names in order.
   local function overview_of(page)
     local rows, names = {}, {}
     for i, row in ipairs(table_of(page, "^How often")) do
@@ -72,8 +65,8 @@ describe("agreement_report", function()
     return rows, names
   end
 
-  -- What reviewers said of a metric, as the sandbox has it: a list of { call, value, expected }.
-  -- fits(call) says which calls count.
+  -- Returns the reviews of a metric in the sandbox: a list of { call, value, expected }. fits(call)
+  -- selects calls.
   local function reviews_of(metric_id, fits)
     local list = {}
     for _, part in ipairs { "runs", "call_logs" } do
@@ -107,8 +100,8 @@ describe("agreement_report", function()
     end
   end
 
-  describe("says", function()
-    it("in one line what it reads, and only reads", function()
+  describe("prints", function()
+    it("a summary, and only reads", function()
       local text, errors, code = run()
       assert.equal(NO_ERRORS, errors)
       assert.equal(0, code)
@@ -120,26 +113,19 @@ describe("agreement_report", function()
       assert.same({}, server:state "votes")
     end)
 
-    it("how far it is, on stderr, unless told otherwise", function()
-      local _, errors, code = child.run_checked_apart({ child.lua, "examples/agreement_report.lua",
-        "--output", output, "--results", "373,374" }, environment)
+    it("progress on stderr", function()
+      example.always = { "--output", output }
+      local _, errors, code = run("--results", "373,374")
       assert.equal(0, code)
       assert.matches("^agreement_report: reading results\n2 of 2 done.-\n"
         .. "agreement_report: reading metrics\n%d of %d done", errors)
-    end)
-
-    it("that it costs nothing", function()
-      local text, errors, code = run "--help"
-      assert.equal(NO_ERRORS, errors)
-      assert.equal(0, code)
-      assert.matches("only%s+reads, and costs nothing", text)
     end)
   end)
 
   describe("writes a page", function()
     local LABELS = { binary = { [5] = "passed", [0] = "failed" }, enum = {} }
 
-    -- The confusion table of a metric, counted from the sandbox.
+    -- Returns the confusion table of a metric, counted in the sandbox.
     local function counted(metric, reviews, order)
       local cells, label = {}, LABELS[metric.eval_type]
       for _, review in ipairs(reviews) do
@@ -166,7 +152,7 @@ describe("agreement_report", function()
       return rows
     end
 
-    it("whose confusion tables have the sandbox's numbers", function()
+    it("whose confusion tables count the sandbox's votes", function()
       local page = page_of()
       for id, metric in pairs(server:state "metrics") do
         local reviews = reviews_of(id)
@@ -179,7 +165,7 @@ describe("agreement_report", function()
       end
     end)
 
-    it("whose shares have them, too", function()
+    it("whose shares count the sandbox's votes", function()
       local page, checked = page_of(), 0
       for id, metric in pairs(server:state "metrics") do
         local reviews = reviews_of(id)
@@ -194,7 +180,7 @@ describe("agreement_report", function()
       assert.equal(9, checked)
     end)
 
-    it("whose weeks add up", function()
+    it("whose weeks add up to the total", function()
       local page = page_of("--metric", "52")
       local monday, weeks = times.parse "2025-11-03T00:00:00Z", {}
       for _, review in ipairs(reviews_of(52)) do
@@ -214,7 +200,7 @@ describe("agreement_report", function()
       assert.equal("3 Nov", rows[8][1])
     end)
 
-    it("that begins with the metric that is least reliable now", function()
+    it("that lists the least reliable metric first", function()
       local page = page_of()
       local rows, names = overview_of(page)
       assert.equal("Steps Completed", names[1])
@@ -227,14 +213,14 @@ describe("agreement_report", function()
       assert.equal(tostring(#reviews_of(53) - agreed(reviews_of(53), 0.5)), rows["Empathy"][4])
     end)
 
-    it("that shows as many mistakes of each kind as it is told to", function()
+    it("that shows --examples mistakes of each kind", function()
       local mistakes = #reviews_of(55) - agreed(reviews_of(55))
       assert.equal(mistakes, #page_of("--metric", "55", "--examples", "1000").texts.case)
       assert.equal(2, #page_of("--metric", "55", "--examples", "1").texts.case)
       assert.is_nil(page_of("--metric", "55", "--examples", "0").texts.case)
     end)
 
-    it("with a reviewer's words and the transcript's", function()
+    it("with the reviewer's feedback and the transcript", function()
       local feedback = "It forgot the ninth step"
       assert(client.runs:mark_metric_vote {
         run_id = 5544, metric_id = 55, thumbs_up = false, expected_value = 2, feedback = feedback,
@@ -253,7 +239,7 @@ describe("agreement_report", function()
       end
     end)
 
-    it("of what the metric says today", function()
+    it("that uses the current value of the metric", function()
       assert(client.runs:mark_metric_vote {
         run_id = 5544, metric_id = 51, thumbs_up = true, expected_value = true,
       })
@@ -271,7 +257,7 @@ describe("agreement_report", function()
       assert.matches("written to /dev/stdout", text, 1, true)
     end)
 
-    it("without votes that name no value", function()
+    it("that leaves out votes without an expected value", function()
       local before = #reviews_of(55)
       for id, call in pairs(server:state "runs") do
         if call.metrics[55] and call.metrics[55].is_reviewed then
@@ -295,16 +281,16 @@ describe("agreement_report", function()
       assert.equal(agreed(reviews), said)
     end
 
-    it("an agent", function()
+    it("the calls of an agent", function()
       totals(52, "Call Outcome", function(call) return call.agent_id == 232 end, "--agent", "232")
     end)
 
-    it("a project", function()
+    it("the calls of a project", function()
       totals(42, "Request Resolved", function(call) return call.agent_id == 224 end,
         "--project", "12")
     end)
 
-    it("some results, without production calls", function()
+    it("the runs of some results, without production calls", function()
       local wanted, list = {}, {}
       for i, review in ipairs(reviews_of(52, function(call) return call.part == "runs" end)) do
         list[i], wanted[review.call.result_id] = review.call.result_id, true
@@ -314,14 +300,14 @@ describe("agreement_report", function()
         "--results", table.concat(list, ", "))
     end)
 
-    it("some days", function()
+    it("the calls of some days", function()
       local from, to = times.parse "2025-10-15T00:00:00Z", times.parse "2025-11-08T00:00:00Z"
       totals(55, "Steps Completed", function(call)
         return call.timestamp >= from and call.timestamp < to
       end, "--since", "2025-10-15", "--until", "2025-11-07")
     end)
 
-    it("some metrics, and names those that nobody has reviewed", function()
+    it("some metrics, and names those without reviews", function()
       local page = page_of("--metric", "55,57")
       local _, names = overview_of(page)
       assert.same({ "Steps Completed" }, names)
@@ -329,7 +315,7 @@ describe("agreement_report", function()
     end)
   end)
 
-  describe("shows as text, and nothing else,", function()
+  describe("escapes", function()
     local HOSTILE = "</script><script>alert(1)</script><img src=x onerror='alert(2)'>"
       .. '"\'&amp; &lt; {name} %1 </style></details>'
 
@@ -338,7 +324,7 @@ describe("agreement_report", function()
       assert(client.runs:mark_metric_vote(fields))
     end
 
-    it("what a reviewer writes", function()
+    it("the feedback and expected value of a reviewer", function()
       vote { expected_value = HOSTILE, feedback = HOSTILE }
       local page = page_of("--results", "373", "--metric", "52")
       local text = page.text:gsub("%s+", " ")
@@ -347,7 +333,7 @@ describe("agreement_report", function()
       assert.is_nil(scratch.read(output):lower():find("<script", 1, true))
     end)
 
-    it("what a metric is called and asked", function()
+    it("the name and description of a metric", function()
       assert(client.metrics:update { metric_id = 52, name = HOSTILE, description = HOSTILE })
       vote { expected_value = "unresolved" }
       local page = page_of("--results", "373", "--metric", "52")
@@ -356,7 +342,7 @@ describe("agreement_report", function()
       assert.is_truthy(page.texts.description[1]:find(HOSTILE, 1, true))
     end)
 
-    it("control characters, as a mark", function()
+    it("control characters, as replacement characters", function()
       local feedback = "a\0b\27[2Jc\u{85}\u{FFFF}\r\nd\u{202E}e\u{2066}"
       vote { expected_value = "unresolved", feedback = feedback }
       local page = page_of("--results", "373", "--metric", "52")
@@ -364,7 +350,7 @@ describe("agreement_report", function()
       assert.is_truthy(page.text:find(shown:gsub("X", "\u{FFFD}"), 1, true))
     end)
 
-    it("and prints no control character", function()
+    it("control characters on the terminal, as blanks", function()
       assert(client.metrics:update { metric_id = 52, name = "\27[2J\u{9B}2J" })
       vote { expected_value = "unresolved" }
       local text = run("--results", "373", "--metric", "52")
@@ -372,7 +358,7 @@ describe("agreement_report", function()
       assert.is_nil(text:find "\xC2\x9B")
     end)
 
-    it("what an answer holds elsewhere", function()
+    it("names and explanations in a response", function()
       vote { expected_value = "unresolved" }
       server:faults { { path = "/results/373/", body = { id = 373, name = HOSTILE,
         runs = { ["5544"] = { id = 5544, scenario_name = HOSTILE, agent_name = HOSTILE,
@@ -386,7 +372,7 @@ describe("agreement_report", function()
     end)
   end)
 
-  describe("ends with a line that says why", function()
+  describe("ends with one line of explanation", function()
     local function refuses(expected_code, expected, ...)
       local text, errors, code = run(...)
       assert.equal("", text)
@@ -396,24 +382,24 @@ describe("agreement_report", function()
     end
 
     for what, words in pairs {
-      ["no list"] = { "'373,x' is not a list of ids, such as", "--results", "373,x" },
+      ["a list with a word"] = { "'373,x' is not a list of ids, such as", "--results", "373,x" },
       ["an empty list"] = { "'' is not a list of ids", "--metric", "" },
       ["an agent's name"] = { "'Ava' is not an id", "--agent", "Ava" },
-      ["an id that none can be"] = { "results.list: agent_id: must be an id", "--agent", "0" },
+      ["the id 0"] = { "results.list: agent_id: must be an id", "--agent", "0" },
       ["two scopes"] = { "option '%-%-project' can not be used together", "--agent", "231",
         "--project", "14" },
-      ["a day that is none"] = { "'2025%-02%-30' is not a day", "--since", "2025-02-30" },
+      ["a day that does not exist"] = { "'2025%-02%-30' is not a day", "--since", "2025-02-30" },
       ["days in the wrong order"] = { "%-%-since is after %-%-until", "--since", "2025-11-02",
         "--until", "2025-11-01" },
-      ["no number of examples"] = { "'many' is not a whole number", "--examples", "many" },
-      ["an argument too many"] = { "too many arguments", "report.html" },
-      ["a folder that is not there"] = { "%-%-output: /none/x.html: No such file", "--output",
+      ["a word for --examples"] = { "'many' is not a whole number", "--examples", "many" },
+      ["a surplus argument"] = { "too many arguments", "report.html" },
+      ["a folder that does not exist"] = { "%-%-output: /none/x.html: No such file", "--output",
         "/none/x.html" },
     } do
       it("for " .. what, function() refuses(2, table.unpack(words)) end)
     end
 
-    it("for an id that is wrong", function()
+    it("for an id that does not exist", function()
       refuses(2, "result 999: results.get: status 404", "--results", "373,999")
       refuses(2, "metric 999: metrics.get: status 404", "--metric", "999")
     end)
@@ -423,32 +409,32 @@ describe("agreement_report", function()
       refuses(1, "there is no run to report on", "--since", "2031-01-01")
     end)
 
-    it("for calls that nobody has reviewed", function()
+    it("for calls without reviews", function()
       refuses(1, "there is nothing to report: nobody has voted on any of 1,080 runs",
         "--metric", "57")
     end)
 
-    it("for a key that is wrong", function()
-      environment.CEKURA_API_KEY = "another-key"
+    it("for a wrong key", function()
+      example.environment.CEKURA_API_KEY = "another-key"
       refuses(2, "results.list: status 401")
     end)
 
     it("for no key", function()
-      environment.CEKURA_API_KEY = false
+      example.environment.CEKURA_API_KEY = false
       refuses(2, "cekura: api_key: is required")
     end)
 
-    it("for a server that is not there", function()
+    it("for a server that is not running", function()
       server:stop()
       refuses(4, "results.list: ")
     end)
 
-    it("for a network that is lost meanwhile", function()
+    it("for a network that is lost", function()
       server:faults { { path = "/results/%d+/", skip = 20, times = math.huge, drop = true } }
       refuses(4, "result %d+: results.get: ")
     end)
 
-    it("and leaves an older page as it was", function()
+    it("and does not change an older page", function()
       scratch.write(output, "older")
       local _, _, code = run("--agent", "999")
       assert.equal(1, code)
@@ -456,7 +442,7 @@ describe("agreement_report", function()
     end)
   end)
 
-  it("leaves out what is gone since", function()
+  it("leaves out metrics and call logs that were deleted meanwhile", function()
     server:faults {
       { path = "/metrics/54/", status = 404, body = { detail = "gone" } },
       { path = "/call%-logs/%d+/", status = 404, times = math.huge, body = { detail = "gone" } },
@@ -470,8 +456,8 @@ describe("agreement_report", function()
   end)
 end)
 
-describe("a report's parts", function()
-  -- The relative luminance of "#rrggbb", as WCAG has it.
+describe("the parts of a report", function()
+  -- Returns the relative luminance of "#rrggbb", as WCAG defines it.
   local function luminance(colour)
     local sum = 0
     for i, weight in ipairs { 0.2126, 0.7152, 0.0722 } do
@@ -487,7 +473,7 @@ describe("a report's parts", function()
     return (light + 0.05) / (dark + 0.05)
   end
 
-  it("have colours that can be read, light, dark and on paper", function()
+  it("have readable contrast in light, dark and print schemes", function()
     local schemes = 0
     for block in require "support.report.style":gmatch ":root (%b{})" do
       local colours = {}
@@ -504,7 +490,7 @@ describe("a report's parts", function()
     assert.equal(3, schemes)
   end)
 
-  it("escape what no template made", function()
+  it("escape values that are not markup", function()
     local item = html.template '<b title="{hint}">{text}{no}</b>'
     local inner = item { hint = 1, text = "a", no = false }
     local markup = item { hint = '"\'<&>', text = { inner, "<" }, no = false }
@@ -515,7 +501,7 @@ describe("a report's parts", function()
     assert.equal("\u{FFFD}\u{FFFD}\u{FFFD}", html.escape "\xED\xA0\x80")
   end)
 
-  it("read every form of time", function()
+  it("parse every form of time", function()
     local seconds = 1609459200  -- the first of 2021
     for text, expected in pairs {
       ["2021-01-01T00:00:00Z"] = seconds, ["2021-01-01 00:00:00"] = seconds,
@@ -531,7 +517,7 @@ describe("a report's parts", function()
     assert.is_nil(times.parse(cekura.null))
   end)
 
-  it("cut time into weeks, or months where those are too many", function()
+  it("divide time into weeks, or months if those are too many", function()
     local week = times.period(0, 100 * 86400)
     assert.equal("2025-11-17", times.iso(week.start(times.parse "2025-11-23T23:59:59Z")))
     assert.equal("2025-11-24", times.iso(week.start(times.parse "2025-11-24")))
@@ -541,7 +527,7 @@ describe("a report's parts", function()
     assert.equal("2024-03-01", times.iso(month.next(from)))
   end)
 
-  it("take one value for the same, however it was sent", function()
+  it("read equal values in every notation", function()
     for _, value in ipairs { 5, 1, "5", 5.0, true, "true" } do
       assert.equal("passed", values.read("binary", value))
     end

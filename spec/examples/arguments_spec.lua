@@ -1,4 +1,5 @@
--- How the examples read a cell: which JSON it becomes in the request.
+-- Reading cells of a sheet (examples/support/arguments.lua).
+-- Each cell is checked by the JSON that it becomes in a request.
 
 local cekura = require "cekura"
 local arguments = require "examples.support.arguments"
@@ -7,7 +8,7 @@ local cjson = require "cjson"
 local vote = cekura.endpoints["runs.mark_metric_vote"]
 local client = assert(cekura.new { api_key = "k" })
 
--- The body that a row with this cell leads to; nil and why not.
+-- Returns the body of the vote of a row with this cell; nil and the problem.
 local function body_with(column, text)
   local cells = { run_id = "1", metric_id = "2", thumbs_up = "true", expected_value = "3" }
   cells[column] = text
@@ -32,7 +33,7 @@ describe("a cell", function()
     ["false"] = "false", False = "false", no = "false", NO = "false", ["0"] = "false",
     null = "null",
   } do
-    it(("of a boolean: %q"):format(text), function()
+    it(("%q is a boolean"):format(text), function()
       assert.equal(body(json, 3), body_with("thumbs_up", text))
     end)
   end
@@ -49,18 +50,18 @@ describe("a cell", function()
     ["[1, 2.5, null]"] = "[1,2.5,null]", ["[]"] = "[]", [" [ ] "] = "[]", ["{}"] = "{}",
     ['{"a": [2]}'] = '{"a":[2]}',
   } do
-    it(("of any value: %q"):format(text), function()
+    it(("%q is any value"):format(text), function()
       assert.equal(body("true", json), body_with("expected_value", text))
     end)
   end
 
-  it("of any value is nothing that JSON cannot say", function()
+  it("with an infinite number is refused", function()
     local sent, problem = body_with("expected_value", "1e999")
     assert.is_nil(sent)
     assert.matches("must be a finite number", problem)
   end)
 
-  it("of any value is never an object for a list", function()
+  it("with a nested empty list stays a list, or is refused", function()
     local sent, problem = body_with("expected_value", '{"a":[]}')
     if cjson.new().decode_array_with_array_mt then
       return assert.equal(body("true", '{"a":[]}'), sent)
@@ -73,19 +74,19 @@ describe("a cell", function()
     plain = '"plain"', [" as it is "] = '" as it is "', ["2"] = '"2"', ["true"] = '"true"',
     ['say "yes"\n'] = [["say \"yes\"\n"]], null = "null",
   } do
-    it(("of text: %q"):format(text), function()
+    it(("%q is text"):format(text), function()
       assert.equal(body("true", 3, json), body_with("feedback", text))
     end)
   end
 
-  it("of an id stays exact", function()
+  it("with an id keeps every digit", function()
     for _, id in ipairs { "5544", " 5544 ", "9223372036854775807" } do
       local sent = body_with("metric_id", id)
       assert.equal(id:match "%d+", sent:match '"metric_id":(%d+)')
     end
   end)
 
-  it("that is empty or blank is no value", function()
+  it("that is empty or blank is an absent field", function()
     for _, text in ipairs { "", " ", "\t\n" } do
       assert.equal(body("true", 3), body_with("feedback", text))
       for _, column in ipairs { "metric_id", "thumbs_up", "expected_value" } do
@@ -101,7 +102,7 @@ describe("a cell", function()
     feedback = { "\xFF" },
   } do
     for _, text in ipairs(texts) do
-      it(("of %s that the client refuses: %q"):format(column, text), function()
+      it(("%s %q is refused"):format(column, text), function()
         local sent, problem = body_with(column, text)
         assert.is_nil(sent)
         assert.matches("^must be ", problem)

@@ -1,4 +1,5 @@
--- examples/bulk_reevaluate.lua, run as a person would run it.
+-- examples/bulk_reevaluate.lua, run as a user would run it.
+-- Above all: no result is paid twice unless the user asks for it.
 
 local Example = require "support.example"
 local child = require "support.child"
@@ -28,19 +29,15 @@ describe("bulk_reevaluate", function()
   local example, journal
 
   local function start(options)
-    if example then example.server:stop() end
+    if example then example:close() end
     example = Example.new("bulk_reevaluate", options)
+    journal = example:path "journal"
   end
 
-  before_each(function()
-    start()
-    journal = scratch.path()
-  end)
-
+  before_each(function() start() end)
   after_each(function()
-    example.server:stop()
-    os.remove(journal)
-    os.remove(journal .. ".231.ids")
+    example:close()
+    example = nil
   end)
 
   local function words(...)
@@ -51,7 +48,7 @@ describe("bulk_reevaluate", function()
 
   local function run_three(...) return run("--results", "371,373,374", ...) end
 
-  -- How many results each call was about.
+  -- Returns the number of results of each call.
   local function sizes()
     local list, sent = {}, example:sent()
     for i = 2, #sent, 2 do
@@ -61,21 +58,18 @@ describe("bulk_reevaluate", function()
     return list
   end
 
-  -- A file with the ids of that many results, all for agents that metric 55 is for.
+  -- Returns a file with that many ids of results, all of agents that have metric 55.
   local function many(count)
     local ids = {}
     for id, result in pairs(example.server:state "results") do
       if result.agent_id ~= 224 then ids[#ids + 1] = id end
     end
     table.sort(ids)
-    local path = scratch.path()
-    scratch.write(path, "# results\n" .. table.concat(ids, "\n", 1, count) .. "\n")
-    finally(function() os.remove(path) end)
-    return path
+    return example:write("ids", "# results\n" .. table.concat(ids, "\n", 1, count) .. "\n")
   end
 
   describe("without --apply", function()
-    it("shows a plan with its cost, and only reads", function()
+    it("prints the plan with its cost, and only reads", function()
       local output, errors, code = run_three()
       assert.equal(NO_ERRORS, errors)
       assert.equal(PLAN .. NOTHING, output)
@@ -84,7 +78,7 @@ describe("bulk_reevaluate", function()
       assert.is_nil(scratch.read(journal))
     end)
 
-    it("finds the results of an agent, between two dates", function()
+    it("finds the results of an agent between two dates", function()
       local output, errors, code = run("--agent", "231", "--since", "2025-11-10", "--until",
         "2025-11-14")
       assert.equal(NO_ERRORS, errors)
@@ -110,7 +104,7 @@ describe("bulk_reevaluate", function()
   end)
 
   describe("with --apply", function()
-    it("starts them, waits for all, and shows what became of them", function()
+    it("starts the results, waits, and prints them before and after", function()
       local output, errors, code = run_three "--apply"
       assert.equal(NO_ERRORS, errors)
       assert.equal(PLAN .. TABLE, output)
@@ -129,14 +123,14 @@ describe("bulk_reevaluate", function()
       assert.same({}, example:sent())
     end)
 
-    it("takes a hundred at once", function()
+    it("sends a hundred results per call", function()
       local _, errors, code = run("--from-file", many(112), "--apply")
       assert.equal(NO_ERRORS, errors)
       assert.equal(0, code)
       assert.same({ 100, 12 }, sizes())
     end)
 
-    it("writes down which results an agent has, and keeps to them", function()
+    it("saves the results of an agent, and uses the same ones again", function()
       local _, errors, code = run("--agent", "231", "--since", "2025-11-19", "--apply")
       assert.equal(NO_ERRORS, errors)
       assert.equal(0, code)
@@ -166,14 +160,14 @@ describe("bulk_reevaluate", function()
         "option '--agent' can not be used together with option '--results'" .. HELP },
       ["dates without an agent"] = { { "--results", "1", "--since", "2025-01-01" },
         "--since and --until go with --agent" .. HELP },
-      ["what is no date"] = { { "--agent", "1", "--since", "May" },
+      ["an invalid date"] = { { "--agent", "1", "--since", "May" },
         "'May' is not a date like 2025-01-31 or 2025-01-31T12:00:00Z" .. HELP },
-      ["a file that there is not"] = { { "--from-file", "/none/ids" },
+      ["a missing file"] = { { "--from-file", "/none/ids" },
         "/none/ids: No such file or directory" },
       ["an empty file"] = { { "--from-file", "/dev/null" }, "/dev/null: there is no id" },
-      ["a result that there is not"] = { { "--results", "371,99999" },
+      ["an unknown result"] = { { "--results", "371,99999" },
         "result 99999: results.get: status 404: No Result matches the given query. (not_found)" },
-      ["an agent that there is not"] = { { "--agent", "99999" },
+      ["an unknown agent"] = { { "--agent", "99999" },
         "no result fits: are the id and the dates right?" },
     } do
       it(what, function()
@@ -186,7 +180,7 @@ describe("bulk_reevaluate", function()
       end)
     end
 
-    it("a metric that there is not", function()
+    it("an unknown metric", function()
       local _, errors, code = example:run("--metrics", "99", "--results", "371", "--no-progress",
         "--apply")
       assert.matches("^bulk_reevaluate: there is no metric 99: [^\n]*\n$", errors)
@@ -203,17 +197,7 @@ describe("bulk_reevaluate", function()
     end)
   end)
 
-  it("--help says what it is, and costs nothing", function()
-    local output, errors, code = example:run "--help"
-    assert.equal(NO_ERRORS, errors)
-    assert.equal(0, code)
-    for _, word in ipairs { "Exit codes", "--apply", "spends credits", "--redo-unknown" } do
-      assert.is_truthy(output:find(word, 1, true), word)
-    end
-    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
-  end)
-
-  it("stops where the server refuses, as without credits, and goes on from there", function()
+  it("stops at a refused call, and continues from there in the next run", function()
     start { balance = 1000 }  -- the first hundred is paid, the second is not
     local path = many(112)
     example.server:faults { { method = "POST", skip = 1, status = 400,
@@ -230,7 +214,7 @@ describe("bulk_reevaluate", function()
     assert.same({ 100, 12, 12 }, sizes())
   end)
 
-  it("names what is unknown, and sends it again only when it is told to", function()
+  it("names unknown results, and sends them again only with --redo-unknown", function()
     start { faults = { { method = "POST", status = 502 } } }
     local path = many(112)
     local output, errors, code = run("--from-file", path, "--apply")
@@ -252,15 +236,15 @@ describe("bulk_reevaluate", function()
     assert.same({ 100, 12, 100 }, sizes())
   end)
 
-  describe("tracks ids, not lists:", function()
-    -- The ids of each call, in the order in which they were sent.
+  describe("tracks ids, not calls:", function()
+    -- Returns the ids of each call, in order.
     local function ids()
       local list, sent = {}, example:sent()
       for i = 2, #sent, 2 do list[i // 2] = sent[i]:match '"result_ids":%[([^]]*)%]' end
       return list
     end
 
-    it("the same ones in another order are not sent again", function()
+    it("the same results in another order are not sent again", function()
       run_three "--apply"
       local _, errors, code = run("--results", "374,371,373", "--apply")
       assert.equal(NO_ERRORS, errors)
@@ -268,7 +252,7 @@ describe("bulk_reevaluate", function()
       assert.same({ "371,373,374" }, ids())
     end)
 
-    it("of one more and of others only the new ones are sent", function()
+    it("only the new results of another list are sent", function()
       run("--results", "371,373", "--apply")
       local output, errors, code = run("--results", "374,373", "--apply")
       assert.equal(NO_ERRORS, errors)
@@ -278,7 +262,7 @@ describe("bulk_reevaluate", function()
       assert.same({ "371,373", "374", "375" }, ids())
     end)
 
-    it("an unknown one stays unknown in other company", function()
+    it("an unknown result stays unknown in another list", function()
       example.server:faults { { method = "POST", status = 502 } }
       local _, _, code = run("--results", "371,373", "--apply")
       assert.equal(4, code)
@@ -293,7 +277,7 @@ describe("bulk_reevaluate", function()
       assert.same({ "371,373", "374", "373,371" }, ids())
     end)
 
-    it("an unknown one stays unknown if it is refused when it is sent again", function()
+    it("an unknown result stays unknown if it is refused later", function()
       example.server:faults { { method = "POST", status = 502 },
         { method = "POST", status = 400, body = { detail = "not now" } } }
       run("--results", "371,373", "--apply")
@@ -316,7 +300,7 @@ describe("bulk_reevaluate", function()
       assert.same({ "371" }, ids())
     end)
 
-    it("and --max-evaluations counts what is left to send", function()
+    it("--max-evaluations counts only results that are left to send", function()
       run("--results", "371,373", "--apply")
       local _, errors, code = run_three("--apply", "--max-evaluations", "7")
       assert.equal(NO_ERRORS, errors)
@@ -325,7 +309,7 @@ describe("bulk_reevaluate", function()
     end)
   end)
 
-  describe("keeps the list of an agent's results", function()
+  describe("saves the results of an agent", function()
     local SINCE = { "--agent", "231", "--since", "2025-11-19" }
     local function path() return journal .. ".231.ids" end
 
@@ -334,7 +318,7 @@ describe("bulk_reevaluate", function()
       return run(table.unpack(table.move({ ... }, 1, select("#", ...), #all + 1, all)))
     end
 
-    -- Which ids were sent, and how often.
+    -- Returns how often each id was sent.
     local function counts()
       local found, sent = {}, example:sent()
       for i = 2, #sent, 2 do
@@ -345,7 +329,7 @@ describe("bulk_reevaluate", function()
       return found
     end
 
-    it("and looks again where that is not complete", function()
+    it("and reads them again if the file is not complete", function()
       run_agent "--apply"
       local whole, sent = scratch.read(path()), counts()
       for _, cut in ipairs { 1, 4, #whole // 2, #whole - 1 } do
@@ -361,7 +345,7 @@ describe("bulk_reevaluate", function()
       end
     end)
 
-    it("each once, also where an earlier run wrote one twice", function()
+    it("and sends each once, even if the file lists it twice", function()
       scratch.write(path(), "371\n373\n371\n# 3 ids, all of them\n")
       local output, errors, code = run("--agent", "231", "--apply")
       assert.equal(NO_ERRORS, errors)
@@ -370,7 +354,7 @@ describe("bulk_reevaluate", function()
       assert.same({ ["371"] = 1, ["373"] = 1 }, counts())
     end)
 
-    it("and starts nothing where it cannot be written", function()
+    it("and starts nothing if the file cannot be written", function()
       local output, code = child.run_checked(child.on_full_disk(0,
         example:command(words("--agent", "231", "--apply"))), example.environment)
       assert.not_equal(0, code)
@@ -380,7 +364,7 @@ describe("bulk_reevaluate", function()
     end)
   end)
 
-  it("does not take its list of ids for its journal, by any name", function()
+  it("refuses its list of ids as its journal, by any name", function()
     scratch.write(journal, "371\n")
     for _, name in ipairs { journal, (journal:gsub("^(.*)/", "%1/./")) } do
       local _, errors, code = run("--from-file", name, "--apply")
@@ -390,10 +374,10 @@ describe("bulk_reevaluate", function()
     assert.equal("371\n", scratch.read(journal))
   end)
 
-  describe("in the middle of the wait", function()
+  describe("during the wait", function()
     before_each(function() start { evaluation_time = 60 } end)
 
-    it("says that the network is lost", function()
+    it("says if the network is lost", function()
       local process = example:start(words("--results", "371,373", "--timeout", Example.LOST,
         "--apply"))
       example:await_polls(3)
@@ -404,7 +388,7 @@ describe("bulk_reevaluate", function()
       assert.equal(4, code)
     end)
 
-    it("says that it is not done in time", function()
+    it("says if it is not done in time", function()
       local output, errors, code = run_three("--apply", "--timeout", Example.SHORT)
       assert.equal(PLAN, output)
       assert.matches("not done after[^\n]*%(timeout%): what was started goes on; run the same",
@@ -412,7 +396,7 @@ describe("bulk_reevaluate", function()
       assert.equal(5, code)
     end)
 
-    it("is interrupted, and goes on without paying again", function()
+    it("ends at a Ctrl-C, and continues without paying again", function()
       local process = example:start(words("--results", "371,373", "--apply"))
       example:await_polls(3)
       process:signal "INT"

@@ -1,9 +1,10 @@
--- The examples' CSV, byte by byte.
+-- Reading and writing CSV (examples/support/csv.lua).
+-- spec/fuzz/csv.lua compares the same reader with a byte-by-byte one.
 
 local child = require "support.child"
 local csv = require "examples.support.csv"
 
--- All rows of a source as lists, each with its line, its cells, and what is wrong with it.
+-- Returns all rows of a source.
 local function read(source)
   local reader, rows = csv.reader(source), {}
   local row, problem = reader:read()
@@ -14,7 +15,7 @@ local function read(source)
   return rows, problem
 end
 
--- A file that gives its text in pieces of so many bytes.
+-- Returns a file that is read in chunks of this size.
 local function in_pieces(text, size)
   local at = 1
   return {
@@ -87,14 +88,14 @@ describe("a CSV reader", function()
       assert.same(rows_of(expected), (read(text)))
     end)
 
-    it("reads " .. what .. ", however it comes in", function()
+    it("reads " .. what .. ", in chunks of any size", function()
       for size = 1, math.min(#text, 7) do
         assert.same(rows_of(expected), (read(in_pieces(text, size))), "pieces of " .. size)
       end
     end)
   end
 
-  it("gives all of a text as rows, whatever it is", function()
+  it("reads random text the same way, whole and in chunks", function()
     local seed = tonumber(os.getenv "SEED") or 20260702
     math.randomseed(seed)
     local bytes = { '"', '"', ",", "\n", "\r", "a", " ", "\xEF", "\xBB", "\xBF" }
@@ -109,7 +110,7 @@ describe("a CSV reader", function()
     end
   end)
 
-  it("refuses a file that is no text", function()
+  it("refuses a file with NUL bytes", function()
     for _, text in ipairs { "PK\3\4\20\0\6\0", "\xFF\xFEr\0u\0n\0", "a,b\n1,\0\n" } do
       local rows, problem = read(text)
       assert.same({}, rows)
@@ -117,7 +118,7 @@ describe("a CSV reader", function()
     end
   end)
 
-  it("gives up where an opening quote would make one row of the whole file", function()
+  it("refuses a row that is too long", function()
     local lines = ("1,2,3\n"):rep(1000)
     local given = 0
     local reader = csv.reader { read = function()
@@ -131,7 +132,7 @@ describe("a CSV reader", function()
     assert.is_nil(reader:read())
   end)
 
-  it("passes on why a file cannot be read", function()
+  it("returns the error of a file that cannot be read", function()
     local _, problem = read(assert(io.open "spec"))
     assert.equal("Is a directory", problem)
     local calls = 0
@@ -146,14 +147,14 @@ describe("a CSV reader", function()
     assert.equal("Input/output error", problem)
   end)
 
-  it("reads no further than it must", function()
+  it("reads no more than it needs", function()
     local given = 0
     local reader = csv.reader { read = function() given = given + 1 return "1,2\n" end }
     for i = 1, 100 do assert.equal(i, reader:read().line) end
     assert.is_true(given <= 102)
   end)
 
-  it("reads a large file in little memory, and in linear time", function()
+  it("reads a large file in constant memory", function()
     local rows, bytes = 0, 0
     local chunk = ('5544,55,true,2,"Agent, who was ""new"",\r\nmissed it"\r\n'):rep(1000)
     local left = 100
@@ -183,7 +184,7 @@ describe("a CSV sheet", function()
     assert.same({ "run_id", "thumbs up" }, open("\n run_id , thumbs up\r\n1,2").columns)
   end)
 
-  it("gives cells by their columns, and the lines where the rows begin", function()
+  it("returns cells by column, and the line where each row begins", function()
     local sheet = open 'b,a\n1,2\n\n"3\n",4\n5,6'
     assert.same({ line = 2, cells = { b = "1", a = "2" } }, sheet:read())
     assert.same({ line = 4, cells = { b = "3\n", a = "4" } }, sheet:read())
@@ -198,7 +199,7 @@ describe("a CSV sheet", function()
     assert.is_nil(sheet:read())
   end)
 
-  it("says where a row has more or fewer cells than the header", function()
+  it("reports a row with more or fewer cells than the header", function()
     local sheet = open 'a,b\n1\n1,2,3\n1,"2" \n'
     assert.equal("the header has 2 columns, this row has 1", sheet:read().problem)
     assert.equal("the header has 2 columns, this row has 3", sheet:read().problem)
@@ -223,7 +224,7 @@ describe("a CSV sheet", function()
     end)
   end
 
-  it("says why it ends before its end", function()
+  it("returns the error that ended it early", function()
     local sheet = open("a,b\n1,2\n" .. ("3,4\n"):rep(50000) .. "5,\0")
     local row, problem
     repeat row, problem = sheet:read() until not row
@@ -244,12 +245,12 @@ describe("a CSV line", function()
     ['"\u{FEFF}a"\r\n'] = { "\u{FEFF}a" },
     ["a;b,it's\r\n"] = { "a;b", "it's" },
   } do
-    it("quotes what needs it: " .. ("%q"):format(text), function()
+    it("quotes cells if necessary: " .. ("%q"):format(text), function()
       assert.equal(text, csv.line(cells))
     end)
   end
 
-  it("is read back as it was", function()
+  it("is read back unchanged", function()
     math.randomseed(20260703)
     local alphabet = { '"', ",", "\n", "\r", "\r\n", " ", "a", "ä", "\u{FEFF}", "\xFF", "=", "" }
     local lists, lines = {}, {}
@@ -270,7 +271,7 @@ describe("a CSV line", function()
     assert.equal(#lists, #rows)
   end)
 
-  it("is what Python's csv module reads, too", function()
+  it("is read by Python's csv module", function()
     local cells = { 'say "yes"', "a,b", "", " x ", "line\r\nbreak", "ä" }
     local path = os.tmpname()
     local file = assert(io.open(path, "wb"))

@@ -1,4 +1,5 @@
--- examples/evaluate_calls.lua, run as a person would run it.
+-- examples/evaluate_calls.lua, run as a user would run it.
+-- Above all: no value is paid twice unless the user asks for it.
 
 local Example = require "support.example"
 
@@ -28,12 +29,15 @@ describe("evaluate_calls", function()
   local example
 
   local function start(options)
-    if example then example.server:stop() end
+    if example then example:close() end
     example = Example.new("evaluate_calls", options)
   end
 
   before_each(function() start() end)
-  after_each(function() example.server:stop() end)
+  after_each(function()
+    example:close()
+    example = nil
+  end)
 
   local function run(...)
     return example:run("--interval", "0.02", "--no-progress", ...)
@@ -52,7 +56,7 @@ describe("evaluate_calls", function()
     return count
   end
 
-  it("shows a plan with its cost, and only reads", function()
+  it("prints the plan with its cost, and only reads", function()
     local output, errors, code = run_twenty()
     assert.equal(NO_ERRORS, errors)
     assert.equal(PLAN .. "Nothing was started: --apply does it.\n", output)
@@ -60,14 +64,14 @@ describe("evaluate_calls", function()
     assert.same({}, example:sent())
   end)
 
-  it("reads no page that it does not need", function()
+  it("reads no more pages than --limit needs", function()
     run("--project", "14", "--metric", "57", "--since", "2025-01-01", "--limit", "100")
     assert.equal(1, gets "call%-logs/$")
     run("--project", "14", "--metric", "57", "--since", "2025-01-01", "--limit", "101")
     assert.equal(3, gets "call%-logs/$")
   end)
 
-  it("evaluates with --apply what fits, and shows the values", function()
+  it("with --apply evaluates the calls, and prints the values", function()
     local output, errors, code = run_twenty "--apply"
     assert.equal(NO_ERRORS, errors)
     assert.equal(PLAN .. VALUES, output)
@@ -84,7 +88,7 @@ describe("evaluate_calls", function()
     assert.equal(20, count)
   end)
 
-  it("pays for no value twice", function()
+  it("leaves out calls that have the values, unless --again is given", function()
     local _, _, first = run("--agent", "231", "--metric", "57", "--apply")
     assert.equal(0, first)
     example.server:clear()
@@ -98,7 +102,7 @@ describe("evaluate_calls", function()
     assert.matches("^%d%d+ calls to evaluate%.\nHave all values already: %d+%.\n", output)
   end)
 
-  it("takes a hundred at once, of a project, too", function()
+  it("sends a hundred calls of a project per request", function()
     local output, errors, code = run("--project", "14", "--metric", "57", "--since", "2025-01-01",
       "--apply")
     assert.equal(NO_ERRORS, errors)
@@ -122,7 +126,7 @@ describe("evaluate_calls", function()
     assert.equal(math.tointeger(output:match "(%d+) values%."), sum | 0)
   end)
 
-  it("keeps to the dates", function()
+  it("selects calls by date", function()
     local output = run("--agent", "231", "--metric", "57", "--since", "2025-10-01", "--until",
       "2025-10-03")
     local expected = 0
@@ -136,21 +140,11 @@ describe("evaluate_calls", function()
     assert.equal(expected, math.tointeger(output:match "^(%d+) calls"))
   end)
 
-  it("--help says what it is, and costs nothing", function()
-    local output, errors, code = example:run "--help"
-    assert.equal(NO_ERRORS, errors)
-    assert.equal(0, code)
-    for _, word in ipairs { "Exit codes", "--apply", "spends credits", "--success", "--limit" } do
-      assert.is_truthy(output:find(word, 1, true), word)
-    end
-    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
-  end)
-
   describe("refuses", function()
     local HELP = "; --help shows how it is used"
 
     for what, row in pairs {
-      ["nobody's calls"] = { { "--metric", "57" },
+      ["neither agent nor project"] = { { "--metric", "57" },
         "whose calls? Say --agent or --project" .. HELP },
       ["an agent and a project"] = { { "--agent", "1", "--project", "2", "--metric", "57" },
         "option '--project' can not be used together with option '--agent'" .. HELP },
@@ -159,9 +153,9 @@ describe("evaluate_calls", function()
         "--metric: the id 57 is there twice" .. HELP },
       ["an unknown word"] = { { "--agent", "231", "--metric", "57", "--success", "maybe" },
         "argument for option '--success' must be one of 'yes', 'no'" .. HELP },
-      ["a limit of nothing"] = { { "--agent", "231", "--metric", "57", "--limit", "0" },
+      ["a limit of 0"] = { { "--agent", "231", "--metric", "57", "--limit", "0" },
         "'0' is not a whole number from 1 on" .. HELP },
-      ["a metric that there is not"] = { { "--agent", "231", "--metric", "99" }, "there is no "
+      ["an unknown metric"] = { { "--agent", "231", "--metric", "99" }, "there is no "
         .. "metric 99: metrics.get: status 404: No Metric matches the given query. (not_found)" },
       ["filters that no call fits"] = { { "--agent", "99999", "--metric", "57" },
         "no call fits: are the id, the dates and the other filters right?" },
@@ -185,7 +179,7 @@ describe("evaluate_calls", function()
       assert.same({}, example:sent())
     end)
 
-    it("a network that is not there", function()
+    it("a server that is not running", function()
       example.server:stop()
       local output, errors, code = run_twenty()
       assert.equal("", output)
@@ -194,7 +188,7 @@ describe("evaluate_calls", function()
     end)
   end)
 
-  it("says what the server refuses, as without credits", function()
+  it("prints why the server refuses, such as missing credits", function()
     start { balance = 39 }
     local output, errors, code = run_twenty "--apply"
     assert.is_truthy(output:find("Balance: 39 credits", 1, true))
@@ -203,7 +197,7 @@ describe("evaluate_calls", function()
     assert.equal(2, #example:sent())
   end)
 
-  it("stops where nobody knows whether it was started, and shows what was", function()
+  it("stops at an unknown outcome, and prints the values of the calls before", function()
     start { faults = { { method = "POST", skip = 1, drop = true } } }
     local output, errors, code = run("--project", "14", "--metric", "57", "--since", "2025-01-01",
       "--apply")
@@ -214,7 +208,7 @@ describe("evaluate_calls", function()
     assert.equal(4, #example:sent())
   end)
 
-  describe("in the middle of the wait", function()
+  describe("during the wait", function()
     local LOOK = "what was started goes on: without %-%-apply this command shows what values"
 
     before_each(function() start { evaluation_time = 60 } end)
@@ -224,7 +218,7 @@ describe("evaluate_calls", function()
         "--no-progress", "--apply", ...)
     end
 
-    it("says that the network is lost", function()
+    it("says if the network is lost", function()
       local process = start_process("--timeout", Example.LOST)
       example:await_polls(4)
       example.server:stop()
@@ -233,14 +227,14 @@ describe("evaluate_calls", function()
       assert.equal(4, code)
     end)
 
-    it("says that it is not done in time", function()
+    it("says if it is not done in time", function()
       local output, errors, code = run_twenty("--apply", "--timeout", Example.SHORT)
       assert.equal(PLAN, output)
       assert.matches("20 of 20 call logs have no new values yet[^\n]*" .. LOOK, errors)
       assert.equal(5, code)
     end)
 
-    it("is interrupted", function()
+    it("ends at a Ctrl-C", function()
       local process = start_process()
       example:await_polls(4)
       process:signal "INT"

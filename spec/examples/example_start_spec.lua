@@ -1,12 +1,14 @@
--- The examples, started in other ways than from the checkout.
+-- The start of all examples.
+-- They start from any folder and through links, and --help says what they cost.
 
+local cekura = require "cekura"
 local child = require "support.child"
 local lfs = require "lfs"
 local scratch = require "support.scratch"
 
 local HERE = lfs.currentdir()
 
--- Paths like those of this run, from any folder.
+-- Returns a search path with absolute paths.
 local function absolute(paths) return (paths:gsub("[^;]+", function(path)
   return path:find "^[/;]" and path or HERE .. "/" .. path
 end)) end
@@ -16,6 +18,23 @@ local ENVIRONMENT = {
   LUA_CPATH = absolute(os.getenv "LUA_CPATH" or ""),
 }
 
+-- What --help says.
+local SAID = {
+  agreement_report = { "Exit codes", "reads, and costs nothing" },
+  auto_improve = { "Exit codes", "SPENDS CREDITS", "--start", "--apply", "--state" },
+  bulk_reevaluate = { "Exit codes", "spends credits", "--apply", "--redo-unknown" },
+  ci_gate = { "Exit codes: 0 pass; 1 below a threshold; 2 wrong usage", "CREDITS", "--apply" },
+  evaluate_calls = { "Exit codes", "spends credits", "--apply", "--success", "--limit" },
+  labs_cycle = { "Exit codes", "SPEND CREDITS", "--apply", "--sheet", "--restart" },
+  reevaluate_result = { "Exit codes", "spends credits", "--apply", "--max-evaluations" },
+  vote_from_csv = { "Exit codes", "Votes cost nothing", "--dry-run", "--rejects", "--journal",
+    "--redo-unknown", "--concurrency", "--no-progress", "--skip-bad" },
+  with_luv = { "Usage: with_luv" },
+}
+for _, field in ipairs(cekura.endpoints["runs.mark_metric_vote"].fields) do
+  table.insert(SAID.vote_from_csv, field.name)
+end
+
 describe("an example", function()
   local folder
 
@@ -24,10 +43,11 @@ describe("an example", function()
 
   for path in lfs.dir "examples" do
     local name = path:match "^(.*)%.lua$"
-    -- Not loaded here: busted would forget luv, and its loop, which with_luv_spec needs, be freed.
+    -- luv is looked up, and not loaded: busted unloads modules after each file, and the loop that
+    -- with_luv_spec uses would be freed.
     local is_there = name ~= "with_luv" or package.searchpath("luv", package.cpath)
     if name and name ~= "quickstart" and is_there then
-      it(name .. " starts through a link, from another folder", function()
+      it(name .. " says what it costs, also through a link in another folder", function()
         assert(os.execute(("exec env -u LD_PRELOAD ln -s %s/examples/%s.lua %s/it.lua"):format(HERE,
           name, folder)))
         assert(os.execute(("exec env -u LD_PRELOAD ln -s it.lua %s/again"):format(folder)))
@@ -37,6 +57,8 @@ describe("an example", function()
         assert.equal("", errors)
         assert.matches("^Usage: ", output)
         assert.equal(0, code)
+        for _, text in ipairs(SAID[name]) do assert.is_truthy(output:find(text, 1, true), text) end
+        for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
       end)
     end
   end

@@ -1,4 +1,5 @@
--- What the examples share: ids, dates, tables, distributions.
+-- Modules of examples/support.
+-- These are ids, times, tables, distributions, values and files; csv and diff have their own specs.
 
 package.path = "examples/?.lua;" .. package.path
 
@@ -8,7 +9,7 @@ local scratch = require "support.scratch"
 local texttable = require "support.table"
 
 describe("ids", function()
-  it("are read however they are separated", function()
+  it("are separated by commas or spaces", function()
     assert.same({ 1, 20, 3 }, ids.list "1,20, 3")
     assert.same({ 1, 20 }, ids.list " 1\t\r\n020,")
     assert.same({ math.maxinteger }, ids.list "9223372036854775807")
@@ -22,14 +23,14 @@ describe("ids", function()
     ["9223372036854775808"] = "'9223372036854775808' is not an id: a whole number from 1 on",
     ["7,007"] = "the id 7 is there twice",
   } do
-    it(("are not %q"):format(text), function()
+    it(("cannot be %q"):format(text), function()
       local list, message = ids.list(text)
       assert.is_nil(list)
       assert.equal(problem, message)
     end)
   end
 
-  it("are written to a file, and read from one with comments", function()
+  it("are read from a file with comments", function()
     local path = scratch.path()
     finally(function() os.remove(path) end)
     assert.is_true(ids.write(path, { 3, 1, 2 }))
@@ -43,13 +44,13 @@ describe("ids", function()
     assert.same({ nil, "/: Is a directory" }, { ids.read "/" })
   end)
 
-  it("say where they cannot be written", function()
+  it("return an error if they cannot be written", function()
     assert.same({ nil, "/none/ids: No such file or directory" }, { ids.write("/none/ids", { 1 }) })
   end)
 end)
 
-describe("dates", function()
-  it("are days, from their first second to their last, or moments", function()
+describe("times", function()
+  it("parse dates, from their first second to their last, and times", function()
     assert.equal("2025-01-31T00:00:00Z", times.first "2025-01-31")
     assert.equal("2025-01-31T23:59:59Z", times.last "2025-01-31")
     assert.equal("2025-01-31T12:00:00Z", times.first "2025-01-31T12:00:00Z")
@@ -61,18 +62,18 @@ describe("dates", function()
     "2025-13-01", "2025-00-10", "2025-02-30", "2025-02-29", "2025-01-32", "2025-01-00",
     "2025-01-31T24:00:00Z", "2025-01-31T12:60:00Z",
   } do
-    it(("are not %s, which no calendar has"):format(text), function()
+    it(("refuse %s, which does not exist"):format(text), function()
       local date, problem = times.first(text)
       assert.is_nil(date)
       assert.matches(text, problem, 1, true)
     end)
   end
 
-  it("are leap days", function()
+  it("accept leap days", function()
     assert.equal("2024-02-29T00:00:00Z", times.first "2024-02-29")
   end)
 
-  it("are compared with the server's times", function()
+  it("are compared with times of the API", function()
     local first, last = times.first "2025-01-31", times.last "2025-01-31"
     assert.is_true(times.is_between("2025-01-31T23:59:59.999999Z", first, last))
     assert.is_true(times.is_between("2025-01-31 00:00:00", first, last))
@@ -84,7 +85,7 @@ describe("dates", function()
 end)
 
 describe("tables", function()
-  it("have columns as wide as what stands in them, whatever script it is in", function()
+  it("have columns as wide as their cells in every script", function()
     assert.equal([[
   name    count
   Müller      1
@@ -95,7 +96,7 @@ describe("tables", function()
       { "eté", nil, "" }, { "👍", 0.5, true } })
   end)
 
-  it("show what is not there, and what a terminal would obey", function()
+  it("show missing values as "-", and no control characters", function()
     assert.equal("-", texttable.show(nil))
     assert.equal("-", texttable.show(require "cekura".null))
     assert.equal("no", texttable.show(false))
@@ -105,7 +106,7 @@ describe("tables", function()
     assert.equal("caf?", texttable.show "caf\xE9")
   end)
 
-  it("cut off what is long, between characters", function()
+  it("truncate long cells between characters", function()
     assert.equal(("x"):rep(40), texttable.show(("x"):rep(40)))
     assert.equal(("x"):rep(39) .. "…", texttable.show(("x"):rep(41)))
     local wide = texttable.show(("日"):rep(30))
@@ -120,14 +121,14 @@ describe("distributions", function()
     return distribution.text({ name = "M", eval_type = eval_type }, values)
   end
 
-  it("have least, median and most of what is measured", function()
+  it("of measurements have minimum, median and maximum", function()
     assert.equal("M (numeric): 3 values.\n  min  median  max\n    1       3    9\n",
       of("numeric", { 9, 1, 3 }))
     assert.equal("M (numeric): 4 values.\n  min  median  max\n    1     2.5    9\n",
       of("numeric", { 9, 1, 3, 2 }))
   end)
 
-  it("have how often each occurs of all else", function()
+  it("of other values have frequencies", function()
     assert.equal("M (enum): 3 values.\n  value  calls\n  a          1   33%  ##########\n"
       .. "  b          2   67%  ####################\n", of("enum", { "b", "a", "b" }))
     assert.equal("M (numeric): 2 values.\n  value  calls\n  1          1   50%  ###############\n"
@@ -142,18 +143,18 @@ describe("saved ids", function()
   before_each(function() path = scratch.path() end)
   after_each(function() os.remove(path) end)
 
-  it("are found again, each once", function()
+  it("are read without duplicates", function()
     assert(ids.write(path, { 3, 1, 2 }))
     assert.same({ 3, 1, 2 }, ids.saved(path))
     scratch.write(path, "7\n7\n8\n# 3 ids, all of them\n")
     assert.same({ 7, 8 }, ids.saved(path))
   end)
 
-  it("are not found where there is no file", function()
+  it("are nil without a file", function()
     assert.same({}, { ids.saved(path) })
   end)
 
-  it("are not complete wherever the file is cut", function()
+  it("are refused if the file is truncated anywhere", function()
     assert(ids.write(path, { 1301, 1302, 1303 }))
     local whole = scratch.read(path)
     for size = 0, #whole - 1 do
@@ -167,7 +168,7 @@ describe("values", function()
   local null = require "cekura".null
   local values = require "support.values"
 
-  it("are the same in whatever form they are sent", function()
+  it("agree in every notation", function()
     for eval_type, groups in pairs {
       binary = {
         { 5, 5.0, "5", true, "True", "TRUE", "yes", "wahr", "passed", 1, " 5 ", "5\u{A0}" },
@@ -190,13 +191,13 @@ describe("values", function()
     end
   end)
 
-  it("of impressions are the same half a point apart, but not equal", function()
+  it("of ratings agree half a point apart, but are not equal", function()
     assert.is_true(values.are_same("continuous_qualitative", 4, "4,5"))
     assert.is_false(values.are_same("continuous_qualitative", 4, 4.6))
     assert.is_false(values.are_equal("continuous_qualitative", 4, 4.5))
   end)
 
-  it("are measured: passed is 5", function()
+  it("are measured, with passed as 5", function()
     assert.equal(5, values.measure("binary", true))
     assert.equal(0, values.measure("binary", "failed"))
     assert.equal(5, values.measure("binary", 5))
@@ -206,7 +207,7 @@ describe("values", function()
     assert.is_nil(values.measure("binary", "?"))
   end)
 
-  it("of a long text are read in linear time", function()
+  it("of a long text are parsed in linear time", function()
     assert.is_nil((values.number(("0"):rep(1000000) .. "x")))
     assert.is_nil((values.number(("\u{A0}"):rep(500000))))
     assert.equal(7, values.number((" "):rep(500000) .. "7" .. ("\u{A0}"):rep(500000)))
@@ -216,7 +217,7 @@ end)
 describe("files", function()
   local files = require "support.files"
 
-  it("are the same through links, and where there is none yet", function()
+  it("are equal through links, also before they exist", function()
     local folder = scratch.folder()
     finally(function() scratch.remove(folder) end)
     local function path(name) return folder .. "/" .. name end
@@ -231,7 +232,7 @@ describe("files", function()
     assert.is_true(files.are_same(path "a", path "b"))
   end)
 
-  it("that link to each other are told apart from no loop", function()
+  it("that link to each other cause no endless loop", function()
     local folder = scratch.folder()
     finally(function() scratch.remove(folder) end)
     assert(os.execute(("cd %s && env -u LD_PRELOAD ln -s b a && env -u LD_PRELOAD ln -s a b")

@@ -1,8 +1,9 @@
--- examples/labs_cycle.lua, run as a person would run it.
+-- examples/labs_cycle.lua, run as a user would run it.
+-- Above all: the next run continues after an interruption, and pays for nothing twice.
 
+local Example = require "support.example"
 local csv = require "examples.support.csv"
 local json = require "cjson".new()
-local rehearsal = require "support.rehearsal"
 local scratch = require "support.scratch"
 
 local START = "POST /test_framework/metric%-reviews/process_feedbacks/"
@@ -26,7 +27,7 @@ describe("labs_cycle", function()
 
   local function begin(options)
     if cycle then cycle:close() end
-    cycle = rehearsal.new("labs_cycle", options or { evaluation_time = 0.05 })
+    cycle = Example.new("labs_cycle", options or { evaluation_time = 0.05 })
     cycle.always = { "--metric", "55", "--agent", "231", "--state", cycle:path "state",
       "--sheet", cycle:path "votes.csv", "--interval", "0.05", "--no-progress" }
   end
@@ -60,7 +61,7 @@ describe("labs_cycle", function()
     return counts
   end
 
-  it("shows the plan with its costs, and writes a sheet for the votes", function()
+  it("prints the plan with its costs, and writes a sheet for the votes", function()
     local output, errors, code = cycle:run()
     assert.equal(NO_ERRORS, errors)
     assert.equal(3, code)
@@ -79,7 +80,7 @@ describe("labs_cycle", function()
       feedback = "" }, sheet:read().cells)
   end)
 
-  it("does not send a sheet that nobody has filled in, nor write over it", function()
+  it("neither sends nor overwrites a sheet that is not filled in", function()
     cycle:run()
     local sheet = scratch.read(cycle:path "votes.csv")
     local _, errors, code = cycle:run("--apply")
@@ -91,7 +92,7 @@ describe("labs_cycle", function()
     assert.same({}, cycle:changes())
   end)
 
-  it("plans with the sheet, and sends nothing", function()
+  it("prints the plan with a sheet, and sends nothing", function()
     write_votes()
     local output, errors, code = cycle:run()
     assert.equal(NO_ERRORS, errors)
@@ -101,7 +102,7 @@ describe("labs_cycle", function()
     assert.is_nil(scratch.read(cycle:path "votes.csv.journal"))
   end)
 
-  it("--apply goes the whole way, and agreement grows", function()
+  it("with --apply performs all steps, and agreement grows", function()
     write_votes()
     local output, errors, code = cycle:run("--apply")
     assert.equal(0, code, errors)
@@ -129,7 +130,7 @@ describe("labs_cycle", function()
     assert.equal(#changes, #cycle:changes())
   end)
 
-  it("needs a person where there are not enough disagreements", function()
+  it("needs a person if there are too few disagreements", function()
     local _, errors, code = cycle:run("--apply")
     assert.equal(3, code)
     assert.matches("the optimiser is to have 6 disagreements: vote first", errors)
@@ -142,7 +143,7 @@ describe("labs_cycle", function()
     assert.matches("agreement: 82%% .* before", output)
   end)
 
-  it("asks for another sheet where one was not enough, and leaves the first as it is", function()
+  it("asks for another sheet if the first has too few votes", function()
     local few = VOTES:match "^[^\n]*\n[^\n]*\n"
     scratch.write(cycle:path "votes.csv", few)
     local output, _, code = cycle:run("--apply")
@@ -153,7 +154,7 @@ describe("labs_cycle", function()
     assert.equal(1, #cycle:changes())
   end)
 
-  it("does not take its sheet or the sheet's journal for its state, by any name", function()
+  it("refuses its sheet or the sheet's journal as its state, by any name", function()
     write_votes()
     for _, ending in ipairs { "", ".journal" } do
       local _, errors, code = cycle:run("--apply", "--state", cycle:path "./votes.csv" .. ending)
@@ -164,7 +165,7 @@ describe("labs_cycle", function()
     assert.same({}, cycle:changes())
   end)
 
-  it("goes on with the agent and the results that it was begun with, and no others", function()
+  it("continues only with the agent and the results of the first run", function()
     local _, errors, code = cycle:run("--apply", "--want", "2")
     assert.equal(0, code, errors)
     local before, count = scratch.read(cycle:path "state"), #cycle:changes()
@@ -182,7 +183,7 @@ describe("labs_cycle", function()
     assert.equal(0, code, errors)
   end)
 
-  describe("goes on after a kill -9", function()
+  describe("after a kill -9", function()
     local function kill_when(condition, ...)
       local process = cycle:start("--apply")
       condition(...)
@@ -190,8 +191,8 @@ describe("labs_cycle", function()
       process:finish()
     end
 
-    it("in the middle of the optimiser's work", function()
-      begin { evaluation_time = rehearsal.slow and 5 or 1 }
+    it("continues the optimiser's job", function()
+      begin { evaluation_time = Example.is_slow and 5 or 1 }
       write_votes()
       kill_when(cycle.await_file, cycle, "state", "progress_id")
       local output, errors, code = cycle:run("--apply")
@@ -201,8 +202,8 @@ describe("labs_cycle", function()
       assert.equal(7, #cycle:changes "mark_metric_vote")
     end)
 
-    it("in the middle of the evaluations", function()
-      begin { evaluation_time = rehearsal.slow and 5 or 1 }
+    it("continues the evaluations", function()
+      begin { evaluation_time = Example.is_slow and 5 or 1 }
       write_votes()
       kill_when(cycle.await_file, cycle, "state", '"evaluated":{' .. ('"%d+":"started",?'):rep(8))
       local _, errors, code = cycle:run("--apply")
@@ -211,7 +212,7 @@ describe("labs_cycle", function()
       assert.equal(1, #cycle:changes(START))
     end)
 
-    it("but does not start again what may have been started, unless told to", function()
+    it("does not repeat an unknown start without --restart", function()
       write_votes()
       cycle.server:faults { { path = "/evaluate_metrics/", skip = 2, delay = 60, applied = true } }
       kill_when(cycle.await_requests, cycle, EVALUATE, 3)
@@ -235,7 +236,7 @@ describe("labs_cycle", function()
   end)
 
   describe("ends early", function()
-    it("where the optimiser asks a person", function()
+    it("if the optimiser asks a person", function()
       begin { evaluation_time = 0.05, optimiser = "asks" }
       write_votes()
       local output, errors, code = cycle:run("--apply")
@@ -245,7 +246,7 @@ describe("labs_cycle", function()
       assert.is_nil(state().evaluated)
     end)
 
-    it("where its job fails; --restart starts another one", function()
+    it("if the job fails; --restart starts another one", function()
       begin { evaluation_time = 0.05, optimiser = "fails" }
       write_votes()
       local _, errors, code = cycle:run("--apply")
@@ -257,7 +258,7 @@ describe("labs_cycle", function()
       assert.equal(2, #cycle:changes(START))
     end)
 
-    it("when the time is up, the network lost, or at a Ctrl-C", function()
+    it("after --timeout, at a Ctrl-C, and if the network is lost", function()
       begin { evaluation_time = 60 }
       write_votes()
       local _, errors, code = cycle:run("--apply", "--timeout", "0.3")
@@ -271,7 +272,7 @@ describe("labs_cycle", function()
       output, code = process:finish()
       assert.equal(130, code)
       assert.matches("labs_cycle: interrupted: run the same command again", output)
-      process = cycle:start("--apply", "--timeout", rehearsal.slow and "10" or "1.5")
+      process = cycle:start("--apply", "--timeout", Example.is_slow and "10" or "1.5")
       cycle:await_requests(progress, 15)
       assert.equal(1, #cycle:changes(START))
       cycle.server:stop()
@@ -300,7 +301,7 @@ describe("labs_cycle", function()
       assert.same({}, cycle:changes())
     end
 
-    it("ids that there are not, and wrong keys", function()
+    it("unknown ids, and a wrong key", function()
       assert_usage("404", "--metric", "999")
       assert_usage("'x' is not an id", "--metric", "x")
       cycle.environment.CEKURA_API_KEY = "another-key"
@@ -320,15 +321,5 @@ describe("labs_cycle", function()
       assert.equal(1, code)
       assert.matches("agent 999 has no finished result", errors)
     end)
-  end)
-
-  it("--help tells the story", function()
-    local output, errors, code = cycle:run "--help"
-    assert.equal(NO_ERRORS, errors)
-    assert.equal(0, code)
-    for _, word in ipairs { "SPEND CREDITS", "--apply", "--sheet", "--restart", "Exit codes" } do
-      assert.is_truthy(output:find(word, 1, true), word)
-    end
-    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
   end)
 end)

@@ -1,4 +1,5 @@
--- The examples when what they write cannot be written: it is told, and is no success.
+-- Output that cannot be written.
+-- An example says so, and does not end with success.
 
 local Example = require "support.example"
 local child = require "support.child"
@@ -21,7 +22,7 @@ local function sheet()
   return path
 end
 
--- { words, the code where the output is lost: 1 unless that has another meaning }
+-- { words, the exit code for lost output }
 local CASES = {
   reevaluate_result = { { "373", "--metrics", "55" }, 1 },
   bulk_reevaluate = { { "--metrics", "55", "--results", "371", "--no-progress" }, 1 },
@@ -33,13 +34,13 @@ local CASES = {
   quickstart = { {}, 1 },
 }
 
--- Where they write to a file, unless they are told another one.
+-- The option for a file that the example writes.
 local FILES = { labs_cycle = "--state", auto_improve = "--state", agreement_report = "--output" }
 
 describe("output that is lost", function()
   for name, case in pairs(CASES) do
     for _, redirection in ipairs { FULL, GONE, CLOSED } do
-      it(("by %s %s is told"):format(name, redirection), function()
+      it(("by %s %s is reported"):format(name, redirection), function()
         if not io.open "/dev/full" then return pending "needs /dev/full" end
         local example <close> = Example.new(name)
         local words = table.move(case[1], 1, #case[1], 1, {})
@@ -66,7 +67,7 @@ describe("output that is lost", function()
     end
   end)
 
-  it("by --help is told, too", function()
+  it("by --help is reported", function()
     for name in pairs(CASES) do
       if name ~= "quickstart" then
         local example <close> = Example.new(name)
@@ -77,7 +78,7 @@ describe("output that is lost", function()
     end
   end)
 
-  it("on stderr is no success", function()
+  it("on stderr is not a success", function()
     local example <close> = Example.new "auto_improve"
     local command = { "sh", "-c", '"$@" 2>/dev/full', "sh" }
     table.move(example.words, 1, #example.words, #command + 1, command)

@@ -1,4 +1,5 @@
--- examples/quickstart.lua, run as a person would run it.
+-- examples/quickstart.lua, run as a user would run it.
+-- It runs once; most of the tests read its output.
 
 local child = require "support.child"
 local keys = require "support.keys"
@@ -6,7 +7,7 @@ local sandbox = require "cekura.sandbox"
 
 local quickstart = { child.lua, "examples/quickstart.lua" }
 
--- Where a process that follows its environment would go: nothing listens there.
+-- An environment that names a server that is not running.
 local elsewhere = {
   CEKURA_API_KEY = keys.KEY, CEKURA_API_URL = "http://127.0.0.1:1", CEKURA_DEMO_LIVE = false,
   http_proxy = "http://127.0.0.1:1", all_proxy = "http://127.0.0.1:1", no_proxy = false,
@@ -19,7 +20,7 @@ describe("the quickstart", function()
 
   local function has(text) assert.is_truthy(output:find(text, 1, true), text .. "\n" .. output) end
 
-  it("runs to its end, whatever the environment says of another server", function()
+  it("calls only its sandbox, whatever the environment says", function()
     assert.equal(0, code, output)
     assert.is_nil(output:find("127.0.0.1:1/", 1, true))
   end)
@@ -29,7 +30,7 @@ describe("the quickstart", function()
     assert.matches("after +3 +2 +no +yes +Agent missed the reschedule step\n", output)
   end)
 
-  it("shows what an evaluation costs, that it runs, and new values", function()
+  it("shows the cost of an evaluation, its status and the new values", function()
     has "this would start 6 metric evaluations"
     has "Result 373, "
     assert.matches("Credits: 10000 before, 9994 now: 6 spent.\n   And then: completed\n", output)
@@ -52,19 +53,19 @@ describe("the quickstart", function()
   end)
 
   for _, kind in ipairs { "validation", "budget", "authentication" } do
-    it("shows what a wrong call gets: " .. kind, function()
+    it("shows an error of the kind " .. kind, function()
       has(('kind = "%s", applied = "no"'):format(kind))
     end)
   end
 
-  it("says all that is wrong at once", function()
+  it("reports all problems at once", function()
     for _, field in ipairs { "run_id", "thumbs_up", "expected_value", "feedbak" } do
       has(field .. ": ")
     end
     has 'did you mean "feedback"?'
   end)
 
-  it("is tidy", function()
+  it("prints lines of at most 100 columns without trailing spaces", function()
     assert.is_nil(output:find "\27")
     for line in output:gmatch "[^\n]+" do
       assert.is_true(#line <= 100, line)
@@ -74,9 +75,8 @@ describe("the quickstart", function()
 end)
 
 describe("the quickstart, interrupted", function()
-  -- Most of its time it waits for the sandbox.
   for _, seconds in ipairs { 0.3, 0.6 } do
-    it(("ends: after %.1f s"):format(seconds), function()
+    it(("ends after %.1f s"):format(seconds), function()
       local process = child.start_checked(quickstart, elsewhere)
       os.execute("sleep " .. seconds)
       process:signal "INT"
@@ -96,7 +96,7 @@ describe("the quickstart, live", function()
     end
   end)
 
-  it("goes where the environment says, with the ids that it was given", function()
+  it("calls the server of the environment with the given ids", function()
     local server <close> = sandbox.start { api_key = keys.KEY }
     local words = {
       "metric_id=55", "run_id=5544", "result_id=373", "run_ids=5540,5544", "expected_value=1",

@@ -1,4 +1,5 @@
--- examples/reevaluate_result.lua, run as a person would run it.
+-- examples/reevaluate_result.lua, run as a user would run it.
+-- Above all: an evaluation that may have been started is not started again.
 
 local Example = require "support.example"
 
@@ -34,10 +35,16 @@ local BODY = '{"run_ids":["5543","5544"],"metric_ids":["55","57"]}'
 describe("reevaluate_result", function()
   local example
 
-  local function start(options) example = Example.new("reevaluate_result", options) end
+  local function start(options)
+    if example then example:close() end
+    example = Example.new("reevaluate_result", options)
+  end
 
   before_each(function() start() end)
-  after_each(function() example.server:stop() end)
+  after_each(function()
+    example:close()
+    example = nil
+  end)
 
   -- Two runs of the result, two metrics.
   local function run(...)
@@ -45,7 +52,7 @@ describe("reevaluate_result", function()
       "--interval", "0.02", ...)
   end
 
-  it("shows a plan with its cost, and only reads", function()
+  it("prints the plan with its cost, and only reads", function()
     local output, errors, code = run()
     assert.equal(NO_ERRORS, errors)
     assert.equal(PLAN .. "Nothing was started: --apply does it.\n", output)
@@ -53,7 +60,7 @@ describe("reevaluate_result", function()
     assert.same({}, example:sent())
   end)
 
-  it("takes the runs that were completed, unless told otherwise", function()
+  it("evaluates the completed runs by default", function()
     local output, errors = example:run("378", "--metrics", "55")
     assert.equal(NO_ERRORS, errors)
     local completed = 0
@@ -63,7 +70,7 @@ describe("reevaluate_result", function()
     assert.is_truthy(output:find(("(%d runs × 1 metric)"):format(completed), 1, true), output)
   end)
 
-  it("does without a balance that the key may not see", function()
+  it("continues if the key may not read the balance", function()
     example.server:faults { { path = "/billing/", status = 403 } }
     local output, errors, code = run()
     assert.equal(NO_ERRORS, errors)
@@ -71,7 +78,7 @@ describe("reevaluate_result", function()
     assert.equal(0, code)
   end)
 
-  it("shows with --apply what has changed", function()
+  it("with --apply prints the changes", function()
     local output, errors, code = run "--apply"
     assert.equal(NO_ERRORS, errors)
     assert.equal(PLAN .. CHANGES, output)
@@ -80,21 +87,11 @@ describe("reevaluate_result", function()
     assert.equal(9996, example.server:state("balance").remaining)
   end)
 
-  it("shows progress, unless told otherwise", function()
+  it("prints progress by default", function()
     local output, errors, code = example:run("373", "--metrics", "57", "--apply")
     assert.matches("^6 of 6 done, took [%d:]+\n$", errors)
     assert.matches("\n6 of 6 values changed%.\n$", output)
     assert.equal(0, code)
-  end)
-
-  it("--help says what it is, and costs nothing", function()
-    local output, errors, code = example:run "--help"
-    assert.equal(NO_ERRORS, errors)
-    assert.equal(0, code)
-    for _, word in ipairs { "Exit codes", "--apply", "spends credits", "--max-evaluations" } do
-      assert.is_truthy(output:find(word, 1, true), word)
-    end
-    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
   end)
 
   describe("refuses", function()
@@ -103,17 +100,17 @@ describe("reevaluate_result", function()
     for what, row in pairs {
       ["no result"] = { { "--metrics", "55" }, "missing argument 'result'" .. HELP },
       ["no metrics"] = { { "373" }, "missing option '--metrics'" .. HELP },
-      ["what is no id"] = { { "373", "--metrics", "55,x" },
+      ["an invalid id"] = { { "373", "--metrics", "55,x" },
         "'x' is not an id: a whole number from 1 on" .. HELP },
       ["an empty list"] = { { "373", "--metrics", "," }, "there is no id" .. HELP },
       ["an id twice"] = { { "373", "--metrics", "55,55" }, "the id 55 is there twice" .. HELP },
-      ["no time"] = { { "373", "--metrics", "55", "--timeout", "0" },
+      ["a timeout of 0"] = { { "373", "--metrics", "55", "--timeout", "0" },
         "'0' is not a number of seconds" .. HELP },
-      ["a result that there is not"] = { { "99999", "--metrics", "55" },
+      ["an unknown result"] = { { "99999", "--metrics", "55" },
         "results.get: status 404: No Result matches the given query. (not_found)" },
-      ["a metric that there is not"] = { { "373", "--metrics", "99" }, "there is no metric 99: "
+      ["an unknown metric"] = { { "373", "--metrics", "99" }, "there is no metric 99: "
         .. "metrics.get: status 404: No Metric matches the given query. (not_found)" },
-      ["another result's run"] = { { "373", "--metrics", "55", "--runs", "5000" },
+      ["a run of another result"] = { { "373", "--metrics", "55", "--runs", "5000" },
         "run 5000 is not one of result 373" },
     } do
       it(what, function()
@@ -134,7 +131,7 @@ describe("reevaluate_result", function()
       assert.same({}, example:sent())
     end)
 
-    it("another key", function()
+    it("a wrong key", function()
       example.environment.CEKURA_API_KEY = "another-key"
       local output, errors, code = run "--apply"
       assert.equal("", output)
@@ -142,7 +139,7 @@ describe("reevaluate_result", function()
       assert.equal(2, code)
     end)
 
-    it("no key", function()
+    it("a missing key", function()
       example.environment.CEKURA_API_KEY = false
       local _, errors, code = run "--apply"
       assert.matches("api_key: is required", errors)
@@ -160,7 +157,7 @@ describe("reevaluate_result", function()
     end)
   end)
 
-  it("says what the server refuses, as without credits", function()
+  it("prints why the server refuses, such as missing credits", function()
     start { balance = 3 }
     local output, errors, code = run "--apply"
     assert.equal((PLAN:gsub("10000", "3")), output)
@@ -168,8 +165,8 @@ describe("reevaluate_result", function()
     assert.equal(1, code)
   end)
 
-  describe("where nobody knows whether it was started", function()
-    it("looks, and goes on where the result runs", function()
+  describe("if it is unknown whether the evaluation was started", function()
+    it("waits if the result is running", function()
       local fault = { method = "POST", status = 502, applied = true }
       start { evaluation_time = Example.RUNNING, faults = { fault } }
       local output, errors, code = run "--apply"
@@ -180,7 +177,7 @@ describe("reevaluate_result", function()
       assert.same({ "POST " .. PATH, BODY }, example:sent())
     end)
 
-    it("goes on where it was, and only the answer was lost", function()
+    it("waits if only the response was lost", function()
       start { faults = { { method = "POST", truncate = 20 } } }
       local output, errors, code = run "--apply"
       assert.equal(NO_ERRORS, errors)
@@ -189,7 +186,7 @@ describe("reevaluate_result", function()
       assert.same({ "POST " .. PATH, BODY }, example:sent())
     end)
 
-    it("and leaves it alone where nothing shows it", function()
+    it("does not send it again if the result is not running", function()
       start { faults = { { method = "POST", drop = true } } }
       local output, errors, code = run "--apply"
       assert.equal(PLAN, output)
@@ -200,11 +197,11 @@ describe("reevaluate_result", function()
     end)
   end)
 
-  describe("in the middle of the wait", function()
+  describe("during the wait", function()
     local LOOK = "what was started goes on: without --apply this command shows what the metrics say"
     local PATTERN = LOOK:gsub("%-", "%%-")
 
-    it("meets a network that is gone for a while", function()
+    it("continues after a network failure", function()
       example.server:faults { { method = "GET", path = "results/373/$", skip = 1, drop = true } }
       local output, errors, code = run "--apply"
       assert.equal(NO_ERRORS, errors)
@@ -212,7 +209,7 @@ describe("reevaluate_result", function()
       assert.equal(0, code)
     end)
 
-    it("says that the network is lost", function()
+    it("says if the network is lost", function()
       start { evaluation_time = 60 }
       local process = example:start("373", "--metrics", "55", "--no-progress", "--interval", "0.05",
         "--timeout", Example.LOST, "--apply")
@@ -224,7 +221,7 @@ describe("reevaluate_result", function()
       assert.equal(4, code)
     end)
 
-    it("says that it is not done in time", function()
+    it("says if it is not done in time", function()
       start { evaluation_time = 60 }
       local output, errors, code = run("--apply", "--timeout", Example.SHORT)
       assert.equal(PLAN, output)
@@ -233,7 +230,7 @@ describe("reevaluate_result", function()
       assert.equal(5, code)
     end)
 
-    it("is interrupted", function()
+    it("ends at a Ctrl-C", function()
       start { evaluation_time = 60 }
       local process = example:start("373", "--metrics", "55", "--no-progress", "--interval", "0.05",
         "--apply")

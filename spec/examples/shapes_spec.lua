@@ -1,10 +1,8 @@
--- The examples with answers of every shape: a list for an object, null for a list, and so on.
---
--- Some of all shapes are tried, chosen by SEED, the same ones in every run; CEKURA_SHAPES=all tries
--- all of them.
+-- Responses of every shape: a list for an object, null for a list, and so on. A sample that SEED
+-- selects is tried; CEKURA_SHAPES=all tries all shapes.
 
+local Example = require "support.example"
 local json = require "cjson".new()
-local rehearsal = require "support.rehearsal"
 local scratch = require "support.scratch"
 
 local SEED = math.tointeger(os.getenv "SEED") or 1
@@ -12,9 +10,9 @@ local SHAPES = { "null", "true", "7", "0.5", '"x"', '""', "[]", "{}", "[null]", 
   '{"x":{"y":[]}}', "-1", "1e308", "1e999", '"1e999"', '"2025-99-99"', '"\\u0000"' }
 local AT = "2025-11-01T10:00:00Z"
 local WHOLE = os.getenv "CEKURA_SHAPES" == "all"
-local TRIES = rehearsal.slow and 3 or 25  -- of each example
+local TRIES = Example.is_slow and 3 or 25  -- of each example
 
--- ---- the answers as they should be ----
+-- ---- valid responses ----
 
 local entry = { id = 55, name = "M", type = "numeric", score = 2, expected_value = 3,
   thumbs_up = false, explanation = { "why" } }
@@ -46,7 +44,7 @@ local proposal = { status = "completed", improved_metric_description = "New.",
   optimization_summary = "Better.", custom_code = "x", type = "custom_code" }
 
 -- { method, path, value }
-local ANSWERS = {
+local RESPONSES = {
   { "GET", "/v1/results/373/", result },
   { "POST", "/v1/results/373/evaluate_metrics/", result },
   { "POST", "/v1/results/bulk_evaluate_metrics/", { success = true } },
@@ -64,7 +62,7 @@ local ANSWERS = {
 
 local WAITS = { "--timeout", "0.2", "--interval", "0.05", "--no-progress" }
 
--- What each example is started with, and which answers it reads.
+-- { arguments, options of a wait, indexes of the responses that the example reads }
 local EXAMPLES = {
   reevaluate_result = { { "373", "--metrics", "55", "--apply" }, WAITS, 1, 2, 5, 12 },
   bulk_reevaluate = { { "--agent", "231", "--metrics", "55", "--apply" }, WAITS, 1, 3, 4, 5, 12 },
@@ -100,21 +98,21 @@ local function each_mutation(value, visit)
   walk(value, "", function() end)
 end
 
--- Rules of the sandbox: all answers as they should be, but for one.
+-- Returns rules of the sandbox: valid responses except for one.
 local function rules_with(index, text)
   local rules = {}
-  for i, answer in ipairs(ANSWERS) do
+  for i, answer in ipairs(RESPONSES) do
     rules[i] = { method = answer[1], path = answer[2], status = 200, times = math.huge,
       body = i == index and text or answer[3] }
   end
   return rules
 end
 
--- All { index, text, where } of an example, in the same order in every run.
+-- Returns all { index, text, where } of an example, sorted.
 local function mutations_of(indexes)
   local list = {}
   for _, index in ipairs(indexes) do
-    local answer = ANSWERS[index]
+    local answer = RESPONSES[index]
     each_mutation(answer[3], function(text, where)
       list[#list + 1] = { index, text, ("%s %s: %s"):format(answer[1], answer[2], where) }
     end)
@@ -133,11 +131,11 @@ end
 local KNOWN = { [0] = true, true, true, true, true, true }  -- exit codes
 
 for name, row in pairs(EXAMPLES) do
-  describe(name .. " takes any shape of an answer", function()
+  describe(name, function()
     local example
 
     before_each(function()
-      example = rehearsal.new(name)
+      example = Example.new(name)
       example.always = { table.unpack(row[2]) }
     end)
     after_each(function() example:close() end)
@@ -159,13 +157,13 @@ for name, row in pairs(EXAMPLES) do
       return list
     end
 
-    it("that is as it should be", function()
+    it("accepts valid responses", function()
       example.server:faults(rules_with())
       local _, errors, code = example:run(table.unpack(words()))
       assert.is_true(code == 0 or name == "labs_cycle" or name == "evaluate_calls", errors)
     end)
 
-    it(("without a traceback (SEED=%d)"):format(SEED), function()
+    it(("ends without a traceback after every shape (SEED=%d)"):format(SEED), function()
       math.randomseed(SEED)
       local mutations = mutations_of { table.unpack(row, 3) }
       shuffle(mutations)

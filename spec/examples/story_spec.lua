@@ -1,12 +1,13 @@
--- The cookbook's way from a sheet of votes to a better metric, followed to the letter.
+-- The commands of docs/cookbook.md, from a sheet of votes to a better metric.
+-- They run unchanged, one after the other.
 
+local Example = require "support.example"
 local child = require "support.child"
-local rehearsal = require "support.rehearsal"
 local scratch = require "support.scratch"
 
 local SECTION = "\n## From votes to a better metric\n(.*)"
 
--- Its commands, as a script for sh that ends where one of them fails.
+-- Returns the commands as a script for sh, which ends at the first that fails.
 local function commands()
   local section = assert(scratch.read "docs/cookbook.md":match(SECTION))
   local parts = { "set -e\n" }
@@ -16,7 +17,7 @@ local function commands()
   return table.concat(parts)
 end
 
--- As this run's interpreter, under the tool of this run.
+-- Returns the script with this run's interpreter and tool.
 local function with_interpreter(text)
   local words = table.concat(child.checked { child.lua }, " ")
   return (text:gsub("\nlua5%.4 ", function() return "\n" .. words .. " " end))
@@ -26,7 +27,7 @@ describe("docs/cookbook.md", function()
   local story
 
   before_each(function()
-    story = rehearsal.new "auto_improve"
+    story = Example.new "auto_improve"
     for _, name in ipairs { "examples", "lua", "build", "tools" } do
       os.execute(("exec env -u LD_PRELOAD ln -s \"$PWD/%s\" %s"):format(name, story.folder))
     end

@@ -1,54 +1,32 @@
--- examples/vote_from_csv.lua, run as a person would run it.
+-- examples/vote_from_csv.lua, run as a user would run it.
+-- Above all: no row is lost, and no row that was accepted is sent again.
 
-local cekura = require "cekura"
+local Example = require "support.example"
 local child = require "support.child"
 local csv = require "examples.support.csv"
-local keys = require "support.keys"
-local sandbox = require "cekura.sandbox"
 local scratch = require "support.scratch"
 local system = require "system"
 
-local TOOL = (os.getenv "CEKURA_RUN" or "") ~= ""  -- a tool under which everything takes longer
 local SEED = math.tointeger(os.getenv "SEED") or os.time()
 local HEADER = "run_id,metric_id,thumbs_up,expected_value,feedback\r\n"
 local REJECTS = "line,error," .. HEADER
 local NO_ERRORS = ""
 
-local EXAMPLE = { child.lua, "examples/vote_from_csv.lua" }
-
-local function command(words)
-  return table.move(words, 1, #words, #EXAMPLE + 1, { table.unpack(EXAMPLE) })
-end
-
 describe("vote_from_csv", function()
-  local server, folder, environment
+  local example, server, environment
 
   before_each(function()
-    folder = scratch.folder()
-    server = sandbox.start { api_key = keys.KEY }
-    environment = {
-      CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
-    }
+    example = Example.new "vote_from_csv"
+    example.always = { "--no-progress" }
+    server, environment = example.server, example.environment
   end)
+  after_each(function() example:close() end)
 
-  after_each(function()
-    server:stop()
-    scratch.remove(folder)
-  end)
+  local function path_of(name) return example:path(name) end
+  local function write(name, text) return example:write(name, text) end
+  local function run(...) return example:run(...) end
 
-  local function path_of(name) return folder .. "/" .. name end
-
-  local function write(name, text)
-    scratch.write(path_of(name), text)
-    return path_of(name)
-  end
-
-  -- Without progress, for that is timing. Returns what it wrote to stdout, to stderr, and the code.
-  local function run(...)
-    return child.run_checked_apart(command { "--no-progress", ... }, environment)
-  end
-
-  -- A sheet of rows, each a line without its end.
+  -- Writes a sheet of rows, each a line without its end. Returns its path.
   local function sheet(rows, header)
     return write("votes.csv", (header or HEADER) .. table.concat(rows, "\r\n") .. "\r\n")
   end
@@ -62,7 +40,7 @@ describe("vote_from_csv", function()
     return found
   end
 
-  -- The first runs that metric 55 has been evaluated on.
+  -- Returns the first runs with a value of metric 55.
   local function runs(count)
     local ids = {}
     for id, run_of in pairs(server:state "runs") do
@@ -72,7 +50,7 @@ describe("vote_from_csv", function()
     return table.move(ids, 1, count, 1, {})
   end
 
-  -- { [run_id] = how many votes on it have arrived }, of the requests from one on.
+  -- Returns { [run_id] = number of votes } in the requests from one on, and the number of requests.
   local function arrivals(from)
     local counts, requests = {}, server:requests()
     for i = from or 1, #requests do
@@ -83,7 +61,7 @@ describe("vote_from_csv", function()
   end
 
   describe("sends a sheet", function()
-    it("with quotes, line breaks, any order of columns and every type", function()
+    it("with quotes, line breaks, columns in any order and every type", function()
       local path = write("votes.csv",
         "\u{FEFF}feedback,expected_value, run_id ,thumbs_up,metric_id\r\n"
         .. '"Agent missed the ""reschedule"" step,\r\nagain",2,5544,no,55\r\n\r\n'
@@ -108,7 +86,7 @@ describe("vote_from_csv", function()
       assert.equal(0, code)
     end)
 
-    it("with --apply, as the other examples want it, but not together with --dry-run", function()
+    it("with --apply, but not together with --dry-run", function()
       local path = sheet { "5544,55,no,2," }
       local _, errors, code = run(path, "--apply", "--dry-run")
       assert.equal(2, code)
@@ -119,15 +97,16 @@ describe("vote_from_csv", function()
       assert.same({ "ok 1, failed 0, skipped 0, unknown 0\n", 0 }, { output, code })
     end)
 
-    it("with progress on stderr, unless told otherwise", function()
+    it("with progress on stderr by default", function()
       local path = sheet { "5544,55,no,2," }
-      local output, errors, code = child.run_checked_apart(command { path }, environment)
+      example.always = {}
+      local output, errors, code = run(path)
       assert.equal("ok 1, failed 0, skipped 0, unknown 0\n", output)
       assert.matches("^1 of 1 done", errors)
       assert.equal(0, code)
     end)
 
-    it("only once", function()
+    it("only once, in two runs", function()
       local path = sheet { "5544,55,no,2,", "5545,55,yes,3," }
       run(path)
       server:clear()
@@ -138,7 +117,7 @@ describe("vote_from_csv", function()
       assert.equal(0, #server:requests())
     end)
 
-    it("and of one that has been corrected only what is new", function()
+    it("and after a correction only the new rows", function()
       run(sheet { "5544,55,no,2,", "5545,55,yes,3," })
       server:clear()
       local output = run(sheet { "5545,55,no,3,", "5544,55,no,2,", "5546,55,no,3," })
@@ -149,7 +128,7 @@ describe("vote_from_csv", function()
       }, bodies())
     end)
 
-    it("but not with the journal of another", function()
+    it("but not with the journal of another sheet", function()
       run(sheet { "5544,55,no,2," })
       local other = write("other.csv", HEADER .. "5545,55,no,2,\r\n")
       server:clear()
@@ -161,7 +140,7 @@ describe("vote_from_csv", function()
     end)
   end)
 
-  -- The votes that arrived, in order: { run, body }.
+  -- Returns the votes that arrived, in order: { run, body }.
   local function votes()
     local list = {}
     for _, request in ipairs(server:requests()) do
@@ -171,7 +150,7 @@ describe("vote_from_csv", function()
     return list
   end
 
-  -- What arrived as the expected values, as JSON; run 5544 and so on.
+  -- Returns the expected values that arrived, as JSON, for run 5544 and those after it.
   local function expected_values()
     local list = {}
     for _, vote in ipairs(votes()) do
@@ -180,7 +159,7 @@ describe("vote_from_csv", function()
     return list
   end
 
-  -- Rows that expect these cells of a metric.
+  -- Returns rows with these expected values of a metric.
   local function rows_of(metric_id, cells)
     local rows = {}
     for i, cell in ipairs(cells) do
@@ -189,7 +168,7 @@ describe("vote_from_csv", function()
     return rows
   end
 
-  describe("reads what is expected as the metric gives it", function()
+  describe("reads an expected value by the kind of its metric:", function()
     for metric_id, case in pairs {
       [55] = { "a number", { "2", "2\u{A0}", "2,5", "\u{FEFF}2", "1\u{A0}234,5", '"2"', "+3" },
         { "2", "2", "2.5", "2", "1234.5", "2", "3" } },
@@ -211,7 +190,7 @@ describe("vote_from_csv", function()
       [53] = { "good", "TRUE" },
       [54] = { "maybe", "[]" },
     } do
-      it(("or refuses it by line and column, before anything is sent: metric %d"):format(metric_id),
+      it(("metric %d refuses other values before anything is sent"):format(metric_id),
         function()
           local path = sheet(rows_of(metric_id, cells))
           local output, errors, code = run(path)
@@ -225,7 +204,7 @@ describe("vote_from_csv", function()
         end)
     end
 
-    it("and as text where the metric cannot be read", function()
+    it("any value if the metric cannot be read", function()
       server:faults { { method = "GET", path = "/metrics/55/", status = 403, times = 9 } }
       local _, errors, code = run(sheet(rows_of(55, { "True", "some words", "2\u{A0}" })))
       assert.equal(NO_ERRORS, errors)
@@ -233,13 +212,13 @@ describe("vote_from_csv", function()
       assert.same({ "true", '"some words"', "2" }, expected_values())
     end)
 
-    it("but does not ask where the cells say it by themselves", function()
+    it("numbers and null without reading the metric", function()
       run(sheet(rows_of(55, { "2", "2.5", "null", "-1", "1e1" })))
       for _, request in ipairs(server:requests()) do assert.equal("POST", request.method) end
     end)
   end)
 
-  it("takes thumbs_up as people and spreadsheets write it", function()
+  it("accepts thumbs_up as people and spreadsheets write it", function()
     local words = { "True", "WAHR", "ja\u{A0}", "1.0", "Falsch", "n", "0,0" }
     local rows = {}
     for i, word in ipairs(words) do rows[i] = ('%d,55,"%s",2,'):format(5543 + i, word) end
@@ -251,7 +230,7 @@ describe("vote_from_csv", function()
     end
   end)
 
-  describe("reads sheets as Excel writes them:", function()
+  describe("reads sheets as Excel writes them,", function()
     for what, text in pairs {
       semicolons = "Run ID;Metric-Id;Thumbs Up;EXPECTED_VALUE;Feedback\r\n"
         .. "5544;55;ja;2,5;a, b\r\n5545;55;WAHR;3;\"c;d\"\r\n",
@@ -265,7 +244,7 @@ describe("vote_from_csv", function()
       commas = "run_id,metric_id,thumbs_up,expected_value,feedback,,\r\n"
         .. '5544,55,ja,"2,5","a, b",,\r\n5545,55,WAHR,3,c;d,,\r\n',
     } do
-      it(what, function()
+      it("with " .. what, function()
         local output, errors, code = run(write("votes.csv", text))
         assert.equal(NO_ERRORS, errors)
         assert.equal("ok 2, failed 0, skipped 0, unknown 0\n", output)
@@ -278,7 +257,7 @@ describe("vote_from_csv", function()
       end)
     end
 
-    it("and writes rejects in the same way", function()
+    it("and writes rejects in the same dialect", function()
       local path = write("votes.csv", "\u{FEFF}sep=;\r\nRun ID;metric_id;thumbs_up;"
         .. "expected_value;feedback;;\r\n999999;55;ja;2,5;a;;\r\n5544;55;ja;3;;;\r\n")
       local rejects = path_of "rejects.csv"
@@ -292,7 +271,7 @@ describe("vote_from_csv", function()
       run(path, "--rejects", rejects)
     end)
 
-    it("but refuses a cell behind the last column, and one column twice", function()
+    it("but refuses a surplus cell and a duplicate column", function()
       local _, errors, code = run(write("votes.csv",
         "run_id;metric_id;thumbs_up;expected_value;\r\n5544;55;ja;2;x\r\n"))
       assert.matches(":2: the header has 4 columns, this row has 5", errors)
@@ -304,7 +283,7 @@ describe("vote_from_csv", function()
     end)
   end)
 
-  it("sends a correction that is taken back", function()
+  it("sends a vote again after a correction was taken back", function()
     local a, b = { "5544,55,no,2," }, { "5544,55,no,3," }
     for i, rows in ipairs { a, b, a, b, b } do
       local output, errors, code = run(sheet(rows))
@@ -317,7 +296,7 @@ describe("vote_from_csv", function()
     assert.equal(3, server:state("runs", 5544).metrics[55].expected_value)
   end)
 
-  it("does not count a correction that was refused", function()
+  it("ignores a refused correction", function()
     run(sheet { "5544,55,no,2," })
     server:faults { { status = 400, body = { detail = "no" }, path = "/5544/" } }
     local _, _, code = run(sheet { "5544,55,no,3," })
@@ -329,7 +308,7 @@ describe("vote_from_csv", function()
     assert.same({}, votes())
   end)
 
-  describe("compares files, not names:", function()
+  describe("refuses its sheet as --rejects or --journal by", function()
     local REJECTED = "line,error,run_id,metric_id,thumbs_up,expected_value\r\n"
       .. "2,no,5544,55,no,2\r\n"
     local path
@@ -341,7 +320,7 @@ describe("vote_from_csv", function()
     end
 
     for what, alias_of in pairs {
-      ["a path with a dot"] = function() return folder .. "/./votes.csv" end,
+      ["a path with a dot"] = function() return path_of "./votes.csv" end,
       ["a symbolic link"] = function()
         link("-s", "votes.csv", path_of "alias.csv")
         return path_of "alias.csv"
@@ -351,7 +330,7 @@ describe("vote_from_csv", function()
         return path_of "alias.csv"
       end,
       ["a folder that is a link"] = function()
-        link("-s", folder, path_of "here")
+        link("-s", example.folder, path_of "here")
         return path_of "here/votes.csv"
       end,
     } do
@@ -369,7 +348,7 @@ describe("vote_from_csv", function()
       end)
     end
 
-    it("a link to a journal that there is not yet", function()
+    it("a link to a journal that does not exist yet", function()
       link("-s", "votes.csv.journal", path_of "rejects.csv")
       local _, errors, code = run(path, "--rejects", path_of "rejects.csv")
       assert.equal("vote_from_csv: --rejects and --journal must be two files\n", errors)
@@ -377,16 +356,14 @@ describe("vote_from_csv", function()
     end)
   end)
 
-  it("loses no row at a Ctrl-C: those that are not in are among the rejects", function()
+  it("loses no row at a Ctrl-C: it writes those that were not sent to the rejects", function()
     server:faults { { status = 400, path = "/5544/", times = math.huge },
       { delay = 0.3, times = math.huge } }
     local rows = {}
     for i = 1, 12 do rows[i] = 5543 + i .. ",55,no,2," end
     local path, rejects = sheet(rows), path_of "rejects.csv"
-    local process = child.start_checked(command { "--no-progress", path, "--rejects", rejects,
-      "--concurrency", "2" }, environment)
-    local give_up = system.monotime() + (TOOL and 60 or 10)
-    while #votes() < 4 and system.monotime() < give_up do system.sleep(0.005) end
+    local process = example:start(path, "--rejects", rejects, "--concurrency", "2")
+    example:await_requests("mark_metric_vote", 4)
     process:signal "INT"
     local _, code = process:finish()
     assert.equal(130, code)
@@ -409,11 +386,11 @@ describe("vote_from_csv", function()
     assert.matches("it was not sent", there["5555"])
   end)
 
-  it("loses no row where the journal can be written no more", function()
+  it("loses no row if the journal cannot be written", function()
     local rows, ids = {}, runs(40)
     for i, id in ipairs(ids) do rows[i] = id .. ",55,no,2," end
     local path, rejects = sheet(rows), path_of "rejects.csv"
-    local words = command { "--no-progress", path, "--rejects", rejects }
+    local words = example:command(path, "--rejects", rejects)
     local output, code = child.run_checked(child.on_full_disk(4, words), environment)
     assert.matches("votes.csv.journal: File too large", output, 1, true)
     assert.not_equal(0, code)
@@ -440,13 +417,14 @@ describe("vote_from_csv", function()
     for what, row in pairs {
       ["an empty sheet"] = { "", "PATH: is empty" },
       ["a sheet of empty lines"] = { "\r\n\r\n", "PATH: is empty" },
-      ["only a header"] = { HEADER, "PATH: there is no row below the header" },
-      ["only a header and empty rows"] =
+      ["a header without rows"] = { HEADER, "PATH: there is no row below the header" },
+      ["a header with empty rows"] =
         { HEADER .. ",,,,\r\n", "PATH: there is no row below the header" },
-      ["a spreadsheet's own file"] = { "PK\3\4\20\0\6\0\8\0\0\0!\0",
+      ["a file that is not text"] = { "PK\3\4\20\0\6\0\8\0\0\0!\0",
         "PATH: is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8" },
       ["no header"] = { "5544,,no,2,\r\n", "PATH: line 1: column 2 has no name" },
-      ["colons"] = { "run_id:metric_id\r\n", 'PATH: column "run_id:metric_id": unknown column; '
+      ["a sheet separated by colons"] = { "run_id:metric_id\r\n",
+        'PATH: column "run_id:metric_id": unknown column; '
         .. 'column "run_id" is missing; column "metric_id" is missing; column "thumbs_up" is '
         .. 'missing; column "expected_value" is missing; the cells must be separated by commas, '
         .. 'semicolons or tabs' },
@@ -454,7 +432,7 @@ describe("vote_from_csv", function()
         'PATH: column "feedbak": unknown column, did you mean "feedback"?' },
       ["a missing column"] = { "run_id,metric_id,expected_value\r\n1,2,3",
         'PATH: column "thumbs_up" is missing' },
-      ["a column twice"] = { "run_id,metric_id,run_id\r\n",
+      ["a duplicate column"] = { "run_id,metric_id,run_id\r\n",
         'PATH: line 1: two columns are named "run_id"' },
     } do
       it("refuses " .. what, function()
@@ -463,9 +441,9 @@ describe("vote_from_csv", function()
       end)
     end
 
-    it("refuses what is no file", function()
+    it("refuses a missing file, and a folder", function()
       refuses(path_of "none.csv" .. ": No such file or directory", path_of "none.csv")
-      refuses(folder .. ": Is a directory", folder)
+      refuses(example.folder .. ": Is a directory", example.folder)
     end)
 
     local HELP = "; --help shows how it is used"
@@ -474,9 +452,9 @@ describe("vote_from_csv", function()
       ["two sheets"] = { { "SHEET", "b.csv" }, "too many arguments" .. HELP },
       ["an unknown option"] = { { "SHEET", "--dryrun" },
         "unknown option '--dryrun'. Did you mean '--dry-run'? --help shows how it is used" },
-      ["a concurrency of nothing"] = { { "SHEET", "--concurrency", "0" },
+      ["a concurrency of 0"] = { { "SHEET", "--concurrency", "0" },
         "'0' is not a whole number from 1 on" .. HELP },
-      ["a concurrency that is no number"] = { { "SHEET", "--concurrency", "many" },
+      ["a concurrency that is not a number"] = { { "SHEET", "--concurrency", "many" },
         "'many' is not a whole number from 1 on" .. HELP },
     } do
       it("refuses " .. what, function()
@@ -509,13 +487,13 @@ describe("vote_from_csv", function()
       assert.equal(HEADER, scratch.read(other))
     end)
 
-    it("wants a key", function()
+    it("refuses a missing key", function()
       environment.CEKURA_API_KEY = false
       refuses("cekura: api_key: is required: give it to cekura.new, or set CEKURA_API_KEY in the "
         .. "environment (config)", sheet { "5544,55,no,2," })
     end)
 
-    it("takes an empty key for none", function()
+    it("refuses an empty key, except for a dry run", function()
       environment.CEKURA_API_KEY = ""
       refuses("cekura: api_key: is required: give it to cekura.new, or set CEKURA_API_KEY in the "
         .. "environment (config)", sheet { "5544,55,no,2," })
@@ -524,12 +502,12 @@ describe("vote_from_csv", function()
       assert.equal(0, code)
     end)
 
-    it("wants an address that is one", function()
+    it("refuses an invalid address", function()
       environment.CEKURA_API_URL = "ftp://127.0.0.1"
       refuses("cekura: api_url: must begin with https:// (config)", sheet { "5544,55,no,2," })
     end)
 
-    it("says what to install where argparse is missing", function()
+    it("says what to install if argparse is missing", function()
       environment.LUA_PATH = "lua/?.lua;lua/?/init.lua"
       local output, errors, code = run(sheet { "5544,55,no,2," })
       assert.equal("", output)
@@ -569,7 +547,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(0, #server:requests())
     end)
 
-    it("and leaves them out when it is told to", function()
+    it("and leaves them out with --skip-bad", function()
       local rows = { "5551,55,yes,3,", table.unpack(BAD, 2) }
       rows[#rows + 1] = "5550,55,yes,3,"
       local path = sheet(rows)
@@ -595,7 +573,7 @@ PATH:11: run_id: the same run and metric as in line 2
       } }, rejects:read())
     end)
 
-    it("without what a terminal would obey", function()
+    it("without control characters", function()
       local path = sheet { '5544,55,"\27[2Jno\194\155",2,' }
       local _, errors = run(path)
       assert.is_nil(errors:find "\27")
@@ -605,7 +583,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.matches("^[^\n]+\n$", errors)
     end)
 
-    it("however long a cell is", function()
+    it("with cells of any length", function()
       local long, wide = ("x"):rep(1 << 20), ("0"):rep(1000000) .. "x"
       local output, _, code = run(sheet { "5544,55,no,2," .. long:sub(1, 1048000) }, "--dry-run")
       assert.matches("^Votes to send: 1,", output)
@@ -620,7 +598,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(2, code)
     end)
 
-    it("of an open quote, too", function()
+    it("with an open quote", function()
       local path = sheet { "5544,55,no,2,", '5545,55,no,2,"never closed', "5546,55,no,2," }
       local _, errors, code = run(path)
       assert.equal(path .. ":3: a quote is never closed\nvote_from_csv: 1 of 2 rows are bad, so "
@@ -630,7 +608,7 @@ PATH:11: run_id: the same run and metric as in line 2
   end)
 
   describe("--dry-run", function()
-    it("sends nothing, and shows the first request", function()
+    it("sends nothing, and prints the first request", function()
       local path = sheet { '5544,55,no,2,"said ""no"""', "5545,55,yes,3," }
       local output, errors, code = run(path, "--dry-run", "--rejects", path_of "rejects.csv")
       assert.equal(NO_ERRORS, errors)
@@ -651,8 +629,8 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(0, code)
     end)
 
-    describe("reads the metrics as a real run does", function()
-      it("and shows the value that is sent", function()
+    describe("reads the metrics", function()
+      it("and prints the value that would be sent", function()
         local output, errors, code = run(sheet { "5544,57,no,True," }, "--dry-run")
         assert.equal(NO_ERRORS, errors)
         assert.matches('"expected_value":true', output, 1, true)
@@ -664,7 +642,7 @@ PATH:11: run_id: the same run and metric as in line 2
         assert.same({}, votes())
       end)
 
-      it("and refuses what a metric cannot say", function()
+      it("and refuses a value that a metric cannot have", function()
         local output, errors, code = run(sheet { "5544,55,no,True," }, "--dry-run")
         assert.equal("", output)
         assert.matches(":2: expected_value: must be a number", errors, 1, true)
@@ -676,7 +654,7 @@ PATH:11: run_id: the same run and metric as in line 2
         ["a key that is right"] = function() environment.CEKURA_API_KEY = "other" end,
         ["a server"] = function() environment.CEKURA_API_URL = "http://127.0.0.1:1" end,
       } do
-        it("and says that it cannot without " .. what, function()
+        it("and continues with a warning without " .. what, function()
           change()
           local output, errors, code = run(sheet { "5544,55,no,True,", "5545,57,no,True," },
             "--dry-run")
@@ -702,7 +680,9 @@ PATH:11: run_id: the same run and metric as in line 2
 
     it("checks 100,000 rows", function()
       local rows = {}
-      for i = 1, TOOL and 1000 or 100000 do rows[i] = i .. ',55,no,2,"Agent missed it, again"' end
+      for i = 1, Example.is_slow and 1000 or 100000 do
+        rows[i] = i .. ',55,no,2,"Agent missed it, again"'
+      end
       local output, errors, code = run(sheet(rows), "--dry-run")
       assert.equal(NO_ERRORS, errors)
       assert.matches("^Votes to send: " .. #rows .. ",", output)
@@ -710,22 +690,8 @@ PATH:11: run_id: the same run and metric as in line 2
     end)
   end)
 
-  it("--help says what it is, and costs nothing", function()
-    local output, errors, code = run "--help"
-    assert.equal(NO_ERRORS, errors)
-    assert.equal(0, code)
-    for _, word in ipairs { "Votes cost nothing", "Exit codes", "--dry-run", "--rejects",
-      "--journal", "--redo-unknown", "--concurrency", "--no-progress", "--skip-bad" } do
-      assert.is_truthy(output:find(word, 1, true), word)
-    end
-    for _, field in ipairs(cekura.endpoints["runs.mark_metric_vote"].fields) do
-      assert.is_truthy(output:find(field.name, 1, true), field.name)
-    end
-    for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 100, line) end
-  end)
-
-  describe("what the server refuses", function()
-    it("is in the file of rejects, which can be mended and sent", function()
+  describe("a row that the server refuses", function()
+    it("is in the file of rejects, which can be corrected and sent", function()
       local path = sheet { "5544,55,no,2,", '999999,55,no,2,"a, ""b"""', "5545,999,no,2," }
       local rejects = path_of "rejects.csv"
       local output, _, code = run(path, "--rejects", rejects)
@@ -745,7 +711,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(REJECTS, scratch.read(path_of "again.csv"))
     end)
 
-    it("is told by line, with why, where there is no file of rejects", function()
+    it("is listed with its line and error if there is no file of rejects", function()
       local path = sheet { "5544,55,no,2,", "999999,55,no,2,", "x,55,no,2,", "5545,999,no,2," }
       local output, errors, code = run(path, "--skip-bad")
       assert.equal("ok 1, failed 2, skipped 0, unknown 0\n", output)
@@ -758,7 +724,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.matches("votes.csv:5: runs.mark_metric_vote: status 400: metric_id", lines[3], 1, true)
     end)
 
-    it("is told of twenty lines, and how many more there are", function()
+    it("is listed up to twenty times, with the number of others", function()
       local rows = {}
       for i = 1, 23 do rows[i] = 999000 + i .. ",55,no,2," end
       local _, errors = run(sheet(rows))
@@ -767,14 +733,14 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.matches("\nvote_from_csv: 3 more did not go through: --rejects FILE", errors, 1, true)
     end)
 
-    it("is a key that the server does not know", function()
+    it("for a wrong key is listed with the advice to check it", function()
       environment.CEKURA_API_KEY = "not-the-key"
       local _, errors, code = run(sheet { "5544,55,no,2," })
       assert.matches("votes.csv:2: .*401.*CEKURA_API_KEY", errors)
       assert.equal(2, code)
     end)
 
-    it("is told also where the file of rejects cannot hold it", function()
+    it("is counted even if the file of rejects cannot be written", function()
       if not io.open "/dev/full" then return pending "needs /dev/full" end
       local output, errors, code = run(sheet { "999999,55,no,2," }, "--rejects", "/dev/full")
       assert.equal("ok 0, failed 1, skipped 0, unknown 0\n", output)
@@ -782,7 +748,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(1, code)
     end)
 
-    it("is tried again by the next run, and its rejects are gone when all is in", function()
+    it("is sent again by the next run, and then removed from the rejects", function()
       local path, rejects = sheet { "5544,55,no,2,", "5545,55,no,2," }, path_of "rejects.csv"
       server:faults { { status = 400, body = { detail = "not now" }, path = "/5545/" } }
       local output, _, code = run(path, "--rejects", rejects)
@@ -797,7 +763,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(REJECTS, scratch.read(rejects))
     end)
 
-    it("is not tried with the rest where it is the key", function()
+    it("for a wrong key ends the run early", function()
       environment.CEKURA_API_KEY = "another-key"
       local rows = {}
       for i, id in ipairs(runs(60)) do rows[i] = id .. ",55,no,2," end
@@ -810,7 +776,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(failed, #server:requests())
     end)
 
-    it("is not tried with the rest where it is everything", function()
+    it("like twenty rows before it ends the run early", function()
       server:faults { { status = 503, headers = { ["Retry-After"] = "0" }, times = math.huge } }
       local rows = {}
       for i, id in ipairs(runs(80)) do rows[i] = id .. ",55,no,2," end
@@ -832,7 +798,7 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.equal(0, code)
     end)
 
-    it("is a network that is not there", function()
+    it("because it is not running has exit code 4", function()
       local path = sheet { "5544,55,no,2," }
       server:stop()
       local output, _, code = run(path)
@@ -841,25 +807,19 @@ PATH:11: run_id: the same run and metric as in line 2
     end)
   end)
 
-  -- ---- killed and interrupted ----
-
   local function sheet_of(ids)
     local rows = {}
     for i, id in ipairs(ids) do rows[i] = id .. ",55,no,2," end
     return sheet(rows)
   end
 
-  local function start(...)
-    return child.start_checked(command { "--no-progress", ... }, environment)
-  end
-
-  -- Waits until that many requests have arrived in all; not for ever.
+  -- Waits for a number of requests, at most two seconds: the process may have ended.
   local function await_requests(count)
-    local give_up = system.monotime() + (TOOL and 30 or 2)
+    local give_up = system.monotime() + (Example.is_slow and 30 or 2)
     while #server:requests() < count and system.monotime() < give_up do system.sleep(0.002) end
   end
 
-  -- The runs whose lines in the journal begin with the word; a torn last line does not count.
+  -- Returns the runs with this event in the journal. A truncated last line does not count.
   local function journal_has(path, word)
     local ids = {}
     for line in (scratch.read(path .. ".journal") or ""):gmatch "([^\n]*)\n" do
@@ -881,11 +841,11 @@ PATH:11: run_id: the same run and metric as in line 2
     return ids
   end
 
-  it("says after a Ctrl-C how to go on, and goes on", function()
+  it("says after a Ctrl-C how to continue, and continues", function()
     server:faults { { delay = 0.05, times = math.huge } }
     local ids = runs(60)
     local path = sheet_of(ids)
-    local process = start(path)
+    local process = example:start(path)
     await_requests(10)
     process:signal "INT"
     local output, code = process:finish()
@@ -909,11 +869,11 @@ PATH:11: run_id: the same run and metric as in line 2
       print(("\nvote_from_csv: killed %d times (SEED=%d)"):format(kills, SEED))
     end)
 
-    -- Lets it live for some requests, so many at most, and milliseconds. Returns true, or nil when
-    -- it has come to its end by itself, with what it wrote and its exit code.
-    local function live_and_die(path, most, ...)
+    -- Kills a run after a random number of requests, up to `most`. Returns true; nil, its output
+    -- and its exit code if it ended before.
+    local function run_and_kill(path, most, ...)
       local before = #server:requests()
-      local process = start(path, "--concurrency", tostring(math.random(16)), ...)
+      local process = example:start(path, "--concurrency", tostring(math.random(16)), ...)
       await_requests(before + math.random(0, most))
       system.sleep(math.random() * 0.02)
       process:signal "KILL"
@@ -923,16 +883,16 @@ PATH:11: run_id: the same run and metric as in line 2
       return true
     end
 
-    it("sends every vote, and none again that was done", function()
+    it("sends every vote, and no accepted vote again", function()
       math.randomseed(SEED)
       server:faults { { delay = 0.01, times = math.huge } }
-      local ids = runs(TOOL and 100 or 400)
+      local ids = runs(Example.is_slow and 100 or 400)
       local path = sheet_of(ids)
       local killed, output, code
       for round = 1, 200 do
         local redo = math.random() < 0.3 and "--redo-unknown" or nil
         local done, sent = journal_has(path, "done"), select(2, arrivals())
-        killed, output, code = live_and_die(path, #ids // 6, redo)
+        killed, output, code = run_and_kill(path, #ids // 6, redo)
         for id in pairs((arrivals(sent + 1))) do
           assert.is_nil(done[id], ("run %s again in round %d, SEED=%d"):format(id, round, SEED))
         end
@@ -954,12 +914,12 @@ PATH:11: run_id: the same run and metric as in line 2
       assert.is_true(kills >= 3, kills .. " kills, SEED=" .. SEED)
     end)
 
-    it("sends what is unknown only when it is told to", function()
+    it("sends unknown rows only with --redo-unknown", function()
       math.randomseed(SEED)
       server:faults { { delay = 0.3, times = math.huge } }
       local ids = runs(8)
       local path = sheet_of(ids)
-      local process = start(path)
+      local process = example:start(path)
       await_requests(8)
       process:signal "KILL"
       process:finish()

@@ -1,4 +1,5 @@
--- A client in somebody else's event loop: luv's. Nothing in it may hold that loop up.
+-- examples/with_luv.lua, and a client in luv's event loop.
+-- No call, retry or wait may block the loop.
 local calls = require "support.calls"
 local child = require "support.child"
 local faults = require "support.faults"
@@ -23,7 +24,7 @@ describe("the example with luv", function()
     assert.is_true(ticks > (is_checked and 10 or 50), output)
   end)
 
-  it("goes on as long as there is something to do, and no longer", function()
+  it("ends when no task is left", function()
     local output, code = run("--votes", "1", "--concurrency", "64")
     assert.equal(0, code, output)
     assert.matches("^1 votes, 0 failed, 1 requests in 0%.%d seconds\n", output)
@@ -38,7 +39,7 @@ describe("the example with luv", function()
     assert.equal(130, code)
   end)
 
-  it("says how it is used", function()
+  it("prints its usage", function()
     local output, code = run "--help"
     assert.equal(0, code)
     assert.matches("^Usage: with_luv ", output)
@@ -120,7 +121,7 @@ describe("luv's loop", function()
   } do
     local what, options = table.unpack(kind)
 
-    it("is held up by no call, retry or wait " .. what, function()
+    it("is not blocked by calls, retries or waits " .. what, function()
       local server <close> = faults.start(options)
       local done
       local ticks = is_never_late(function()
@@ -141,7 +142,7 @@ describe("luv's loop", function()
     end)
   end
 
-  it("is not held up by a thousand tasks at once", function()
+  it("is not blocked by a thousand tasks at once", function()
     local server <close> = faults.start()
     is_never_late(function()
       local client = retries.client(server, { deadline = 60 })
@@ -155,7 +156,7 @@ describe("luv's loop", function()
     end)
   end)
 
-  it("would be held up by a call that blocks: the measure can fail", function()
+  it("is blocked by a call outside of a task, which shows that the measure can fail", function()
     local server <close> = faults.start()
     server:script { { { "read" }, { "sleep", 2 * LATE / 1000 }, faults.ok()[1] } }
     local client <close> = retries.client(server, { timeout = 60 })

@@ -1,4 +1,5 @@
-/* The examples' CSV: see csv.lua for what is promised. */
+/* Fuzz target of the examples' CSV.
+ * csv.lua checks the input. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,5 +1,5 @@
--- Any text is read as rows, as a plain reading byte by byte has them, and never raises; what is
--- written is read back.
+-- Fuzz target of CSV: the reader returns the same rows as a byte-by-byte reader and never raises,
+-- and rows that are written are read back.
 local csv = require "examples.support.csv"
 
 local QUOTE = 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
@@ -7,9 +7,9 @@ local OPEN = "a quote is never closed"
 local BEHIND = "there is text behind a closing quote"
 local NUL = "is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8"
 
--- ---- a plain reading -------------------------------------------------------------------------
+-- ---- the byte-by-byte reader ----
 
--- The quoted cell behind the quote at `at`: its text, where it ended, what is wrong.
+-- Returns the quoted cell after the quote at `at`, the position after it, and a problem.
 local function plain_quoted(text, at)
   local parts, problem = {}, nil
   at = at + 1
@@ -36,7 +36,7 @@ local function plain_cell(text, at)
   return cell, at, cell:find('"', 1, true) and QUOTE or nil
 end
 
--- How long the end of a line is that stands here, 0 where there is none.
+-- Returns the length of the line end at this position; 0 if there is none.
 local function line_end(text, at)
   return #(text:match("^\r\n", at) or text:match("^[\r\n]", at) or "")
 end
@@ -71,7 +71,7 @@ local function plain_rows(text)
   return rows
 end
 
--- ---- the oracle ---------------------------------------------------------------------------------
+-- ---- the checks ----
 
 local function in_pieces(text, size)
   local at = 1

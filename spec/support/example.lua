@@ -1,53 +1,79 @@
--- An example, run as a person would run it, against a sandbox of its own.
+-- An example, run as a user would run it, with a sandbox and a folder of its own.
+-- Close it after the test: it stops the sandbox and removes the folder.
 --
---   local example <close> = Example.new("reevaluate_result", { evaluation_time = 0.05 })
+--   local example <close> = Example.new("reevaluate_result", { evaluation_time = 0.1 })
 --   local output, errors, code = example:run("373", "--metrics", "55")
+
 local child = require "support.child"
 local keys = require "support.keys"
 local sandbox = require "cekura.sandbox"
+local scratch = require "support.scratch"
 local system = require "system"
 
 local Example = {}
 Example.__index = Example
 
-local TOOL = (os.getenv "CEKURA_RUN" or "") ~= ""  -- a tool under which everything takes longer
+-- Whether a tool runs the processes, under which everything takes longer.
+Example.is_slow = (os.getenv "CEKURA_RUN" or "") ~= ""
 
--- Seconds: of a timeout that is to pass after a poll or two, of one in which a server is lost, and
--- of an evaluation that still runs when the command looks at it.
-Example.SHORT, Example.LOST = TOOL and "8" or "0.3", TOOL and "20" or "2"
-Example.RUNNING = TOOL and 20 or 0.5
+-- Seconds: a timeout that passes after one or two polls, a timeout during which the server is
+-- stopped, and an evaluation that still runs when the command looks at it.
+Example.SHORT, Example.LOST = Example.is_slow and "8" or "0.3", Example.is_slow and "20" or "2"
+Example.RUNNING = Example.is_slow and 20 or 0.5
 
-local NOW = 1763726400  -- so that dates are always the same ones
+local NOW = 1763726400  -- fixes the dates in the sandbox
 
--- With options of the sandbox.
+-- `options` are the sandbox's.
 function Example.new(name, options)
   local all = { now = NOW, evaluation_time = 0.05, api_key = keys.KEY }
   for option, value in pairs(options or {}) do all[option] = value end
   local server = sandbox.start(all)
   return setmetatable({
     words = { child.lua, "examples/" .. name .. ".lua" }, server = server,
+    folder = scratch.folder(), always = {},
     environment = {
       CEKURA_API_URL = server.url, CEKURA_API_KEY = server.api_key, no_proxy = "127.0.0.1",
+      TERM = false,
     },
   }, Example)
 end
 
-function Example:command(...)
-  local words = { ... }
-  return table.move(words, 1, #words, #self.words + 1, { table.unpack(self.words) })
+function Example:close()
+  self.server:stop()
+  scratch.remove(self.folder)
 end
 
--- What it wrote to stdout, to stderr, and its exit code.
+Example.__close = Example.close
+
+-- Returns the path of a name in the folder.
+function Example:path(name) return self.folder .. "/" .. name end
+
+-- Writes a file in the folder. Returns its path.
+function Example:write(name, text)
+  scratch.write(self:path(name), text)
+  return self:path(name)
+end
+
+-- Returns the words of a command, with those in `always` before the given ones.
+function Example:command(...)
+  local words = { table.unpack(self.words) }
+  table.move(self.always, 1, #self.always, #words + 1, words)
+  return table.move({ ... }, 1, select("#", ...), #words + 1, words)
+end
+
+-- Returns what it wrote to stdout and to stderr, and its exit code.
 function Example:run(...)
   return child.run_checked_apart(self:command(...), self.environment)
 end
 
--- A process, see child.start_checked.
+-- Returns a process, see child.start_checked.
 function Example:start(...)
   return child.start_checked(self:command(...), self.environment)
 end
 
--- What arrived that was no GET: "POST path" and the body, one behind the other.
+-- ---- requests ----
+
+-- Returns "POST path" and the body of each request that is not a GET, in one list.
 function Example:sent()
   local list = {}
   for _, request in ipairs(self.server:requests()) do
@@ -59,20 +85,60 @@ function Example:sent()
   return list
 end
 
--- Waits until something that was no GET has arrived, and then a number of GETs; not for ever.
+-- Returns "POST path" of each request that is not a GET and matches the pattern, if there is one.
+function Example:changes(pattern)
+  local list = {}
+  for _, request in ipairs(self.server:requests()) do
+    local line = request.method .. " " .. request.path
+    if request.method ~= "GET" and line:find(pattern or "") then list[#list + 1] = line end
+  end
+  return list
+end
+
+-- Returns the body of the last request whose "METHOD path" matches.
+function Example:body(pattern)
+  local requests = self.server:requests()
+  for i = #requests, 1, -1 do
+    local request = requests[i]
+    if (request.method .. " " .. request.path):find(pattern) then return request.body end
+  end
+end
+
+-- ---- waiting ----
+
+local function await(test)
+  local give_up = system.monotime() + (Example.is_slow and 60 or 10)
+  while not test() do
+    assert(system.monotime() < give_up, "it does not happen in time")
+    system.sleep(0.005)
+  end
+end
+
+-- Waits for a number of GETs after the last request that is not a GET.
 function Example:await_polls(count)
-  local give_up = system.monotime() + (TOOL and 60 or 10)
-  repeat
+  await(function()
     local polls
     for _, request in ipairs(self.server:requests()) do
       if request.method ~= "GET" then polls = 0 elseif polls then polls = polls + 1 end
     end
-    if polls and polls >= count then return end
-    system.sleep(0.005)
-  until system.monotime() > give_up
-  error "it does not poll"
+    return polls and polls >= count
+  end)
 end
 
-function Example:__close() self.server:stop() end
+-- Waits for a number of requests whose "METHOD path" matches; one by default.
+function Example:await_requests(pattern, count)
+  await(function()
+    local found = 0
+    for _, request in ipairs(self.server:requests()) do
+      if (request.method .. " " .. request.path):find(pattern) then found = found + 1 end
+    end
+    return found >= (count or 1)
+  end)
+end
+
+-- Waits until a file in the folder has a text that matches.
+function Example:await_file(name, pattern)
+  await(function() return (scratch.read(self:path(name)) or ""):find(pattern) end)
+end
 
 return Example

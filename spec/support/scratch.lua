@@ -1,9 +1,10 @@
--- Files for one test, in a folder that support/helper.lua removes after the last one.
+-- Files for tests, in one folder.
+-- support/helper.lua removes it after the last test.
 local keys = require "support.keys"
 local lfs = require "lfs"
 local scratch = {}
 
-local folder           -- made when the first path is wanted
+local folder           -- made with the first path
 local count = 0
 
 local function run(command) assert(os.execute("exec env -u LD_PRELOAD " .. command)) end
@@ -15,14 +16,14 @@ local function make_folder()
   return path
 end
 
--- Where no file is yet.
+-- Returns the path of a file that does not exist yet.
 function scratch.path()
   folder = folder or make_folder()
   count = count + 1
   return folder .. "/" .. count
 end
 
--- A new folder.
+-- Makes a folder. Returns its path.
 function scratch.folder()
   local path = scratch.path()
   assert(lfs.mkdir(path))
@@ -41,7 +42,7 @@ local function content_of(path)
   return file and file:read "a"
 end
 
--- What stands in a file; nil if there is none.
+-- Returns the content of a file, which must not contain a key; nil if there is no file.
 function scratch.read(path)
   local content = content_of(path)
   if content then keys.refuse(path, content) end
@@ -53,7 +54,7 @@ function scratch.write(path, content)
   assert(file:write(content))
 end
 
--- Calls found(path) for each file below a folder; a link is none.
+-- Calls found(path) for each file below a folder. Does not follow links.
 local function each_file(path, found)
   for name in lfs.dir(path) do
     local here = path .. "/" .. name
@@ -63,8 +64,7 @@ local function each_file(path, found)
   end
 end
 
--- Raises an error if a key stands in any file that there is now, or in its name. For `key` see
--- keys.refuse.
+-- Raises an error if a file or its name contains a key. For `key` see keys.refuse.
 function scratch.refuse_keys(key)
   if not folder then return end
   each_file(folder, function(path)

@@ -1,20 +1,20 @@
--- A terminal's screen, after what was written to it: rows as a person sees them. Where a line is
--- longer than the window is wide it wraps, and wraps anew when the window changes, as in most
--- terminals of today.
+-- The screen of a terminal: the rows that a user sees after output was written to it. Lines that
+-- are longer than the width of the window wrap, and wrap again when it changes, as in most
+-- terminals.
 local screen = {}
 
 local Screen = {}
 Screen.__index = Screen
 
--- What has been written is kept in lines; a line takes as many rows as it needs. The cursor is
--- at `self.lines[self.line]`, `self.column` characters from its beginning.
+-- The output is kept in lines, which may take several rows. The cursor is in
+-- `self.lines[self.line]`, after `self.column` characters.
 
--- The column in which the cursor's row begins.
+-- Returns the column at which the row of the cursor begins.
 function Screen:row_start() return self.column // self.width * self.width end
 
 local function trimmed(text) return (text:gsub(" +$", "")) end
 
--- The rows, without blanks at the ends, and without empty rows below the last that is not.
+-- Returns the rows, without trailing blanks and without empty rows at the end.
 function Screen:rows()
   local rows = {}
   for _, line in ipairs(self.lines) do
@@ -53,7 +53,7 @@ function Screen:next_line()
   self.lines[self.line] = self.lines[self.line] or ""
 end
 
--- { what is written, what it does }; the first that fits is meant
+-- { pattern of the output, its effect }; the first match counts
 local MEANING = {
   { "^\r", function(self) self.column = self:row_start() end },
   { "^\n", Screen.next_line },
@@ -75,8 +75,8 @@ function Screen:read(text, from)
   error(("a terminal would not know %q"):format(text:sub(from, from + 9)))
 end
 
--- What is on the screen at the end, in `rows`, and in `looks[name]` what was on it when the window
--- got that title.
+-- Returns the rows at the end, `rows`, and in `looks[name]` the rows when the window got that
+-- title.
 function screen.of(text, width)
   local width_or_usual = width > 0 and width or 80
   local self = setmetatable(

@@ -1,6 +1,6 @@
--- A busted output handler: busted's own, then one closing line, "N passed, N failed".
--- In CI a test that was skipped has failed (its tool is there, so nothing excuses it), and so
--- has a run without any test.
+-- A busted output handler: busted's own, followed by one line, "N passed, N failed".
+-- In CI a skipped test counts as failed, because all tools are installed, and so does a run without
+-- tests.
 return function(options)
   local busted = require "busted"
   local handler = require "busted.outputHandlers.utfTerminal" (options)

@@ -1,4 +1,5 @@
--- Lua in an interpreter of its own whose stderr is a terminal, and what a person sees there.
+-- Runs Lua in an interpreter whose stderr is a terminal.
+-- Returns what a user sees there.
 local child = require "support.child"
 local json = require "cjson".new()
 local screen = require "support.screen"
@@ -6,9 +7,9 @@ local screen = require "support.screen"
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local terminal = {}
 
--- Put before each text. What it writes for its own sake, a terminal does not show:
---   look(name)        a title of the window, at which the screen is remembered under that name
---   resize(columns)   the window gets that width
+-- Precedes each text. A terminal does not show the control sequences of these functions:
+--   look(name)        sets the title of the window; the rows are then kept in looks[name]
+--   resize(columns)   sets the width of the window
 local PRELUDE = [[
   local function look(name) io.stderr:write("\27]2;", name, "\7") end
   local function resize(columns)
@@ -17,7 +18,7 @@ local PRELUDE = [[
   end
 ]]
 
--- Runs the text in a terminal of that width (0: the terminal does not say; "pipe": it is none).
+-- Runs the text in a terminal of that width; 0 is an unknown width, and "pipe" is not a terminal.
 -- Returns { stderr, stdout, code, screen }. For `environment`, see child.
 function terminal.run(columns, text, environment)
   local words = { "python3", "-E", "-B", "-S", folder .. "terminal.py", tostring(columns) }

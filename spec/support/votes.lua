@@ -1,7 +1,8 @@
--- Votes that say which item they are of, and what of them has reached a server.
+-- Votes for numbered items.
+-- The feedback has the number, so that a server's requests show which items arrived.
 local votes = {}
 
--- What the specs' child processes begin with: `client`, and `vote`, which is votes.cast.
+-- The beginning of a child process: it defines `client`, and `vote`, which is votes.cast.
 votes.START = [[
   io.stdout:setvbuf "line"
   local cekura = require "cekura"
@@ -19,14 +20,14 @@ function votes.cast(client, item, options)
   return client.runs:mark_metric_vote(votes.arguments(item), options)
 end
 
--- A list of the items 1 to `count`.
+-- Returns the items from 1 to `count`.
 function votes.items(count)
   local list = {}
   for item = 1, count do list[item] = item end
   return list
 end
 
--- The items whose requests a ledger has, in order of arrival, a 0 for what is no vote.
+-- Returns the items of the requests in a ledger, in order of arrival; 0 for other requests.
 function votes.arrived(ledger)
   local list = {}
   for i, row in ipairs(ledger) do
@@ -35,7 +36,7 @@ function votes.arrived(ledger)
   return list
 end
 
--- A sorted copy.
+-- Returns a sorted copy.
 function votes.sorted(list)
   local copy = table.move(list, 1, #list, 1, {})
   table.sort(copy)
