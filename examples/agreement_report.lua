@@ -273,7 +273,7 @@ end
 --- Reads everything. Returns the report, its reviews and its calls.
 local function report_on(client, options)
   local calls, runs = read_runs(client, options)
-  if runs == 0 then fail("failed", "there is no run to report on: no result has one that fits") end
+  if runs == 0 then fail("failed", "there is no run to report on: no run fits the options") end
   local metrics = read_metrics(client, calls, options)
   if not options.results then read_call_logs(client, calls, metrics, options) end
   local reviews = reviews_of(metrics, calls)

@@ -64,7 +64,7 @@ end
 
 -- ---- starting ----
 
-local FEW = "  That is little to go by: the optimiser wants %d disagreements or more."
+local FEW = "  These are few: the optimiser needs %d disagreements or more."
 
 local function print_plan(client, id, metric)
   local reviews, wrong = jobs.reviews(metric)
@@ -116,7 +116,7 @@ end
 -- ---- the command ----
 
 local NOT_STARTED = "\nNothing was started: --start does it, and shows what the optimiser proposes."
-local NOT_SAVED = "\nNo metric was changed: --apply saves what is proposed."
+local NOT_SAVED = "\nNo metric was changed: --apply saves the proposals."
 
 local function improve_all(client, saved, options)
   local list, started, code = metrics.list(client, options.metrics), {}, "ok"

@@ -24,7 +24,7 @@ local times = require "support.times"
 local waiting = require "support.waiting"
 
 local NAME = "bulk_reevaluate"
-local ADVICE = "what was started goes on; run the same command again to go on, too"
+local ADVICE = "started evaluations continue; run the same command again to continue"
 local fail = command.fail
 
 local endpoint = cekura.endpoints["results.bulk_evaluate_metrics"]
@@ -228,7 +228,7 @@ local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 
 local UNKNOWN = "%s: %s. They are not sent again: look at one of them. --redo-unknown sends them "
   .. "again, and may pay twice"
-local EARLIER = "an earlier run began it, and nothing says whether it was done"
+local EARLIER = "an earlier run started it, and its outcome is unknown"
 
 --- Returns whether a failed call, or an earlier call with the same results, may have been applied.
 local function may_have_started(err, chunk, log)
@@ -253,7 +253,7 @@ local function say_errors(chunks, report, unknown, log)
     if code ~= "network" then code = is_unknown and "network" or command.code_of(e.error) end
   end
   local left = #chunks - report.ok - report.failed - report.unknown
-  if left > 0 then say("%s not begun: %s", text.count(left, "call"), ADVICE) end
+  if left > 0 then say("%s not sent: %s", text.count(left, "call"), ADVICE) end
   return code
 end
 
@@ -305,8 +305,8 @@ local function print_skipped(list, log, options)
     if #started(chunk, log) == #chunk then calls, results = calls + 1, results + #chunk end
   end
   if results == done then done, what, all = calls, "call", #chunks end
-  output.print(("Of %s, %s has %d as sent before: not again."):format(text.count(all, what),
-    options.journal, done))
+  output.print(("Already sent, according to %s: %d of %s."):format(options.journal, done,
+    text.count(all, what)))
 end
 
 local function apply(client, list, options)

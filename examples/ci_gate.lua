@@ -51,7 +51,7 @@ local function share(given)
   return nil, ("'%s' is not a share from 0 to 1"):format(given)
 end
 
-local NO_THRESHOLD = "'%s' is no threshold, such as 55>=2.5 or 52=confirmed>=0.8"
+local NO_THRESHOLD = "'%s' is not a threshold, such as 55>=2.5 or 52=confirmed>=0.8"
 
 --- Parses "55>=3" as { text, id, compare, bound }, and "52=confirmed>=0.8" with a `value`.
 local function threshold(given)

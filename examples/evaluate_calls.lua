@@ -22,7 +22,7 @@ local times = require "support.times"
 local waiting = require "support.waiting"
 
 local NAME = "evaluate_calls"
-local LOOK = "what was started goes on: without --apply this command shows what values there are"
+local LOOK = "started evaluations continue: without --apply this command prints the values"
 local AT_ONCE = 100  -- calls in a request
 
 -- ---- the command line ----
@@ -136,8 +136,8 @@ end
 
 local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 
-local UNKNOWN = "The calls from %d to %d may have been started. They are not sent again. Look "
-  .. "without --apply, until they would be done: sent before, they may be paid twice"
+local UNKNOWN = "The calls from %d to %d may have been started. They are not sent again. "
+  .. "Without --apply this command shows when they are done; sent before that, they are paid twice"
 
 --- Sends the calls in chunks until one fails. Returns the responses, which have the calls as they
 --- were before, and the error.

@@ -195,7 +195,7 @@ end
 --- Prints runs to vote on, and writes them to a sheet unless it exists.
 local function ask_for_votes(cycle, missing)
   local runs = worth_a_look(cycle, 2 * missing)
-  text.print("  Worth a look, of the runs that nobody has reviewed:")
+  text.print("  Unreviewed runs that are worth a look:")
   for _, run in ipairs(runs) do
     local why = type(run.entry.explanation) == "table" and run.entry.explanation[1] or ""
     text.print("\n  run %s, %s. The metric says %s: %s", run.id, run.run.scenario_name or "",
@@ -220,14 +220,14 @@ local function send_sheet(cycle)
   local _, _, code = os.execute("exec " .. table.concat(words, " "))
   if code == 0 then return end
   fail(CODES[code] or "failed", "the votes are not all in: see above%s",
-    code == 2 and ". Rows that you leave out are to be removed: there is no --skip-bad here" or "")
+    code == 2 and ". Remove the rows that you leave out: there is no --skip-bad here" or "")
 end
 
 --- Returns whether there are enough disagreements. A plan assumes that a sheet has enough.
 local function vote(cycle, wrong)
   begin(2, "vote", "say where the metric is wrong, and what would be right. Votes cost nothing.")
   local wanted = cycle.options.want
-  text.print("  disagreements: %d; the optimiser is to have %d", wrong, wanted)
+  text.print("  disagreements: %d; the optimiser needs %d", wrong, wanted)
   if exists(cycle.options.sheet) then
     send_sheet(cycle)
     if not cycle.options.apply then return true end
@@ -299,7 +299,7 @@ local function show_difference(cycle, job)
   if not result then fail(code, "%s", message) end
   cycle.metric = metrics.get(cycle.client, cycle.options.metric)
   if job.saved then
-    output.print "  Nothing any more: it was saved."
+    output.print "  Nothing: the proposal was saved."
   elseif not next(proposal.changes(cycle.metric, result)) then
     output.print "  Nothing: the metric is as the optimiser proposes."
     job.saved = true
@@ -310,7 +310,7 @@ local function show_difference(cycle, job)
 end
 
 local function save(cycle, job, result)
-  begin(5, "save", "make the metric what is proposed.")
+  begin(5, "save", "save the proposal to the metric.")
   if job and job.saved then return output.print "  Done." end
   if not cycle.options.apply then
     return output.print "  One update of the metric; it costs nothing."
@@ -409,7 +409,7 @@ local function improve(cycle)
   local apply, wrong = cycle.options.apply, look(cycle)
   local is_enough = cycle.data.before ~= nil or vote(cycle, wrong)
   if apply and not is_enough then
-    fail("person", "the optimiser is to have %d disagreements: vote first", cycle.options.want)
+    fail("person", "the optimiser needs %d disagreements: vote first", cycle.options.want)
   elseif apply and not cycle.data.before then
     save_baseline(cycle)
     cycle.metric = metrics.get(cycle.client, cycle.options.metric)

@@ -254,7 +254,7 @@ local function evaluate_results()
     { uncounted = uncounted }))
   rows[3] = server and bulk_row "scheduled"
   print_response(response)
-  printf("   There is no body to a success, so the value is %s.", done)
+  printf("   A success has no body, so the value is %s.", done)
   if not server then return end
   print_spent(credits)
   wait_until(function() return count_results().running == 0 end)
@@ -358,7 +358,7 @@ end
 
 -- ---- the command ----
 
-command.run("quickstart", "what was started goes on", function()
+command.run("quickstart", "started evaluations continue", function()
   local begin = live and begin_live or begin_in_sandbox
   begin()
   metrics = { ids.metric_id }

@@ -22,7 +22,7 @@ local values = require "support.values"
 local waiting = require "support.waiting"
 
 local NAME = "reevaluate_result"
-local LOOK = "what was started goes on: without --apply this command shows what the metrics say"
+local LOOK = "a started evaluation continues: without --apply this command prints the values"
 local fail = command.fail
 
 -- ---- the command line ----

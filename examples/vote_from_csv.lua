@@ -332,7 +332,7 @@ end
 
 local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 
-local UNKNOWN = "of %d rows it is unknown whether they arrived: --redo-unknown sends them again (a "
+local UNKNOWN = "it is unknown whether %d rows arrived: --redo-unknown sends them again (a "
   .. "vote that arrives twice counts once)"
 
 --- Adds the rows that were not sent because the journal has them as started, but not as finished.
@@ -360,14 +360,15 @@ local function list_failed(path, outcome, is_given_up)
     command.say(path, ":", rows[i].line, ": ", rows[i].error)
   end
   if #rows <= LISTED then return end
-  say("%d more did not go through: --rejects FILE writes all of them, with why", #rows - LISTED)
+  say("%d more rows were not accepted: --rejects FILE writes all of them with their errors",
+    #rows - LISTED)
 end
 
 local function sum_up(report, outcome, all, options)
   local left = all - report.ok - report.failed - report.skipped - report.unknown
   if not options.rejects then list_failed(options.sheet, outcome, left > 0) end
   if left > 0 then
-    say("gave up, with %d rows left: %s. When that is mended, %s", left, outcome.stopped_by, ADVICE)
+    say("gave up, with %d rows left: %s. Fix that, then %s", left, outcome.stopped_by, ADVICE)
   end
   output.print(("ok %d, failed %d, skipped %d, unknown %d"):format(report.ok, report.failed,
     report.skipped, report.unknown))

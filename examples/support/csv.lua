@@ -85,7 +85,7 @@ function Reader:bare_cell(from)
   local stop = self:find("[" .. self.separator .. "\r\n]", from)
   local cell = self.text:sub(from, stop - 1)
   if not cell:find('"', 1, true) then return cell, stop end
-  return cell, stop, 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
+  return cell, stop, 'a cell that contains a quote must be quoted, and the quote doubled: ""'
 end
 
 --- Parses a quoted cell from the position after its first quote.
@@ -96,7 +96,7 @@ function Reader:quoted_cell(from)
   if stop > #self.text then return cell, stop, "a quote is never closed" end
   local after = self:byte(stop + 1)
   if after == "" or after == self.separator or after:find "[\r\n]" then return cell, stop + 1 end
-  return cell, self:find("[\r\n]", stop), "there is text behind a closing quote"
+  return cell, self:find("[\r\n]", stop), "there is text after a closing quote"
 end
 
 function Reader:cell(from)

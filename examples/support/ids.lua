@@ -24,7 +24,7 @@ function ids.list(text)
   for word in text:gmatch "[^%s,]+" do
     local id, problem = ids.one(word)
     if not id then return nil, problem end
-    if seen[id] then return nil, ("the id %d is there twice"):format(id) end
+    if seen[id] then return nil, ("the id %d is listed twice"):format(id) end
     list[#list + 1], seen[id] = id, true
   end
   if #list == 0 then return nil, "there is no id" end

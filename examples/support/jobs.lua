@@ -13,7 +13,7 @@ local jobs = {}
 local UNKNOWN = "metric %s: it is unknown whether the optimiser was started at %s: look at the "
   .. "metric in the dashboard. --restart starts it, and may pay twice"
 local UNSAVED = "metric %s: the optimiser's job is %s, but that cannot be saved: %s. Keep the id: "
-  .. 'put {"progress_id":"%s"} there by hand'
+  .. 'add {"progress_id":"%s"} to the state by hand'
 
 local function now() return os.date "!%Y-%m-%dT%H:%M:%SZ" end
 

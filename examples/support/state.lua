@@ -45,7 +45,7 @@ local function load(path)
   if not content then return nil end
   local ok, data = pcall(cjson.decode, content)
   if ok and is_state(data) then return data end
-  return command.fail("usage", "%s: is no file of states: name another one with --state", path)
+  return command.fail("usage", "%s: is not a state file: name another one with --state", path)
 end
 
 --- Ends the command if the state is of other work.

@@ -275,7 +275,7 @@ local function any(text)
   local ok, value = pcall(json.decode, text)
   if not ok then return text end
   if type(value) == "table" and not marks_lists and text:find "%[%s*%]" then
-    return nil, "has an empty list inside, which this version of lua-cjson takes for an object"
+    return nil, "contains an empty list, which this version of lua-cjson decodes as an object"
   end
   return whole_numbers(value)
 end

@@ -67,7 +67,7 @@ describe("a cell", function()
       return assert.equal(body("true", '{"a":[]}'), sent)
     end
     assert.is_nil(sent)
-    assert.matches("has an empty list inside", problem)
+    assert.matches("contains an empty list", problem)
   end)
 
   for text, json in pairs {

@@ -352,7 +352,7 @@ describe("auto_improve", function()
 
     it("a file that is not a state, or the state of another server", function()
       scratch.write(improve:path "state", "not mine\n")
-      assert_usage("is no file of states", "--metrics", "55", "--start")
+      assert_usage("is not a state file", "--metrics", "55", "--start")
       assert.equal("not mine\n", scratch.read(improve:path "state"))
       scratch.write(improve:path "state", '{"work":"auto_improve","server":"https://elsewhere"}')
       assert_usage("belongs to auto_improve on https://elsewhere", "--metrics", "55", "--start")
@@ -371,7 +371,7 @@ describe("auto_improve", function()
         '{"work":"auto_improve","server":"https://x","jobs":[1]}',
         '{"work":"auto_improve","server":"https://x","jobs":null}', "" } do
         scratch.write(improve:path "state", text)
-        assert_usage("is no file of states", "--metrics", "55", "--start")
+        assert_usage("is not a state file", "--metrics", "55", "--start")
       end
     end)
 

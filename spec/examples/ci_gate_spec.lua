@@ -184,7 +184,7 @@ describe("ci_gate", function()
     it("an invalid threshold", function()
       for _, word in ipairs { "55", "x>=1", "55>=x", "55>>1", "55=>=1", "55=>1", "55 confirmed>=1",
         ">=3" } do
-        assert_usage("is no threshold", "--metric", word)
+        assert_usage("is not a threshold", "--metric", word)
       end
       assert_usage("is not a share", "--min-success-rate", "90")
       assert_usage("name a threshold")

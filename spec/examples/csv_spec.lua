@@ -27,9 +27,9 @@ local function in_pieces(text, size)
   }
 end
 
-local QUOTE = 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
+local QUOTE = 'a cell that contains a quote must be quoted, and the quote doubled: ""'
 local OPEN = "a quote is never closed"
-local BEHIND = "there is text behind a closing quote"
+local BEHIND = "there is text after a closing quote"
 
 -- { what, text, rows: { line, cells…, problem = … } }
 local CASES = {
@@ -62,9 +62,9 @@ local CASES = {
     { { 1, "a\nb\r\nc\rd", "e" }, { 5, "f" } } },
   { "an empty line in quotes", '"\n\n"\nx', { { 1, "\n\n" }, { 4, "x" } } },
   { "a quote in a bare cell", 'a"b,c\nd', { { 1, 'a"b', "c", problem = QUOTE }, { 2, "d" } } },
-  { "a quote behind a space", 'a, "b"\nd', { { 1, "a", ' "b"', problem = QUOTE }, { 2, "d" } } },
-  { "text behind a closing quote", '"a"b,c\nd', { { 1, "a", problem = BEHIND }, { 2, "d" } } },
-  { "a space behind a closing quote", '"a" ,c\nd', { { 1, "a", problem = BEHIND }, { 2, "d" } } },
+  { "a quote after a space", 'a, "b"\nd', { { 1, "a", ' "b"', problem = QUOTE }, { 2, "d" } } },
+  { "text after a closing quote", '"a"b,c\nd', { { 1, "a", problem = BEHIND }, { 2, "d" } } },
+  { "a space after a closing quote", '"a" ,c\nd', { { 1, "a", problem = BEHIND }, { 2, "d" } } },
   { "a quote that is never closed", 'a\nb,"c\nd,e\n',
     { { 1, "a" }, { 2, "b", "c\nd,e\n", problem = OPEN } } },
   { "a quote alone", '"', { { 1, "", problem = OPEN } } },

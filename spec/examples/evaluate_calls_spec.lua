@@ -150,7 +150,7 @@ describe("evaluate_calls", function()
         "option '--project' can not be used together with option '--agent'" .. HELP },
       ["no metric"] = { { "--agent", "231" }, "missing option '--metric'" .. HELP },
       ["a metric twice"] = { { "--agent", "231", "--metric", "57", "--metric", "57" },
-        "--metric: the id 57 is there twice" .. HELP },
+        "--metric: the id 57 is listed twice" .. HELP },
       ["an unknown word"] = { { "--agent", "231", "--metric", "57", "--success", "maybe" },
         "argument for option '--success' must be one of 'yes', 'no'" .. HELP },
       ["a limit of 0"] = { { "--agent", "231", "--metric", "57", "--limit", "0" },
@@ -209,7 +209,7 @@ describe("evaluate_calls", function()
   end)
 
   describe("during the wait", function()
-    local LOOK = "what was started goes on: without %-%-apply this command shows what values"
+    local LOOK = "started evaluations continue: without %-%-apply this command prints the values"
 
     before_each(function() start { evaluation_time = 60 } end)
 

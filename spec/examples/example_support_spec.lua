@@ -21,7 +21,7 @@ describe("ids", function()
     ["-1"] = "'-1' is not an id: a whole number from 1 on",
     ["1.0"] = "'1.0' is not an id: a whole number from 1 on",
     ["9223372036854775808"] = "'9223372036854775808' is not an id: a whole number from 1 on",
-    ["7,007"] = "the id 7 is there twice",
+    ["7,007"] = "the id 7 is listed twice",
   } do
     it(("cannot be %q"):format(text), function()
       local list, message = ids.list(text)

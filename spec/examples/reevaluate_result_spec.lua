@@ -103,7 +103,7 @@ describe("reevaluate_result", function()
       ["an invalid id"] = { { "373", "--metrics", "55,x" },
         "'x' is not an id: a whole number from 1 on" .. HELP },
       ["an empty list"] = { { "373", "--metrics", "," }, "there is no id" .. HELP },
-      ["an id twice"] = { { "373", "--metrics", "55,55" }, "the id 55 is there twice" .. HELP },
+      ["an id twice"] = { { "373", "--metrics", "55,55" }, "the id 55 is listed twice" .. HELP },
       ["a timeout of 0"] = { { "373", "--metrics", "55", "--timeout", "0" },
         "'0' is not a number of seconds" .. HELP },
       ["an unknown result"] = { { "99999", "--metrics", "55" },
@@ -198,7 +198,7 @@ describe("reevaluate_result", function()
   end)
 
   describe("during the wait", function()
-    local LOOK = "what was started goes on: without --apply this command shows what the metrics say"
+    local LOOK = "a started evaluation continues: without --apply this command prints the values"
     local PATTERN = LOOK:gsub("%-", "%%-")
 
     it("continues after a network failure", function()

@@ -529,7 +529,7 @@ PATH:4: run_id: must be an id: a whole number from 1 to 9223372036854775807, got
 PATH:4: thumbs_up: must be true or false, got "maybe"
 PATH:6: expected_value: is required (null says that there is none)
 PATH:7: the header has 5 columns, this row has 4
-PATH:8: there is text behind a closing quote
+PATH:8: there is text after a closing quote
 PATH:9: expected_value: must be a finite number, got an infinity
 PATH:10: feedback: must be valid UTF-8
 PATH:11: run_id: the same run and metric as in line 2
@@ -730,7 +730,7 @@ PATH:11: run_id: the same run and metric as in line 2
       local _, errors = run(sheet(rows))
       local _, lines = errors:gsub("status 404", "")
       assert.equal(20, lines)
-      assert.matches("\nvote_from_csv: 3 more did not go through: --rejects FILE", errors, 1, true)
+      assert.matches("\nvote_from_csv: 3 more rows were not accepted: ", errors, 1, true)
     end)
 
     it("for a wrong key is listed with the advice to check it", function()
@@ -784,7 +784,7 @@ PATH:11: run_id: the same run and metric as in line 2
       local output, errors, code = run(path, "--concurrency", "4", "--rejects", rejects)
       local unknown = math.tointeger(output:match "^ok 0, failed 0, skipped 0, unknown (%d+)\n$")
       assert.is_true(unknown >= 20 and unknown <= 24)
-      assert.matches("vote_from_csv: of " .. unknown .. " rows it is unknown", errors)
+      assert.matches("vote_from_csv: it is unknown whether " .. unknown .. " rows arrived", errors)
       assert.matches("vote_from_csv: gave up, with " .. 80 - unknown .. " rows left: [^\n]*503",
         errors)
       assert.equal(4, code)
@@ -928,8 +928,8 @@ PATH:11: run_id: the same run and metric as in line 2
       local rejects = path_of "rejects.csv"
       local output, errors, code = run(path, "--rejects", rejects)
       assert.equal("ok 0, failed 0, skipped 0, unknown 8\n", output)
-      assert.matches("^vote_from_csv: of 8 rows it is unknown [^\n]*%-%-redo%-unknown[^\n]*\n$",
-        errors)
+      assert.matches("^vote_from_csv: it is unknown whether 8 rows arrived: %-%-redo%-unknown "
+        .. "[^\n]*\n$", errors)
       assert.equal(4, code)
       assert.equal(0, #server:requests())
       assert.matches("\r\n9,[^\r]*," .. ids[8] .. ",55,no,2,\r\n$", scratch.read(rejects))

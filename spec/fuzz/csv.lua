@@ -2,9 +2,9 @@
 -- and rows that are written are read back.
 local csv = require "examples.support.csv"
 
-local QUOTE = 'a cell with a quote in it must stand in quotes, with that quote doubled: ""'
+local QUOTE = 'a cell that contains a quote must be quoted, and the quote doubled: ""'
 local OPEN = "a quote is never closed"
-local BEHIND = "there is text behind a closing quote"
+local BEHIND = "there is text after a closing quote"
 local NUL = "is not CSV: it has NUL bytes. Save the sheet as CSV in UTF-8"
 
 -- ---- the byte-by-byte reader ----
