@@ -173,12 +173,6 @@ local function print_plan(client, list, options)
     text.count(count, "metric")))
 end
 
-local function check_budget(list, options)
-  local most = options.max_evaluations or math.huge
-  if count_runs(list) * #options.metrics <= most then return end
-  fail("usage", "these are more than --max-evaluations %d: nothing was started", most)
-end
-
 -- ---- sending ----
 
 --- Returns the name of the work, for the journal. The order of the metrics does not matter.
@@ -312,7 +306,10 @@ end
 local function apply(client, list, options)
   local log <close> = assert(sent.open(client, options.journal, work_of(options)))
   local sorted = sort_out(list, log, options)
-  check_budget(sorted.left, options)
+  local most = options.max_evaluations or math.huge
+  if count_runs(sorted.left) * #options.metrics > most then
+    fail("usage", "these are more than --max-evaluations %d: nothing was started", most)
+  end
   if options.agent then need(ids.write(path_of_ids(options), ids_of(list))) end
   local chunks = chunks_of(sorted.left)
   print_skipped(list, log, options)

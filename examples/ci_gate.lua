@@ -201,15 +201,6 @@ end
 local WORDS = { ok = "pass", failed = "FAIL", person = "no value" }
 local VERDICTS = { ok = "pass", failed = "below the threshold", person = "needs a person" }
 
-local function print_table(checks)
-  local rows = { { "check", "wanted", "found", "runs", "verdict" } }
-  for i, check in ipairs(checks) do
-    rows[i + 1] = { check.name, check.wanted, check.found and ("%.4g"):format(check.found),
-      check.runs, WORDS[check.verdict] }
-  end
-  texttable.print(rows)
-end
-
 --- Returns the verdict in one line.
 local function summary_of(result, code, checks)
   local good = 0
@@ -222,21 +213,24 @@ json.encode_invalid_numbers "null"
 
 local function print_json(value) output.print(json.encode(value)) end
 
-local function row_of(check)
-  return { name = check.name, metric_id = check.metric_id, wanted = check.wanted,
-    found = check.found, runs = check.runs, verdict = ascii.lower(WORDS[check.verdict]) }
-end
-
 local function report_in_json(result, code, checks)
   local entries = {}
-  for i, check in ipairs(checks) do entries[i] = row_of(check) end
+  for i, check in ipairs(checks) do
+    entries[i] = { name = check.name, metric_id = check.metric_id, wanted = check.wanted,
+      found = check.found, runs = check.runs, verdict = ascii.lower(WORDS[check.verdict]) }
+  end
   print_json { verdict = VERDICTS[code], exit_code = command.codes[code], result_id = result.id,
     status = result.status, checks = entries }
   say(summary_of(result, code, checks))
 end
 
 local function report(result, code, checks)
-  print_table(checks)
+  local rows = { { "check", "wanted", "found", "runs", "verdict" } }
+  for i, check in ipairs(checks) do
+    rows[i + 1] = { check.name, check.wanted, check.found and ("%.4g"):format(check.found),
+      check.runs, WORDS[check.verdict] }
+  end
+  texttable.print(rows)
   output.print(NAME .. ": " .. summary_of(result, code, checks))
 end
 

@@ -125,13 +125,6 @@ local function print_plan(client, list, values, options)
     .. text.count(#options.metrics, "metric"))
 end
 
-local function check_budget(list, options)
-  local evaluations = #list * #options.metrics
-  if evaluations <= (options.max_evaluations or math.huge) then return end
-  command.fail("usage", "%d evaluations are more than --max-evaluations %d: nothing was started",
-    evaluations, options.max_evaluations)
-end
-
 -- ---- sending ----
 
 local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
@@ -179,7 +172,11 @@ local function print_values(known_metrics, values)
 end
 
 local function apply(client, known_metrics, list, options)
-  check_budget(list, options)
+  local evaluations = #list * #options.metrics
+  if evaluations > (options.max_evaluations or math.huge) then
+    command.fail("usage", "%d evaluations are more than --max-evaluations %d: nothing was started",
+      evaluations, options.max_evaluations)
+  end
   local started, err = start_all(client, list, options)
   print_values(known_metrics, wait_for(client, started, options))
   return err and command.code_of(err) or "ok"

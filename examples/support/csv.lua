@@ -113,11 +113,6 @@ function Reader:skip_line_end(at)
   return byte == "\r" and self:byte(at + 1) == "\n" and at + 2 or at + 1
 end
 
-local function count_lines(text)
-  local _, breaks = text:gsub("\r\n?", "\n"):gsub("\n", "")
-  return breaks
-end
-
 --- Drops the text of earlier rows, once it is longer than a chunk.
 function Reader:forget()
   if self.at <= CHUNK then return end
@@ -151,8 +146,8 @@ function Reader:read()
   end
   if self.failure then return nil, self.failure end
   at = self:skip_line_end(at)
-  self.line = self.line + count_lines(self.text:sub(self.at, at - 1))
-  self.at = at
+  local _, breaks = self.text:sub(self.at, at - 1):gsub("\r\n?", "\n"):gsub("\n", "")
+  self.line, self.at = self.line + breaks, at
   return row
 end
 

@@ -91,19 +91,6 @@ local function perhaps(read)
   return function(value, path) return type(value) == "table" and read(value, path) or nil end
 end
 
---- { [text] = item }
-local function map(read)
-  return function(value, path)
-    if type(value) ~= "table" then misfit(path, value, "an object") end
-    local copy = {}
-    for key, item in pairs(value) do
-      key = tostring(key)
-      if is_there(item) then copy[key] = read(item, path .. "." .. key) end
-    end
-    return copy
-  end
-end
-
 -- ---- the API's objects ----
 
 local entry = record {
@@ -126,10 +113,15 @@ local SUMMARY = {
 
 --- { [id] = run }. A run without an id gets the one under which it is listed.
 local function runs(value, path)
+  if type(value) ~= "table" then misfit(path, value, "an object") end
   local by_id = {}
-  for key, item in pairs(map(run)(value, path)) do
-    item.id = item.id or id(key, ("%s.%s.id"):format(path, key))
-    by_id[tostring(item.id)] = item
+  for key, item in pairs(value) do
+    if is_there(item) then
+      local inner = ("%s.%s"):format(path, key)
+      local copy = run(item, inner)
+      copy.id = copy.id or id(key, inner .. ".id")
+      by_id[tostring(copy.id)] = copy
+    end
   end
   return by_id
 end

@@ -298,10 +298,10 @@ local function binary_cell(text)
   return nil, "must be true or false, or 5 or 0: the metric says passed or failed"
 end
 
-local function enum_cell(text, words) return known_word(values.trimmed(unquoted(text)), words) end
-
-local CELLS = { binary = binary_cell, numeric = number_cell, continuous_qualitative = number_cell,
-  enum = enum_cell }
+local CELLS = {
+  binary = binary_cell, numeric = number_cell, continuous_qualitative = number_cell,
+  enum = function(text, words) return known_word(values.trimmed(unquoted(text)), words) end,
+}
 
 --- Returns whether the meaning of a cell depends on its metric. Numbers and null do not.
 function values.needs_metric(text)

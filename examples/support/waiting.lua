@@ -1,4 +1,5 @@
---- Options and exit codes of the commands that wait for an evaluation or for the optimiser.
+--- The options and exit codes of waiting.
+--- Commands wait for evaluations or for the optimiser.
 
 local command = require "support.command"
 

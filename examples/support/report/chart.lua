@@ -99,17 +99,14 @@ local function level_of(count, from, to, x, anchor)
     label = words.percent(count) }
 end
 
-local function step_index(periods, step)
-  for i, period in ipairs(periods) do
-    if period.from == step.from then return i end
-  end
-end
-
 --- Draws one level, or the levels before and after a step and a line at the step.
 local function levels(assessment)
   local periods, step = assessment.periods, assessment.step
   if not step then return level_of(assessment, LEFT, RIGHT, RIGHT, "end") end
-  local x = x_of(step_index(periods, step) - 0.5, #periods)
+  local x
+  for i, period in ipairs(periods) do
+    if period.from == step.from then x = x_of(i - 0.5, #periods) end
+  end
   return {
     path { class = "step", d = ("M%s %s V%s"):format(rounded(x), TOP, BOTTOM) },
     level_of(step.before, LEFT, x, LEFT + 2, "start"),
