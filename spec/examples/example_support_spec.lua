@@ -96,7 +96,7 @@ describe("tables", function()
       { "eté", nil, "" }, { "👍", 0.5, true } })
   end)
 
-  it("show missing values as "-", and no control characters", function()
+  it("show missing values as a dash, and no control characters", function()
     assert.equal("-", texttable.show(nil))
     assert.equal("-", texttable.show(require "cekura".null))
     assert.equal("no", texttable.show(false))
