@@ -1,41 +1,25 @@
 --- Times as the API and the options write them, in seconds since the epoch.
---- Days, weeks and months are UTC's.
+--- Days, weeks and months are in UTC.
+
+require "cekura.core"  -- loads cekura.internal
+local internal = require "cekura.internal"
 
 local times = {}
 
 local DAY = 86400
 
---- Returns the days from 1 January 1970 to a date of the Gregorian calendar. The year begins in
---- March, which makes the leap day its last day; 719468 days lie between 1 March of year 0 and
---- 1970.
-local function days_of(year, month, day)
-  if month <= 2 then year = year - 1 end
-  local day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-  return year * 365 + year // 4 - year // 100 + year // 400 + day_of_year - 719468
-end
-
-local function offset_of(zone)
-  local sign, hours, minutes = zone:match "([+-])(%d%d):?(%d%d)$"
-  if not sign then return 0 end
-  return tonumber(sign .. (hours * 3600 + minutes * 60))
-end
-
---- Parses "2021-01-01T00:00:00Z", "2021-01-01 00:00:00" and similar forms. Returns nil for
---- everything else.
+--- Parses "2021-01-01T00:00:00Z", "2021-01-01 00:00:00", "2021-01-01" and similar forms. Returns
+--- nil for everything else.
 ---@param text any
 ---@return integer? seconds
 function times.parse(text)
   if type(text) ~= "string" then return nil end
-  local date, rest = text:match "^(%d%d%d%d%-%d%d%-%d%d)(.*)$"
-  if not date then return nil end
-  local year, month, day = date:match "(%d+)%-(%d+)%-(%d+)"
-  local days = days_of(math.tointeger(year), math.tointeger(month), math.tointeger(day))
-  if os.date("!%Y-%m-%d", days * DAY) ~= date then return nil end  -- such as 30 February
-  if rest == "" then return days * DAY end
-  local hour, minute, second = rest:match "^[T ](%d%d):(%d%d):?(%d*)"
-  second = tonumber(second) or 0
-  if not hour or tonumber(hour) > 23 or tonumber(minute) > 59 or second > 60 then return nil end
-  return math.tointeger(days * DAY + hour * 3600 + minute * 60 + second - offset_of(rest))
+  local date, time, zone = text:match "^(%d%d%d%d%-%d%d%-%d%d)[T ]?([%d:.]*)(.*)$"
+  local midnight = date and internal.timestamp(date .. "T00:00:00Z")
+  if not midnight or os.date("!%Y-%m-%d", midnight) ~= date then return nil end  -- such as 31 June
+  if time == "" then time = "00:00:00" elseif #time == 5 then time = time .. ":00" end
+  zone = zone == "" and "Z" or zone:gsub("^([+-]%d%d)(%d%d)$", "%1:%2")
+  return (internal.timestamp(("%sT%s%s"):format(date, time, zone)))
 end
 
 -- ---- options ----
