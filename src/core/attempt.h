@@ -29,7 +29,6 @@ struct ck_attempt {
   /* For the queue. */
   struct ck_ticket ticket; /* of the last admission */
   int tries;               /* attempts that the call has made */
-  unsigned long number;    /* counts the entries into the queue */
 
   /* What the easy handle has been told. */
   struct ck_request_options set;

@@ -24,41 +24,20 @@ void ck_queue_add(struct ck_queue *queue, struct ck_attempt *attempt, int tries)
   while (before->previous != head && ((struct ck_attempt *)before->previous)->tries < tries)
     before = before->previous;
   attempt->tries = tries;
-  attempt->number = ++queue->count;
   ck_list_insert(before, &attempt->link);
 }
 
-static bool is_blocking(const struct ck_attempt *attempt) {
-  return attempt->transfer->observer == NULL;
-}
-
 /*
-** Of several calls that block, each was made by an event of the one before, which cannot continue until
-** it has ended: only the newest one is admitted. Returns its number, 0 if no call blocks.
-*/
-static unsigned long newest_blocking(const struct ck_queue *queue) {
-  const struct ck_link *head = &queue->waiting;
-  unsigned long newest = 0;
-  for (const struct ck_link *link = head->next; link != head; link = link->next) {
-    const struct ck_attempt *attempt = (const struct ck_attempt *)link;
-    if (is_blocking(attempt) && attempt->number > newest) newest = attempt->number;
-  }
-  return newest;
-}
-
-/*
-** The next one is the first, whose call has made the most attempts. For the trial after a pause, which
-** may be rejected, it is one whose call has made the fewest.
+** The next attempt is the first, whose call has made the most. For the trial after a pause, which may be
+** rejected, it is the first one whose call has made the fewest.
 */
 static struct ck_attempt *next(const struct ck_queue *queue) {
   const struct ck_link *head = &queue->waiting;
-  unsigned long newest = newest_blocking(queue);
-  struct ck_attempt *chosen = NULL;
+  struct ck_attempt *chosen = (struct ck_attempt *)head->next;
+  if (!ck_limiter_is_trial(&queue->limiter)) return chosen;
   for (struct ck_link *link = head->next; link != head; link = link->next) {
     struct ck_attempt *attempt = (struct ck_attempt *)link;
-    if (is_blocking(attempt) && attempt->number != newest) continue;
-    if (chosen == NULL || attempt->tries < chosen->tries) chosen = attempt;
-    if (!ck_limiter_is_trial(&queue->limiter)) break;
+    if (attempt->tries < chosen->tries) chosen = attempt;
   }
   return chosen;
 }
@@ -66,7 +45,6 @@ static struct ck_attempt *next(const struct ck_queue *queue) {
 struct ck_attempt *ck_queue_next_admitted(struct ck_queue *queue) {
   if (is_empty(queue) || !ck_limiter_allows(&queue->limiter, ck_clock_now())) return NULL;
   struct ck_attempt *attempt = next(queue);
-  if (attempt == NULL) return NULL;
   ck_list_remove(&attempt->link);
   attempt->ticket = ck_limiter_begin(&queue->limiter);
   return attempt;
@@ -87,7 +65,7 @@ double ck_queue_time_left(const struct ck_queue *queue, double now) {
   const struct ck_limiter *limiter = &queue->limiter;
   if (is_empty(queue)) return HUGE_VAL; /* nearly always */
   if (limiter->paused_until > now) return limiter->paused_until - now;
-  return ck_limiter_allows(limiter, now) && next(queue) != NULL ? 0 : HUGE_VAL;
+  return ck_limiter_allows(limiter, now) ? 0 : HUGE_VAL;
 }
 
 double ck_queue_pause_left(const struct ck_queue *queue) {

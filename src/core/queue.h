@@ -11,7 +11,6 @@
 struct ck_queue {
   struct ck_link waiting; /* attempts, borrowed: first those whose calls have made more */
   struct ck_limiter limiter;
-  unsigned long count; /* entries so far */
 };
 
 void ck_queue_init(struct ck_queue *queue);
