@@ -1,4 +1,6 @@
-/* The pure decisions of the core as a Lua module for the specs: they need no network and no clock. */
+/*
+** The pure decisions of the core as a Lua module for the specs: they need no network and no clock.
+*/
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -36,7 +38,9 @@ static struct ck_outcome outcome_of(lua_State *L) {
   return ck_outcome_judge(&attempt);
 }
 
-/* judge{ code, times_sent, status, whole, … } → kind, applied, "never" | "idempotent" | "always" */
+/*
+** judge{ code, times_sent, status, whole, … } → kind, applied, "never" | "idempotent" | "always"
+*/
 static int judge(lua_State *L) {
   static const char *const retriable[] = { "never", "idempotent", "always" };
   struct ck_outcome outcome = outcome_of(L);

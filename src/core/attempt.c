@@ -1,5 +1,7 @@
-/* libcurl's half of a transfer: the options of an easy handle, and the callbacks that record what it */
-/* reports. The callbacks append to bounded buffers and call no Lua. */
+/*
+** libcurl's half of a transfer: the options of an easy handle, and the callbacks that record what
+** it reports. The callbacks append to bounded buffers and call no Lua.
+*/
 #include "attempt.h"
 
 #include <errno.h>
@@ -22,8 +24,8 @@ static int move_above_streams(int socket) {
 }
 
 /*
-** Opens a socket. libcurl's own function lets programs that the script starts inherit the socket, and
-** does not tell why it failed.
+** Opens a socket. libcurl's own function lets programs that the script starts inherit the socket,
+** and does not tell why it failed.
 */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   struct ck_attempt *attempt = user;
@@ -41,8 +43,9 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
 }
 
 /*
-** Runs just before each sending. It counts them, and refuses a second one, since libcurl would repeat a
-** request on its own. It refuses the first one after the deadline: the caller may have been busy.
+** Runs just before each sending. It counts them, and refuses a second one, since libcurl would
+** repeat a request on its own. It refuses the first one after the deadline: the caller may have
+** been busy.
 */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_attempt *attempt = user;
@@ -179,7 +182,9 @@ static bool has_received_body(CURL *easy) {
   return curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received) != CURLE_OK || received > 0;
 }
 
-/* If no header delimits the body, it ends with the connection, and a truncated one looks the same. */
+/*
+** If no header delimits the body, it ends with the connection, and a truncated one looks the same.
+*/
 static bool is_whole(const struct ck_attempt *attempt) {
   const struct ck_response *response = &attempt->transfer->response;
   if (is_bodiless_205(attempt)) return true;

@@ -1,6 +1,6 @@
 /*
-** libcurl's half of a transfer: an easy handle, what it has been told, and what it has reported. Each
-** attempt of a transfer uses the same handle.
+** libcurl's half of a transfer: an easy handle, what it has been told, and what it has reported.
+** Each attempt of a transfer uses the same handle.
 */
 #ifndef CK_ATTEMPT_H
 #define CK_ATTEMPT_H
@@ -49,12 +49,14 @@ _Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its 
 /* Sets the callbacks in the easy handle of which all others are duplicates. */
 bool ck_attempt_set_template(CURL *easy);
 
-/* Opens the easy handle; `url` is borrowed until it is cleaned up. Returns false without memory. */
+/*
+** Opens the easy handle; `url` is borrowed until it is cleaned up. Returns false without memory.
+*/
 bool ck_attempt_open(struct ck_attempt *attempt, CURL *template, CURLU *url);
 
 /*
-** Tells libcurl the transfer's request; `headers` are the transport's, for a request without its own.
-** The strings are borrowed until the attempt has ended. Returns false without memory.
+** Tells libcurl the transfer's request; `headers` are the transport's, for a request without its
+** own. The strings are borrowed until the attempt has ended. Returns false without memory.
 */
 bool ck_attempt_prepare(struct ck_attempt *attempt, const struct ck_headers *headers);
 

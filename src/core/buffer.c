@@ -1,9 +1,10 @@
+/* The buffer: a growing run of bytes with an upper bound. */
 #include "buffer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALLEST = 256, KEEP_AT_MOST = 64 * 1024 };
+enum { SMALLEST = 256, MAX_KEPT = 64 * 1024 };
 
 static bool grow(struct ck_buffer *buffer, size_t wanted) {
   size_t capacity = buffer->capacity ? buffer->capacity : SMALLEST;
@@ -15,7 +16,7 @@ static bool grow(struct ck_buffer *buffer, size_t wanted) {
   return true;
 }
 
-/* Room for `length` more bytes and a NUL. */
+/* Makes room for `length` more bytes and a NUL. */
 static bool reserve(struct ck_buffer *buffer, size_t length) {
   if (buffer->failed) return false;
   size_t wanted = buffer->length + length + 1;
@@ -49,7 +50,7 @@ bool ck_buffer_terminate(struct ck_buffer *buffer) {
 }
 
 void ck_buffer_reset(struct ck_buffer *buffer) {
-  if (buffer->capacity > KEEP_AT_MOST) ck_buffer_free(buffer);
+  if (buffer->capacity > MAX_KEPT) ck_buffer_free(buffer);
   buffer->length = 0;
   buffer->failed = false;
 }

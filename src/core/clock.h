@@ -1,11 +1,11 @@
-/* Time that only goes forward. */
+/* The monotonic clock. */
 #ifndef CK_CLOCK_H
 #define CK_CLOCK_H
 
-/* Seconds since an arbitrary moment, whatever happens to the wall clock. */
+/* Returns the seconds since an arbitrary time, unaffected by changes of the wall clock. */
 double ck_clock_now(void);
 
-/* Whole milliseconds, rounded up so that a wait is never cut short; at most INT_MAX. */
+/* Returns whole milliseconds, at most INT_MAX; rounded up, so that no wait is too short. */
 int ck_clock_ms(double seconds);
 
 #endif

@@ -1,5 +1,7 @@
-/* The state machine of a call: asks the transfer for attempts, outcome.c for what they were, and */
-/* retry.c for whether there is another one. */
+/*
+** The state machine of a call: asks the transfer for attempts, outcome.c for what they were, and
+** retry.c for whether there is another one.
+*/
 #include "exchange.h"
 
 #include <sys/random.h>

@@ -1,6 +1,6 @@
 /*
-** One call: its attempts, and the waits between them. The transfer makes the attempts, outcome.c judges
-** them, and retry.c decides whether there is another one.
+** One call: its attempts, and the waits between them. The transfer makes the attempts, outcome.c
+** judges them, and retry.c decides whether there is another one.
 **
 **                                 +------------- retry after a 429 -------------+
 **                                 v                                             |
@@ -8,10 +8,11 @@
 **                             ^                                      |
 **                             +-------------- WAITING <--------------+ retry after a wait
 **
-** Once begun, an exchange is advanced until it has ended: after ck_transport_step, if its transfer is
-** done. ck_exchange_advance takes one step, so the caller repeats it until it returns CK_STEP_NONE.
-** ck_exchange_cancel is legal in every state. If the client is closed, the next steps end the exchange.
-** The exchange owns its transfer, which the caller opens, resets and closes.
+** Once begun, an exchange is advanced until it has ended: after ck_transport_step, if its transfer
+** is done. ck_exchange_advance takes one step, so the caller repeats it until it returns
+** CK_STEP_NONE. ck_exchange_cancel is legal in every state. If the client is closed, the next
+** steps end the exchange. The exchange owns its transfer, which the caller opens, resets and
+** closes.
 */
 #ifndef CK_EXCHANGE_H
 #define CK_EXCHANGE_H

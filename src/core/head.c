@@ -1,3 +1,4 @@
+/* Reads the head of a response, and says where its body ends. */
 #include "head.h"
 
 #include <string.h>
@@ -6,13 +7,6 @@
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-static struct ck_header split(const char *line, const char *colon, const char *end) {
-  const char *value = colon + 1;
-  while (value < end && is_blank(*value)) value++;
-  while (end > value && is_blank(end[-1])) end--;
-  return (struct ck_header){ line, value, (size_t)(colon - line), (size_t)(end - value) };
-}
-
 bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header *header) {
   while (*at < length) {
     const char *line = head + *at;
@@ -20,8 +14,11 @@ bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header 
     if (end == NULL) end = head + length;
     *at = (size_t)(end - head) + 1;
     const char *colon = memchr(line, ':', (size_t)(end - line));
-    if (colon == NULL) continue; /* the status line, the blank line, or no header at all */
-    *header = split(line, colon, end);
+    if (colon == NULL) continue; /* the status line, the blank line, or a malformed one */
+    const char *value = colon + 1;
+    while (value < end && is_blank(*value)) value++;
+    while (end > value && is_blank(end[-1])) end--;
+    *header = (struct ck_header){ line, value, (size_t)(colon - line), (size_t)(end - value) };
     return true;
   }
   return false;
@@ -42,21 +39,21 @@ static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : -1; }
 int ck_head_status(const char *line, size_t length) {
   const char *end = line + length;
   const char *at = length > 5 && memcmp(line, "HTTP/", 5) == 0 ? memchr(line, ' ', length) : NULL;
-  while (at != NULL && at < end && is_blank(*at)) at++; /* there should be one */
+  while (at != NULL && at < end && is_blank(*at)) at++; /* servers may send several */
   if (at == NULL || end - at < 3) return 0;
   int a = digit(at[0]), b = digit(at[1]), c = digit(at[2]);
   return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;
 }
 
-/* One that libcurl takes for a length: what is larger than it can count, it passes over. */
+/* libcurl ignores a length that is larger than it can count. */
 static bool is_length(const struct ck_header *header) {
-  enum { MOST_DIGITS = 18 };
+  enum { MAX_DIGITS = 18 };
   size_t digits = 0;
   while (digits < header->value_length && digit(header->value[digits]) >= 0) digits++;
-  return digits > 0 && digits <= MOST_DIGITS && digits == header->value_length;
+  return digits > 0 && digits <= MAX_DIGITS && digits == header->value_length;
 }
 
-/* Other codings say nothing of where the body ends, unless this one is the last. */
+/* Only if chunked is the last coding does it delimit the body. */
 static bool is_chunked(const struct ck_header *header) {
   static const char coding[] = "chunked";
   size_t length = strlen(coding), before = header->value_length - length;
@@ -75,7 +72,7 @@ bool ck_head_delimits(const char *line, size_t length) {
   return ck_head_is_named(&header, "transfer-encoding") && is_chunked(&header);
 }
 
-/* The byte after the string that begins at `at`, NULL if it does not end. */
+/* Returns the byte after the string that begins at `at`; NULL if the string does not end. */
 static const char *skip_string(const char *at, const char *end) {
   for (at++; at < end; at++) {
     if (*at == '"') return at + 1;

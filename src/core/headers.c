@@ -1,3 +1,4 @@
+/* The headers of a request as a curl_slist, whose memory is overwritten before it is freed. */
 #include "headers.h"
 
 #include <curl/curl.h>
@@ -7,27 +8,22 @@
 
 #include "wipe.h"
 
-static char *new_line(const char *name, const char *between, const char *value) {
-  size_t size = strlen(name) + strlen(between) + strlen(value) + 1;
-  char *line = malloc(size);
-  if (line == NULL) return NULL;
-  (void)snprintf(line, size, "%s%s%s", name, between, value);
-  return line;
-}
-
 static void wipe(char *text) { ck_wipe(text, strlen(text)); }
 
 static bool append(struct ck_headers *headers, const char *name, const char *between,
                    const char *value) {
-  char *line = new_line(name, between, value);
+  size_t size = strlen(name) + strlen(between) + strlen(value) + 1;
+  char *line = malloc(size);
   if (line == NULL) return false;
+  (void)snprintf(line, size, "%s%s%s", name, between, value);
   struct curl_slist *longer = curl_slist_append(headers->list, line);
   wipe(line);
   free(line);
-  if (longer != NULL) headers->list = longer; /* else the list is as it was */
+  if (longer != NULL) headers->list = longer; /* else the list is unchanged */
   return longer != NULL;
 }
 
+/* libcurl sends an empty value only if a semicolon follows the name. */
 bool ck_headers_add(struct ck_headers *headers, const char *name, const char *value) {
   bool empty = value[strspn(value, " \t")] == '\0';
   return append(headers, name, empty ? ";" : ": ", empty ? "" : value);

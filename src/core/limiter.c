@@ -33,8 +33,8 @@ static void begin_epoch(struct ck_limiter *limiter) {
 }
 
 /*
-** The server has accepted those in flight that it did not reject; but at least half is assumed, since
-** a limit per second rejects a whole burst once its second is used up.
+** The server has accepted those in flight that it did not reject; but at least half is assumed,
+** since a limit per second rejects a whole burst once its second is used up.
 */
 static void count_rejected(struct ck_limiter *limiter, struct ck_ticket ticket) {
   int in_flight = limiter->in_flight + 1; /* others may have begun after it, or ended before it */

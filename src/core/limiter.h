@@ -1,9 +1,9 @@
 /*
 ** Limits how many attempts of a client are in flight at once. There is no limit until the server
-** answers 429. Then no attempt starts before the pause has passed, and the first one finds out whether
-** the server accepts requests again. From there the limit grows as TCP's congestion window does
-** (RFC 5681): by one for each success up to the number that the server accepted at once, and slowly
-** beyond it. The limiter reads no clock.
+** answers 429. Then no attempt starts before the pause has passed, and the first one finds out
+** whether the server accepts requests again. From there the limit grows as TCP's congestion window
+** does (RFC 5681): by one for each success up to the number that the server accepted at once, and
+** slowly beyond it. The limiter reads no clock.
 */
 #ifndef CK_LIMITER_H
 #define CK_LIMITER_H

@@ -1,6 +1,6 @@
 /*
-** A doubly linked list of structs that begin with a link. It is a ring through its head, so that neither
-** end is a special case.
+** A doubly linked list of structs that begin with a link. It is a ring through its head, so that
+** neither end is a special case.
 */
 #ifndef CK_LIST_H
 #define CK_LIST_H

@@ -75,7 +75,9 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
   return false;
 }
 
-/* The new handle is opened before the old one is closed, so that it takes none of its descriptors. */
+/*
+** The new handle is opened before the old one is closed, so that it takes none of its descriptors.
+*/
 bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy) {
   if (multi->active > 0 || !multi->used || !lacks_descriptor(multi)) return false;
   CURLM *old = multi->handle;

@@ -1,7 +1,8 @@
 /*
-** The connections of one client: libcurl's multi handle over one poller. It knows easy handles, but
-** not what they are for: after each function that lets libcurl act, the caller takes the handles that
-** have finished with ck_multi_next_finished, and looks whether the multi handle has `failed`.
+** The connections of one client: libcurl's multi handle over one poller. It knows easy handles,
+** but not what they are for: after each function that lets libcurl act, the caller takes the
+** handles that have finished with ck_multi_next_finished, and looks whether the multi handle has
+** `failed`.
 */
 #ifndef CK_MULTI_H
 #define CK_MULTI_H
@@ -37,8 +38,8 @@ void ck_multi_close(struct ck_multi *multi, bool inherited);
 bool ck_multi_add(struct ck_multi *multi, CURL *easy);
 
 /*
-** Adds an easy handle that failed for want of a descriptor once more, after closing all idle connections.
-** Returns false if there are none, if there are descriptors, or on failure.
+** Adds an easy handle that failed for want of a descriptor once more, after closing all idle
+** connections. Returns false if there are none, if there are descriptors, or on failure.
 */
 bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy);
 
@@ -46,15 +47,17 @@ bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy);
 void ck_multi_remove(struct ck_multi *multi, CURL *easy, bool sent);
 
 /*
-** Waits for sockets, at most that many seconds, and lets libcurl act on those that are ready. Returns
-** how many were ready; there may be more.
+** Waits for sockets, at most that many seconds, and lets libcurl act on those that are ready.
+** Returns how many were ready; there may be more.
 */
 int ck_multi_wait(struct ck_multi *multi, double seconds);
 
 /* Lets libcurl act if its timer is due. */
 void ck_multi_act_on_timer(struct ck_multi *multi, double now);
 
-/* Returns an easy handle that has finished, still to be removed, and its code; NULL: no other one. */
+/*
+** Returns an easy handle that has finished, still to be removed, and its code; NULL: no other one.
+*/
 CURL *ck_multi_next_finished(struct ck_multi *multi, CURLcode *code);
 
 /* Ends all connections. No easy handle is active. The next one opens a new multi handle. */

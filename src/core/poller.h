@@ -26,8 +26,8 @@ void ck_poller_forget(int poller, int socket);
 void ck_poller_close(int poller, bool inherited);
 
 /*
-** Waits at most `ms` milliseconds until a socket is ready; a signal ends the wait. Returns the number
-** of events that it wrote, which is at most `most`.
+** Waits at most `ms` milliseconds until a socket is ready; a signal ends the wait. Returns the
+** number of events that it wrote, which is at most `most`.
 */
 int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms);
 

@@ -1,3 +1,4 @@
+/* Checks the URL of a proxy, hides its password, and finds the proxy of the environment. */
 #include "proxy.h"
 
 #include <curl/curl.h>
@@ -9,7 +10,9 @@
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-/* Reads it as libcurl does. NULL: it cannot be read, or there is no memory. */
+/*
+** Parses a URL by libcurl's rules for proxies. Returns NULL if it is invalid, or without memory.
+*/
 static CURLU *parse(const char *text) {
   CURLU *url = curl_url();
   unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME;
@@ -18,24 +21,24 @@ static CURLU *parse(const char *text) {
   return NULL;
 }
 
-/* ---- what is wrong with it ------------------------------------------------------------- */
+/* ---- problems ------------------------------------------------------------------------------- */
 
-static bool has_scheme(CURLU *url, const char *const *schemes, size_t count) {
+static const char *problem_of_scheme(CURLU *url) {
+  static const char *const known[] = { "http",    "https",  "socks",  "socks4",
+                                       "socks4a", "socks5", "socks5h" };
+  bool can_https = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTPS_PROXY) != 0;
   char *scheme = NULL;
-  bool found = false;
-  if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) return false;
-  for (size_t i = 0; i < count; i++) found = found || ck_ascii_equal(scheme, schemes[i]);
+  bool is_known = false;
+  if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK)
+    for (size_t i = 0; i < COUNT(known); i++) is_known |= ck_ascii_equal(scheme, known[i]);
+  bool is_https = is_known && ck_ascii_equal(scheme, "https");
   curl_free(scheme);
-  return found;
+  if (!is_known) return "must begin with http://, https:// or a kind of socks://";
+  if (!can_https && is_https) return "must not begin with https://: libcurl was built without that";
+  return NULL;
 }
 
-static bool is_unreachable(CURLU *url) {
-  static const char *const https[] = { "https" };
-  bool can = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTPS_PROXY) != 0;
-  return !can && has_scheme(url, https, COUNT(https));
-}
-
-/* A part that there is none of is well. */
+/* Whether libcurl can decode the part; true if the URL does not have it. */
 static bool is_decodable(CURLU *url, CURLUPart part, CURLUcode absent) {
   char *text = NULL;
   CURLUcode code = curl_url_get(url, part, &text, CURLU_URLDECODE);
@@ -43,26 +46,10 @@ static bool is_decodable(CURLU *url, CURLUPart part, CURLUcode absent) {
   return code == CURLUE_OK || code == absent;
 }
 
-static bool has_login(CURLU *url) {
-  return is_decodable(url, CURLUPART_USER, CURLUE_NO_USER) &&
-         is_decodable(url, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD);
-}
-
-/* A slash in a password ends the host's part: what is taken for the host is not. */
-static bool has_login_behind_host(const char *text) {
+/* A slash in a password ends the host, so that its end follows what is taken for the host. */
+static bool has_login_after_host(const char *text) {
   const char *slashes = strstr(text, "://"), *host = slashes != NULL ? slashes + 3 : text;
   return strchr(host + strcspn(host, "/?#"), '@') != NULL;
-}
-
-static const char *problem_of(CURLU *url, const char *text) {
-  static const char *const schemes[] = { "http",    "https",  "socks",  "socks4",
-                                         "socks4a", "socks5", "socks5h" };
-  if (!has_scheme(url, schemes, COUNT(schemes)))
-    return "must begin with http://, https:// or a kind of socks://";
-  if (is_unreachable(url)) return "must not begin with https://: libcurl was built without that";
-  if (has_login_behind_host(text) || !has_login(url))
-    return "has a character in its user name or password that must be percent-encoded";
-  return NULL;
 }
 
 const char *ck_proxy_problem(const char *text) {
@@ -70,8 +57,12 @@ const char *ck_proxy_problem(const char *text) {
   if (url == NULL)
     return "is not a URL like http://user:password@proxy.example:3128, "
            "its user name and password percent-encoded";
-  const char *problem = problem_of(url, text);
+  const char *problem = problem_of_scheme(url);
+  bool is_login_decodable = is_decodable(url, CURLUPART_USER, CURLUE_NO_USER) &&
+                            is_decodable(url, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD);
   curl_url_cleanup(url);
+  if (problem == NULL && (has_login_after_host(text) || !is_login_decodable))
+    return "has a character in its user name or password that must be percent-encoded";
   return problem;
 }
 
@@ -91,7 +82,7 @@ char *ck_proxy_name(const char *text) {
 
 /* ---- the environment --------------------------------------------------------------------- */
 
-/* The first of the variables that is set and not empty. */
+/* Returns the first of the variables that is set and not empty. */
 static const char *first_set(const char *const *names, size_t count, const char **name) {
   for (size_t i = 0; i < count; i++) {
     const char *value = getenv(names[i]);
@@ -101,7 +92,7 @@ static const char *first_set(const char *const *names, size_t count, const char 
   return NULL;
 }
 
-/* Whether the host is that one, or one within that domain. */
+/* Returns whether the host is the domain, or is within it. */
 static bool is_within(const char *host, const char *domain, size_t length) {
   size_t host_length = strlen(host);
   while (length > 0 && domain[0] == '.') domain++, length--;

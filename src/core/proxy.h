@@ -1,17 +1,24 @@
-/* The proxy that a client's connections go through. Its URL may hold a password: none is shown. */
+/* The proxy of a client's connections. Its URL may contain a password, which is never shown. */
 #ifndef CK_PROXY_H
 #define CK_PROXY_H
 
-/* NULL, or what is wrong with the URL of a proxy, as the end of a sentence, without any of it. */
+/*
+** Returns what is wrong with a proxy's URL, as the end of a sentence that quotes none of it; NULL if
+** nothing is wrong.
+*/
 const char *ck_proxy_problem(const char *text);
 
 /*
-** The proxy that the environment names for `url`, which is https, as libcurl reads it; `*variable` is
-** where. NULL: none, or no_proxy names the host. Both strings are the environment's, or literals.
+** Returns the proxy that the environment specifies for `url`, an https URL, by libcurl's rules,
+** and sets `*variable` to the name of the variable. NULL: none, or no_proxy names the host. The
+** environment owns the string.
 */
 const char *ck_proxy_of_environment(const char *url, const char **variable);
 
-/* The URL without user and password, for curl_free. NULL: out of memory. */
+/*
+** Returns the URL without user and password, owned by the caller through curl_free; NULL: no
+** memory.
+*/
 char *ck_proxy_name(const char *text);
 
 #endif

@@ -1,6 +1,7 @@
 /*
-** The attempts that wait until they may begin. The limiter says how many may be in flight, the queue
-** says which is next. The queue returns attempts, and leaves it to the caller to act on them.
+** The attempts that wait until they may begin. The limiter says how many may be in flight, the
+** queue says which is next. The queue returns attempts, and leaves it to the caller to act on
+** them.
 */
 #ifndef CK_QUEUE_H
 #define CK_QUEUE_H

@@ -1,7 +1,7 @@
 /*
-** Limits the retries of one client. When a server is down, every call fails, and retries multiply its
-** load. Beyond a fixed number there is therefore one retry for ten calls. Retries that led to success
-** are refunded. AWS's SDKs ("retry quota") and gRPC ("retry throttling") do the same.
+** Limits the retries of one client. When a server is down, every call fails, and retries multiply
+** its load. Beyond a fixed number there is therefore one retry for ten calls. Retries that led to
+** success are refunded. AWS's SDKs ("retry quota") and gRPC ("retry throttling") do the same.
 */
 #ifndef CK_RETRY_QUOTA_H
 #define CK_RETRY_QUOTA_H

@@ -1,5 +1,7 @@
-/* The transfers of a client: begins their attempts, ends them, and reports them as done. It acts on */
-/* what the multi handle has finished and on what the queue admits. */
+/*
+** The transfers of a client: begins their attempts, ends them, and reports them as done. It acts
+** on what the multi handle has finished and on what the queue admits.
+*/
 #include "transfer.h"
 
 #include <stdlib.h>
@@ -39,7 +41,10 @@ void ck_transfer_notify(struct ck_transfer *transfer, void *observer) {
 
 /* ---- an attempt ----------------------------------------------------------------------------- */
 
-/* Begins an attempt that sent nothing again if idle connections held the descriptor that it lacked. */
+/*
+** Begins an attempt that sent nothing again if idle connections held the descriptor that it
+** lacked.
+*/
 static bool begin_again(struct ck_attempt *attempt, CURLcode code) {
   if (attempt->transfer->response.observed.times_sent > 0) return false;
   switch (code) { /* what libcurl reports if it lacks a descriptor */
@@ -195,7 +200,9 @@ static void detach(struct ck_attempt *attempt) {
   transfer->done = transfer->response.observed.cancelled = true;
 }
 
-/* In a forked child the attempt remains as it is: its easy handle uses the parent's connections. */
+/*
+** In a forked child the attempt remains as it is: its easy handle uses the parent's connections.
+*/
 static void free_attempt(struct ck_attempt *attempt) {
   if (attempt->transfer == NULL) return; /* detached in a forked child */
   if (ck_transport_has_forked(attempt->transport)) {

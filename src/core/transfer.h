@@ -10,9 +10,9 @@
 **            +--------------------> queued --------------------------------------------+
 **
 ** The three functions above, ck_transfer_reset and changes of `request` are legal only when the
-** transfer is done. ck_transfer_cancel ends any state, ck_transfer_notify and ck_transfer_close are
-** legal in every state. Once the transport is closed, `attempt` is NULL, the transfer is done and
-** cancelled, and only ck_transfer_notify, _cancel and _close are legal.
+** transfer is done. ck_transfer_cancel ends any state, ck_transfer_notify and ck_transfer_close
+** are legal in every state. Once the transport is closed, `attempt` is NULL, the transfer is done
+** and cancelled, and only ck_transfer_notify, _cancel and _close are legal.
 */
 #ifndef CK_TRANSFER_H
 #define CK_TRANSFER_H
@@ -55,9 +55,10 @@ void ck_transfer_start(struct ck_transfer *transfer);
 void ck_transfer_sleep(struct ck_transfer *transfer, double seconds);
 
 /*
-** Waits for permission to begin an attempt, at most that many seconds. Nearly always the transfer is
-** done and `admitted` on return. A call that has made more attempts (`tries`) is admitted first, so that
-** it does not use them all up; but not as the first after a pause, which may be rejected.
+** Waits for permission to begin an attempt, at most that many seconds. Nearly always the transfer
+** is done and `admitted` on return. A call that has made more attempts (`tries`) is admitted
+** first, so that it does not use them all up; but not as the first after a pause, which may be
+** rejected.
 */
 void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries);
 
@@ -68,15 +69,17 @@ void ck_transfer_decline(struct ck_transfer *transfer);
 void ck_transfer_cancel(struct ck_transfer *transfer);
 
 /*
-** Makes ck_transport_next_done return `observer` once the transfer is done the next time. NULL: it does
-** not; that the transfer is done already is no longer reported either.
+** Makes ck_transport_next_done return `observer` once the transfer is done the next time. NULL: it
+** does not; that the transfer is done already is no longer reported either.
 */
 void ck_transfer_notify(struct ck_transfer *transfer, void *observer);
 
 /* Frees everything but the struct. May be repeated. */
 void ck_transfer_close(struct ck_transfer *transfer);
 
-/* ---- what the transfers of one client share: not after the transport is closed --------------- */
+/*
+** ---- what the transfers of one client share: not after the transport is closed ---------------
+*/
 
 /* Reports that the last attempt met a 429: no attempt of the client starts for `seconds`. */
 void ck_transfer_note_rate_limited(struct ck_transfer *transfer, double seconds);

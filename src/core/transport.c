@@ -1,5 +1,7 @@
-/* The transport of a client: opens and closes it, waits for its sockets, and sets what holds for */
-/* every request. */
+/*
+** The transport of a client: opens and closes it, waits for its sockets, and sets what holds for
+** every request.
+*/
 #include "transport.h"
 
 #include <dlfcn.h>
@@ -19,8 +21,8 @@
 static CURLcode global_code;
 
 /*
-** A hanging look-up is a thread of libcurl's that may outlive the Lua state. The module is therefore
-** never unloaded: libcurl would be unloaded with it while that thread runs.
+** A hanging look-up is a thread of libcurl's that may outlive the Lua state. The module is
+** therefore never unloaded: libcurl would be unloaded with it while that thread runs.
 */
 static void init_global(void) {
   Dl_info self;
@@ -117,8 +119,8 @@ struct ck_transport *ck_transport_open(const struct ck_transport_options *option
 }
 
 /*
-** Cleaning up libcurl's handles would send a close_notify on the parent's connections. A child leaves
-** them, and keeps them reachable, so that no tool reports a leak.
+** Cleaning up libcurl's handles would send a close_notify on the parent's connections. A child
+** leaves them, and keeps them reachable, so that no tool reports a leak.
 */
 static void abandon(struct ck_transport *transport) {
   static _Atomic(struct ck_transport *) last;
@@ -191,8 +193,9 @@ double ck_transport_timeout(const struct ck_transport *transport) {
 }
 
 /*
-** Reads everything that has arrived before a deadline is enforced: the caller may have been busy, or the
-** process stopped, for longer than a timeout. It is bounded, since a peer may never cease to send.
+** Reads everything that has arrived before a deadline is enforced: the caller may have been busy,
+** or the process stopped, for longer than a timeout. It is bounded, since a peer may never cease
+** to send.
 */
 static void drain(struct ck_transport *transport) {
   enum { MOST_READS = 64 }; /* for one socket; they empty its buffer */

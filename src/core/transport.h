@@ -6,9 +6,9 @@
 **                            +-------> inherited, in the child
 **
 ** An open transport is stepped until its transfers are done. In a forked child only
-** ck_transport_is_inherited, ck_transport_detach_inherited and ck_transport_close are legal. A transport
-** and its transfers are used by one thread at a time. The transport owns the connections, and the
-** attempts of the transfers; the caller owns the transfers.
+** ck_transport_is_inherited, ck_transport_detach_inherited and ck_transport_close are legal. A
+** transport and its transfers are used by one thread at a time. The transport owns the
+** connections, and the attempts of the transfers; the caller owns the transfers.
 */
 #ifndef CK_TRANSPORT_H
 #define CK_TRANSPORT_H
@@ -32,8 +32,8 @@ struct ck_transport *ck_transport_open(const struct ck_transport_options *option
                                        const char **problem);
 
 /*
-** Cancels and detaches all transfers, closes the connections and frees the transport; NULL is a no-op.
-** A forked child frees its memory only: the connections are the parent's.
+** Cancels and detaches all transfers, closes the connections and frees the transport; NULL is a
+** no-op. A forked child frees its memory only: the connections are the parent's.
 */
 void ck_transport_close(struct ck_transport *transport);
 
@@ -51,14 +51,15 @@ const char *ck_transport_proxy(const struct ck_transport *transport);
 bool ck_transport_is_inherited(const struct ck_transport *transport);
 
 /*
-** Detaches all transfers of an inherited transport and leaves the parent's connections alone. Returns
-** whether it is inherited. To be called after the caller's own code has run, which may have forked.
+** Detaches all transfers of an inherited transport and leaves the parent's connections alone.
+** Returns whether it is inherited. To be called after the caller's own code has run, which may
+** have forked.
 */
 bool ck_transport_detach_inherited(struct ck_transport *transport);
 
 /*
-** Waits at most `wait` seconds, less if there is something to do, and does it. Returns whether there
-** was. Afterwards ck_transport_next_done returns the observers.
+** Waits at most `wait` seconds, less if there is something to do, and does it. Returns whether
+** there was. Afterwards ck_transport_next_done returns the observers.
 */
 bool ck_transport_step(struct ck_transport *transport, double wait);
 
@@ -66,8 +67,8 @@ bool ck_transport_step(struct ck_transport *transport, double wait);
 void *ck_transport_next_done(struct ck_transport *transport);
 
 /*
-** For an event loop: step the transport when the descriptor is readable, and at the latest after that
-** many seconds; negative = no limit. The descriptor stays the transport's.
+** For an event loop: step the transport when the descriptor is readable, and at the latest after
+** that many seconds; negative = no limit. The descriptor stays the transport's.
 */
 int ck_transport_descriptor(const struct ck_transport *transport);
 double ck_transport_timeout(const struct ck_transport *transport);

@@ -1,3 +1,4 @@
+/* Checks the base URL of the API: the key is sent to it. */
 #include "url.h"
 
 #include <arpa/inet.h>
@@ -6,7 +7,7 @@
 
 #include "ascii.h"
 
-/* One part of a parsed URL, owned by the caller through curl_free; NULL where it has none. */
+/* Returns a part of a parsed URL, owned by the caller through curl_free; NULL if it has none. */
 static char *part_of(CURLU *url, CURLUPart part) {
   char *text = NULL;
   return curl_url_get(url, part, &text, 0) == CURLUE_OK ? text : NULL;
@@ -19,40 +20,28 @@ static bool has(CURLU *url, CURLUPart part) {
   return found;
 }
 
-static bool is(CURLU *url, CURLUPart part, const char *wanted) {
-  char *text = part_of(url, part);
-  bool equal = text != NULL && ck_ascii_equal(text, wanted);
-  curl_free(text);
+static bool is_scheme(CURLU *url, const char *wanted) {
+  char *scheme = part_of(url, CURLUPART_SCHEME);
+  bool equal = scheme != NULL && ck_ascii_equal(scheme, wanted);
+  curl_free(scheme);
   return equal;
 }
 
-/* 127.0.0.0/8; "127.0.0.1.example.com" is no address, and no loopback. */
-static bool is_loopback_address(CURLU *url) {
+/* localhost, ::1 and 127.0.0.0/8; "127.0.0.1.example.com" is a name, and not loopback. */
+static bool is_loopback(CURLU *url) {
   struct in_addr address;
   char *host = part_of(url, CURLUPART_HOST);
-  bool loopback = host != NULL && inet_pton(AF_INET, host, &address) == 1 &&
-                  (ntohl(address.s_addr) >> 24) == 127;
+  bool loopback =
+      host != NULL &&
+      (ck_ascii_equal(host, "localhost") || ck_ascii_equal(host, "[::1]") ||
+       (inet_pton(AF_INET, host, &address) == 1 && (ntohl(address.s_addr) >> 24) == 127));
   curl_free(host);
   return loopback;
 }
 
-static bool is_loopback(CURLU *url) {
-  return is(url, CURLUPART_HOST, "localhost") || is(url, CURLUPART_HOST, "[::1]") ||
-         is_loopback_address(url);
-}
-
-/* Also an empty one, of which libcurl says nothing. */
-static const char *problem_behind_path(const char *text) {
-  switch (text[strcspn(text, "?#")]) {
-    case '?': return "must not have a query";
-    case '#': return "must not have a fragment";
-    default: return NULL;
-  }
-}
-
 /*
-** libcurl takes %31 for a 1, but only once it has looked whether the host is an address: read a
-** second time, the URL may name another host. In brackets the percent sign is a zone's.
+** libcurl decodes %31 after it has checked whether the host is an address: parsed again, the URL
+** may name another host. In brackets a percent sign begins a zone.
 */
 static bool has_encoded_host(const char *text) {
   const char *slashes = text + strcspn(text, "/"), *host = slashes + strspn(slashes, "/");
@@ -60,19 +49,20 @@ static bool has_encoded_host(const char *text) {
 }
 
 static const char *problem_of(CURLU *url, const char *text, bool allow_http) {
-  const char *behind = problem_behind_path(text);
+  char after_path = text[strcspn(text, "?#")]; /* libcurl does not report an empty query */
   if (has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD))
     return "must not hold a user name or password";
-  if (behind != NULL) return behind;
+  if (after_path == '?') return "must not have a query";
+  if (after_path == '#') return "must not have a fragment";
   if (has_encoded_host(text)) return "must not have a percent-encoded host";
-  if (is(url, CURLUPART_SCHEME, "https")) return NULL;
-  if (!is(url, CURLUPART_SCHEME, "http")) return "must begin with https://";
+  if (is_scheme(url, "https")) return NULL;
+  if (!is_scheme(url, "http")) return "must begin with https://";
   if (allow_http || is_loopback(url)) return NULL;
   return "must begin with https://, or the key would cross the network in the clear "
          "(allow_http = true permits it)";
 }
 
-/* The length of scheme, host and port; 0 if the text has no scheme. */
+/* Returns the length of scheme, host and port; 0 if the text has no scheme. */
 static size_t origin_length(const char *text, size_t length) {
   const char *slashes = memmem(text, length, "://", 3);
   if (slashes == NULL || memchr(text, '/', (size_t)(slashes - text)) != NULL) return 0;
@@ -81,7 +71,7 @@ static size_t origin_length(const char *text, size_t length) {
   return (size_t)((path != NULL ? path : end) - text);
 }
 
-/* The length of the port at the end of an origin, if it is the scheme's own; else 0. */
+/* Returns the length of a default port at the end of an origin; 0 if there is none. */
 static size_t default_port_length(const char *origin, size_t length) {
   static const char *const defaults[][2] = { { "http://", ":80" }, { "https://", ":443" } };
   for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
@@ -95,7 +85,7 @@ static size_t default_port_length(const char *origin, size_t length) {
 
 size_t ck_url_normalise(char *text, size_t length) {
   size_t origin = origin_length(text, length);
-  const char *zone = memchr(text, '%', origin); /* of an IPv6 address, with a case of its own */
+  const char *zone = memchr(text, '%', origin); /* of an IPv6 address; its case matters */
   size_t lowered = zone != NULL ? (size_t)(zone - text) : origin;
   for (size_t i = 0; i < lowered; i++) text[i] = ck_ascii_lower(text[i]);
   size_t port = default_port_length(text, origin);
@@ -106,7 +96,7 @@ size_t ck_url_normalise(char *text, size_t length) {
   return length;
 }
 
-/* libcurl would also take one slash, or three, and the host for what it then finds. */
+/* libcurl also accepts one slash, or three, and then finds another host. */
 static bool has_two_slashes(const char *text) {
   const char *colon = strchr(text, ':');
   return colon != NULL && strncmp(colon, "://", 3) == 0 && colon[3] != '/';

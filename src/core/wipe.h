@@ -1,9 +1,13 @@
+/* Overwrites secrets. */
 #ifndef CK_WIPE_H
 #define CK_WIPE_H
 
 #include <stddef.h>
 
-/* Overwrites with zeros, also where a compiler sees that nobody will look. */
+/*
+** Overwrites memory with zeros. The compiler cannot remove it, even if the memory is not read
+** again.
+*/
 void ck_wipe(void *memory, size_t length);
 
 #endif

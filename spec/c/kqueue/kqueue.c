@@ -1,8 +1,9 @@
 /*
-** kqueue for sockets, on epoll: a test double with which the kqueue branch of src/core/poller.c runs on
-** Linux. As on the BSDs, each filter of a socket is added, deleted and reported separately, deleting a
-** filter that does not exist is an error, closing a socket removes it from the queue, and a forked child
-** does not inherit the queue. The filters are kept in the kernel only, and read back from /proc.
+** kqueue for sockets, on epoll: a test double with which the kqueue branch of src/core/poller.c
+** runs on Linux. As on the BSDs, each filter of a socket is added, deleted and reported
+** separately, deleting a filter that does not exist is an error, closing a socket removes it from
+** the queue, and a forked child does not inherit the queue. The filters are kept in the kernel
+** only, and read back from /proc.
 */
 #include "sys/event.h"
 
