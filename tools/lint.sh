@@ -2,6 +2,7 @@
 # Runs the static checks, and continues after a failure, so that one run shows all problems.
 # `make lint` builds the objects first, in $BUILD.
 set -uo pipefail
+BUILD=${BUILD:-build}
 lua=$(command -v lua5.4 lua54 lua | head -n 1)
 sources=$(find src examples spec -name '*.c' | sort)
 headers=$(find src examples spec -name '*.h' | sort)
@@ -42,6 +43,7 @@ objects() {  # objects FOLDER COMPILER CFLAGS: with the flags of the Makefile, w
     xargs make --quiet --no-print-directory BUILD="build/$1" CC="$2" CFLAGS="$3"
 }
 
+step layers       "$lua" tools/layers.lua "$BUILD/obj"
 step generated    fresh
 step rockspecs    "$lua" tools/rockspecs.lua
 step luacheck     luacheck --quiet --no-color .
