@@ -1,4 +1,4 @@
--- Clients: how they are made, what their options do, and how they end.
+-- Clients: cekura.new, its options, and close.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local script = require "support.script"
@@ -55,7 +55,7 @@ describe("a client", function()
     end
   end)
 
-  describe("is refused, because of", function()
+  describe("is refused because of", function()
     local URL_TO_SAY = "is not a URL like https://api.cekura.ai"
     local ENCODED = "must not have a percent-encoded host"
     local CLEAR = "must begin with https://, or the key would cross the network in the clear "
@@ -228,7 +228,7 @@ describe("a client", function()
       end)
     end
 
-    it("an address that it repeats to nobody, with its password", function()
+    it("an address with a password, which no message shows", function()
       local _, err = cekura.new { api_key = "k", api_url = "https://user:hunter2@x" }
       assert.is_nil(tostring(err):find "hunter2")
     end)
@@ -249,7 +249,7 @@ describe("a client", function()
     end
   end)
 
-  describe("and the environment:", function()
+  describe("reads the environment:", function()
     -- What a script writes that has a vote at hand, and the sandbox's address in URL.
     local function run(environment, text)
       local all = { CEKURA_API_KEY = false, CEKURA_API_URL = false, CEKURA_CA_FILE = false }
@@ -262,7 +262,7 @@ describe("a client", function()
 
     local function last_key() return server:requests()[1].headers["x-cekura-api-key"] end
 
-    it("the key and the address come from there", function()
+    it("the key and the URL", function()
       local output = run({ CEKURA_API_KEY = "the-key", CEKURA_API_URL = server.url },
         [[print(assert(cekura.new()).runs:mark_metric_vote(VOTE).success)]])
       assert.equal("true\n", output)
@@ -270,7 +270,7 @@ describe("a client", function()
     end)
 
     for _, name in ipairs { "CEKURA_API_URL", "CEKURA_CA_FILE" } do
-      it("an empty " .. name .. " is one that is not set", function()
+      it("an empty " .. name .. " counts as unset", function()
         local environment = { CEKURA_API_KEY = "the-key", [name] = "" }
         assert.equal("https://api.cekura.ai\ntrue\n", run(environment, [[
           local client, err = cekura.new()
@@ -280,14 +280,14 @@ describe("a client", function()
       end)
     end
 
-    it("an empty CEKURA_API_KEY leaves the key to the option", function()
+    it("an empty CEKURA_API_KEY does not replace the option", function()
       assert.equal("true\n", run({ CEKURA_API_KEY = "", CEKURA_API_URL = "" },
         [[print(assert(cekura.new { api_key = "the-key", api_url = URL })
           .runs:mark_metric_vote(VOTE).success)]]))
       assert.equal("the-key", last_key())
     end)
 
-    it("options come first", function()
+    it("options win over it", function()
       local output = run({ CEKURA_API_KEY = "other", CEKURA_API_URL = "https://elsewhere.invalid" },
         [[print(assert(cekura.new { api_key = "the-key", api_url = URL })
           .runs:mark_metric_vote(VOTE).success)]])
@@ -295,7 +295,7 @@ describe("a client", function()
       assert.equal("the-key", last_key())
     end)
 
-    it("the default address is Cekura's", function()
+    it("the default URL is Cekura's", function()
       assert.equal("https://api.cekura.ai/test_framework/v1/runs/5544/mark_metric_vote/\n",
         run({}, [[print(assert(cekura.new { api_key = "any-key" })
           .runs:mark_metric_vote(VOTE, { dry_run = true }).url)]]))
@@ -320,7 +320,7 @@ describe("a client", function()
       end)
     end
 
-    it("the default client is made once, and only when it is used", function()
+    it("the default client is made once, on first use", function()
       local output = run({ CEKURA_API_KEY = "the-key", CEKURA_API_URL = server.url }, [[
         print(tostring(cekura.runs))
         for _ = 1, 2 do print(cekura.runs:mark_metric_vote(VOTE).success) end]])
@@ -330,7 +330,7 @@ describe("a client", function()
       assert.equal(requests[1].connection, requests[2].connection)
     end)
 
-    it("a default client is made as soon as there can be one", function()
+    it("the default client is made as soon as there is a key", function()
       local output = run({ CEKURA_API_KEY = false }, [[
         print(select(2, cekura.runs:mark_metric_vote(VOTE)).kind)
         print(select(2, cekura.runs:mark_metric_vote(VOTE)).kind)]])
@@ -429,7 +429,7 @@ describe("a client", function()
           assert.equal(1, #server:requests())
         end)
 
-        it("and no statement gets around what the arguments prove", function()
+        it("even if a lower number than the arguments prove is stated", function()
           if known == 0 then return end
           for _, options in ipairs { { evaluations = 0 }, { evaluations = known - 1 },
               { uncounted = true }, {} } do
@@ -439,7 +439,7 @@ describe("a client", function()
           end
         end)
 
-        it("and sends it where there is no limit", function()
+        it("but sends it without a limit", function()
           local free <close> = new()
           make(free, changes)
           make(free, changes, { evaluations = 5 })
@@ -448,7 +448,7 @@ describe("a client", function()
       end)
     end
 
-    it("lets through every call that spends nothing", function()
+    it("sends every call that spends nothing", function()
       local client <close> = new { max_evaluations = 0 }
       assert(calls.vote(client))
       assert(calls.vote(client, {}, { evaluations = 5 }))
@@ -501,7 +501,7 @@ describe("a client", function()
       end)
     end
 
-    it("shows the number of evaluations that the caller states", function()
+    it("shows the stated number of evaluations", function()
       local client <close> = new()
       local shown = assert(calls.make(client, BULK, {}, { dry_run = true, evaluations = 7 }))
       assert.same({ n = 2, 7, nil }, table.pack(shown.evaluations, shown.evaluations_at_least))
@@ -511,7 +511,7 @@ describe("a client", function()
       assert.is_nil(shown.evaluations)
     end)
 
-    it("keeps to the checks and the budget", function()
+    it("still checks arguments and max_evaluations", function()
       local client <close> = new()
       local _, err = calls.make(client, BULK, { result_ids = {} }, { dry_run = true })
       assert.equal("validation", err.kind)
@@ -519,7 +519,7 @@ describe("a client", function()
       assert.equal("budget", err.kind)
     end)
 
-    it("shows the address with its prefix", function()
+    it("shows the URL with the path of api_url", function()
       local client <close> = new { api_url = "https://api.example/a%20b/" }
       assert.equal("https://api.example/a%20b/test_framework/metric-reviews/process_feedbacks/",
         calls.make(client, FEEDBACKS, {}, { dry_run = true }).url)
@@ -605,7 +605,7 @@ describe("a client", function()
       assert.same({ "must have at most 1000 names, got 1001" }, err.fields["options.headers"])
     end)
 
-    it("headers that only a metamethod knows", function()
+    it("headers of an __index metamethod", function()
       local output = script.run(([[
         local cekura = require "cekura"
         local sly = { __index = { headers = { ["X-A"] = true, [1] = "X-B: c\r\n" } } }
@@ -665,7 +665,7 @@ describe("a client", function()
       end)
     end
 
-    it("nothing can be put into it", function()
+    it("an assignment to a field", function()
       assert.has_error(function() client.runs = {} end)
       assert.has_error(function() client.runs.mark_metric_vote = print end)
     end)
@@ -683,7 +683,7 @@ describe("a client", function()
       assert.same({}, server:requests())
     end
 
-    it("with close, and twice is no harm", function()
+    it("with close, which can be called twice", function()
       local client = new()
       client:close()
       client:close()
@@ -691,7 +691,7 @@ describe("a client", function()
       is_closed(client.runs)
     end)
 
-    it("with close after calls, and with it its connection", function()
+    it("with close, which closes its connection", function()
       local client = new()
       local runs = client.runs
       assert(calls.vote(client))
@@ -709,7 +709,7 @@ describe("a client", function()
       is_closed(runs)
     end)
 
-    it("not as long as something of it is in use", function()
+    it("not before its last resource is collected", function()
       local runs = new().runs
       local vote = runs.mark_metric_vote
       for _ = 1, 3 do
@@ -719,7 +719,7 @@ describe("a client", function()
       assert.equal(3, #server:requests())
     end)
 
-    it("without leaving anything open, when it is forgotten", function()
+    it("when it is collected, and leaves no descriptor open", function()
       local output = script.run(([[
         local cekura = require "cekura"
         local function descriptors()
@@ -743,7 +743,7 @@ describe("a client", function()
       assert.equal(11, #server:requests())
     end)
 
-    it("alone: another goes on", function()
+    it("alone: other clients are not affected", function()
       local one = new()
       local other <close> = new()
       assert(calls.vote(one))
@@ -752,7 +752,7 @@ describe("a client", function()
     end)
   end)
 
-  it("has its own key, address and settings", function()
+  it("has its own key, URL and settings", function()
     local second <close> = sandbox.start { api_key = "second-key" }
     local one <close> = new { headers = { ["X-Who"] = "one" } }
     local two <close> = new { api_url = second.url, api_key = "second-key" }
@@ -781,7 +781,7 @@ describe("a client", function()
     client:close()
   end)
 
-  it("says what it is, and what its parts are", function()
+  it("has a readable tostring, as its resources have", function()
     local client <close> = new()
     assert.equal("cekura.client (open, " .. client.api_url .. ")", tostring(client))
     for _, name in ipairs { "runs", "results", "calls", "metric_reviews" } do

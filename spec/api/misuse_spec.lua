@@ -1,5 +1,5 @@
--- Misuse of what a script can get at without the debug library: it raises, and crashes nothing.
--- Each in an interpreter of its own, which a crash would take along.
+-- Misuse of functions that a script can obtain without the debug library raises, without a crash.
+-- Each runs in an interpreter of its own, which a crash would end.
 local script = require "support.script"
 
 describe("misuse raises:", function()

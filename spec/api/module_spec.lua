@@ -1,4 +1,4 @@
--- The module itself: what it holds, what it needs, what it leaves alone.
+-- The module: its fields, what it needs to load, and lua-cjson.
 local cekura = require "cekura"
 local cjson = require "cjson"
 local sandbox = require "cekura.sandbox"
@@ -46,7 +46,7 @@ describe("the module", function()
       assert.equal("true\t16\tnil\n", output)
     end)
 
-    it("not without lua-cjson, and says so", function()
+    it("with lua-cjson only: its absence is the error of require", function()
       local output = script.run [[
         package.preload.cjson = function() error "no cjson here" end
         print(pcall(require, "cekura"))]]
@@ -65,7 +65,7 @@ describe("the module", function()
   end)
 
   describe("array", function()
-    it("marks the very table that it is given", function()
+    it("returns the table that it is given, marked", function()
       local list = { 1, 2 }
       assert.equal(list, cekura.array(list))
       assert.equal(list, cekura.array(list))
@@ -97,7 +97,7 @@ describe("the module", function()
       end)
     end
 
-    it("makes tables of its own", function()
+    it("does not change the list", function()
       local list = { 1, 2 }
       cekura.chunks(list, 2)()[1] = "changed"
       assert.same({ 1, 2 }, list)
@@ -120,7 +120,7 @@ describe("the module", function()
       end)
     end
 
-    it("with a colon raises at the caller's line, and so does new", function()
+    it("raises at the caller's line if called with a colon, as new does", function()
       for _, call in ipairs {
         function() cekura:chunks({ 1 }, 3) end, function() cekura:new { api_key = "k" } end,
       } do
@@ -134,7 +134,7 @@ end)
 describe("the contract as data", function()
   local endpoints = cekura.endpoints
 
-  it("has an endpoint for each place and each name", function()
+  it("has each endpoint by position and by name", function()
     local names = {}
     for i, endpoint in ipairs(endpoints) do
       names[i] = endpoint.name
@@ -184,7 +184,7 @@ describe("the contract as data", function()
       "/call_log_id metric_id thumbs_up0 expected_value0 ?feedback0" },
     { "billing.info", false, true, "&?organization_id" },
   } do
-    it("says what " .. row[1] .. " takes", function()
+    it("describes the fields of " .. row[1], function()
       local endpoint, words = endpoints[row[1]], {}
       for i, field in ipairs(endpoint.fields) do
         words[i] = ({ path = "/", query = "&", body = "" })[field.place]
@@ -195,7 +195,7 @@ describe("the contract as data", function()
     end)
   end
 
-  it("describes each endpoint and each field in full", function()
+  it("has all properties of each endpoint and field", function()
     for _, endpoint in ipairs(endpoints) do
       assert.truthy(({ GET = true, POST = true, PATCH = true })[endpoint.method])
       assert.equal(endpoint.method == "PATCH", endpoint.partial)
@@ -229,7 +229,7 @@ describe("the contract as data", function()
     end
   end)
 
-  it("knows the details of single fields", function()
+  it("has the limits and choices of fields", function()
     local function field(name, wanted)
       for _, each in ipairs(endpoints[name].fields) do
         if each.name == wanted then return each end
@@ -325,7 +325,7 @@ describe("lua-cjson", function()
     local cjson = package.loaded.cjson
     ]]
 
-  it("that reads every number as a float, or not, gives integers", function()
+  it("yields integers, whether it decodes numbers as floats or not", function()
     server:faults { { body = '{"n": 123, "list": [1, -2, 3.5, 2.0, 1e3, 9007199254740991]}' } }
     local output = run("", [[
       local value = vote(1)
@@ -333,7 +333,7 @@ describe("lua-cjson", function()
     assert.matches("^123\t1\t%-2\t3.5\t2[.0]*\t1000[.0]*\t9007199254740991\n$", output)
   end)
 
-  it("that reads integers gives them exactly", function()
+  it("yields exact integers if it decodes integers", function()
     local list = "[9223372036854775807, 9007199254740993, -5, 0.5, 1e300]"
     server:faults { { body = '{"n": 123, "list": ' .. list .. "}" } }
     local output = run(NEWER, [[
@@ -342,7 +342,7 @@ describe("lua-cjson", function()
     assert.equal("123\t9223372036854775807\t9007199254740993\t-5\t0.5\t1e+300\n", output)
   end)
 
-  it("that has marks for arrays has them honoured", function()
+  it("with array_mt has it honoured", function()
     local output = run(NEWER, [[
       print(getmetatable(cekura.array {}) == cjson.array_mt)
       vote {
@@ -355,7 +355,7 @@ describe("lua-cjson", function()
   end)
 
   -- Its decode returns nil and a message.
-  it("that a script has replaced by cjson.safe still tells what cannot be read", function()
+  it("replaced by cjson.safe still reports invalid JSON", function()
     server:faults { { body = '{"a": ' }, { body = '{"a": 1}' } }
     local output = run([[package.loaded.cjson = require "cjson.safe"]] .. "\n", [[
       local value, err = client.runs:get { run_id = 5544 }
@@ -364,7 +364,7 @@ describe("lua-cjson", function()
     assert.equal("nil\tresponse\tcannot be read: its JSON is cut off\n1\n", output)
   end)
 
-  it("that is no such thing is an error of require", function()
+  it("that lacks its functions is an error of require", function()
     local output = script.run [[
       local function new() return { decode = print, decode_invalid_numbers = type,
         decode_max_depth = type } end
@@ -373,7 +373,7 @@ describe("lua-cjson", function()
     assert.matches("false\t.*not lua%-cjson", output)
   end)
 
-  it("may have other settings for the host, which stay", function()
+  it("keeps the settings of the host", function()
     server:faults { { body = '{"a": [[[[1]]]]}' } }
     local output = run([[
       local cjson = require "cjson"

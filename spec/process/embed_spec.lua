@@ -1,4 +1,4 @@
--- The host in examples/embed: the client linked in, two states on two threads.
+-- The host in examples/embed: the client is linked in, and two states run on two threads.
 
 local child = require "support.child"
 
@@ -17,7 +17,7 @@ describe("a host that links the client in", function()
       { LUA_CPATH = cpath, CEKURA_API_KEY = false, CEKURA_API_URL = false })
   end
 
-  it("runs a script in two states at once, and gets all memory back", function()
+  it("runs a script in two states at once, and frees all memory", function()
     local output, code = run "examples/embed/script.lua"
     assert.equal(0, code, output)
     local _, runs = output:gsub("120 votes, result 373 running\n", "")
@@ -37,7 +37,7 @@ describe("a host that links the client in", function()
     test(output, code)
   end
 
-  it("fails when a script does, and still gets all memory back", function()
+  it("fails if a script fails, and frees all memory", function()
     with_script([[
       local cekura = require "cekura.core"
       local client = assert(cekura.new { api_key = "k", api_url = "http://127.0.0.1:1" })

@@ -1,4 +1,4 @@
--- A process that forks with a client: whatever the child does, the parent's calls are made once.
+-- A process that forks with a client: the parent's calls are sent once, whatever the child does.
 local faults = require "support.faults"
 local retries = require "support.retries"
 local scratch = require "support.scratch"
@@ -51,7 +51,7 @@ describe("a fork", function()
 
   local PARENTS = "child\tnil\tconfig\tunknown\n"
 
-  describe("in on_event", function()
+  describe("in on_event returns an error in the child,", function()
     for type, deliveries in pairs { request = 1, response = 1, retry = 2 } do
       it("of a call that blocks, at a " .. type, function()
         if type == "retry" then server:script { faults.status(503) } end
@@ -140,7 +140,7 @@ describe("a fork", function()
     end)
   end)
 
-  it("whose child uses the parent's client: the call is refused, and the parent's work", function()
+  it("returns an error for the parent's client in the child, and none in the parent", function()
     assert.same("parent\ttrue\tnil\tnil\nchild\tnil\tconfig\tno\nparent\ttrue\tnil\tnil\n", (run [[
       local client = new()
       show(vote(client, 1))
@@ -150,7 +150,7 @@ describe("a fork", function()
     assert.same({ [1] = 1, [2] = 1 }, arrived())
   end)
 
-  it("in a task: the others that are ready do nothing in the child", function()
+  it("in a task resumes no other task in the child", function()
     local output, code = run [[
       local client = new()
       client:spawn(function() in_child = fork.go_on() end)
@@ -170,7 +170,7 @@ describe("a fork", function()
     "client = nil collectgarbage() collectgarbage() os.exit(true)",
     "show(vote(new(), 9)) os.exit(true, true)",
   } do
-    it("in an item of each, whose child ends with " .. ending, function()
+    it("in an item of each does not affect the parent if the child ends with " .. ending, function()
       local path = scratch.path()
       local output, code = run(([[
         local client = new()
@@ -189,7 +189,7 @@ describe("a fork", function()
     end)
   end
 
-  it("in an item of each, whose child goes on: only the parent writes the journal", function()
+  it("in an item of each lets only the parent write the journal", function()
     local path = scratch.path()
     local text = [[
       local client = new()
@@ -212,7 +212,7 @@ describe("a fork", function()
     os.remove(path)
   end)
 
-  it("whose child closes the parent's client after it has made its own", function()
+  it("lets the child close the parent's client", function()
     local output = run [[
       local client = new()
       print(fork.run(function()
@@ -225,7 +225,7 @@ describe("a fork", function()
     assert.equal("true\nparent\ttrue\tnil\tnil\n", output)
   end)
 
-  it("whose child collects the parent's client, with calls in flight and idle connections",
+  it("lets the child collect the parent's client, with calls in flight and idle connections",
     function()
       server:script { faults.ok(), { { "read" }, { "sleep", 0.3 }, faults.ok()[1] } }
       local output, code = run [[
@@ -247,7 +247,7 @@ describe("a fork", function()
       assert.same({ [0] = 1, [2] = 1, [3] = 1, [4] = 1 }, arrived())
     end)
 
-  it("again and again, from the parent and its children", function()
+  it("can be repeated by children", function()
     server:script(times(4, { { "read" }, { "sleep", 0.05 }, faults.ok()[1] }))
     local output = run [[
       local client = new()

@@ -1,5 +1,5 @@
--- Debug hooks on the main thread, through which signal libraries deliver their signals: a hook runs
--- while a call waits, and interrupts it only if it raises.
+-- Debug hooks on the main thread, by which signal libraries announce signals: a hook runs while a
+-- call waits, and interrupts it only if it raises.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local child = require "support.child"
@@ -29,7 +29,7 @@ describe("a signal's handler", function()
     signals.on("HUP", function() return on_hup() end)
   ]]
 
-  -- Begins it, and returns when it waits for an answer, or says so itself.
+  -- Starts the script, and returns when it waits for a response, or prints "ready".
   local function start(text, says_so)
     running = child.start_checked { child.lua, "-e",
       votes.START:format(server.url, "k") .. START .. text }
@@ -152,7 +152,7 @@ describe("a signal's handler", function()
     assert.same({ 1, 2 }, votes.arrived(server:ledger()))
   end)
 
-  it("may raise anything, which a pcall of the call catches", function()
+  it("may raise any value, which a pcall of the call catches", function()
     server:script { "hang" }
     start [[
       local stop = { "stop" }
@@ -166,7 +166,7 @@ describe("a signal's handler", function()
     assert.same({ "false\ttrue\ntrue\n", 0 }, { finish() })
   end)
 
-  it("leaves Ctrl-C as it is", function()
+  it("does not change what Ctrl-C does", function()
     server:script { "hang" }
     start [[
       vote(1)
@@ -307,7 +307,7 @@ describe("a debug hook on the main thread", function()
   end)
 end)
 
-describe("an error that reads as Ctrl-C's", function()
+describe("an error with the text of Ctrl-C", function()
   local server, client
 
   setup(function() server = faults.start() end)
@@ -320,7 +320,7 @@ describe("an error that reads as Ctrl-C's", function()
 
   after_each(function() client:close() end)
 
-  it("is a task's own, and its caller's call goes on", function()
+  it("ends a task, and not a call that blocks", function()
     server:script { slow(0.3) }
     local task = client:spawn(function()
       client:sleep(0.05)
@@ -332,7 +332,7 @@ describe("an error that reads as Ctrl-C's", function()
     assert.matches("it was interrupted!$", raised)
   end)
 
-  it("is an item's own in each", function()
+  it("fails an item of each", function()
     local report = assert(client:each({ 1, 2 }, function(item)
       if item == 1 then error("interrupted!", 0) end
       return true

@@ -1,12 +1,12 @@
--- Ctrl-C in the stock interpreter ends a call, and a wait between two attempts, at once.
+-- Ctrl-C in the stock interpreter ends a call, or the wait for a retry, at once.
 local calls = require "support.calls"
 local child = require "support.child"
 local faults = require "support.faults"
 local retries = require "support.retries"
 local system = require "system"
 
--- Seconds from the signal to the end of the process: 200 ms are the library's, the rest is for
--- `kill`, for the interpreter's own end, and for the tool that it runs under.
+-- Seconds from the signal to the end of the process: 200 ms for the library, the rest for `kill`,
+-- the end of the interpreter, and the tool that it runs under.
 local AT_ONCE = (os.getenv "CEKURA_RUN" or "") == "" and 0.35 or 20
 
 local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 5 or 60  -- seconds to begin
@@ -80,7 +80,7 @@ describe("Ctrl-C", function()
     end
 
     describe("in " .. what, function()
-      it("ends the process as any Lua code would", function()
+      it("ends the process with the interpreter's message", function()
         local output, code = interrupt(begin [[
           client.runs:mark_metric_vote(arguments)
           print "went on"]])
@@ -90,7 +90,7 @@ describe("Ctrl-C", function()
         assert.equal(1, server:deliveries())
       end)
 
-      it("is an error that pcall catches, and the client works on", function()
+      it("is an error that a pcall catches, and the client can still be used", function()
         local output, code = interrupt(begin [[
           print(pcall(function()
             local value, err = client.runs:mark_metric_vote(arguments)
@@ -103,7 +103,7 @@ describe("Ctrl-C", function()
         assert.equal(0, code)
       end)
 
-      it("is an error that a pcall of the call itself catches", function()
+      it("is an error that a pcall of the call catches", function()
         local output, code = interrupt(begin [[
           print(pcall(client.runs.mark_metric_vote, client.runs, arguments))
           print "went on"]])
@@ -112,7 +112,7 @@ describe("Ctrl-C", function()
       end)
 
       -- The interpreter's hook is on the main thread: the coroutine is told by the call.
-      it("ends a call of a coroutine as cancelled", function()
+      it("cancels a call in a coroutine", function()
         local output, code = interrupt(begin [[
           local run = coroutine.wrap(function()
             local value, err = client.runs:mark_metric_vote(arguments)
@@ -136,7 +136,7 @@ describe("Ctrl-C", function()
         assert.equal(1, code)
       end)
 
-      it("works for a script with a hook of its own", function()
+      it("ends a script that has a hook of its own", function()
         local output, code = interrupt(begin [[
           debug.sethook(function() end, "l")
           client.runs:mark_metric_vote(arguments)
@@ -178,7 +178,7 @@ describe("Ctrl-C", function()
     ["in a new handle"] = {},
     ["in the handle of an answer that could not be read"] = { "not_json", "not_json", "not_json" },
   } do
-    it("ends a call that stands in line behind a 429, " .. what, function()
+    it("ends a call that is queued after a 429, " .. what, function()
       local before = #row
       server:script(table.move(late_and_limited, 1, 2, before + 1, row))
       local process = start(QUEUED:format(before))
@@ -190,9 +190,9 @@ describe("Ctrl-C", function()
     end)
   end
 
-  -- It comes wherever it likes, so that it must be tried more than once: also while an answer is
-  -- read, which is done protected.
-  it("in the midst of many short calls is not swallowed", function()
+  -- The moment varies, and is tried several times: also while a response is decoded, which is
+  -- protected.
+  it("is not swallowed among many short calls", function()
     for _ = 1, 10 do
       server:clear()
       local process = start [[
@@ -210,8 +210,8 @@ describe("Ctrl-C", function()
     end
   end)
 
-  -- on_event is called protected, and may raise whatever it likes but this.
-  it("while on_event runs is not swallowed", function()
+  -- on_event is called protected: only other errors become warnings.
+  it("is not swallowed while on_event runs", function()
     server:script { "hang" }
     local process = start [[
       PATIENT.timeout = 2
@@ -232,10 +232,10 @@ describe("Ctrl-C", function()
   end)
 end)
 
--- Ctrl-C raises wherever Lua runs, and so between an attempt and the wait for the next one.
+-- Ctrl-C raises wherever Lua runs, as between an attempt and the wait for the next one.
 describe("the error of Ctrl-C", function()
   for _, kind in ipairs { "request", "response", "retry" } do
-    it("is raised from a call whose on_event it ends at a " .. kind, function()
+    it("is raised by the call if it ends on_event at a " .. kind, function()
       local server <close> = faults.start()
       server:script { faults.status(503, { ["Retry-After"] = "30" }), faults.status(503) }
       local last
@@ -253,7 +253,7 @@ describe("the error of Ctrl-C", function()
   end
 end)
 
-describe("a hook of the script's own", function()
+describe("a hook of the script", function()
   local server
 
   setup(function() server = faults.start() end)
@@ -278,7 +278,7 @@ describe("a hook of the script's own", function()
     for where, run in pairs {
       ["the main thread"] = "work()", ["a coroutine"] = "coroutine.wrap(work)()",
     } do
-      it(what .. ", as a coverage tool has, is no Ctrl-C for a call in " .. where, function()
+      it(what .. ", as a coverage tool has, does not end a call in " .. where, function()
         server:script(slow(what == "for lines" and "1" or "0"))
         local process = child.start_checked { child.lua, "-e", START:format(server.url) .. ([[
           local seen = 0

@@ -1,5 +1,4 @@
--- The module in states that come and go: what one leaves behind must not need what is unloaded
--- with it.
+-- The module in several states, one after the other, and loaded again in one state.
 local child = require "support.child"
 local faults = require "support.faults"
 local script = require "support.script"
@@ -37,14 +36,14 @@ describe("the module", function()
       START:format(server.url) .. text, seconds }, environment)
   end
 
-  it("in state after state, each closed with calls in flight", function()
+  it("can be loaded in state after state, each closed with calls in flight", function()
     local output, code = host("kept = use(URL)", STATES)
     assert.equal("ok\n", output)
     assert.equal(0, code)
   end)
 
   -- libcurl's thread goes on when its state has gone, and with it the module that asked.
-  it("unloaded while the resolver hangs, which comes back later", function()
+  it("can be unloaded while a DNS lookup hangs", function()
     local output, code = host([[
       kept = use("https://name.hangs.invalid")
       local client <close> = use("https://name.hangs.invalid", { deadline = 0.02 })
@@ -54,7 +53,7 @@ describe("the module", function()
     assert.equal(0, code)
   end)
 
-  it("dropped and loaded again in one state, with calls in flight", function()
+  it("can be loaded again in one state with calls in flight", function()
     local output, code = script.run((START .. [[
       local function drop()
         for name in pairs(package.loaded) do
@@ -78,7 +77,7 @@ describe("the module", function()
     assert.equal(0, code)
   end)
 
-  it("of before, and the one that was loaded again, know each other's values", function()
+  it("that is loaded again accepts clients and tasks of the one before", function()
     server:usually(faults.ok())
     local output = script.run((START .. [[
       local before = require "cekura"

@@ -1,5 +1,5 @@
--- Eight threads, a Lua state and clients in each, at once. `make tsan` runs it with the client
--- built for ThreadSanitizer: HOST is that build's host, and LUA_CPATH its module.
+-- Eight threads at once, each with a Lua state and clients. `make tsan` runs it with a build for
+-- ThreadSanitizer: HOST is its host, and LUA_CPATH its module.
 local child = require "support.child"
 local faults = require "support.faults"
 local sandbox = require "cekura.sandbox"

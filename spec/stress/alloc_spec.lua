@@ -1,7 +1,7 @@
--- Memory that runs out, allocation by allocation: spec/c/alloc.c runs spec/stress/alloc/.
+-- Allocation failures, one by one: spec/c/alloc.c runs the scripts of spec/stress/alloc/.
 --
--- ALLOC_EVERY=1 (make alloc) fails every allocation of every script; else the longest are taken in
--- steps. Exempt are lua-cjson and libcurl, for what the last specs show that they do by themselves.
+-- ALLOC_EVERY=1 (make alloc) fails every allocation of every script; otherwise the longest scripts
+-- are sampled. lua-cjson and libcurl are exempt where the last specs show their own faults.
 local child = require "support.child"
 local faults = require "support.faults"
 local sandbox = require "cekura.sandbox"
@@ -21,7 +21,7 @@ local WAYS = {
   { "curl", "once" }, { "curl", "onwards" },
 }
 
--- In which steps, where not each is taken; and whose allocations there are, where not everybody's.
+-- Scripts that are sampled, with the step, and those where one allocator alone is used.
 local SCRIPTS = {
   { name = "load", lua = 3, only = "lua" },
   { name = "new" },
@@ -35,7 +35,7 @@ local SCRIPTS = {
   { name = "tls" },
 }
 
--- A large answer: some 5,000 allocations of Lua's to read.
+-- A large response: Lua allocates some 5,000 times to read it.
 local function items()
   local list = {}
   for i = 1, 500 do
@@ -44,7 +44,7 @@ local function items()
   return list
 end
 
-describe("memory that runs out", function()
+describe("an allocation failure", function()
   local server, tls_server, tls_url
 
   setup(function()
@@ -75,7 +75,7 @@ describe("memory that runs out", function()
     for _, way in ipairs(WAYS) do
       local kind, how = way[1], way[2]
       if kind == (script.only or kind) then
-        it(("is survived: %s, %s's allocations %s"):format(script.name, kind, how), function()
+        it(("%s in %s of %s is an error or harmless"):format(how, kind, script.name), function()
           local output, code = run(kind, how, all and 1 or script[kind] or 1, script.name)
           assert.equal(0, code, output)
           assert.matches(", 0 runs went wrong\n", output, 1, true)
@@ -89,7 +89,7 @@ describe("memory that runs out", function()
     end
   end
 
-  it("meets connections that take up a TLS session", function()
+  it("is tried on connections that resume a TLS session", function()
     tls_server:clear()
     assert.equal(0, (select(2, run("curl", "once", 1000, "tls"))))
     assert.is_true(tls_server:resumed() >= 4)  -- one in each of the runs in which nothing fails

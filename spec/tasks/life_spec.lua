@@ -1,4 +1,4 @@
--- Clients that end while something of theirs still stands.
+-- The end of a client: closed or collected while calls and tasks are unfinished.
 local clock = require "support.clock"
 local faults = require "support.faults"
 local script = require "support.script"
@@ -28,14 +28,14 @@ describe("a client", function()
 
   local function run(text) return script.run(START:format(server.url) .. text) end
 
-  -- { what the script waits in, what that returns }
+  -- { what the script waits in, the kind of error that returns }
   for where, row in pairs {
     ["a call blocks"] = { "return vote(client)", "cancelled" },
     ["it sleeps"] = { "return client:sleep(10)", "config" },
     ["one waits for a task"] = {
       "return client:spawn(client.sleep, client, 100):wait()", "config" },
   } do
-    it("that an event of a task's call closes while " .. where, function()
+    it("ends if on_event of a task's call closes it while " .. where, function()
       server:script { { { "read" }, { "sleep", clock.SHORT }, faults.ok()[1] }, { { "hang" } } }
       local output, code = run(([[
         local client
@@ -52,19 +52,19 @@ describe("a client", function()
     end)
   end
 
-  -- Nobody resumes a coroutine that is collected: Lua closes no variable of it.
+  -- Lua does not close the variables of a coroutine that is collected.
   for what, row in pairs {
-    ["are resumed when it is stepped, and learn of it"] = {
+    ["are resumed by client:step()"] = {
       "while client:step(0) do end", "cancelled\nclosed 1\nclosed 2\nclosed 3\n" },
-    ["are resumed when one waits for one of them"] = {
+    ["are resumed by task:wait()"] = {
       "tasks[3]:wait()", "cancelled\nclosed 1\nclosed 2\nclosed 3\n" },
-    ["are cancelled, each by itself"] = {
+    ["can be cancelled"] = {
       "for i = 1, 3 do tasks[i]:cancel() end", "closed 1\nclosed 2\nclosed 3\n" },
-    ["are forgotten with it"] = { "client, tasks = nil, nil collect()", "" },
-    ["are forgotten by the end of the script"] = { "", "" },
-    ["are forgotten by lua_close"] = { "os.exit(true, true)", "" },
+    ["are collected with it"] = { "client, tasks = nil, nil collect()", "" },
+    ["end with the script"] = { "", "" },
+    ["end with lua_close"] = { "os.exit(true, true)", "" },
   } do
-    it("that is closed while tasks stand: they " .. what, function()
+    it("that is closed releases its suspended tasks, which " .. what, function()
       server:script { "hang" }
       local output, code = run([[
         local client = new()
@@ -91,11 +91,11 @@ describe("a client", function()
   end
 
   for what, act in pairs {
-    ["forgotten later"] = "own = nil",
+    ["collected later"] = "own = nil",
     ["closed"] = "print(coroutine.close(own))",
     ["resumed"] = "for _ = 1, 3 do coroutine.resume(own) collect() end own = nil",
   } do
-    it("that is forgotten while a task's coroutine is kept, which is " .. what, function()
+    it("is collected although a task's coroutine is referenced, which is " .. what, function()
       server:script { "hang" }
       local output, code = run(([[
         local own
@@ -118,8 +118,8 @@ describe("a client", function()
     end)
   end
 
-  -- What is made while a state closes has no finalizer any more. (make asan sees what leaks.)
-  it("that makes its calls while the state closes leaves nothing behind", function()
+  -- Objects that are made while a state closes get no finalizer. (make asan reports leaks.)
+  it("can make calls while the state closes", function()
     local output, code = run [[
       local client = new()
       kept = setmetatable({}, { __gc = function()
@@ -132,8 +132,8 @@ describe("a client", function()
     assert.equal(0, code)
   end)
 
-  -- The finalizers of one collection run in turn: that of the task's call before the client's.
-  it("that is collected with a task, which a finalizer brings back: it learns of it", function()
+  -- Finalizers run in reverse order: the call's, then the client's.
+  it("is closed for a task that a finalizer brings back", function()
     server:script { "hang" }
     local output, code = run [[
       local kept
@@ -151,7 +151,7 @@ describe("a client", function()
     assert.equal(0, code)
   end)
 
-  it("whose each stands in a coroutine that nobody resumes", function()
+  it("can be collected with an unfinished each", function()
     server:script { "hang", "hang" }
     local output, code = run [[
       do
@@ -170,9 +170,9 @@ describe("a client", function()
     assert.equal(4, server:deliveries())
   end)
 
-  -- Lua calls the finalizers that are due a few at a time, wherever it is asked for memory: the nth
-  -- of many closes the client, in the middle of a call. Prints whether that met one, and whatever
-  -- is neither a value nor an error or has the key in it.
+  -- Lua calls due finalizers a few at a time, at any allocation: the nth of many closes the client
+  -- in the middle of a call. Prints whether one did, and each result that is neither a value nor an
+  -- error, or that contains the key.
   local CLOSING = [[
     local KEY = "key-of-the-client"
     local client, armed, count, nth
@@ -218,7 +218,7 @@ describe("a client", function()
     ["a call with wrong arguments"] = "client.runs:mark_metric_vote { run_id = KEY, [KEY] = KEY }",
     ["a task's call"] = "client:spawn(vote, client):wait()",
   } do
-    it("that a finalizer closes in the middle of " .. what, function()
+    it("can be closed by a finalizer in the middle of " .. what, function()
       server:usually(faults.status(200, {}, '{"success": true, "note": "key-of-the-client"}'))
       local output, code = run(CLOSING:format(server.url, call))
       assert.equal("true\n", output)
@@ -233,14 +233,14 @@ describe("a client", function()
     assert.equal(0, code)
   end)
 
-  it("that a finalizer closes while a refusal is read", function()
+  it("can be closed by a finalizer while an error response is read", function()
     server:usually(faults.status(400, {}, '{"detail": "not with key-of-the-client"}'))
     local output, code = run(CLOSING:format(server.url, "vote(client)"))
     assert.equal("true\n", output)
     assert.equal(0, code)
   end)
 
-  it("sends the headers of a call as they were, whatever a finalizer does to them", function()
+  it("sends the headers of a call as they were before a finalizer changes them", function()
     local output, code = run(([[
       local client = assert(cekura.new { api_url = %q, api_key = "k" })
       local options, armed, count, nth
@@ -269,7 +269,7 @@ describe("a client", function()
     assert.equal(0, code)
   end)
 
-  it("is made of the options as they were, whatever a finalizer does to them meanwhile", function()
+  it("has the options as they were before a finalizer changes them", function()
     local output, code = run(([[
       local options, armed, count, nth
       local changes = { __gc = function()

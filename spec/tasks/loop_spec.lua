@@ -1,5 +1,4 @@
--- A host's own event loop drives a client's tasks: it waits for the descriptor, no longer than it
--- is told to, and steps.
+-- A host's event loop: polls the descriptor, at most for client:timeout(), and steps.
 local calls = require "support.calls"
 local clock = require "support.clock"
 local faults = require "support.faults"
@@ -7,7 +6,7 @@ local retries = require "support.retries"
 
 local times = retries.times
 
-describe("a host's own loop", function()
+describe("a host's event loop", function()
   local server, client
 
   setup(function() server = faults.start() end)
@@ -18,7 +17,7 @@ describe("a host's own loop", function()
   end)
   after_each(function() client:close() end)
 
-  it("is told of a descriptor, and what to wait for", function()
+  it("gets a descriptor and what to poll it for", function()
     assert.equal("integer", math.type(client:pollfd()))
     assert.equal("r", client:events())
     assert.equal(client:pollfd(), client:pollfd())
@@ -26,7 +25,7 @@ describe("a host's own loop", function()
     assert.not_equal(client:pollfd(), other:pollfd())
   end)
 
-  it("has nothing to do for a client that has nothing to do", function()
+  it("has no timeout if no call or task is left", function()
     for _ = 1, 3 do
       assert.is_nil((client:timeout()))
       assert.is_false(client:step())
@@ -36,13 +35,13 @@ describe("a host's own loop", function()
     assert.is_nil((client:timeout()))
   end)
 
-  it("cannot sleep for a negative time, or for NaN seconds", function()
+  it("cannot sleep for negative or NaN seconds", function()
     for _, seconds in ipairs { -1, 0 / 0 } do
       assert.error_matches(function() client:sleep(seconds) end, "expected seconds from 0")
     end
   end)
 
-  it("is due at once when a task can go on", function()
+  it("has a timeout of 0 if a task is ready", function()
     client:spawn(coroutine.yield)
     for _ = 1, 2 do
       assert.equal(0, client:timeout())
@@ -51,7 +50,7 @@ describe("a host's own loop", function()
     assert.is_nil((client:timeout()))
   end)
 
-  it("is due when a sleep ends, or a call's time", function()
+  it("has a timeout until the next sleep or call ends", function()
     local task = client:spawn(function() client:sleep(50) end)
     client:step()
     assert.is_true(client:timeout() > 40 and client:timeout() <= 50)
@@ -65,7 +64,7 @@ describe("a host's own loop", function()
     assert.is_nil((client:timeout()))
   end)
 
-  it("gets all done with no more than it is told", function()
+  it("finishes all tasks with descriptor and timeout alone", function()
     server:script { faults.status(503), "close_before_answer", faults.status(429) }
     local one = retries.client(server)
     local done = 0
@@ -78,7 +77,7 @@ describe("a host's own loop", function()
     one:close()
   end)
 
-  it("waits no longer than it says", function()
+  it("does not wait longer than the argument of step", function()
     server:script { "hang" }
     client:spawn(calls.vote, client)
     client:spawn(function() client:sleep(1000) end)
@@ -91,7 +90,7 @@ describe("a host's own loop", function()
     end)
   end)
 
-  it("is held up by no great number of tasks that are ready", function()
+  it("is not blocked by many ready tasks", function()
     local spent = 0
     for _ = 1, 20 do
       client:spawn(function()
@@ -108,7 +107,7 @@ describe("a host's own loop", function()
     assert.equal(20, spent)
   end)
 
-  it("lets the tasks of a client learn that it was closed", function()
+  it("ends the tasks of a closed client", function()
     server:script(times(2, "hang"))
     local learnt = {}
     local function run(name, stand, ...)

@@ -1,4 +1,4 @@
--- Tasks in a process that ends, forks, or is interrupted while they stand.
+-- Tasks in a process that ends, forks or is interrupted while they are suspended.
 local child = require "support.child"
 local clock = require "support.clock"
 local faults = require "support.faults"
@@ -53,7 +53,7 @@ describe("a process with tasks", function()
     end)
   end
 
-  it("leaves nothing open when clients are forgotten with tasks in flight", function()
+  it("leaves no descriptor open if clients are collected with calls in flight", function()
     server:script(times(40, "hang"))
     local output = run [[
       local function descriptors()
@@ -78,7 +78,7 @@ describe("a process with tasks", function()
     assert.is_true(server:deliveries() > 2)
   end)
 
-  it("that forks: the child is told that they are the parent's, who goes on", function()
+  it("returns errors in a forked child, and continues in the parent", function()
     server:script { { { "read" }, { "sleep", clock.SHORT }, faults.ok()[1] } }
     local output, code = run [[
       local fork = require "fork"
@@ -109,7 +109,7 @@ describe("a process with tasks", function()
     assert.equal(0, code)
   end)
 
-  it("that forks in one: a child that goes on in its place shares nothing", function()
+  it("can fork in a task, whose child shares nothing", function()
     local output = run [[
       local fork, in_child = require "fork", nil
       local task = client:spawn(function()
@@ -126,7 +126,7 @@ describe("a process with tasks", function()
     assert.equal(2, server:deliveries())
   end)
 
-  describe("and Ctrl-C", function()
+  describe("is interrupted by Ctrl-C", function()
     local AT_ONCE = (os.getenv "CEKURA_RUN" or "") == "" and 0.5 or 20
     local running
 
@@ -159,7 +159,7 @@ describe("a process with tasks", function()
           while one:step(10) do end]], "in on_event" },
     } do
       local where, text, line = table.unpack(row)
-      it(where .. " ends it, as any Lua code", function()
+      it(where, function()
         if not line then server:script(times(4, "hang")) end
         running = child.start_checked { child.lua, "-e", text_of([[
           local function vote_and_go()
@@ -191,7 +191,7 @@ describe("a process with tasks", function()
       ["client:step(math.huge)"] =
         "client:spawn(client.sleep, client, 1000) while client:step(math.huge) do end",
     } do
-      it("just before " .. where .. " begins to wait ends it, too", function()
+      it("just before " .. where .. " waits", function()
         server:script { "hang" }
         local build = os.getenv "CEKURA_BUILD" or "build"
         running = child.start_checked({ child.lua, "-e", text_of(text .. "\nprint 'went on'") },
@@ -205,7 +205,7 @@ describe("a process with tasks", function()
       end)
     end
 
-    it("caught leaves tasks that go on", function()
+    it("in a pcall, and its tasks continue", function()
       server:script { { { "read" }, { "sleep", 1 }, faults.ok()[1] } }
       running = child.start_checked { child.lua, "-e", text_of [[
         local task = client:spawn(vote)
