@@ -1,5 +1,5 @@
---- The client for Cekura, with what is written in Lua attached.
---- The types of everything here are in `cekura.types`, for editors only.
+--- The module `cekura`: `cekura.core` with the functions that are written in Lua.
+--- `cekura.types` has the types, for editors.
 
 local cekura = require "cekura.core"
 local check = require "cekura.internal.check"
@@ -39,8 +39,7 @@ end
 
 cekura.endpoints = frozen(cekura.endpoints, {})
 
---- The methods of the default client, which is made when the first of them is called:
---- `cekura:each(…)`.
+--- Methods of the default client, which the first call of one of them creates: `cekura:each(…)`.
 local OF_CLIENTS = {
   "each", "request", "spawn", "sleep", "step", "pollfd", "events", "timeout",
 }
@@ -54,9 +53,10 @@ for _, name in ipairs(OF_CLIENTS) do
   end
 end
 
---- Goes through a list in slices: `for slice in cekura.chunks(ids, 100) do … end`.
+--- Iterates over a list in slices: `for slice in cekura.chunks(ids, 100) do … end`. Raises if there
+--- is no list or no size.
 ---@param list any[] a list without holes
----@param size integer the most items of a slice, at least 1
+---@param size integer items per slice, at least 1
 ---@return fun(): any[]? # the next slice, a new table each time
 function cekura.chunks(list, size)
   if list == cekura then error("call it with a dot: cekura.chunks(…)", 2) end
@@ -78,7 +78,7 @@ end
 
 for name, methods in pairs(internal.resource_methods) do names.guard(methods, name) end
 
--- A client looks them up itself: whoever asks it is a level further up.
+-- A client looks names up in a function of its own: the line that uses the name is a level higher.
 names.guard(internal.client_methods, "a client",
   { internal.resource_methods, { api_url = true } }, 3)
 names.guard(internal.task_methods, "a task")

@@ -1,18 +1,20 @@
---- What a run of many items has done, in a text file, so that the next run goes on from there.
+--- The journal of `client:each`: a text file that records which items were started and how they
+--- ended, so that a later run continues from there.
 ---
 ---     cekura journal 1 api=https://api.cekura.ai work=votes.csv
 ---     2026-11-21T04:20:11Z started 5544:55
 ---     2026-11-21T04:20:12Z failed 5544:55 not_found: no such run
 ---
---- The first line says what the journal belongs to; after it comes a line for each event, and of
---- each key the last one counts. Keys may form groups, such as all votes on one run: a key counts
---- until another one of its group is started and does not fail. A line is written at once, with
---- one write: a process that is killed tears at most the last line, and what has no end of line is
---- not an event. Only `sync` makes lines outlive the machine.
+--- The first line says what the journal belongs to. Each other line is an event; the last event of
+--- a key is its state. Keys may form groups, such as all votes on one run: then a key has a state
+--- only until another key of its group is started and does not fail.
 ---
---- In memory a journal keeps the last event of each key, some hundred bytes for each.
+--- Each line is written with one write, so that a killed process tears at most the last line. A
+--- line without its end is not an event. Only `sync` makes lines survive a crash of the machine.
+---
+--- A journal keeps the last event of each key in memory, about a hundred bytes per key.
 
-require "cekura.core"  -- brings the next
+require "cekura.core"  -- preloads cekura.internal
 local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
@@ -28,7 +30,7 @@ local is_outcome = { done = true, failed = true, unknown = true }
 
 -- ---- text ------------------------------------------------------------------------------------
 
--- The text, with `replace(byte)` for every byte that is not of valid UTF-8.
+--- Returns the text with `replace(byte)` for every byte that is not valid UTF-8.
 local function replace_invalid(text, replace)
   local parts, at = {}, 1
   repeat
@@ -45,11 +47,11 @@ end
 local function escape_byte(byte) return ("%%%02X"):format(byte:byte()) end
 local function escape_bytes(bytes) return (bytes:gsub(".", escape_byte)) end
 
--- As one word that every terminal shows. Two texts never become the same word.
+--- Returns the text as one word that any terminal shows. No two texts have the same word.
 local function escape(text)
   if not text:find "[^!-$&-~]" then return text end
   text = text:gsub("[\0-\x20%%\x7F]", escape_byte)
-  text = text:gsub("\xC2[\x80-\x9F]", escape_bytes)  -- controls, too: U+0080 to U+009F
+  text = text:gsub("\xC2[\x80-\x9F]", escape_bytes)  -- control characters U+0080 to U+009F
   return replace_invalid(text, escape_byte)
 end
 
@@ -57,20 +59,18 @@ local function unescape(word)
   return (word:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
-local function question_mark() return "?" end
-
--- On one line, and of bounded length.
+--- Returns the text on one line, of at most LONGEST_MESSAGE bytes.
 local function flatten(text)
   text = text:gsub("\xC2[\x80-\x9F]", " "):gsub("[\0-\x20\x7F]+", " "):gsub("^ ", "")
-  text = replace_invalid(text, question_mark)
+  text = replace_invalid(text, function() return "?" end)
   if #text > LONGEST_MESSAGE then
     text = text:sub(1, utf8.offset(text, 0, LONGEST_MESSAGE + 1) - 1)
   end
   return (text:gsub(" $", ""))
 end
 
---- The text that a key stands for; nil: it cannot be one.
---- 5, 5.0 and "5" are one key, as 5 and 5.0 are one in a table. Floats in full: two are never one.
+--- Returns the text of a key, or nil if the value cannot be one. 5, 5.0 and "5" are the same key,
+--- as 5 and 5.0 are in a table. Two different floats have different texts.
 ---@return string?
 function journal.text_of(key)
   if type(key) == "string" and key ~= "" then return key end
@@ -88,7 +88,7 @@ end
 
 -- ---- reading ---------------------------------------------------------------------------------
 
--- The event and the key, as a word; nil where the line is not of the grammar.
+--- Returns the event and the key, as a word; nil if the line is not an event.
 local function parse(line)
   local event, word, rest = line:match(LINE)
   if is_outcome[event] then
@@ -100,7 +100,7 @@ local function parse(line)
   return event, word
 end
 
--- Each line that has an end, and how many bytes there are up to and with that.
+--- Iterates over the lines that have an end, each with the number of bytes up to that end.
 local function lines(content)
   local size = 0
   return function()
@@ -112,13 +112,13 @@ local function lines(content)
   end
 end
 
--- Whether a first line is that header. Earlier versions kept the address as it was given.
+--- Returns whether a first line is that header. Other spellings of the same address are equal.
 local function is_header(line, header)
   local before, api, after = line:match "^(cekura journal [0-9]+ api=)([^ ]*)(.*)$"
   return before ~= nil and before .. escape(internal.normal_url(unescape(api))) .. after == header
 end
 
--- Why a run that would write this header cannot go on in a file with that first line.
+--- Returns why a run with this header cannot continue a file with that first line; nil if it can.
 local function header_problem(line, header)
   if line and is_header(line, header) then return nil end
   local version, rest = (line or ""):match "^cekura journal (%d+)( .*)$"
@@ -134,14 +134,10 @@ local function header_problem(line, header)
     .. "give the `work` that it belongs to"):format(flatten(rest), header:match " api=.*")
 end
 
-local function damaged(number, line)
-  return ("line %d is damaged: %q. Put it right, or name another file")
-    :format(number, flatten(line))
-end
-
--- A failure has changed nothing, so that it supersedes nothing.
-local function note_in_group(self, event, word)
-  local group = self.group(unescape(word))
+--- Records an event of a key. In a group, a failure supersedes nothing: it had no effect.
+local function note(self, event, word)
+  self.states[word] = event
+  local group = self.group and self.group(unescape(word))
   if not group then return end
   local last, before = self.last[group], self.before[group]
   if event == "failed" then
@@ -151,13 +147,7 @@ local function note_in_group(self, event, word)
   end
 end
 
--- Takes an event of a key.
-local function note(self, event, word)
-  self.states[word] = event
-  if self.group then note_in_group(self, event, word) end
-end
-
--- Notes all events. Returns how many bytes are whole lines, or nil and what is wrong.
+--- Records all events. Returns how many bytes are whole lines, or nil and what is wrong.
 local function read_events(self, content, header)
   local next_line = lines(content)
   local first, size = next_line()
@@ -167,7 +157,10 @@ local function read_events(self, content, header)
   for line, after in next_line do
     number, size = number + 1, after
     local event, word = parse(line)
-    if not event then return nil, damaged(number, line) end
+    if not event then
+      return nil, ("line %d is damaged: %q. Put it right, or name another file")
+        :format(number, flatten(line))
+    end
     note(self, event, word)
   end
   return size
@@ -178,41 +171,36 @@ end
 ---@class cekura.Journal
 ---@field private path string
 ---@field private file userdata? nil once it is closed
----@field private states table<string, string> by key, as a word
+---@field private states table<string, string> the last event of each key, as a word
 ---@field private group fun(key: string): string? | nil
----@field private last table<string, string> by group, its last key as a word, and the one before
----@field private before table<string, string>
----@field private unsynced boolean something may not be on disk yet
----@field private lost string? why something never will be
+---@field private last table<string, string> by group: the last key, as a word
+---@field private before table<string, string> by group: the key before that
+---@field private unsynced boolean whether a line may not be on disk yet
+---@field private lost string? why a sync failed
 local Journal = {}
 Journal.__index = Journal
 Journal.__name = "cekura.Journal"
 
--- Completes a header of which the start may be there.
-local function begin(self, header, start)
-  local ok, problem = self.file:append(header:sub(#start + 1))
-  if ok then ok, problem = self:sync() end
-  if ok then ok, problem = internal.sync_folder(self.path:match "^.*/" or ".") end
-  return ok, problem
-end
-
--- Goes on after the last whole line.
-local function go_on(self, header, content)
-  local size, problem = read_events(self, content, header:sub(1, -2))
+--- Reads the file, or completes a header of which only the start was written. Cuts off a torn line.
+local function load(self, header)
+  local content, problem = self.file:read()
+  if not content then return nil, problem end
+  if #content < #header and header:sub(1, #content) == content then
+    local ok
+    ok, problem = self.file:append(header:sub(#content + 1))
+    if ok then ok, problem = self:sync() end
+    if ok then ok, problem = internal.sync_folder(self.path:match "^.*/" or ".") end
+    return ok, problem
+  end
+  local size
+  size, problem = read_events(self, content, header:sub(1, -2))
   if not size then return nil, self.path .. ": " .. problem end
   if size == #content then return true end
   return self.file:truncate(size)
 end
 
-local function load(self, header)
-  local content, problem = self.file:read()
-  if not content then return nil, problem end
-  local is_start = #content < #header and header:sub(1, #content) == content
-  return (is_start and begin or go_on)(self, header, content)
-end
-
 local function header_of(options)
-  assert(type(options) == "table" and type(options.api) == "string", "journal: no `api` is given")
+  assert(type(options) == "table" and type(options.api) == "string", "journal: `api` is missing")
   assert(options.work == nil or type(options.work) == "string", "journal: `work` is not a string")
   local api = escape(internal.normal_url(options.api))
   local header = ("cekura journal %s api=%s"):format(VERSION, api)
@@ -221,29 +209,28 @@ local function header_of(options)
 end
 
 ---@class cekura.JournalOptions
----@field api string where the calls go
+---@field api string the client's api_url
 ---@field work string? what the items are, such as the file that they come from
 ---@field group? fun(key: string): string? names the group of a key; nil for none
 
---- Opens a journal, or begins one where there is no file, or an empty one. A last line without
---- its end is cut off; a file that is anything else than a journal of this work is left as it is.
---- No two journals have the same file open. A file that has been replaced or deleted since takes
---- no more events.
+--- Opens a journal, or begins one if the file is missing or empty. Cuts off a last line without its
+--- end. A file that is not a journal of this work is left as it is. A file is locked: no two
+--- journals have it open. A file that is replaced or deleted while it is open takes no more events.
 ---@param path string
 ---@param options cekura.JournalOptions
 ---@return cekura.Journal?
 ---@return string? problem
 function journal.open(path, options)
   local header = header_of(options)
-  -- An earlier run may have been killed before it synced.
-  local self = setmetatable({ path = path, file = false, states = {}, unsynced = true,
+  local self = setmetatable({ path = path, file = false, states = {},
+    unsynced = true,  -- an earlier run may have been killed before it synced
     group = options.group, last = {}, before = {} }, Journal)
   local problem
   self.file, problem = internal.open_file(path)
   if not self.file then return nil, problem end
   local read, loaded, why = pcall(load, self, header)
   if read and loaded then return self end
-  self.file:close()  -- also where memory ran out, or nobody could open it before a collection
+  self.file:close()  -- also if memory ran out: nobody could open it before a collection
   if not read then error(loaded, 0) end
   return nil, why
 end
@@ -262,8 +249,8 @@ local function write(self, event, word, message)
   return true
 end
 
---- The last event of a key, of this run or of an earlier one; nil if there has been none, or if
---- another key of its group has superseded it.
+--- Returns the last event of a key in this run and earlier ones; nil if there was none, or if
+--- another key of its group superseded it.
 ---@param key string|number
 ---@return nil|"started"|"done"|"failed"|"unknown"
 function Journal:state(key)
@@ -275,7 +262,7 @@ function Journal:state(key)
   return self.states[word]
 end
 
---- Iterates over all keys, as text, and the last event of each.
+--- Iterates over all keys, as text, with the last event of each.
 ---@return fun(): string?, string?
 function Journal:entries()
   local word, event
@@ -285,7 +272,7 @@ function Journal:entries()
   end
 end
 
---- Writes that an item is begun. The line outlives the process from now on.
+--- Records that an item is started. The line survives the process.
 ---@param key string|number
 ---@return true?
 ---@return string? problem
@@ -293,7 +280,7 @@ function Journal:start(key)
   return write(self, "started", word_of(key), "")
 end
 
---- Writes how an item has ended. The line outlives the process from now on.
+--- Records how an item ended. The line survives the process.
 ---@param key string|number
 ---@param outcome "done"|"failed"|"unknown"
 ---@param message any? shown with tostring, on one line
@@ -307,8 +294,8 @@ function Journal:finish(key, outcome, message)
   return write(self, outcome, word_of(key), text == "" and "" or " " .. text)
 end
 
---- Returns once every line is on disk, at once if they all are. When that has failed it fails for
---- ever: a system forgets what it could not write, and would call the next attempt a success.
+--- Returns once every line is on disk. After a failure it always fails: the system forgets what it
+--- could not write, and would report a success the next time.
 ---@return true?
 ---@return string? problem
 function Journal:sync()
@@ -320,8 +307,8 @@ function Journal:sync()
   return ok, problem
 end
 
---- Syncs, and gives the file free for others; a second time it does nothing. A journal that is
---- only forgotten is closed by the collector, without a sync.
+--- Syncs and closes the file. A second call is a no-op. The collector closes a journal without a
+--- sync.
 ---@return true?
 ---@return string? problem
 function Journal:close()

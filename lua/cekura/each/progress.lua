@@ -1,37 +1,35 @@
---- How far many calls have come, for whoever waits: a line on stderr that is drawn again and again
---- where that is a terminal, a plain line now and then where it is none, or a function of the
---- caller's. Nothing goes to stdout.
+--- Progress of `client:each` and of the waits: on a terminal a line that is redrawn, otherwise a
+--- plain line now and then, on stderr; or a function of the caller.
 ---
 ---     local meter = progress.new(true)
----     meter:show(numbers)     -- as often as one likes
+---     meter:show(numbers)     -- as often as you like
 ---     meter:finish(numbers)
 
-require "cekura.core"  -- brings the next one
+require "cekura.core"  -- preloads cekura.internal
 local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
 local progress = {}
 
---- What is shown; whoever counts works it all out.
 ---@class cekura.progress.Numbers
----@field done integer items that have ended, skipped ones too
----@field total integer? nil: not known
+---@field done integer items that have ended, with those that were skipped
+---@field total integer? nil if it is not known
 ---@field ok integer
 ---@field failed integer
 ---@field skipped integer
----@field unknown integer items that may have been done or not
+---@field unknown integer
 ---@field running integer
 ---@field elapsed number seconds
----@field rate number items a second, without the skipped ones
----@field left number? seconds; nil: not known
----@field pause number? seconds until calls are sent again: the server answered 429
----@field waiting boolean? somebody waits for what others do: a rate would say nothing
+---@field rate number items per second, without those that were skipped
+---@field left number? seconds; nil if they are not known
+---@field pause number? seconds until calls are sent again after a 429
+---@field waiting boolean? of a wait: a rate would say nothing
 
 -- ---- the texts ----
 
-local LONGEST = 3.6e6  -- seconds; what takes more than a thousand hours is anyone's guess
+local LONGEST = 3.6e6  -- seconds: an estimate of more than a thousand hours is worth nothing
 
---- "2:03", "1:02:03", "-" for what is not known.
+--- Returns "2:03" or "1:02:03"; "-" if the seconds are not known.
 local function duration(seconds)
   if not (seconds and seconds < LONGEST) then return "-" end
   local whole = math.floor(math.max(seconds, 0) + 0.5)
@@ -45,17 +43,17 @@ local function speed(rate)
   return ascii.format(rate < 9.95 and "%.1f/s" or "%.0f/s", rate)
 end
 
---- "rate limited, 0:42 left"; nil if there is no pause.
+--- Returns "rate limited, 0:42 left"; nil if there is no pause.
 local function pause_of(numbers)
   return numbers.pause and ("rate limited, %s left"):format(duration(math.ceil(numbers.pause)))
 end
 
---- "3 failed"; nil where there is none, for that goes without saying.
+--- Returns "3 failed"; nil for 0.
 local function some(count, word)
   return count > 0 and ("%d %s"):format(count, word) or nil
 end
 
---- From 0 to 1: a source may turn out to be longer than it said.
+--- Returns 0 to 1. A list may grow, so that more items are done than its total says.
 local function fraction(numbers)
   return numbers.total > 0 and math.min(numbers.done / numbers.total, 1) or 1
 end
@@ -72,13 +70,13 @@ local BY_IMPORTANCE = { "count", "failed", "left", "waited", "percent", "unknown
 local GAP = "  "
 local LEAST_BAR, MOST_BAR = 8, 42  -- columns
 
---- The time that is left, of the pause if there is one; nil if nothing is known of it.
+--- Returns the time that is left, of a pause if there is one; nil if there is no estimate.
 local function left_of(numbers)
   if numbers.pause then return pause_of(numbers) end
   return not numbers.waiting and numbers.total and duration(numbers.left) .. " left" or nil
 end
 
---- The parts of a line but the bar, by name.
+--- Returns the parts of a line by name, except the bar.
 local function parts_of(numbers)
   local total, waiting = numbers.total, numbers.waiting
   return {
@@ -92,7 +90,8 @@ local function parts_of(numbers)
   }
 end
 
---- Takes away what there is no room for. Returns the columns that stay free, none where it did.
+--- Removes the least important parts until the line fits. Returns the free columns; 0 if it removed
+--- any.
 local function fit(parts, columns)
   local room, fits = columns + #GAP, true
   for _, name in ipairs(BY_IMPORTANCE) do
@@ -102,7 +101,7 @@ local function fit(parts, columns)
   return fits and room or 0
 end
 
---- The line for a terminal: its last column stays free, so that the cursor never wraps.
+--- Returns the line for a terminal. Its last column stays free, so that the cursor does not wrap.
 local function line(numbers, width)
   local parts, texts = parts_of(numbers), {}
   local room = fit(parts, width - 1)
@@ -113,7 +112,7 @@ local function line(numbers, width)
   return bar(fraction(numbers), columns) .. " " .. text
 end
 
---- The line for a file. The last one says what there was, the others what is to come.
+--- Returns the line for a file. The last one has the totals, the others have an estimate.
 local function sentence(numbers, is_last)
   local total, pause = numbers.total, not is_last and pause_of(numbers) or nil
   local texts = { ("%d%s done"):format(numbers.done, total and (" of %d"):format(total) or "") }
@@ -133,12 +132,13 @@ local function sentence(numbers, is_last)
   return table.concat(texts, ", ")
 end
 
--- ---- where they go ----
+-- ---- the meters ----
 
---- One of these is the metatable of a meter. `draw` shows numbers; `conclude` does so at the end.
+--- The base of the meters. A meter has `interval`, in seconds, and the methods `draw` and
+--- `conclude`, which show the numbers, the latter at the end.
 local Meter = {}
 
---- May be called as often as one likes: it draws once in each interval.
+--- Draws once per interval, however often it is called.
 ---@param numbers cekura.progress.Numbers
 function Meter:show(numbers)
   local now = internal.monotime()
@@ -147,7 +147,7 @@ function Meter:show(numbers)
   self:draw(numbers)
 end
 
---- The last word, once.
+--- Shows the numbers for the last time. A second call is a no-op.
 ---@param numbers cekura.progress.Numbers
 function Meter:finish(numbers)
   if self.finished then return end
@@ -163,16 +163,16 @@ end
 
 local Terminal, Plain, Function, Silent = kind(0.1), kind(5), kind(0.1), kind(math.huge)
 
---- Leaves the cursor at the line's beginning: a terminal shows a Ctrl-C as "^C", and at its end
---- that would wrap. So it also stays in the first row where a window that has become narrower
---- breaks the line, and what is below belongs to the line.
+--- Leaves the cursor at the beginning of the line: a terminal shows Ctrl-C as "^C", which would
+--- wrap at the end. If the window has become narrower and the line takes several rows, the cursor
+--- is in the first of them, and the rows below it are erased, too.
 function Terminal:put(text, width)
   io.stderr:write("\r" .. text .. (self.drawn > width and "\27[J" or "\27[K") .. "\r")
   self.drawn = #text
 end
 
 function Terminal:draw(numbers)
-  local width = internal.terminal_width()  -- anew each time, for a window changes
+  local width = internal.terminal_width()  -- each time: a window may be resized
   if width then self:put(line(numbers, width), width) end
 end
 
@@ -187,7 +187,7 @@ function Plain:conclude(numbers)  -- luacheck: no self
   io.stderr:write(sentence(numbers, true) .. "\n")
 end
 
---- Where the function raises, that was the last word: `finish` does not call it again.
+--- Calls the function with a copy of the numbers. If it raises, it is not called again.
 function Function:draw(numbers)
   local copy = {}
   for name, value in pairs(numbers) do copy[name] = value end
@@ -203,8 +203,7 @@ function Silent.show() end
 
 function Silent.finish() end
 
---- A meter. It has `interval`, the seconds between two looks; the numbers of `show` and `finish`
---- are copied for a function, whose error goes to whoever calls those.
+--- Returns a meter. What a function raises is raised by `show` and `finish`.
 ---@param option boolean|fun(numbers: cekura.progress.Numbers)|nil
 function progress.new(option)
   if not option then return setmetatable({}, Silent) end

@@ -1,16 +1,16 @@
---- Text of protocols and files, which is the same in every locale. Lua's `string.lower`, `%a` and
---- `%g` follow the locale that a host has set.
+--- Text of protocols and files, which is the same in every locale. `string.lower`, `%a` and
+--- `tostring(0.5)` follow the locale that a host has set.
 
 local ascii = {}
 
 local LOWER = {}
 for byte = ("A"):byte(), ("Z"):byte() do LOWER[string.char(byte)] = string.char(byte + 32) end
 
---- Returns the text with A to Z in lower case. Every other byte stays as it is.
+--- Returns the text with A to Z in lower case. Other bytes stay as they are.
 ---@param text string
 function ascii.lower(text) return (text:gsub("[A-Z]", LOWER)) end
 
---- Returns the number formatted with a point, whatever the locale's separator is.
+--- Returns the number with a decimal point, whatever the locale's separator is.
 ---@param format string of one float: "%.17g"
 ---@param number number
 function ascii.format(format, number)

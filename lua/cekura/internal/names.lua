@@ -1,14 +1,14 @@
---- Answers names that the module, a client, a resource or a task does not have: a mistyped one
---- would end in "attempt to call a nil value".
+--- Answers a mistyped name of the module, a client, a resource or a task with the name that was
+--- probably meant, instead of "attempt to call a nil value".
 
 local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
 local names = {}
 
-local LONGEST = 40
+local LONGEST = 40  -- bytes of a name in a message
 
---- The names of all tables, sorted, without those that begin with "_".
+--- Returns the names in all tables, sorted, without those that begin with "_".
 local function sorted(tables)
   local list = {}
   for _, fields in ipairs(tables) do
@@ -22,7 +22,7 @@ end
 
 local function snake_case(name) return ascii.lower((name:gsub("([a-z0-9])([A-Z])", "%1_%2"))) end
 
---- The known name that was probably meant, or nil. A guess with another first letter confuses.
+--- Returns the nearest name, or nil. A guess with another first letter would confuse.
 local function guess(name, known)
   local near = internal.nearest(name, known)
   return near and near:sub(1, 1) == name:sub(1, 1) and near or nil
@@ -36,12 +36,12 @@ local function message_of(owner, name, known)
     :format(owner, shown, table.concat(known, ", "))
 end
 
---- Makes a look for an unknown name in `methods` raise, at the line of whoever looks. Names that
---- begin with "_", which libraries look for, and other keys are nil.
+--- Makes an unknown name in `methods` raise, at the line that uses it. Names that begin with "_",
+--- which libraries look for, and keys that are not names are nil.
 ---@param methods table
----@param owner string as the message names it
----@param others table? tables whose names are known, too
----@param level integer? that of whoever looks, for `error`
+---@param owner string the name of the table in the message
+---@param others table? further tables of known names
+---@param level integer? the level of that line for `error`
 function names.guard(methods, owner, others, level)
   local tables = { methods, table.unpack(others or {}) }
   local metatable = getmetatable(methods) or {}
