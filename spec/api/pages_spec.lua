@@ -1,4 +1,4 @@
--- results:pages and calls:pages: every item once, read as it is asked for, from api_url alone.
+-- results:pages and calls:pages: each item once, read when it is asked for, from api_url only.
 local cekura = require "cekura"
 local faults = require "support.faults"
 local json = require "cjson".new()
@@ -29,7 +29,7 @@ local function ids_of(iterator)
 end
 
 describe("pages", function()
-  describe("of the sandbox", function()
+  describe("with the sandbox", function()
     local server, client
     setup(function()
       server = sandbox.start()
@@ -45,7 +45,7 @@ describe("pages", function()
       results = { agent_id = 231, page_size = 7 },
       calls = { agent_id = 231, page_size = 30, timestamp_from = "2000-01-01T00:00:00Z" },
     } do
-      it("has each of the " .. name .. " once, with the filter on each page", function()
+      it("returns each of the " .. name .. " once, with the filter on each page", function()
         local seen, count = {}, 0
         for item in client[name]:pages(arguments) do
           assert.is_nil(seen[item.id])
@@ -58,7 +58,7 @@ describe("pages", function()
       end)
     end
 
-    it("reads a page when its first item is asked for, and not before", function()
+    it("reads a page when its first item is asked for", function()
       local next_result = client.results:pages { agent_id = 231, page_size = 2 }
       assert.equal(0, #server:requests())
       next_result()
@@ -68,19 +68,19 @@ describe("pages", function()
       assert.equal(2, #server:requests())
     end)
 
-    it("goes on from the page that the caller names", function()
+    it("starts at the page that the caller names", function()
       local all = ids_of(client.results:pages { agent_id = 231, page_size = 10 })
       local rest = ids_of(client.results:pages { agent_id = 231, page_size = 10, page = 2 })
       assert.same({ table.unpack(all, 11) }, rest)
     end)
 
-    it("has nothing where there is nothing, however often one asks", function()
+    it("returns nil for an empty list, again and again", function()
       local next_result = client.results:pages { search = "no such name" }
       for _ = 1, 3 do assert.is_nil(next_result()) end
       assert.equal(1, #server:requests())
     end)
 
-    it("is a source for each, whose other items go on meanwhile", function()
+    it("is a source of each, whose other items continue meanwhile", function()
       local source = client.calls:pages { agent_id = 231, page_size = 5 }
       local report = assert(client:each(source, function(log)
         return client.calls:get { call_log_id = log.id }
@@ -89,13 +89,13 @@ describe("pages", function()
       assert.equal(0, #report.errors)
     end)
 
-    it("keeps to `next` with keep_null, too", function()
+    it("follows `next` with keep_null", function()
       local keeping <close> = assert(cekura.new { api_url = server.url .. "/",
         api_key = server.api_key, keep_null = true })
       assert.equal(64, #ids_of(keeping.results:pages { agent_id = 231 }))
     end)
 
-    it("is also of the default client, and its options reach each call", function()
+    it("works with the default client, and passes its options to each call", function()
       local headers = { headers = { ["X-One"] = "1" } }
       assert.equal(64, #ids_of(client.results:pages({ agent_id = 231 }, headers)))
       for _, request in ipairs(server:requests()) do
@@ -111,7 +111,7 @@ describe("pages", function()
       { "an unknown option", {}, { headres = {} }, 'did you mean "headers"' },
       { "a dry run", {}, { dry_run = true }, "options.dry_run: is an option of a single call" },
     } do
-      it("raises an error of the library's for " .. row[1] .. ", and sends nothing", function()
+      it("raises an error for " .. row[1] .. ", and sends nothing", function()
         local ok, err = pcall(ids_of, client.results:pages(row[2], row[3]))
         assert.is_false(ok)
         assert.same({ "validation", "no" }, { err.kind, err.applied })
@@ -120,7 +120,7 @@ describe("pages", function()
       end)
     end
 
-    it("raises what the language itself was misused for", function()
+    it("raises misuse at the caller's line", function()
       assert.matches("call it with a colon: results:pages{ … }",
         select(2, pcall(client.results.pages, {})))
       assert.matches("call it with a colon: results:pages{ … }",
@@ -146,7 +146,7 @@ describe("pages", function()
     end)
   end)
 
-  describe("of a server that misbehaves", function()
+  describe("with a faulty server", function()
     local server, client
     setup(function()
       server = faults.start()
@@ -168,14 +168,14 @@ describe("pages", function()
       return list
     end
 
-    it("trusts `next`, whatever `count` says", function()
+    it("follows `next`, whatever `count` says", function()
       server:script { page({ 1, 2 }, following "page=2", 0), page({ 3 }, following "page=3", 2),
         page({}, following "page=4", 3), page({ 4 }, nil, 1000) }
       assert.same({ 1, 2, 3, 4 }, ids_of(client.results:pages {}))
       assert.equal(4, server:deliveries())
     end)
 
-    it("takes no more of `next` than which page it is", function()
+    it("takes only the page number from `next`", function()
       server:script { page({ 1 }, following "agent_id=999&page=2&evil=1"), page { 2 } }
       assert.same({ 1, 2 }, ids_of(client.results:pages { agent_id = 5 }))
       local list = targets()
@@ -195,7 +195,7 @@ describe("pages", function()
     end
 
     for name, path in pairs { results = LIST, calls = "/observability/v1/call-logs/" } do
-      it("has each id of the " .. name .. " once, although items are added meanwhile", function()
+      it("returns each id of the " .. name .. " once if items are added meanwhile", function()
         server:script { page({ 9, "8", 7 }, "?page=2"), page({ 8, "7", 6.0, 5 }, "?page=3"),
           page({ 6, "5" }, "?page=4"), page { 5, 4, "4", "04", "x", "x" } }
         assert.same({ 9, "8", 7, 6, 5, 4, "04", "x" }, ids_of(client[name]:pages {}))
@@ -205,7 +205,7 @@ describe("pages", function()
       end)
     end
 
-    it("has every item that has no id", function()
+    it("returns every item without an id", function()
       local body = '{"results": [{"a":1}, 5, null, {"id":null}, {"id":true}, {"a":1}], "next": %s}'
       server:script { faults.ok(body:format '"?page=2"'), faults.ok(body:format "null") }
       local count = 0
@@ -213,7 +213,7 @@ describe("pages", function()
       assert.equal(12, count)
     end)
 
-    it("keeps no more than the ids of what it has returned", function()
+    it("keeps only the ids of the items that it has returned", function()
       local pages, text = {}, ("x"):rep(20000)
       for i = 1, 50 do
         pages[i] = faults.ok(json.encode { results = { { id = i, text = text } },
@@ -246,7 +246,7 @@ describe("pages", function()
       end)
     end
 
-    it("does not go round in circles", function()
+    it("raises if `next` leads back", function()
       server:script { page({ 1 }, following "page=2"), page({ 2 }, following "page=3"),
         page({ 3 }, following "page=2") }
       local ok, err = pcall(ids_of, client.results:pages {})
@@ -259,7 +259,7 @@ describe("pages", function()
       ["results that are none"] = '{"results": 5}',
       ["a number as next"] = '{"results": [], "next": 5}',
     } do
-      it("raises for an answer that is no page: " .. what, function()
+      it("raises for a response that is not a page: " .. what, function()
         server:script { faults.ok(body) }
         local ok, err = pcall(ids_of, client.results:pages {})
         assert.is_false(ok)
@@ -267,7 +267,7 @@ describe("pages", function()
       end)
     end
 
-    it("sends a page again that failed in passing", function()
+    it("retries a page after a transient failure", function()
       server:script { page({ 1 }, following "page=2"), faults.status(503), "close_before_answer",
         page { 2 } }
       assert.same({ 1, 2 }, ids_of(client.results:pages {}))
@@ -300,7 +300,7 @@ describe("pages", function()
         return all
       end
 
-      it("has each item once, whoever asks", function()
+      it("returns each item once", function()
         server:script { slowly(page({ 1, 2, 3 }, "?page=2")), slowly(page({ 4, 5 }, "?page=3")),
           slowly(page { 6 }) }
         local next_result, tasks, all = client.results:pages {}, {}, {}
@@ -315,7 +315,7 @@ describe("pages", function()
         assert.is_false(client:step())
       end)
 
-      it("and by the main program has each item once", function()
+      it("and by the main program returns each item once", function()
         server:script { slowly(page({ 1, 2, 3 }, "?page=2")), slowly(page { 4, 5 }) }
         local next_result = client.results:pages {}
         local task = reader(next_result)
@@ -325,7 +325,7 @@ describe("pages", function()
         assert.equal(2, server:deliveries())
       end)
 
-      it("and by a coroutine of a task's own has each item once", function()
+      it("and by a coroutine in a task returns each item once", function()
         server:script { slowly(page({ 1, 2, 3 }, "?page=2")), slowly(page { 4, 5 }) }
         local next_result = client.results:pages {}
         local one = reader(next_result)
@@ -336,7 +336,7 @@ describe("pages", function()
         assert.equal(2, server:deliveries())
       end)
 
-      it("raises an error where the page was asked for, and the other reads it again", function()
+      it("raises an error in the task that read the page, and another reads it again", function()
         server:script { slowly(faults.status(400)), page { 1, 2 } }
         local next_result = client.results:pages {}
         local one, other = reader(next_result), reader(next_result)
@@ -352,7 +352,7 @@ describe("pages", function()
         ["is cancelled"] = function(task) return task:cancel() end,
         ["has its coroutine closed"] = function(_, co) return coroutine.close(co) end,
       } do
-        it("goes on when the one that reads " .. what, function()
+        it("continues if the reading task " .. what, function()
           server:script { "hang", page { 1, 2 } }
           local next_result, co = client.results:pages {}, nil
           local one = client:spawn(function()
@@ -367,7 +367,7 @@ describe("pages", function()
         end)
       end
 
-      it("goes on when one that waits is cancelled", function()
+      it("continues if a waiting task is cancelled", function()
         server:script { slowly(page { 1, 2 }) }
         local next_result = client.results:pages {}
         local one, other, third = reader(next_result), reader(next_result), reader(next_result)
@@ -377,7 +377,7 @@ describe("pages", function()
         assert.is_false(client:step())
       end)
 
-      it("raises in all of them when the client is closed", function()
+      it("raises in all of them if the client is closed", function()
         server:script { "hang" }
         local mortal <close> = retries.client(server)
         local next_result, errors = mortal.results:pages {}, {}
@@ -391,7 +391,7 @@ describe("pages", function()
           { errors[1].kind, errors[2].kind, errors[3].kind })
       end)
 
-      it("by an event of its own call is an error, and does not hang", function()
+      it("raises in on_event of its own call", function()
         local next_result, err
         local nosy <close> = retries.client(server, { on_event = function(event)
           if event.type == "request" and not err then
@@ -405,7 +405,7 @@ describe("pages", function()
       end)
     end)
 
-    it("raises the error of a page that fails, and whoever asks again gets that page", function()
+    it("raises the error of a page, and reads that page again the next time", function()
       server:script { page({ 1 }, following "page=2"), faults.status(400), page { 2 } }
       local next_result = client.results:pages {}
       assert.equal(1, next_result().id)
@@ -416,7 +416,7 @@ describe("pages", function()
       assert.is_nil(next_result())
     end)
 
-    it("ends each with the error, after what was read", function()
+    it("raises the error in each, after the items that were read", function()
       server:script { page({ 1, 2 }, following "page=2"), faults.status(404) }
       local seen = {}
       local ok, err = pcall(client.each, client, client.results:pages {}, function(item)
@@ -428,7 +428,7 @@ describe("pages", function()
       assert.same({ 1, 2 }, seen)
     end)
 
-    it("shows no key that the server puts into `next`", function()
+    it("does not show a key that the server puts into `next`", function()
       server:script { page({ 1 }, "http://evil.example/?key=the-key") }
       local _, err = pcall(ids_of, client.results:pages {})
       assert.is_nil(tostring(err):find("the-key", 1, true))

@@ -1,5 +1,5 @@
--- results:wait, metric_reviews:wait and calls:wait: when it is done, what else may end it, and that
--- nothing is ever started a second time.
+-- results:wait, metric_reviews:wait and calls:wait: what ends them, and that they start nothing a
+-- second time.
 local cekura = require "cekura"
 local child = require "support.child"
 local clock = require "support.clock"
@@ -44,7 +44,7 @@ local function counts(list)
 end
 
 describe("wait", function()
-  describe("on the sandbox", function()
+  describe("with the sandbox", function()
     local server, client
 
     local function start(options)
@@ -60,7 +60,7 @@ describe("wait", function()
       server:stop()
     end)
 
-    it("for a result returns it once its evaluation is over, with the response", function()
+    it("for a result returns it with the response once it has ended", function()
       start()
       assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
         metric_ids = { 55 } })
@@ -76,7 +76,7 @@ describe("wait", function()
       assert.equal(#statuses, found["GET /test_framework/v1/results/373/"])
     end)
 
-    it("for a job returns what it proposes", function()
+    it("for a job returns its proposal", function()
       start()
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
       local improved = assert(client.metric_reviews:wait(
@@ -86,7 +86,7 @@ describe("wait", function()
         "POST /test_framework/metric-reviews/process_feedbacks/"])
     end)
 
-    it("for a job that asks a person something says so, and waits no longer", function()
+    it("for a job that asks a question returns needs_person", function()
       start { optimiser = "asks" }
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
       local value, err = client.metric_reviews:wait({ progress_id = job.progress_id }, QUICK)
@@ -98,7 +98,7 @@ describe("wait", function()
       assert.equal("awaiting_user_input", err.last.status)
     end)
 
-    it("for a job that fails returns an error with what it said last", function()
+    it("for a job that fails returns an error with its last value", function()
       start { optimiser = "fails" }
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
       local value, err = client.metric_reviews:wait({ progress_id = job.progress_id }, QUICK)
@@ -107,7 +107,7 @@ describe("wait", function()
       assert.matches("the job has failed %(No description does better", tostring(err))
     end)
 
-    it("for call logs returns them in their order, each with new values", function()
+    it("for call logs returns them in their order with new values", function()
       start { evaluation_time = 0.1 }
       local ids, metrics = { 70072, 70023, 70033 }, { 55, 57 }
       local earlier = {}
@@ -143,7 +143,7 @@ describe("wait", function()
       end
     end)
 
-    it("for a log that nobody had judged, and a metric that is new to it", function()
+    it("for a log without values returns it once it has them", function()
       start()
       local fresh
       for log in client.calls:pages { agent_id = 231, timestamp_from = "2000-01-01T00:00:00Z" } do
@@ -155,7 +155,7 @@ describe("wait", function()
       assert.equal(55, after[1].evaluation.metrics[1].id)
     end)
 
-    it("in each lets the others go on", function()
+    it("in each lets other items continue", function()
       start { evaluation_time = 0.2 }
       local began = system.monotime()
       local report = assert(client:each({ 370, 371, 372, 373 }, function(id)
@@ -171,7 +171,7 @@ describe("wait", function()
       assert.is_true(system.monotime() - began < 0.2 * report.ok + clock.AT_ONCE)
     end)
 
-    it("in a task lets the main thread's step drive it", function()
+    it("in a task is driven by client:step", function()
       start()
       assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
         metric_ids = { 55 } })
@@ -181,7 +181,7 @@ describe("wait", function()
       assert.equal("completed", assert(task:wait()).status)
     end)
 
-    it("in a task ends with it, and leaves nothing behind", function()
+    it("in a task ends if the task is cancelled, and leaves nothing behind", function()
       start { evaluation_time = 60 }
       assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
         metric_ids = { 55 } })
@@ -198,7 +198,7 @@ describe("wait", function()
       assert.equal(before, told)
     end)
 
-    it("of a client that is closed meanwhile ends with it", function()
+    it("ends if the client is closed", function()
       start { evaluation_time = 60 }
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
       local value, err = client.metric_reviews:wait({ progress_id = job.progress_id },
@@ -224,7 +224,7 @@ describe("wait", function()
         return stranger.results:wait({ result_id = 373 }, QUICK)
       end },
     } do
-      it("ends at once with an error that cannot pass: " .. row[1], function()
+      it("ends at once with an error that is not transient: " .. row[1], function()
         start()
         local value, err = row[2]()
         assert.is_nil(value)
@@ -233,7 +233,7 @@ describe("wait", function()
       end)
     end
 
-    it("for logs ends at once where one of them is not there", function()
+    it("for logs ends at once if one of them does not exist", function()
       start()
       local logs = {}
       for i = 1, 40 do logs[i] = { id = i, metrics = {} } end
@@ -245,7 +245,7 @@ describe("wait", function()
     end)
   end)
 
-  describe("on a server that misbehaves", function()
+  describe("with a faulty server", function()
     local server, client
     setup(function() server = faults.start() end)
     teardown(function() server:stop() end)
@@ -265,7 +265,8 @@ describe("wait", function()
       running = false, pending = false, in_progress = false, evaluating = false, in_queue = false,
       scaling_up = false, something_new = false,
     } do
-      it(("a result that is %q %s"):format(status, ends and "is a value" or "goes on"), function()
+      local meaning = ends and "ended" or "running"
+      it(("takes a result that is %q for %s"):format(status, meaning), function()
         server:script(answers({ status = status }, OVER))
         assert.is_string(assert(wait()).status)
         assert.equal(ends and 1 or 2, server:deliveries())
@@ -301,7 +302,7 @@ describe("wait", function()
       end)
     end
 
-    it("knows a state in capital letters in every locale", function()
+    it("reads a state in capital letters in every locale", function()
       local turkish <close> = locale.turkish()
       if not turkish then return end
       server:script(answers({ status = "FAILED", waiting = 1 }, { status = "FAILED" },
@@ -314,7 +315,7 @@ describe("wait", function()
       assert.matches("^FAILED\nfailed\nneeds_person\n", output)
     end)
 
-    it("goes on over everything that passes, and is told of each poll", function()
+    it("continues after transient failures, and calls on_poll after each poll", function()
       client:close()
       client = retries.client(server, { max_attempts = 1 })
       server:script { answers(RUNNING)[1], faults.status(503), "close_before_answer",
@@ -329,14 +330,14 @@ describe("wait", function()
         "server", "server", "rate_limited", "bad_request", "completed" }, told)
     end)
 
-    it("sends each poll again by itself, as every call that reads", function()
+    it("retries each poll, as any call that reads", function()
       server:script { faults.status(503), faults.status(503), answers(OVER)[1] }
       local polls = 0
       assert(wait { on_poll = function() polls = polls + 1 end })
       assert.same({ 1, 3 }, { polls, server:deliveries() })
     end)
 
-    it("waits as long as the server asks", function()
+    it("honours Retry-After", function()
       client:close()
       client = retries.client(server, { max_attempts = 1 })
       for _, answer in ipairs {
@@ -351,7 +352,7 @@ describe("wait", function()
       end
     end)
 
-    it("does not begin a pause that would pass the timeout", function()
+    it("does not start a pause that is longer than the timeout", function()
       client:close()
       client = retries.client(server, { max_attempts = 1 })
       server:script { answers(RUNNING)[1], faults.status(503, { ["Retry-After"] = "600" }) }
@@ -362,7 +363,7 @@ describe("wait", function()
         { err.kind, err.retry_after, err.last.status, err.cause.kind })
     end)
 
-    it("times out with the value that was seen last", function()
+    it("times out with the last value", function()
       server:script(retries.times(1000, answers(RUNNING)[1]))
       local seconds, value, err = clock.time(wait, { timeout = 0.2, interval = 0.02 })
       assert.is_nil(value)
@@ -374,12 +375,12 @@ describe("wait", function()
         tostring(err))
     end)
 
-    it("looks once more before the timeout, however long the interval", function()
+    it("polls once more before the timeout, however long the interval", function()
       server:script(answers(RUNNING, OVER))
       assert.equal("completed", assert(wait { timeout = 0.4, interval = 60 }).status)
     end)
 
-    it("does not outlast its timeout for a server that does not answer", function()
+    it("does not exceed its timeout if the server does not respond", function()
       server:script { answers(RUNNING)[1], "hang" }
       local seconds, value, err = clock.time(wait, { timeout = 0.3 })
       assert.is_nil(value)
@@ -389,7 +390,7 @@ describe("wait", function()
       assert.matches("the last poll failed: results.get: ", tostring(err))
     end)
 
-    it("times out where the server is gone for good", function()
+    it("times out if the server is gone", function()
       local gone = faults.start()
       local lonely <close> = retries.client(gone)
       gone:script(answers(RUNNING))
@@ -405,7 +406,7 @@ describe("wait", function()
       assert.is_true(polls > 2)
     end)
 
-    it("knows nothing where no poll came through", function()
+    it("times out without a value if no poll succeeded", function()
       server:script(retries.times(1000, faults.status(503)))
       local _, err = wait { timeout = 0.1 }
       assert.equal("timeout", err.kind)
@@ -413,7 +414,7 @@ describe("wait", function()
       assert.matches("nothing is known of the result; the last poll failed", err.message)
     end)
 
-    it("grows its pauses from a second, with some jitter", function()
+    it("grows its pauses from a second, with jitter", function()
       server:script(retries.times(10, answers(RUNNING)[1]))
       local at = {}
       client.results:wait({ result_id = 1 }, { timeout = 3.9, on_poll = function(_, n)
@@ -423,14 +424,14 @@ describe("wait", function()
       assert.is_true(at[3] - at[2] >= 1.35)
     end)
 
-    it("hands its headers to each poll", function()
+    it("sends its headers with each poll", function()
       server:script(answers(RUNNING, OVER))
       assert(wait { headers = { ["X-One"] = "1" } })
       for _, row in ipairs(server:ledger()) do assert.equal("1", row.headers["x-one"]) end
       assert.equal(2, server:deliveries())
     end)
 
-    it("raises what on_poll and progress raise", function()
+    it("raises the errors of on_poll and progress", function()
       for _, name in ipairs { "on_poll", "progress" } do
         server:script(answers(RUNNING, RUNNING))
         local ok, err = pcall(wait, { [name] = function() error({ "mine" }) end })
@@ -439,7 +440,7 @@ describe("wait", function()
       end
     end)
 
-    it("tells a progress function how far it is", function()
+    it("calls a progress function with its numbers", function()
       server:script(answers({ status = "running",
         runs = { ["1"] = { status = "completed" }, ["2"] = { status = "evaluating" } } }, OVER))
       local seen = {}
@@ -496,7 +497,7 @@ describe("wait", function()
       end
 
       for what, body in pairs { nothing = "", ["a number"] = "5", ["null"] = "null" } do
-        it("an answer that is no log, but " .. what .. ", is no end, and no harm", function()
+        it("continues after a response that is not a log, but " .. what, function()
           server:script { faults.ok(body), faults.ok(body) }
           local value, err = client.calls:wait({ call_logs = { log(EARLY, {}) }, metrics = { 1 } },
             with { timeout = 0.05, interval = 0.04 })
@@ -534,7 +535,7 @@ describe("wait", function()
         end)
       end
 
-      it("what stays as it was among several is waited for as long again, and more", function()
+      it("an unchanged value among several counts after one and a half times as long", function()
         local moved = log(LATE, { 3, 5 })  -- the first is new, the second may be at work
         local polls, began = 0, system.monotime()
         local entries = { log(EARLY, { 5, 5 }), log(EARLY, { 5, 5 }), moved }
@@ -544,7 +545,7 @@ describe("wait", function()
         assert.is_true(system.monotime() - began >= 0.4)
       end)
 
-      describe("an old value is not taken for a new one", function()
+      describe("does not take an old value for a new one", function()
         local before, half = log(EARLY, { 5, 5 }), log(LATE, { 3, 5 })
         local new = log("2026-01-01T10:00:09Z", { 3, 4 })
 
@@ -554,24 +555,24 @@ describe("wait", function()
           assert.equal(4, logs[1].evaluation.metrics[2].score)
         end
 
-        it("in a log that has moved before the first look", function()
+        it("in a log that changed before the first poll", function()
           waits_for_it(log(EARLY, { 5, 5 }), { half, half, half, half, half, new })
         end)
 
-        it("in a second wait, after one that timed out before the log moved", function()
+        it("in a second wait after one that timed out before the log changed", function()
           local _, err = wait_for(before, { 1, 2 }, { before }, { timeout = 0.3, interval = 0.02 })
           assert.equal("timeout", err.kind)
           waits_for_it(before, { half, half, half, half, new })
         end)
 
-        it("in a second wait, after one that timed out while the log stood still", function()
+        it("in a second wait after one that timed out while the log was still", function()
           local snapshot = log(EARLY, { 5, 5 })
           local _, err = wait_for(snapshot, { 1, 2 }, { half }, { timeout = 0.1, interval = 0.02 })
           assert.equal("timeout", err.kind)
           waits_for_it(snapshot, { half, half, half, new })
         end)
 
-        it("but once it stands still, in a second wait for the same snapshot, too", function()
+        it("but counts it once the log is still, in a second wait, too", function()
           local snapshot = log(EARLY, { 5, 5 })
           local list = { snapshot, snapshot, half }
           local _, err = wait_for(snapshot, { 1, 2 }, list, { timeout = 0.15, interval = 0.05 })
@@ -581,7 +582,7 @@ describe("wait", function()
         end)
       end)
 
-      describe("its timeout is one for all of them:", function()
+      describe("does not exceed the timeout for all of them with", function()
         -- Seconds that a wait for many logs takes whose reads are answered so, and its error.
         local function time(count, entry, options)
           local snapshots = {}
@@ -615,7 +616,7 @@ describe("wait", function()
         end)
       end)
 
-      it("one that fails in passing is read again, those that are done are not", function()
+      it("reads a log again after a transient failure, but not those that have ended", function()
         client:close()
         client = retries.client(server, { max_attempts = 1 })
         local snapshots, kinds = {}, {}
@@ -631,7 +632,7 @@ describe("wait", function()
         assert.equal(22, server:deliveries())
       end)
 
-      it("times out where there is no telling", function()
+      it("times out if new values cannot be told from old ones", function()
         local _, err = wait_for(log(EARLY, { 5 }), { 1 }, { log(EARLY, { 5 }) }, { timeout = 0.1 })
         assert.equal("timeout", err.kind)
         assert.matches("1 of 1 call logs have no new values yet: 7", err.message)
@@ -681,7 +682,7 @@ describe("wait", function()
       end)
     end
 
-    it("raises what the language itself was misused for", function()
+    it("raises misuse at the caller's line", function()
       for name, method in pairs { results = "results", metric_reviews = "metric_reviews",
         calls = "calls" } do
         assert.matches("call it with a colon: " .. method .. ":wait{ … }",
@@ -698,7 +699,7 @@ describe("wait", function()
       end
     end)
 
-    it("ends with Ctrl-C, in the midst of a pause, and cleans up", function()
+    it("ends with Ctrl-C in a pause, and erases its line", function()
       server:script(answers(RUNNING))
       local process = child.start_checked { child.lua, "-e", ([[
         local client = assert(require "cekura".new { api_url = %q, api_key = "k" })

@@ -1,4 +1,4 @@
-/* Journals: see journal.lua for what is promised. The file is one in memory. */
+/* Fuzzes journals: journal.lua checks the promise. The file is in memory. */
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,13 +8,13 @@ static int fd;
 
 static lua_State *open_all(void) {
   fd = memfd_create("journal", 0);
-  if (fd < 0) fuzz_fail("no file in memory is to be had");
+  if (fd < 0) fuzz_fail("memfd_create failed");
   return fuzz_open("journal", true);
 }
 
 static void write_file(const uint8_t *data, size_t size) {
   if (ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
-    fuzz_fail("the file in memory cannot be written");
+    fuzz_fail("the file in memory is not writable");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,5 +1,5 @@
--- A file is refused and left byte for byte as it is, or it is a journal: its whole lines stand,
--- the last one of each key is that key's state, and what is written next is read back.
+-- The promise on journals: a file is refused and left unchanged, or it is a journal. Then its whole
+-- lines stay, the last one of each key is the key's state, and new lines are read back.
 local journal = require "cekura.each.journal"
 
 local WORK = { api = "https://api.cekura.ai" }
@@ -20,7 +20,7 @@ local function unescaped(word)
   return (word:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
--- { key = its last event } of whole lines, and the last of the keys.
+-- Returns { key = its last event } of whole lines, and the last key.
 local function events_of(content)
   local states, last = {}, nil
   for line in content:sub(#HEADER + 1):gmatch "([^\n]*)\n" do
@@ -32,7 +32,7 @@ local function events_of(content)
   return states, last
 end
 
--- What must stand in the file once it is open, if it was one that can be gone on with.
+-- Returns what the file must contain once it is open.
 local function kept(content)
   if #content < #HEADER and HEADER:sub(1, #content) == content then return HEADER end
   return content:match "^.*\n"
@@ -45,7 +45,7 @@ local function check_states(it, states)
   for key, event in pairs(it.states) do assert(states[unescaped(key)] == event, key) end
 end
 
--- The content serves as key and message as well: anything may be in either.
+-- The content is used as key and message as well: both may contain anything.
 local function add_events(it, content, states, last)
   local outcome = OUTCOMES[#content % 3 + 1]
   local key = last or content:sub(1, 20)
@@ -56,7 +56,7 @@ local function add_events(it, content, states, last)
   states[tostring(key)], states[content .. "."] = outcome, "started"
 end
 
-local function go_on(path, content)
+local function continue(path, content)
   local it, problem = journal.open(path, WORK)
   if not it then
     assert(type(problem) == "string" and utf8.len(problem), "no message")
@@ -75,9 +75,9 @@ local function go_on(path, content)
   check_states(again, states)
 end
 
--- Once as it is, and once behind a header, since few files have one.
+-- Tries the content as it is, and after a header, which few inputs have.
 return function(path, content)
-  go_on(path, content)
+  continue(path, content)
   write(path, HEADER .. content)
-  go_on(path, HEADER .. content)
+  continue(path, HEADER .. content)
 end

@@ -1,4 +1,4 @@
--- Ctrl-C in the midst of many items, in the stock interpreter; and what a terminal shows of them.
+-- Ctrl-C in client:each, in the stock interpreter; and its progress on a terminal.
 local child = require "support.child"
 local faults = require "support.faults"
 local retries = require "support.retries"
@@ -80,7 +80,7 @@ describe("Ctrl-C in each", function()
     end
   ]]
 
-  it("begins nothing more, and lets end what is in flight", function()
+  it("starts no item, and waits for the items in flight", function()
     server:script(retries.times(3, slow(0.5)))
     local process = start(THREE .. [[
       go {}
@@ -96,7 +96,7 @@ describe("Ctrl-C in each", function()
     assert.equal(10, server:deliveries())
   end)
 
-  it("gives up after two seconds what does not end, which is unknown then", function()
+  it("cancels after two seconds the items in flight, which are unknown then", function()
     server:script(retries.times(3, { { "hang" } }))
     local output, code, seconds = interrupt(start(THREE .. [[
       local started = os.clock()
@@ -117,7 +117,7 @@ describe("Ctrl-C in each", function()
       votes.sorted(votes.arrived(server:ledger())))
   end)
 
-  it("ends at once when it comes a second time", function()
+  it("ends at once the second time", function()
     server:script(retries.times(3, { { "hang" } }))
     local process = start(THREE .. [[
       go {}
@@ -133,7 +133,7 @@ describe("Ctrl-C in each", function()
     assert.same({ "started 1", "started 2", "started 3" }, events())
   end)
 
-  it("also stops each within each", function()
+  it("stops an each within each", function()
     server:script(retries.times(4, slow(0.4)))
     local output, code = interrupt(start([[
       local votes = require "support.votes"
@@ -154,7 +154,7 @@ describe("Ctrl-C in each", function()
     assert.same({ "started 10", "started 20", "unknown 10", "unknown 20" }, events())
   end)
 
-  it("lets an inner each end as if nothing had happened, where it has begun all of its items",
+  it("does not fail an inner each that has started all of its items",
     function()
       server:script(retries.times(2, slow(0.4)))
       local output, code = interrupt(start([[
@@ -168,7 +168,7 @@ describe("Ctrl-C in each", function()
       assert.same({ "done 10", "started 10" }, events())
     end)
 
-  it("is an error of an inner each that has read its last item, and not begun it", function()
+  it("fails an inner each that has read its last item but not started it", function()
     server:script { faults.status(429, { ["Retry-After"] = 3500 }) }
     local output, code = interrupt(start([[
       client:each({ 10 }, function(outer)
@@ -179,7 +179,7 @@ describe("Ctrl-C in each", function()
     assert.same({ "failed 10", "started 10" }, events())
   end)
 
-  it("gives up an inner each, and a source that is being read, after two seconds", function()
+  it("cancels an inner each and a source that is being read after two seconds", function()
     server:script(retries.times(6, { { "hang" } }))
     local output, code, seconds = interrupt(start([[
       local given = 0
@@ -203,7 +203,7 @@ describe("Ctrl-C in each", function()
   end)
 
   -- The interpreter's hook is on the main thread: the coroutine is told by what each returns.
-  it("is an error of an each in a coroutine", function()
+  it("fails an each in a coroutine", function()
     server:script(retries.times(3, slow(0.3)))
     local output, code = interrupt(start(THREE .. [[
       coroutine.wrap(function()
@@ -217,7 +217,7 @@ describe("Ctrl-C in each", function()
   end)
 
   -- The waiter is told, and nobody else: what is in flight is given no time to end.
-  it("of an each in a task, for which the main thread waits, ends the process at once", function()
+  it("ends the process at once while the main thread waits for an each in a task", function()
     server:script(retries.times(3, { { "hang" } }))
     local output, code, seconds = interrupt(start(THREE .. [[
       client:spawn(go, {}):wait()
@@ -232,7 +232,7 @@ describe("Ctrl-C in each", function()
     assert.equal(10, server:deliveries())
   end)
 
-  it("of an each in a task, caught by who waits for it, lets it go on", function()
+  it("lets an each in a task continue if the wait for it catches the error", function()
     server:script(retries.times(3, slow(0.5)))
     local output, code = interrupt(start(THREE .. [[
       local task = client:spawn(go, {})
@@ -243,7 +243,7 @@ describe("Ctrl-C in each", function()
     assert.equal(10, server:deliveries())
   end)
 
-  it("while each waits for its turn is not swallowed", function()
+  it("is not lost while each waits for a call", function()
     server:script(retries.times(3, faults.status(429, { ["Retry-After"] = 3500 })))
     local output, code, seconds = interrupt(start(THREE .. [[
       go {}
@@ -255,7 +255,7 @@ describe("Ctrl-C in each", function()
   end)
 
   -- It comes wherever it likes.
-  it("in the midst of many short calls is not swallowed", function()
+  it("is not lost among many short calls", function()
     for _ = 1, 8 do
       server:clear()
       os.remove(path)
@@ -266,7 +266,7 @@ describe("Ctrl-C in each", function()
     end
   end)
 
-  it("gives up an each of a coroutine in an item, too", function()
+  it("cancels an each of a coroutine in an item", function()
     server:script(retries.times(3, { { "hang" } }))
     local output, code, seconds = interrupt(start([[
       client:each({ 10, 20 }, function(outer)
@@ -308,7 +308,7 @@ end)
 
 -- Ctrl-C sets a hook on the main thread, which raises the error: here the script itself does so, to
 -- the instruction. After each time all must be as if it had come at any other.
-describe("Ctrl-C in each, wherever it comes,", function()
+describe("Ctrl-C in each", function()
   local START = votes.START .. [[
     local votes = require "support.votes"
     local main, path = coroutine.running(), %q
@@ -445,7 +445,7 @@ describe("each with progress = true", function()
     return ran
   end
 
-  it("draws a line on a terminal, and leaves nothing of it", function()
+  it("draws a line on a terminal, and erases it", function()
     local ran = run(80, [[
       io.stderr:write "before\n"
       go(votes.items(20), function(item)
@@ -465,7 +465,7 @@ describe("each with progress = true", function()
     assert.is_true(tonumber(rate) > 0)
   end)
 
-  it("draws nothing that stays when the source raises, either", function()
+  it("erases the line if the source raises", function()
     local ran = run(80, [[
       local left = 8
       print(pcall(go, function()
@@ -481,7 +481,7 @@ describe("each with progress = true", function()
     assert.same({}, ran.screen.rows)
   end)
 
-  it("is a line at the end in a file", function()
+  it("writes a line at the end to a file", function()
     local ran = run("pipe", [[
       go(votes.items(6), function(item)
         if item == 2 then return nil, "no" end

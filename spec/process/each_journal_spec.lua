@@ -1,4 +1,4 @@
--- Many items with a journal: what one run has done, the next one leaves alone.
+-- client:each with a journal: a run does not repeat what an earlier run did.
 local cekura = require "cekura"
 local child = require "support.child"
 local clock = require "support.clock"
@@ -73,7 +73,7 @@ describe("each with a journal", function()
     return vote(item)
   end
 
-  it("writes what begins, and how it ends", function()
+  it("records the start and the end of each item", function()
     counts({ ok = 1, failed = 1, unknown = 1 }, each({ 1, 2, 3 }, mixed, { concurrency = 1 }))
     assert.equal(header, scratch.read(path):match "^[^\n]*\n")
     local lines = events()
@@ -84,7 +84,7 @@ describe("each with a journal", function()
     assert.equal(6, #lines)
   end)
 
-  it("gets along with an error that cannot be shown", function()
+  it("records an error that tostring cannot show", function()
     local hostile = setmetatable({}, {
       __tostring = function() error "never" end, __index = function() error "never" end,
     })
@@ -100,7 +100,7 @@ describe("each with a journal", function()
       server:clear()
     end)
 
-    it("skips what is done, does again what failed, and leaves what is unknown", function()
+    it("skips finished items, repeats failed ones, and reports unknown ones", function()
       local report = each(votes.items(10), vote)
       counts({ ok = 1, skipped = 8, unknown = 1 }, report)
       assert.same({ 2 }, arrived())
@@ -111,30 +111,30 @@ describe("each with a journal", function()
       counts({ skipped = 9, unknown = 1 }, each(votes.items(10), vote))
     end)
 
-    it("does what is unknown again when it is told to", function()
+    it("repeats unknown items with redo_unknown", function()
       counts({ ok = 2, skipped = 8 }, each(votes.items(10), vote, { redo_unknown = true }))
       assert.same({ 2, 3 }, votes.sorted(arrived()))
       counts({ skipped = 10 }, each(votes.items(10), vote, { redo_unknown = true }))
     end)
 
-    it("leaves unknown what is refused when it is done again", function()
+    it("leaves an item unknown that is refused when it is repeated", function()
       server:faults { { status = 400, body = { detail = "no" }, times = math.huge } }
       counts({ failed = 2, skipped = 8 }, each(votes.items(10), vote, { redo_unknown = true }))
       server:faults()
       counts({ ok = 1, skipped = 8, unknown = 1 }, each(votes.items(10), vote))
     end)
 
-    it("does more where there is more", function()
+    it("does the items that were added", function()
       counts({ ok = 6, skipped = 8, unknown = 1 }, each(votes.items(15), vote))
       assert.same({ 2, 11, 12, 13, 14, 15 }, votes.sorted(arrived()))
     end)
 
-    it("is not stopped by what an earlier one has left", function()
+    it("is not stopped by an item that an earlier run left unknown", function()
       counts({ ok = 1, skipped = 8, unknown = 1 },
         each(votes.items(10), vote, { stop_on_error = true }))
     end)
 
-    it("tells progress what it skips", function()
+    it("passes the skipped items to progress", function()
       local last
       each(votes.items(10), vote, { progress = function(numbers) last = numbers end })
       assert.same({ 10, 10, 1, 8, 1 },
@@ -142,21 +142,21 @@ describe("each with a journal", function()
     end)
   end)
 
-  it("takes for unknown what was begun and has no end", function()
+  it("reports an item that was started but not finished as unknown", function()
     write { "started 1", "started 2", "done 2", "done 3", "started 3", "started 4", "failed 4" }
     counts({ ok = 2, skipped = 1, unknown = 2 }, each(votes.items(5), vote))
     assert.same({ 4, 5 }, votes.sorted(arrived()))
     counts({ ok = 2, skipped = 3 }, each(votes.items(5), vote, { redo_unknown = true }))
   end)
 
-  it("goes on after a torn line", function()
+  it("continues after a torn line", function()
     write { "started 1", "done 1", "started 2" }
     scratch.write(path, scratch.read(path) .. AT .. "done 2")
     counts({ ok = 1, skipped = 1, unknown = 1 }, each(votes.items(3), vote))
     assert.same({ 3 }, arrived())
   end)
 
-  describe("knows an item by", function()
+  describe("identifies an item by", function()
     local function key(row) return row.key end
 
     it("its key", function()
@@ -168,12 +168,12 @@ describe("each with a journal", function()
         { key = key }))
     end)
 
-    it("itself, where it is a text or a number", function()
+    it("itself, if it is a string or a number", function()
       counts({ ok = 3 }, each({ "a", 5, 2.0 }, function() end))
       counts({ skipped = 3 }, each({ "a", 5.0, 2 }, error))
     end)
 
-    it("a key that no other item has", function()
+    it("a key, and fails a second item with the same key", function()
       for run = 1, 2 do
         local report = each({ "a", "b", "a", "a" }, function() end, { concurrency = 1 })
         counts({ [run == 1 and "ok" or "skipped"] = 2, failed = 2 }, report)
@@ -183,7 +183,7 @@ describe("each with a journal", function()
       end
     end)
 
-    it("a key that no other has; one that has stops it, with stop_on_error", function()
+    it("a key, and stops at a second item with the same key with stop_on_error", function()
       counts({ ok = 2, failed = 1 }, each({ 1, 2, 1, 3 }, vote,
         { stop_on_error = true, concurrency = 2 }))
       assert.same({ 1, 2 }, votes.sorted(arrived()))
@@ -202,7 +202,7 @@ describe("each with a journal", function()
         return type(item) == "number" and item or 0 / 0
       end, "that of item 3 is NaN$" },
     } do
-      it("no " .. what, function()
+      it("a key, and stops at " .. what, function()
         local report, problem = each({ 1, 2, row[1], 4 }, vote, { key = row[2], concurrency = 1 })
         assert.is_nil(report)
         assert.equal("config", problem.kind)
@@ -214,7 +214,7 @@ describe("each with a journal", function()
       end)
     end
 
-    it("what `key` gives, and its error goes through", function()
+    it("the result of `key`, whose error it raises", function()
       local ok, raised = pcall(each, votes.items(5), vote, { concurrency = 1, key = function(item)
         if item == 3 then error("no key", 0) end
         return item
@@ -225,7 +225,7 @@ describe("each with a journal", function()
     end)
   end)
 
-  describe("does nothing with", function()
+  describe("starts no item with a journal", function()
     -- Nothing has been done, and the file is as it was.
     local function refuses(pattern, options)
       local before = scratch.read(path)
@@ -238,27 +238,27 @@ describe("each with a journal", function()
       assert.equal(0, #server:requests())
     end
 
-    it("one of other work", function()
+    it("of other work", function()
       write { "done 1" }
       refuses("a journal of other work", { work = "other" })
     end)
 
-    it("one of another API", function()
+    it("of another API", function()
       scratch.write(path, "cekura journal 1 api=https://api.cekura.ai work=w\n")
       refuses "a journal of other work"
     end)
 
-    it("one that is damaged", function()
+    it("that is damaged", function()
       write { "done 1", "what", "done 2" }
       refuses "line 3 is damaged"
     end)
 
-    it("a file that is none", function()
+    it("that is another kind of file", function()
       scratch.write(path, "run_id,metric_id\n")
       refuses "not a journal"
     end)
 
-    it("one that another process uses", function()
+    it("that another process uses", function()
       local holder = child.start_checked { child.lua, "-e", ([[
         io.stdout:setvbuf "line"
         local it = assert(require "cekura.each.journal".open(%q, { api = %q, work = "w" }))
@@ -274,7 +274,7 @@ describe("each with a journal", function()
       counts({ ok = 3 }, each(votes.items(3), vote))
     end)
 
-    it("one that an each around it uses", function()
+    it("that the each around it uses", function()
       local report = each({ 1 }, function() return each({ 2 }, error) end)
       counts({ failed = 1 }, report)
       assert.matches("another run is using this file", report.errors[1].error.message)
@@ -282,7 +282,7 @@ describe("each with a journal", function()
     end)
   end)
 
-  describe("records no dry run as done:", function()
+  describe("does not record a dry run as finished:", function()
     local function plan(item) return votes.cast(client, item, { dry_run = true }) end
 
     -- That an item that does that counts as ok, and is done by the next run.
@@ -318,7 +318,7 @@ describe("each with a journal", function()
       it(what, function() does_again(fn) end)
     end
 
-    it("also after a call that reads", function()
+    it("after a call that reads", function()
       counts({ ok = 1 }, each({ 1 }, function(item)
         plan(item)
         return client.runs:get { run_id = 5544 }
@@ -328,7 +328,7 @@ describe("each with a journal", function()
       assert.same({ 1 }, arrived())
     end)
 
-    it("each item for itself", function()
+    it("in an item after others that voted", function()
       counts({ ok = 6 }, each(votes.items(6), function(item)
         return votes.cast(client, item, { dry_run = item % 2 == 0 })
       end, { concurrency = 2 }))
@@ -336,7 +336,7 @@ describe("each with a journal", function()
       assert.same(votes.items(6), votes.sorted(arrived()))
     end)
 
-    it("but an item that also votes, or that only reads, is done", function()
+    it("unless the item also votes, or only reads", function()
       counts({ ok = 4 }, each(votes.items(4), function(item)
         if item == 1 then plan(item) end
         if item <= 2 then assert(vote(item)) end
@@ -347,7 +347,7 @@ describe("each with a journal", function()
       counts({ skipped = 4 }, each(votes.items(4), error))
     end)
 
-    it("and what was unknown stays so", function()
+    it("and leaves an unknown item unknown", function()
       write { "started 1", "started 2", "unknown 2" }
       counts({ ok = 2 }, each({ 1, 2 }, plan, { redo_unknown = true }))
       counts({ unknown = 2 }, each({ 1, 2 }, vote))
@@ -355,7 +355,7 @@ describe("each with a journal", function()
     end)
   end)
 
-  it("does again what failed without a result, once the cause is gone", function()
+  it("repeats an item that failed without a result", function()
     server:faults { { status = 401, times = 3 } }
     local report = each(votes.items(3), function(item) vote(item) end)
     counts({ failed = 3 }, report)
@@ -365,7 +365,7 @@ describe("each with a journal", function()
     assert.same({ 1, 2, 3 }, votes.sorted(arrived()))
   end)
 
-  describe("leaves an item alone that may have spent and then raised,", function()
+  describe("does not repeat an item that may have spent and then raised,", function()
     -- That the next run does not do it again.
     local function spends_once(fn)
       counts({ unknown = 1 }, each({ 7 }, function(item)
@@ -426,7 +426,7 @@ describe("each with a journal", function()
       it(what, function() spends_once(fn) end)
     end
 
-    it("in a task that it does not await", function()
+    it("in a task that it did not wait for", function()
       counts({ unknown = 1 }, each({ 7 }, function(item)
         client:spawn(vote, item)
         error "before that"
@@ -437,7 +437,7 @@ describe("each with a journal", function()
     end)
   end)
 
-  it("does not take what an earlier item began for the work of the next one", function()
+  it("does not attribute the calls of an earlier item to the next one", function()
     server:faults { { path = "/runs/", times = 1, delay = clock.SHORT } }
     local task
     local report = each({ 1, 2 }, function(item)
@@ -459,7 +459,7 @@ describe("each with a journal", function()
       assert(os.rename(path .. ".new", path))
     end,
   } do
-    it("stops when the file " .. what .. ", and two runs vote once for each item", function()
+    it("stops if the file " .. what .. ", and two runs vote once for each item", function()
       local report, problem = each(votes.items(5), function(item)
         if item == 3 then change() end
         return vote(item)
@@ -472,7 +472,7 @@ describe("each with a journal", function()
     end)
   end
 
-  it("needs no global `arg`, where undeclared globals are forbidden, too", function()
+  it("works without the global `arg`, even if undeclared globals raise", function()
     local output = script.run(([[
       arg = nil
       setmetatable(_G, { __index = function(_, name) error("undeclared " .. name, 2) end,
@@ -485,7 +485,7 @@ describe("each with a journal", function()
     assert.equal(("cekura journal 1 api=%s"):format(server.url), scratch.read(path):match "^[^\n]*")
   end)
 
-  it("gives the file free, however it ends", function()
+  it("unlocks the file, however it ends", function()
     assert.is_false((pcall(each, function() error "no" end, error)))
     counts({ ok = 1 }, each({ 1 }, function() end))
     local begun = 0
@@ -501,7 +501,7 @@ describe("each with a journal", function()
       { last[#last - 1]:match "^%a+ %d+", last[#last]:match "^%a+ %d+" })
   end)
 
-  it("has no line of an item that was given up before its turn", function()
+  it("has no line of an item that was cancelled before it started", function()
     local task = client:spawn(each, votes.items(3), vote)
     client:step()  -- they are in line, and none has begun
     task:cancel()
@@ -509,7 +509,7 @@ describe("each with a journal", function()
     counts({ ok = 3 }, each(votes.items(3), vote))
   end)
 
-  it("belongs to the script, unless its work is named", function()
+  it("belongs to the script unless `work` is given", function()
     local text = ([[
       local cekura = require "cekura"
       local client = assert(cekura.new { api_url = %q, api_key = "k" })
@@ -526,7 +526,7 @@ describe("each with a journal", function()
     os.remove(other)
   end)
 
-  describe("is on disk", function()
+  describe("syncs", function()
     local open_file, log, problems
 
     before_each(function()
@@ -558,7 +558,7 @@ describe("each with a journal", function()
       return vote(item)
     end
 
-    it("with all that has happened, before an item sends anything", function()
+    it("all lines before an item sends anything", function()
       counts({ ok = 20 }, each(votes.items(20), noted_vote, { concurrency = 3 }))
       local place = {}
       for i, entry in ipairs(log) do place[entry] = i end
@@ -571,7 +571,7 @@ describe("each with a journal", function()
       assert.equal("sync", log[#log])
     end)
 
-    it("or the item does not begin", function()
+    it("or does not start the item", function()
       for what, problem in pairs { ["started 3"] = "No space left", sync = "Input/output error" } do
         os.remove(path)
         server:clear()
@@ -586,7 +586,7 @@ describe("each with a journal", function()
       end
     end)
 
-    it("or those that are in flight are the last", function()
+    it("or starts no item after those in flight", function()
       server:faults { { times = math.huge, delay = 0.02 } }
       problems["done 2"] = true
       local report, err = each(votes.items(50), noted_vote, { concurrency = 4 })
@@ -600,7 +600,7 @@ describe("each with a journal", function()
     end)
   end)
 
-  it("says that the disk is full, lets end what is in flight, and goes on later", function()
+  it("reports a full disk, waits for the items in flight, and continues later", function()
     local output, code = child.run_on_full_disk(2, (votes.START .. [[
         local votes = require "support.votes"
         local report, problem = client:each(votes.items(100), vote,
@@ -627,7 +627,7 @@ describe("each with a journal", function()
   end)
 end)
 
-describe("each with a journal, killed", function()
+describe("each with a journal that is killed", function()
   local server, path
 
   setup(function() server = faults.start() end)
@@ -665,7 +665,7 @@ describe("each with a journal, killed", function()
     return all
   end
 
-  it("has the started line when a request arrives, and the lines of those that ended", function()
+  it("has written the starts of the requests that arrived, and the ends", function()
     server:script { faults.ok(), faults.ok(), { { "hang" } } }
     local process = start [[
       client:each({ 1, 2, 3, 4 }, vote, { journal = PATH, work = "w", concurrency = 1 })]]

@@ -1,4 +1,4 @@
--- What a run leaves behind for the next one, whatever became of it.
+-- The journal by itself: what an earlier run wrote, however it ended, a later run reads.
 local child = require "support.child"
 local journal = require "cekura.each.journal"
 local locale = require "support.locale"
@@ -37,8 +37,8 @@ describe("a journal", function()
     assert.equal(text, scratch.read(path))
   end
 
-  describe("is text:", function()
-    it("a header, and a line for each event", function()
+  describe("writes", function()
+    it("a header and a line per event", function()
       local it <close> = open()
       assert.equal(HEADER, content())
       assert.is_true(it:start "5544:55")
@@ -57,7 +57,7 @@ describe("a journal", function()
     end)
 
     for _, slashes in ipairs { "", "/", "//" } do
-      it("of the same work with any slashes at the end of the address: " .. slashes, function()
+      it("the same header for an address that ends with " .. slashes, function()
         for _, work in ipairs { "votes/", "a b", false } do
           local line = "cekura journal 1 api=http://h:1" .. slashes
             .. (work and " work=" .. work:gsub(" ", "%%20") or "")
@@ -72,7 +72,7 @@ describe("a journal", function()
       end)
     end
 
-    it("of the same work with the host in any case", function()
+    it("the same header for a host in any case", function()
       scratch.write(path, "cekura journal 1 api=HTTPS://API.cekura.ai/%2541/ work=w\n" .. AT
         .. "done 1\n")
       for _, api in ipairs { "https://api.cekura.ai/%41", "Https://api.Cekura.ai/%41//" } do
@@ -82,7 +82,7 @@ describe("a journal", function()
       assert.is_nil((journal.open(path, { api = "https://api.cekura.ai/a", work = "w" })))
     end)
 
-    it("of the same work with and without the scheme's own port", function()
+    it("the same header with and without the default port", function()
       for one, other in pairs { ["http://h"] = "http://h:80/", ["https://h/a"] = "HTTPS://h:443/a/",
           ["http://[::1]"] = "http://[::1]:80" } do
         scratch.write(path, "cekura journal 1 api=" .. other .. " work=w\n" .. AT .. "done 1\n")
@@ -97,12 +97,12 @@ describe("a journal", function()
       end
     end)
 
-    it("with the address without a slash at its end", function()
+    it("the address without a slash at its end", function()
       open { api = "http://h:1/", work = "w/" }:close()
       assert.equal("cekura journal 1 api=http://h:1 work=w/\n", content())
     end)
 
-    it("a header with any work", function()
+    it("any work as one word", function()
       for _, work in ipairs { "", "my votes.csv", "a=b\nc", "günstig.csv" } do
         open { api = "x", work = work }:close()
         assert.equal(1, select(2, scratch.read(path):gsub("\n", "")))
@@ -111,7 +111,7 @@ describe("a journal", function()
       end
     end)
 
-    it("a message on one line, and not without end", function()
+    it("a message on one line of limited length", function()
       local it <close> = open()
       local function written(message)
         assert(it:finish("k", "failed", message))
@@ -135,8 +135,8 @@ describe("a journal", function()
     end)
   end)
 
-  describe("knows", function()
-    it("the last event of each key, now and later", function()
+  describe("returns", function()
+    it("the last event of each key, in this run and later", function()
       local it = open()
       assert.is_nil(it:state "a")
       for _, key in ipairs { "a", "b", "c", "d", "e" } do assert(it:start(key)) end
@@ -158,7 +158,7 @@ describe("a journal", function()
       it:close()
     end)
 
-    it("a number by its text", function()
+    it("the state of a number by its text", function()
       local it <close> = open()
       assert(it:finish(5, "done"))
       assert.equal("done", it:state "5")
@@ -172,7 +172,7 @@ describe("a journal", function()
       assert.equal("done", it:state "-9223372036854775808")
     end)
 
-    it("a number by its text in every locale", function()
+    it("the state of a number by its text in every locale", function()
       local turkish <close> = locale.turkish()
       if not turkish then return end
       local output = script.run(turkish.SET .. ([[
@@ -190,7 +190,7 @@ describe("a journal", function()
       assert.matches("failed 7.5 0,5\n", content())
     end)
 
-    it("keys that would break a line, each as itself", function()
+    it("the state of keys that contain line breaks and controls", function()
       local keys = { "done x", "x", "x\n", "x\n\n", " ", "\n", "%", "%20", "%0A", "%2", "\0",
         "\0\0", "é", "\xE9", "日本", "\u{10FFFF}",
         "\xED\xA0\x80", "\xC0\x80", "\xC2",
@@ -218,7 +218,7 @@ describe("a journal", function()
     end)
   end)
 
-  describe("goes on after a torn", function()
+  describe("continues after a torn", function()
     it("header, at every byte", function()
       for length = 0, #HEADER do
         scratch.write(path, HEADER:sub(1, length))
@@ -242,7 +242,7 @@ describe("a journal", function()
       end
     end)
 
-    it("first line after the header, and whatever the bytes are", function()
+    it("line of any bytes after the header", function()
       for _, torn in ipairs { "x", ("\0"):rep(100000), AT .. "done a", "\xFF", "\r" } do
         scratch.write(path, HEADER .. torn)
         open():close()
@@ -251,8 +251,8 @@ describe("a journal", function()
     end)
   end)
 
-  describe("is refused, and left as it is,", function()
-    it("when it belongs to other work", function()
+  describe("is refused and left unchanged", function()
+    it("if it belongs to other work", function()
       local function names(text, theirs, options, ours)
         local message = ("^a journal of other work: it belongs to %s, and this run to %s%%. ")
           :format(theirs:gsub("%p", "%%%0"), (ours:gsub("%p", "%%%0")))
@@ -275,18 +275,18 @@ describe("a journal", function()
       " " .. HEADER, "\xEF\xBB\xBF" .. HEADER, "cekura journal x api=y\n",
       "cekura journal 1 api=https://other",
     } do
-      it(("when it is no journal: %q"):format(text), function()
+      it(("if it is not a journal: %q"):format(text), function()
         is_refused(text, "^not a journal, and left as it is: name another file$")
       end)
     end
 
     for _, rest in ipairs { " ", " x", " api=x work=y ", " work=x api=y", " api=x work=y z" } do
-      it("when its first line is damaged:" .. rest, function()
+      it("if its first line is damaged:" .. rest, function()
         is_refused("cekura journal 1" .. rest .. "\n", "^line 1 is damaged: name another file$")
       end)
     end
 
-    it("when it is of another version", function()
+    it("if it has another version", function()
       is_refused("cekura journal 2 api=https://api.cekura.ai work=votes.csv\nanything\n",
         "^a journal of version 2, and this is a cekura for version 1: name another file$")
       is_refused("cekura journal 10 keys=sha256\n", "^a journal of version 10,")
@@ -300,7 +300,7 @@ describe("a journal", function()
       " " .. AT .. "done a", AT .. "done a \xFF", "2026-11-21 04:20:11 done a",
       AT:sub(1, -3) .. " done a", AT .. "do" .. AT .. "done b", ("\0"):rep(4096), HEADER:sub(1, -2),
     } do
-      it(("when it has the line %q"):format(line:sub(1, 60)), function()
+      it(("if it has the line %q"):format(line:sub(1, 60)), function()
         local before, after = AT .. "started a\n", AT .. "started c\n"
         is_refused(HEADER .. before .. line .. "\n" .. after .. AT .. "torn",
           '^line 3 is damaged: ".*"%. Put it right, or name another file$')
@@ -309,10 +309,10 @@ describe("a journal", function()
     end
   end)
 
-  describe("is one run's:", function()
+  describe("is used by one run:", function()
     local REFUSAL = ": another run is using this file"
 
-    it("not two in a process", function()
+    it("a second one in the process is refused", function()
       local it = open()
       assert(it:start "a")
       local before = scratch.read(path)
@@ -325,7 +325,7 @@ describe("a journal", function()
       assert.equal("done", second:state "a")
     end)
 
-    it("not two processes", function()
+    it("a second process is refused", function()
       local holder = child.start_checked { child.lua, "-e", ([[
         io.stdout:setvbuf "line"
         local it = assert(require "cekura.each.journal".open(%q, { api = %q, work = %q }))
@@ -346,7 +346,7 @@ describe("a journal", function()
       assert.equal("started", it:state "a")
     end)
 
-    it("nobody's when it is forgotten, or refused", function()
+    it("a journal that is collected or refused is unlocked", function()
       coroutine.wrap(open)()  -- on a stack that goes, too
       collectgarbage()
       collectgarbage()
@@ -356,7 +356,7 @@ describe("a journal", function()
     end)
   end)
 
-  describe("that was replaced or deleted meanwhile", function()
+  describe("whose file was replaced or deleted", function()
     local function replace()
       scratch.write(path .. ".new", scratch.read(path))
       assert(os.rename(path .. ".new", path))
@@ -383,7 +383,7 @@ describe("a journal", function()
       end)
     end
 
-    it("is not one whose path is relative to a folder that was left", function()
+    it("is not taken for one if the script changes its folder", function()
       local output = script.run(([[
         local lfs, journal = require "lfs", require "cekura.each.journal"
         assert(lfs.chdir %q)
@@ -395,7 +395,7 @@ describe("a journal", function()
     end)
   end)
 
-  it("keeps what was acknowledged when the process is killed, again and again", function()
+  it("keeps acknowledged events if the process is killed repeatedly", function()
     local text = ([[
       io.stdout:setvbuf "line"
       local it = assert(require "cekura.each.journal".open(%q, { api = %q, work = %q }))
@@ -423,7 +423,7 @@ describe("a journal", function()
     end
   end)
 
-  it("says when the disk is full, and stays whole", function()
+  it("reports a full disk and stays whole", function()
     local output = child.run_on_full_disk(2, ([[
         local journal = require "cekura.each.journal"
         local it = assert(journal.open(%q, { api = %q, work = %q }))
@@ -442,7 +442,7 @@ describe("a journal", function()
     assert.matches("^" .. HEADER:gsub("%p", "%%%0") .. "T failed 1 .*\n$", content())
   end)
 
-  it("says when there is no room for its header", function()
+  it("reports a full disk when it writes the header", function()
     local output = child.run_on_full_disk(0,
       ([[print(require "cekura.each.journal".open(%q, { api = %q }))]]):format(path, WORK.api))
     assert.equal("nil\t" .. path .. ": File too large\n", output)
@@ -455,14 +455,14 @@ describe("a journal", function()
     { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- read-only, also for root
     { "/dev/null", "not a regular file" },     -- it would forget
   } do
-    it("says what is wrong with " .. row[1], function()
+    it("reports a problem with " .. row[1], function()
       local nothing, message = journal.open(row[1], WORK)
       assert.is_nil(nothing)
       assert.matches("^" .. row[1] .. ": " .. row[2] .. "$", message)
     end)
   end
 
-  it("is opened at a path without a folder", function()
+  it("opens at a path without a folder", function()
     local folder, name = path:match "^(.*/)(.*)$"
     local output = child.run_checked { "sh", "-c", [[
       export LUA_PATH="$PWD/lua/?.lua;;" LUA_CPATH="$PWD/$CEKURA_BUILD/?.so;;"
@@ -488,7 +488,7 @@ describe("a journal", function()
       return watched
     end
 
-    it("when something is new, and when it is closed", function()
+    it("if there is a new line, and when it is closed", function()
       local it = open()
       local watched = watch(it)
       assert.is_true(it:sync())
@@ -504,7 +504,7 @@ describe("a journal", function()
       assert.equal(2, watched.count)
     end)
 
-    it("with what an earlier run may not have synced", function()
+    it("with the lines that an earlier run may not have synced", function()
       scratch.write(path, HEADER .. AT .. "done a\n")
       local it <close> = open()
       local watched = watch(it)
@@ -512,7 +512,7 @@ describe("a journal", function()
       assert.equal(1, watched.count)
     end)
 
-    it("never again once that has failed", function()
+    it("never again after a failure", function()
       local it = open()
       local watched = watch(it)
       assert(it:start "a")
@@ -529,7 +529,7 @@ describe("a journal", function()
     end)
   end)
 
-  it("is closed once; then every use is an error", function()
+  it("fails every use after close", function()
     local it = open()
     assert.is_true(it:close())
     assert.is_true(it:close())
@@ -543,7 +543,7 @@ describe("a journal", function()
     assert.equal(HEADER, content())
   end)
 
-  it("raises for what is no key, no outcome and no work", function()
+  it("raises for a wrong key, outcome or work", function()
     local it <close> = open()
     local function raises(pattern, f, ...)
       local ok, message = pcall(f, ...)
@@ -567,7 +567,7 @@ describe("a journal", function()
     local function group(key) return key:match "^(.-):" end
     local options = { api = WORK.api, work = WORK.work, group = group }
 
-    it("counts of each group the last key that did not fail, in a later run, too", function()
+    it("returns a state for the last key of a group that did not fail", function()
       local it <close> = open(options)
       for _, key in ipairs { "1:a", "2:x", "1:b" } do
         it:start(key)
@@ -592,7 +592,7 @@ describe("a journal", function()
     end)
   end)
 
-  it("lists its keys with their last events", function()
+  it("iterates over its keys with their last events", function()
     local it <close> = open()
     it:start "a b"
     it:start(7)

@@ -1,4 +1,4 @@
--- How far many calls have come: on a terminal, in a file, for a function.
+-- The progress meters: on a terminal, in a file, for a function.
 require "cekura.core"
 local internal = require "cekura.internal"
 local progress = require "cekura.each.progress"
@@ -39,7 +39,7 @@ local function line(columns, changes)
 end
 
 describe("progress on a terminal", function()
-  it("is a line with a bar, rate, time left, and what went wrong", function()
+  it("is a line with a bar, rate, time left and failures", function()
     assert.equal("[=>                      ] 1234/20000   6%  152/s  2:03 left  3 failed",
       line(80, "{ failed = 3 }"))
     assert.equal("[============>           ] 10000/20000  50%  152/s  2:03 left  7 unknown",
@@ -56,7 +56,7 @@ describe("progress on a terminal", function()
       line(100, "{ waiting = true, pause = 42 }"))
   end)
 
-  it("has neither bar nor percent where the total is not known", function()
+  it("has neither bar nor percent without a total", function()
     assert.equal("1234 done  152/s  3 failed", line(80, "{ total = false, failed = 3 }"))
   end)
 
@@ -68,10 +68,10 @@ describe("progress on a terminal", function()
     { "the last one missing", "{ done = 19999 }",
       "[=======================>] 19999/20000  99%  152/s  2:03 left" },
   } do
-    it("goes with " .. row[1], function() assert.equal(row[3], line(80, row[2])) end)
+    it("has a line for " .. row[1], function() assert.equal(row[3], line(80, row[2])) end)
   end
 
-  it("says how long it takes in hours, minutes and seconds", function()
+  it("shows durations in hours, minutes and seconds", function()
     local ran = run(80, [[
       local times = { 0, 0.4, 59.6, 61, 3599, 3600, 3723, 359999, 3.6e6, 1e300, 1 / 0, 0 / 0, -1 }
       for i, left in ipairs(times) do
@@ -85,7 +85,7 @@ describe("progress on a terminal", function()
       "-", "-", "-", "0:00" }, times)
   end)
 
-  it("counts slow items by the minute", function()
+  it("shows a slow rate per minute", function()
     local ran = run(80, [[
       for i, rate in ipairs { 0, 0.02, 0.5, 1, 2.34, 9.9, 10, 99.6, 123456 } do
         meter:show(numbers { rate = rate })
@@ -105,7 +105,7 @@ describe("progress on a terminal", function()
     [53] = "[>     ] 1234/20000   6%  152/s  2:03 left  3 failed",
     [300] = "[==>" .. (" "):rep(37) .. "] 1234/20000   6%  152/s  2:03 left  3 failed",
   } do
-    it(("has what matters most in %d columns"):format(columns), function()
+    it(("shows the most important parts in %d columns"):format(columns), function()
       assert.equal(expected, line(columns, "{ failed = 3 }"))
     end)
   end
@@ -132,11 +132,11 @@ describe("progress on a terminal", function()
     end)
   end
 
-  it("takes 80 columns where the terminal does not say", function()
+  it("takes 80 columns if the terminal does not tell its width", function()
     assert.equal(line(80), line(0))
   end)
 
-  it("sees that the window has been resized", function()
+  it("follows a resized window", function()
     local ran = run(80, [[
       for i, columns in ipairs { 80, 20, 50, 9, 80 } do
         resize(columns)
@@ -151,7 +151,7 @@ describe("progress on a terminal", function()
       { "[>            ] 1234/20000   6%  152/s  2:03 left" }, { " 6%" }, wide }, rows)
   end)
 
-  it("draws no more often than one can see", function()
+  it("draws at most once per interval", function()
     local ran = run(80, [[
       meter:show(numbers())
       local function step(seconds, done)
@@ -169,7 +169,7 @@ describe("progress on a terminal", function()
     assert.same({ "1234", "1234", "3", "3" }, seen)
   end)
 
-  it("leaves nothing of a longer line", function()
+  it("erases the rest of a longer line", function()
     local ran = run(80, [[
       meter:show(numbers { failed = 12345 })
       pass(1)
@@ -179,7 +179,7 @@ describe("progress on a terminal", function()
       ran.screen.looks["then"])
   end)
 
-  describe("leaves nothing behind", function()
+  describe("erases the line", function()
     for what, text in pairs {
       ["at the end"] = "",
       ["in a window that has become narrower"] = "resize(17)",
@@ -208,7 +208,7 @@ describe("progress on a terminal", function()
     end
   end)
 
-  it("writes nothing where nothing was shown", function()
+  it("writes nothing at the end if nothing was shown", function()
     assert.equal("", run(80, "meter:finish(numbers())").stderr)
   end)
 end)
@@ -222,7 +222,7 @@ local function lines_of(text)
 end
 
 describe("progress in a file", function()
-  it("is a line every five seconds, and one at the end", function()
+  it("is a line every five seconds and one at the end", function()
     local ran = run("pipe", [[
       assert(meter.interval == 5)
       for done = 0, 1400, 100 do
@@ -248,7 +248,7 @@ describe("progress in a file", function()
       lines_of(ran.stderr))
   end)
 
-  it("goes without a total", function()
+  it("does not need a total", function()
     local ran = run("pipe", [[
       pass(5)
       meter:show(numbers { total = false, unknown = 1 })
@@ -257,7 +257,7 @@ describe("progress in a file", function()
       lines_of(ran.stderr))
   end)
 
-  it("is the same for a terminal whose cursor does not move", function()
+  it("is the same for a terminal without cursor control", function()
     local ran = run(80, [[
       pass(5)
       meter:show(numbers())
@@ -278,7 +278,7 @@ describe("progress for a function", function()
 
   after_each(function() internal.monotime = monotime end)
 
-  it("hands it the numbers, and once more at the end", function()
+  it("calls it with the numbers, and once more at the end", function()
     local seen = {}
     local meter = progress.new(function(numbers) seen[#seen + 1] = numbers.done end)
     for done = 0, 6 do
@@ -293,7 +293,7 @@ describe("progress for a function", function()
     assert.equal(0.1, meter.interval)
   end)
 
-  it("gives it a table of its own", function()
+  it("calls it with a table of its own", function()
     local kept
     local meter = progress.new(function(numbers) kept = numbers end)
     local numbers = { done = 1, total = 2, left = 0.5 }
@@ -303,7 +303,7 @@ describe("progress for a function", function()
     assert.equal(1, numbers.done)
   end)
 
-  it("lets its error through, and leaves it alone from then on", function()
+  it("raises its error, and does not call it again", function()
     local calls, problem = 0, {}
     local meter = progress.new(function()
       calls = calls + 1
@@ -318,7 +318,7 @@ describe("progress for a function", function()
     assert.equal(1, calls)
   end)
 
-  it("writes nothing itself", function()
+  it("writes nothing", function()
     local ran = run(80, [[
       meter = require "cekura.each.progress".new(function() end)
       meter:show(numbers())

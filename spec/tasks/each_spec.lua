@@ -1,4 +1,4 @@
--- Many items at once. For journals and Ctrl-C there are specs of their own.
+-- client:each, without journals and Ctrl-C, which have specs of their own.
 local cekura = require "cekura"
 local clock = require "support.clock"
 local faults = require "support.faults"
@@ -54,13 +54,13 @@ describe("each", function()
     assert.equal(before + 1, #server:requests())
   end
 
-  describe("goes through", function()
-    it("a list", function()
+  describe("calls the function with", function()
+    it("each item of a list", function()
       counts({ ok = 20 }, client:each(votes.items(20), vote))
       assert.same(votes.items(20), votes.sorted(arrived()))
     end)
 
-    it("what an iterator gives until its first nil, and does not ask again", function()
+    it("what an iterator returns, up to its first nil", function()
       local left = 5
       local report = client:each(function()
         left = left - 1
@@ -71,20 +71,20 @@ describe("each", function()
       assert.same(votes.items(4), votes.sorted(arrived()))
     end)
 
-    it("the slices of a list", function()
+    it("each slice of a list", function()
       local sizes = {}
       counts({ ok = 3 }, client:each(cekura.chunks(votes.items(5), 2),
         function(slice, index) sizes[index] = #slice end))
       assert.same({ 2, 2, 1 }, sizes)
     end)
 
-    it("nothing", function()
+    it("no item of an empty source", function()
       local function never() error "an item" end
       counts({}, client:each({}, never))
       counts({}, client:each(function() end, never, { collect = true, progress = function() end }))
     end)
 
-    it("items that are false", function()
+    it("false, if an item is false", function()
       local seen = {}
       counts({ ok = 3 }, client:each({ false, 1, false }, function(item, index)
         seen[index] = item
@@ -98,14 +98,14 @@ describe("each", function()
       assert.equal(5000 * 5001 // 2, sum)
     end)
 
-    it("items that make several calls, or none", function()
+    it("items that make several calls or none", function()
       counts({ ok = 10 }, client:each(votes.items(10), function(item)
         for _ = 1, item % 4 do assert(vote(item)) end
       end))
       assert.same({ 1, 2, 2, 3, 3, 3, 5, 6, 6, 7, 7, 7, 9, 10, 10 }, votes.sorted(arrived()))
     end)
 
-    it("items that yield by themselves", function()
+    it("items that yield", function()
       counts({ ok = 10 }, client:each(votes.items(10), function()
         for _ = 1, 3 do coroutine.yield "what" end
       end))
@@ -113,7 +113,7 @@ describe("each", function()
   end)
 
   describe("reports", function()
-    it("results in the order of the items, whatever order they come in", function()
+    it("results in the order of the items, not of their ends", function()
       local ended = {}
       local report = client:each(votes.items(5), function(item)
         client:sleep((5 - item) * 0.02)
@@ -125,7 +125,7 @@ describe("each", function()
       assert.same({ 10, 20, 30, 40, 50 }, report.results)
     end)
 
-    it("results that are false, or nothing", function()
+    it("false and nil as results", function()
       local report = client:each(votes.items(3), function(item)
         if item == 1 then return false end
         if item == 3 then return "three" end
@@ -134,7 +134,7 @@ describe("each", function()
       assert.same({ [1] = false, [3] = "three" }, report.results)
     end)
 
-    it("no results unless it is told to", function()
+    it("no results without the option collect", function()
       assert.is_nil(client:each({ 1 }, function() return 1 end).results)
     end)
 
@@ -161,7 +161,7 @@ describe("each", function()
       assert.same({}, report.results)
     end)
 
-    it("as failed what did nothing, as unknown what may have done something", function()
+    it("an item without effect as failed, one with a possible effect as unknown", function()
       server:faults { { status = 500, path = "evaluate_metrics" } }
       local report = client:each(votes.items(4), function(item)
         if item == 1 then return client.runs:mark_metric_vote {} end
@@ -183,7 +183,7 @@ describe("each", function()
     end)
   end)
 
-  describe("reports as failed an item that returns nothing, and", function()
+  describe("reports as failed an item that returns nothing and", function()
     local function fails(kind, fn)
       local report = client:each({ 1 }, fn)
       counts({ failed = 1 }, report)
@@ -192,7 +192,7 @@ describe("each", function()
 
     local function invalid() return client.runs:mark_metric_vote {} end
 
-    it("whose call was refused by the server", function()
+    it("whose call the server refused", function()
       server:faults { { status = 401, times = math.huge } }
       fails("authentication", function(item) vote(item) end)
       fails("authentication", function(item) return (vote(item)) end)
@@ -211,20 +211,20 @@ describe("each", function()
       end)
     end)
 
-    it("whose call of another client failed, or was of a closed one", function()
+    it("whose call of another or a closed client failed", function()
       local other = assert(cekura.new { api_url = server.url, api_key = "wrong" })
       fails("authentication", function(item) votes.cast(other, item) end)
       other:close()
       fails("config", function(item) votes.cast(other, item) end)
     end)
 
-    it("whose task, or each, or coroutine has failed", function()
+    it("whose task, each or coroutine failed", function()
       fails("validation", function() client:spawn(invalid):wait() end)
       fails("validation", function() client:each({ 1 }, invalid) end)
       fails("validation", function() coroutine.wrap(invalid)() end)
     end)
 
-    it("whose first call failed, and the last did not", function()
+    it("whose first call failed and whose last call succeeded", function()
       fails("validation", function()
         invalid()
         client.runs:get { run_id = 5544 }
@@ -241,7 +241,7 @@ describe("each", function()
       counts({ unknown = 1 }, report)
     end)
 
-    it("but not one that returns something, or whose each or wait came through", function()
+    it("but not one that returns a value, or whose each or wait succeeded", function()
       counts({ ok = 4 }, client:each(votes.items(4), function(item)
         if item <= 2 then
           invalid()
@@ -255,14 +255,14 @@ describe("each", function()
       end, { concurrency = 1 }))
     end)
 
-    it("each for itself", function()
+    it("independently of the items before it", function()
       counts({ ok = 5, failed = 5 }, client:each(votes.items(10), function(item)
         if item % 2 == 0 then invalid() end
       end, { concurrency = 2 }))
     end)
   end)
 
-  it("reports as unknown what a call of another client says", function()
+  it("reports an item as unknown if a call of another client may have been applied", function()
     local other <close> = assert(cekura.new { api_url = server.url, api_key = server.api_key })
     server:faults { { status = 500 } }
     local report = client:each({ 1 }, function()
@@ -273,7 +273,7 @@ describe("each", function()
     assert.equal("server", report.errors[1].error.kind)
   end)
 
-  describe("has at once", function()
+  describe("keeps in flight", function()
     -- How many requests the server had in hand when each of them came, at least: none is answered
     -- before the time is over.
     local function in_hand(delay)
@@ -307,7 +307,7 @@ describe("each", function()
   end)
 
   describe("with stop_on_error", function()
-    it("begins nothing after the first failure, and lets end what is in flight", function()
+    it("starts no item after the first failure, and waits for the items in flight", function()
       server:faults {
         { status = 400, skip = 5 }, { times = math.huge, delay = clock.SHORT } }
       local begun, begun_by_then = 0, nil
@@ -323,7 +323,7 @@ describe("each", function()
       is_sound()
     end)
 
-    it("begins not even what was in line", function()
+    it("does not start items that wait for a free call", function()
       local begun = {}
       local report = client:each(votes.items(20), function(item)
         begun[#begun + 1] = item
@@ -335,7 +335,7 @@ describe("each", function()
       assert.same({ 1, 2 }, votes.sorted(arrived()))
     end)
 
-    it("does not begin what the source was about to give", function()
+    it("does not start the item that the source returns afterwards", function()
       local given = 0
       local report = client:each(function()
         given = given + 1
@@ -350,7 +350,7 @@ describe("each", function()
       assert.equal(2, given)
     end)
 
-    it("goes on after what an item says that is no failure", function()
+    it("continues after an item that returns false without an error", function()
       counts({ ok = 3 }, client:each(votes.items(3), function() return false end,
         { stop_on_error = true }))
     end)
@@ -397,18 +397,18 @@ describe("each", function()
       end)
     end
 
-    it("no list that table.pack has made", function()
+    it("but accepts a list that table.pack made", function()
       counts({ ok = 2 }, client:each(table.pack(1, 2), function() end))
     end)
 
-    it("pairs and ipairs of a list, at the caller's line", function()
+    it("pairs and ipairs as the source, at the caller's line", function()
       for _, iterator in ipairs { pairs, ipairs } do
         assert.matches("^spec/tasks/each_spec.lua:%d+: each: give the list itself",
           raised_by(function() local _ = client:each(iterator { 1 }, print) end))
       end
     end)
 
-    it("a list that gets a hole meanwhile, after what was begun", function()
+    it("a list that gets a hole meanwhile, once the started items have ended", function()
       local list, seen = { 1, 2, 3, 4, 5 }, {}
       local problem = raised_by(client.each, client, list, function(item)
         seen[#seen + 1] = item
@@ -418,7 +418,7 @@ describe("each", function()
       assert.matches("source: must be a list without holes", problem.message)
     end)
 
-    it("no list whose items are computed, unless it has a hole", function()
+    it("a list that computes its items only if it has a hole", function()
       local function list(size, hole)
         return setmetatable({ name = "computed" }, { __len = function() return size end,
           __index = function(_, i) return i <= size and i ~= hole and i or nil end })
@@ -427,7 +427,7 @@ describe("each", function()
       assert.equal("validation", raised_by(client.each, client, list(3, 2), function() end).kind)
     end)
 
-    it("all that is wrong at once, and suggests what may have been meant", function()
+    it("all wrong options at once, and suggests the right names", function()
       local _, problem = client:each({ 1 }, error,
         { concurency = 8, journal = false, [7] = 7, stop_on_errors = true })
       assert.matches("^each: options.journal: must be the path of a file, got boolean; ",
@@ -454,14 +454,14 @@ describe("each", function()
       end)
     end
 
-    it("a dot in the place of the colon, and raises", function()
+    it("a dot instead of the colon, and raises", function()
       assert.matches("each_spec.lua:%d+: each: call it with a colon: client:each",
         raised_by(function() client.each({ 1 }, print) end))
       assert.matches("each_spec.lua:%d+: call it with a colon: cekura:each",
         raised_by(function() cekura.each({ 1 }, print) end))
     end)
 
-    it("a client that has been closed", function()
+    it("a closed client", function()
       local closed = assert(cekura.new { api_url = server.url, api_key = "k" })
       closed:close()
       local report, problem = closed:each({ 1 }, error)
@@ -472,7 +472,7 @@ describe("each", function()
     end)
   end)
 
-  it("has the default client, too", function()
+  it("works with the default client", function()
     local output, code = script.run([[
       local cekura = require "cekura"
       local votes = require "support.votes"
@@ -489,8 +489,8 @@ describe("each", function()
     assert.matches("^nil\tcekura: api_key: is required", output)
   end)
 
-  describe("within each", function()
-    it("goes through the items of the items", function()
+  describe("within an item of each", function()
+    it("runs its own items", function()
       local seen = {}
       counts({ ok = 4 }, client:each(votes.items(4), function(outer)
         counts({ ok = 4 }, client:each(votes.items(4), function(inner)
@@ -503,7 +503,7 @@ describe("each", function()
       assert.same(votes.sorted(seen), votes.sorted(arrived()))
     end)
 
-    it("lets both go on", function()
+    it("runs concurrently with the outer items", function()
       server:faults { { times = math.huge, delay = clock.SHORT } }
       local running, most = 0, 0
       counts({ ok = 2 }, client:each(votes.items(2), function()
@@ -517,7 +517,7 @@ describe("each", function()
       assert.equal(4, most)
     end)
 
-    it("goes three deep, with an error at the bottom", function()
+    it("nests three deep, and passes an error up", function()
       local report = client:each({ 1, 2 }, function(one)
         return client:each({ 1, 2 }, function(two)
           local inner = client:each({ 1, 2 }, function(three)
@@ -534,7 +534,7 @@ describe("each", function()
       assert.same({ 111, 112, 121, 122, 211, 212, 221 }, votes.sorted(arrived()))
     end)
 
-    it("works in a coroutine of somebody else's", function()
+    it("works in a coroutine of the caller's", function()
       local function in_coroutine(item)
         return coroutine.wrap(function()
           return client:each({ 1, 2 }, function(inner) return vote(item * 10 + inner) end)
@@ -547,7 +547,7 @@ describe("each", function()
       assert.same({ 11, 12, 21, 22, 31, 32, 71, 72 }, votes.sorted(arrived()))
     end)
 
-    describe("in coroutines of the items' own, of which sixty are at work,", function()
+    describe("in coroutines of sixty items", function()
       -- That each of the items is counted once, and how many of them are ok.
       local function count_all(fn, options)
         options.concurrency = 60
@@ -568,31 +568,31 @@ describe("each", function()
         end)()
       end
 
-      it("ends all of them", function()
+      it("finishes all of them", function()
         assert.equal(60, count_all(in_coroutine, {}))
       end)
 
-      it("ends all of them, with a journal", function()
+      it("finishes all of them with a journal", function()
         local path = os.tmpname()
         assert.equal(60, count_all(in_coroutine, { journal = path }))
         os.remove(path)
       end)
 
-      it("fails those for which there is no room, and reports the others", function()
+      it("fails if it nests too deep, and reports the others", function()
         assert.is_true(count_all(function(item)
           client:sleep(0.02)  -- all have begun
           return in_coroutine(item)
         end, {}) > 0)
       end)
 
-      it("ends all that wait for tasks", function()
+      it("finishes items that wait for tasks", function()
         counts({ ok = 60 }, client:each(votes.items(60), function(item)
           return coroutine.wrap(function() return client:spawn(vote, item):wait() end)()
         end, { concurrency = 60 }))
       end)
     end)
 
-    it("has its report at any depth", function()
+    it("returns its report at any depth", function()
       local deepest = 0
       local function nest(depth)
         deepest = math.max(deepest, depth)
@@ -612,7 +612,7 @@ describe("each", function()
     end)
   end)
 
-  it("reads a source that makes calls itself item by item, while the others go on", function()
+  it("reads a source that makes calls while other items continue", function()
     server:faults {
       { path = "/runs/5540/", times = math.huge, delay = clock.SHORT },
       { times = math.huge, delay = clock.SHORT / 3 },
@@ -637,7 +637,7 @@ describe("each", function()
     assert.same({ 0, 0, 0, 0, 1, 2, 3 }, votes.sorted(arrived()))
   end)
 
-  describe("lets an error through, when what runs has ended,", function()
+  describe("raises, once the items in flight have ended, an error", function()
     local function raises(expected, source, fn, options)
       server:faults { { times = math.huge, delay = 0.02 } }
       local begun, ended = 0, 0
@@ -665,7 +665,7 @@ describe("each", function()
       end
     end)
 
-    it("of the source, be it nil", function()
+    it("nil that the source raises", function()
       raises(nil, function() error() end)
     end)
 
@@ -684,7 +684,7 @@ describe("each", function()
       end
     end)
 
-    it("of progress at the very end", function()
+    it("of progress at the end", function()
       local problem = {}
       assert.equal(problem, raised_by(client.each, client, {}, vote, { progress = function(numbers)
         if numbers.done == 0 then error(problem) end
@@ -692,7 +692,7 @@ describe("each", function()
       is_sound()
     end)
 
-    it("of the first that raises", function()
+    it("of the first function that raises", function()
       raises("source", function() error("source", 0) end, vote, { progress = function(numbers)
         if numbers.elapsed > 0 then error "progress" end
       end })
@@ -706,7 +706,7 @@ describe("each", function()
       end, { progress = function() if given == 2 then error "progress" end end })
     end)
 
-    it("of a source, out of a coroutine and out of an item", function()
+    it("of a source, in a coroutine and in an item", function()
       local report = client:each({ 1, 2 }, function(item)
         return client:each(function() error("no " .. item, 0) end, vote)
       end)
@@ -719,8 +719,8 @@ describe("each", function()
     end)
   end)
 
-  describe("reads ahead", function()
-    it("no further than there is room", function()
+  describe("reads the source", function()
+    it("only when a worker is free", function()
       for _, concurrency in ipairs { 1, 2, 7 } do
         local given, ended = 0, 0
         local report = client:each(function()
@@ -737,7 +737,7 @@ describe("each", function()
       end
     end)
 
-    it("so little that 100,000 items take the memory of 1,000", function()
+    it("so that 100,000 items take the memory of 1,000", function()
       local limit = (os.getenv "CEKURA_RUN" or "") == "" and 2048 or math.huge  -- kB
       local quiet <close> = sandbox.start { record = 0 }
       local function peaks(count)
@@ -765,8 +765,8 @@ describe("each", function()
     end)
   end)
 
-  describe("tells a progress function", function()
-    it("numbers that add up, and the last ones at the end", function()
+  describe("calls a progress function", function()
+    it("with numbers that add up, and with the last ones at the end", function()
       local seen = {}
       local report = client:each(votes.items(12), function(item)
         client:sleep(0.02)
@@ -789,7 +789,7 @@ describe("each", function()
       assert.is_true(#seen >= 2)
     end)
 
-    it("that nothing is left, when a list has become longer", function()
+    it("with 0 left if the list has become longer", function()
       local list, last = { 1, 2 }, nil
       counts({ ok = 6 }, client:each(list, function(item)
         if item <= 4 then list[item + 2] = item + 2 end
@@ -798,7 +798,7 @@ describe("each", function()
       assert.same({ 6, 2, 0 }, { last.done, last.total, last.left })
     end)
 
-    it("no total of an iterator", function()
+    it("without a total of an iterator", function()
       local left, calls = 3, 0
       client:each(function()
         left = left - 1
@@ -811,7 +811,7 @@ describe("each", function()
       assert.is_true(calls > 0)
     end)
 
-    it("also one that makes calls itself", function()
+    it("that makes calls itself", function()
       local calls = 0
       counts({ ok = 10 }, client:each(votes.items(10), vote, { concurrency = 2,
         progress = function()
@@ -823,7 +823,7 @@ describe("each", function()
   end)
 end)
 
-describe("each, at a server that does not answer,", function()
+describe("each, with a server that does not respond,", function()
   local server, client
 
   setup(function() server = faults.start() end)
@@ -871,7 +871,7 @@ describe("each, at a server that does not answer,", function()
       end, vote
     end,
   } do
-    it("ends when the client is closed " .. what, function()
+    it("ends if the client is closed " .. what, function()
       local source, fn = close(function() client:close() end)
       local report, problem = client:each(source, fn, { concurrency = 4 })
       assert.is_nil(report)
@@ -886,7 +886,7 @@ describe("each, at a server that does not answer,", function()
     end)
   end
 
-  it("ends when the client is closed and the source has no more, with a whole report", function()
+  it("returns a complete report if the client is closed after the last item was started", function()
     local given = 0
     local report = client:each(function()
       given = given + 1
@@ -903,14 +903,14 @@ describe("each, at a server that does not answer,", function()
     end))
   end)
 
-  it("ends with an error when the client is closed and items have not begun", function()
+  it("returns an error if the client is closed before the last item was started", function()
     local report, problem = client:each({ 1, 2, 3 }, function() client:close() end,
       { concurrency = 2 })
     assert.is_nil(report)
     assert.equal("config", problem.kind)
   end)
 
-  it("ends when the task that it runs in is cancelled", function()
+  it("ends if the task that it runs in is cancelled", function()
     local item_ends = {}
     local task = client:spawn(client.each, client, votes.items(9), function(item)
       local _ <close> = setmetatable({}, { __close = function()
@@ -928,7 +928,7 @@ describe("each, at a server that does not answer,", function()
     counts({ ok = 3 }, client:each(votes.items(3), vote))
   end)
 
-  it("ends also when an item, or the source, cancels that task", function()
+  it("ends if an item or the source cancels that task", function()
     local task
     local cancel = function() assert(task:cancel()) end
     local calls = 0
@@ -948,7 +948,7 @@ describe("each, at a server that does not answer,", function()
     assert.is_nil((task:wait()))
   end)
 
-  it("is not complete when an item's coroutine is closed, and says so", function()
+  it("returns an error if the coroutine of an item is closed", function()
     local report, problem = client:each({ 1, 2, 3 }, function(item)
       local co = coroutine.running()
       if item == 1 then client:spawn(function() coroutine.close(co) end) end
@@ -960,7 +960,7 @@ describe("each, at a server that does not answer,", function()
     counts({ unknown = 1 }, problem.report)
   end)
 
-  it("ends when the coroutine of its task's own is closed by an error around it", function()
+  it("ends if an error closes the coroutine in which its task called it", function()
     local task = client:spawn(function()
       return client:each({ 1 }, function()
         return client:each(function()
@@ -976,8 +976,8 @@ describe("each, at a server that does not answer,", function()
   end)
 end)
 
-describe("each, when a 429 asks for more time than a call has,", function()
-  it("lets an item wait that the source gives only then", function()
+describe("each, after a 429 with a Retry-After longer than a call,", function()
+  it("delays an item that the source returns afterwards", function()
     local server <close> = faults.start()
     local deadline = clock.SHORT * 2
     local client <close> = retries.client(server, { deadline = deadline })
@@ -998,7 +998,7 @@ describe("each, when a 429 asks for more time than a call has,", function()
 
   -- { what, deadline of a call: longer or shorter than the pause }
   for what, deadline in pairs { ["calls wait for"] = clock.LIMIT, ["items wait for"] = 1 } do
-    it("tells progress of the pause that " .. what, function()
+    it("passes to progress the pause that " .. what, function()
       local server <close> = faults.start()
       local client <close> = retries.client(server, { deadline = deadline })
       server:script { faults.status(429, { ["Retry-After"] = "2" }) }
@@ -1015,7 +1015,7 @@ describe("each, when a 429 asks for more time than a call has,", function()
     end)
   end
 
-  it("writes that it is rate limited, and for how long", function()
+  it("shows the pause and its length", function()
     local server <close> = faults.start()
     server:script { faults.status(429, { ["Retry-After"] = "6" }) }
     local ran = terminal.run("pipe", ([[
@@ -1029,7 +1029,7 @@ describe("each, when a 429 asks for more time than a call has,", function()
     assert.matches("3 of 3 done, [^\n]*took 0:0%d\n$", ran.stderr)
   end)
 
-  it("fails what was in flight, and lets the others wait", function()
+  it("fails the items in flight, and delays the others", function()
     local server <close> = faults.start()
     local deadline = clock.SHORT * 2
     local pause = math.ceil(deadline + 0.5)
