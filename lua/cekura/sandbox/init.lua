@@ -36,7 +36,7 @@ local sandbox = {}
 ---@field credits_per_evaluation number? for one metric on one run or call log (default 1)
 ---@field seed integer? the same seed makes the same data (default 1)
 ---@field faults cekura.sandbox.Fault[]? the first rule that matches a request applies to it
----@field rate_limit { per_second: number, retry_after: number }? other requests get a 429
+---@field rate_limit { per_second: number, retry_after: number? }? other requests get a 429
 ---@field record boolean|integer? how many requests are kept (default: the last 10000)
 ---@field log boolean? writes a line to stderr for each request
 ---@field now integer? epoch seconds; the data ends at the midnight (UTC) before (default: now)

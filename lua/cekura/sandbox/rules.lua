@@ -199,6 +199,7 @@ end
 local function is_malformed(pattern)
   if not pattern:find "[%^$*+?.(%[%%-]" then return false end -- string.find takes it as it is
   local rest = pattern:gsub("%%%%", "a"):gsub("%%b..", "a")
+  if rest:find "%%b" or (rest .. "/"):find "%%f[^%[]" then return true end
   if rest:find "%%%d" and not rest:find("(", 1, true) then return true end
   rest = rest:gsub("%%.", "a"):gsub("%[%^?.[^%]]*%]", "a"):gsub("%b()", "")
   if rest:find "[%%%[()]" then return true end
