@@ -3,6 +3,7 @@
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"
+local internal = require "cekura.internal"
 local reasons = require "support.json_reasons"
 
 local null = cekura.null
@@ -362,4 +363,19 @@ describe("JSON in a response", function()
       else assert.same(value, read) end
     end)
   end
+end)
+
+describe("internal.json", function()
+  it("writes names in order, and whole floats as integers", function()
+    assert.equal('{"":2,"a":[1,2.5,null,[],{}],"a\\u0000":true,"b":{"c":-3,"d":1e+300}}',
+      internal.json { b = { d = 1e300, c = -3.0 }, a = { 1, 2.5, null, cekura.array {}, {} },
+        ["a\0"] = true, [""] = 2.0 })
+  end)
+
+  it("returns nil and the path of a value that JSON cannot say", function()
+    assert.same({ nil, "value.a[2]: must be a JSON value, got a function" },
+      { internal.json { a = { 1, print } } })
+    assert.same({ nil, "body: must be a finite number, got an infinity" },
+      { internal.json(math.huge, "body") })
+  end)
 end)

@@ -1,4 +1,4 @@
-/* The checks: arguments of an endpoint, right ones and wrong ones. See check.lua. */
+/* Fuzzes the checks of an endpoint with right and wrong arguments. check.lua is the oracle. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 enum { VALUES = 40, ITEMS = 5 };
 
-/* ---- values as the contract has them --------------------------------------------------------- */
+/* ---- values that fit the contract ----------------------------------------------------------- */
 
 static void push_id(lua_State *L, struct fuzz_input *input) {
   static const char *const texts[] = { "5544", "007", "9223372036854775807", "9007199254740993" };

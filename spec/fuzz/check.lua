@@ -1,9 +1,9 @@
--- A call is refused with its problems, or what it sends says all of its arguments and no more.
+-- A call is refused with its problems, or its request has all of its arguments and nothing else.
 local cekura = require "cekura"
 local cjson = require "cjson"
 local is_equal = dofile "spec/fuzz/equal.lua"
 
--- Longer than any text that value.c makes: the key in a value would be redacted in the dry run.
+-- Longer than any text of value.c, which would be redacted in the dry run if it were the key.
 local client = assert(cekura.new {
   api_key = ("the-key-of-the-fuzzer"):rep(2), max_evaluations = 6,
 })
@@ -11,13 +11,13 @@ local DRY = { dry_run = true, uncounted = true }
 
 mark = cekura.array  -- luacheck: ignore 111 (value.c calls it)
 
--- ---- what stands in a request -----------------------------------------------------------------
+-- ---- the parts of a request -------------------------------------------------------------------
 
 local function unescaped(text)
   return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
--- { name = text } of the query, each name once.
+-- Returns { name = text } of the query; each name occurs once.
 local function query_of(url)
   local found = {}
   for part in (url:match "%?(.*)$" or ""):gmatch "[^&]+" do
@@ -28,7 +28,7 @@ local function query_of(url)
   return found
 end
 
--- Every id is sent as digits without zeros before them.
+-- Every id is sent as digits without leading zeros.
 local function digits_of(id) return ("%d"):format(math.tointeger(tonumber(id))) end
 
 local function digits_of_all(ids)
@@ -39,7 +39,7 @@ end
 
 -- ---- the oracle --------------------------------------------------------------------------------
 
--- An id's digits are looked for in the text: read as a float they would not be exact.
+-- The digits of an id are looked for in the text, because a float would not be exact.
 local function check_member(field, value, body, read)
   local text = ('"%s":'):format(field.name)
   if value == cekura.null then
@@ -86,7 +86,7 @@ local function check_request(endpoint, arguments, request)
   assert(next(arguments) == nil and next(read) == nil and next(query) == nil, "too much")
 end
 
--- The path is the endpoint's, with a plain word in every {place}.
+-- The path is the endpoint's, with a word for every {field}.
 local function check_path(endpoint, url)
   local pattern = endpoint.path:gsub("[-.]", "%%%0"):gsub("{[%w_]+}", "[%%w_-]+")
   assert(url:match "^https://api%.cekura%.ai([^?]*)":find("^" .. pattern .. "$"), url)

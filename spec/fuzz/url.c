@@ -1,4 +1,4 @@
-/* api_url: what is accepted leads to the host that it names, and to nowhere else. */
+/* Fuzzes api_url: requests go to the host that an accepted URL names, and to no other. */
 #include "core/url.h"
 
 #include <curl/curl.h>
@@ -41,7 +41,7 @@ static bool is_loopback(const char *host) {
          strcmp(host, "[::1]") == 0;
 }
 
-/* Other ways to write an address of the machine's own, such as 0x7f000001, are that as well. */
+/* libcurl normalises other forms of a loopback address, such as 0x7f000001. */
 static void check_scheme(CURLU *url, bool allow_http) {
   char *scheme = part_of(url, CURLUPART_SCHEME), *host = part_of(url, CURLUPART_HOST);
   bool is_https = strcmp(scheme, "https") == 0, is_http = strcmp(scheme, "http") == 0;
@@ -51,7 +51,7 @@ static void check_scheme(CURLU *url, bool allow_http) {
   curl_free(host);
 }
 
-/* What is plain in the text: nothing that libcurl makes of it is relied upon. */
+/* Checks the text itself, independently of libcurl's parser. */
 static void check_text(const char *text) {
   const char *authority = strstr(text, "://");
   if (authority == NULL) fuzz_fail("no scheme was given");

@@ -1,3 +1,6 @@
+/*
+** Makes Lua values from the bytes of an input: one function per kind of value.
+*/
 #include "value.h"
 
 #include <lauxlib.h>
@@ -8,7 +11,7 @@ struct maker {
   lua_State *L;
   struct fuzz_input *input;
   int *budget;
-  int outer; /* stack index of the table that the value will stand in, 0 = none */
+  int outer; /* stack index of the table that will contain the value, 0 = none */
 };
 
 enum { FEW = 8, DEEP = 160, QUICK = 6 };
@@ -113,7 +116,7 @@ static void push_object(const struct maker *maker) {
   }
 }
 
-/* Keys of any kind that a table can have: nil and NaN cannot be one. */
+/* The keys are of any kind except nil and NaN. */
 static void push_mixed(const struct maker *maker) {
   lua_State *L = maker->L;
   lua_newtable(L);
@@ -129,9 +132,9 @@ static void push_mixed(const struct maker *maker) {
 }
 
 static void push_marked(const struct maker *maker) {
-  lua_getglobal(maker->L, "mark"); /* cekura.array, which the oracle leaves there */
+  lua_getglobal(maker->L, "mark"); /* cekura.array, set by the oracle */
   push_list_with_hole(maker);
-  if (fuzz_byte(maker->input) & 1) { /* a list without a hole, but for the last */
+  if (fuzz_byte(maker->input) & 1) { /* a list without holes */
     lua_pop(maker->L, 1);
     push_list(maker);
   }
@@ -149,18 +152,18 @@ static void push_with_metatable(const struct maker *maker) {
   lua_setmetatable(maker->L, -2);
 }
 
-/* The table itself in which it will stand, so that there is a circle. */
+/* A table that contains itself. */
 static void push_outer(const struct maker *maker) {
   if (maker->outer != 0) lua_pushvalue(maker->L, maker->outer);
   else lua_newtable(maker->L);
 }
 
-/* 2^n values are looked at one by one, or are too deep: else it would only take long. */
+/* 2^n values are few, or are refused as too deep; anything between takes too long. */
 static bool is_quick(unsigned depth) { return depth < QUICK || depth == DEEP - 1; }
 
 /*
-** One within the other, as deep as may be and deeper. Twice in each, it is a tree of 2^n, in which
-** no other stands: that would be as many values as one that is not quick.
+** Nested tables, up to the allowed depth and deeper. Each may contain the next one twice, which
+** gives a tree of 2^n values, but only one such tree per input.
 */
 static void push_deep(const struct maker *maker) {
   unsigned depth = fuzz_pick(maker->input, DEEP), twice = fuzz_byte(maker->input) & 1;

@@ -1,5 +1,5 @@
 /*
-** Lua values out of the bytes of an input.
+** Makes Lua values from the bytes of an input.
 */
 #ifndef CK_FUZZ_VALUE_H
 #define CK_FUZZ_VALUE_H
@@ -7,9 +7,9 @@
 #include "fuzz.h"
 
 /*
-** Pushes a value of any kind that a script could pass: numbers of all sorts, text that may be no
-** UTF-8, lists with holes, objects, marked arrays, tables within themselves, functions. `budget`
-** bounds how many values there are.
+** Pushes a value of any kind that a script could pass: numbers, text that may not be UTF-8, lists
+** with holes, objects, marked arrays, tables that contain themselves, functions. `budget` is the
+** number of values that may still be made.
 */
 void fuzz_push_value(lua_State *L, struct fuzz_input *input, int *budget);
 

@@ -1,4 +1,4 @@
-/* The writer: any Lua value becomes JSON or problems. See writer.lua for what is promised. */
+/* Fuzzes the JSON writer with Lua values of any kind. writer.lua is the oracle. */
 #include "value.h"
 
 enum { VALUES = 60 };

@@ -1,20 +1,21 @@
--- Any value becomes JSON that lua-cjson reads back as that value, or a problem, and a problem just
--- where JSON cannot say it.
+-- A value becomes JSON that lua-cjson reads back as the same value, or a problem if JSON cannot say
+-- it. This holds for the body of a call, a field, and internal.json.
 local cekura = require "cekura"
 local cjson = require "cjson"
+local internal = require "cekura.internal"
 local is_equal = dofile "spec/fuzz/equal.lua"
 
--- Longer than any text that value.c makes: the key in a value would be redacted in the dry run.
+-- Longer than any text of value.c, which would be redacted in the dry run if it were the key.
 local client = assert(cekura.new { api_key = ("the-key-of-the-fuzzer"):rep(2) })
 local MARK = getmetatable(cekura.array {})
 local DEEPEST = 128
-local MOST = 1000  -- values that are looked at one by one
+local MOST = 1000  -- values that the oracle visits
 
 mark = cekura.array  -- luacheck: ignore 111 (value.c calls it)
 
--- ---- what JSON can say ------------------------------------------------------------------------
+-- ---- values that JSON can say -----------------------------------------------------------------
 
--- How many entries a table has, of which how many have strings as keys.
+-- Returns how many entries a table has, and how many of their keys are strings.
 local function count(value)
   local entries, strings = 0, 0
   for key in next, value do
@@ -54,7 +55,7 @@ local function can_say_table(value, seen)
   return true
 end
 
--- Raises where there are too many values for it: a tree may have 2^100.
+-- Raises if there are too many values: a tree may have 2^100.
 can_say = function(value, seen)
   seen.count = seen.count + 1
   if seen.count > MOST then error "many" end
@@ -82,7 +83,7 @@ local function check(request, problem, wanted, value)
   end
 end
 
--- A vote, and its body.
+-- Returns a vote and its body.
 local function vote_of(value)
   return { run_id = 1, metric_id = 2, thumbs_up = true, expected_value = value },
     { metric_id = 2, thumbs_up = true, expected_value = value }
@@ -90,7 +91,7 @@ end
 
 local DRY = { dry_run = true }
 
--- That what becomes of the arguments is right; `value` is what the body says.
+-- Checks the request or the problem of a call; `value` is the value of its body.
 local function dry_run(call, of, arguments, wanted, value)
   local ok, request, problem = pcall(call, of, arguments, DRY)
   if ok then
@@ -100,11 +101,22 @@ local function dry_run(call, of, arguments, wanted, value)
   end
 end
 
+local function check_text(value, wanted)
+  local ok, text, message = pcall(internal.json, value)
+  if not ok then
+    assert(tostring(text):find "larger than 64 MiB", text)
+  elseif wanted ~= nil then
+    assert((text ~= nil) == wanted, message or text)
+    assert(not text or is_equal(cjson.decode("[" .. text .. "]")[1], value), text)
+  end
+end
+
 return function(value)
   if value == nil then return end
   local ok, wanted = pcall(can_say, value, { count = 0, depth = 0 })
   if not ok then wanted = nil end
   dry_run(client.request, client, { method = "POST", path = "/x/", body = value }, wanted, value)
+  check_text(value, wanted)
   local vote, body = vote_of(value)
   dry_run(client.runs.mark_metric_vote, client.runs, vote, wanted, body)
 end
