@@ -1,9 +1,9 @@
--- Random programs that combine what the library has: tasks, `each`, journals, pages, waits,
+-- Random programs that combine the library's features: tasks, `each`, journals, pages, waits,
 -- signals, hooks, on_event, two clients, a kill and a second run, against a server with faults. The
 -- rules are in support/program_checks.lua. `make soak` runs it for longer.
 --
---   SOAK_SECONDS=60      for how long
---   SEED=number          of the first program; the next one has the next number
+--   SOAK_SECONDS=60      the duration
+--   SEED=number          the seed of the first program; each program has the next number
 local check = require "support.program_checks"
 local faults = require "support.faults"
 local generator = require "support.program_generator"
@@ -13,19 +13,19 @@ local system = require "system"
 
 local SECONDS = tonumber(os.getenv "SOAK_SECONDS") or 5
 local SEED = math.tointeger(os.getenv "SEED") or 20260701
-local AT_ONCE = 4  -- programs: mostly they wait
+local AT_ONCE = 4  -- programs, which wait most of the time
 local SHRINKING = (os.getenv "CEKURA_RUN" or "") == "" and 180 or 300  -- seconds
-local MOST = 5  -- failures of different rules, after which it ends
+local MOST = 5  -- broken rules, after which the spec ends
 
--- Rules about time: other processes take the processor too, so that a program must break them
--- again.
+-- Rules about time: a program must break them twice, because other processes use the processor,
+-- too.
 local TIMED = {
-  ["it is late"] = true, ["the client is slow at the end"] = true, ["an answer is lost"] = true,
+  ["it is late"] = true, ["the client is slow at the end"] = true, ["a response is lost"] = true,
   ["it hangs"] = true, ["the client is unusable"] = true,
 }
 
 describe("random programs", function()
-  local servers = {}  -- the first half is for what is run again
+  local servers = {}  -- the first half is for programs that run again
 
   setup(function()
     for i = 1, 2 * AT_ONCE do servers[i] = faults.start() end
@@ -39,14 +39,14 @@ describe("random programs", function()
     return program.start(server, generator.text(tree), tree.runs)
   end
 
-  -- The first rule that a program has broken, or the one that is named; nil if it has not.
+  -- Waits for a program. Returns the first problem, or the first of a rule; nil if there is none.
   local function problem_of(running, rule)
     for _, problem in ipairs(check(running:finish())) do
       if not rule or problem[1] == rule then return problem end
     end
   end
 
-  -- Runs trees at once. Returns the index of the first that breaks a rule, and how.
+  -- Runs trees at once. Returns the index of the first that breaks a rule, and the problem.
   local function first_breaking(trees, rule)
     local running, index, problem = {}, nil, nil
     for i, tree in ipairs(trees) do running[i] = start(servers[i], tree) end
@@ -57,14 +57,14 @@ describe("random programs", function()
     return index, problem
   end
 
-  -- The same; a rule about time must be broken twice.
+  -- Does the same, but a rule about time must be broken twice.
   local function again(trees, rule)
     local index, problem = first_breaking(trees, rule)
     if not index or not TIMED[rule] then return index, problem end
     return first_breaking({ trees[index] }, rule) and index, problem
   end
 
-  -- The smallest tree that was found to break the rule, and how.
+  -- Returns the smallest tree that breaks the rule, as far as found, and its problem.
   local function shrunk(tree, problem)
     local till = system.monotime() + SHRINKING
     local function may_go_on() return system.monotime() < till end
@@ -78,7 +78,7 @@ describe("random programs", function()
 
   local found, rules = {}, 0
 
-  -- The first program that breaks a rule is shown as small as it gets.
+  -- Shrinks and prints the first program that breaks a rule.
   local function note(seed, tree, problem)
     local rule = problem[1]
     if found[rule] or (TIMED[rule] and not again({ tree }, rule)) then return end
@@ -89,7 +89,7 @@ describe("random programs", function()
     print("\n" .. found[rule])
   end
 
-  it("keep what is promised", function()
+  it("break no rule", function()
     local till, seed, running = system.monotime() + SECONDS, SEED, {}
 
     local function start_next(server)

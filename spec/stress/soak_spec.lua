@@ -1,5 +1,5 @@
--- A seeded mixture of faults and calls. Whatever happens, what a call says of itself must agree
--- with the server's ledger. `make soak` runs it long; CALLS and SEED are variables of both.
+-- A seeded mixture of faults and calls. The results of every call must agree with the server's
+-- ledger. `make soak` runs it for longer; CALLS and SEED are variables of both.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"
@@ -7,22 +7,22 @@ local system = require "system"
 
 local CALLS = math.tointeger(os.getenv "CALLS") or 300
 local SEED = math.tointeger(os.getenv "SEED") or 20260701
-local CONCURRENCY = 16  -- of the half of the calls that is made at once
-local SLICE = 50  -- calls between two looks at the ledger
+local CONCURRENCY = 16  -- of the half of the calls that run concurrently
+local SLICE = 50  -- calls between two checks of the ledger
 local OVERRUN = (os.getenv "CEKURA_RUN" or "") == "" and 0.2 or 5  -- seconds beyond a deadline
-local MAX_BYTES = 1 << 20  -- of an answer
+local MAX_BYTES = 1 << 20  -- of a response
 
 math.randomseed(SEED)
 
 local function chance(share) return math.random() < share end
 local function one_of(list) return list[math.random(#list)] end
 
--- ---- what the server does: { weight, what it means, entry or its function }
+-- ---- what the server does: { weight, meaning, function that returns an entry }
 --
---   ok       a whole 2xx
---   partial  a 2xx whose rest is lost, or cannot be read: it was acted on
---   refused  the server says that it has not acted on it
---   doubt    anything else
+--   ok       a complete 2xx
+--   partial  a 2xx that is cut off or unreadable: the server acted
+--   refused  the server did not act
+--   doubt    anything else: the server may have acted
 
 local function status(code, headers)
   return function() return faults.status(code, headers) end
@@ -72,7 +72,7 @@ local handshakes = {
 
 local tls = { { 2, "ok", faults.tls_cut_close_delimited } }
 
--- The meaning goes into the ledger, just before the server does what it means.
+-- Adds a step that writes the meaning into the ledger, before the server does it.
 local function noted(entry, meaning)
   local begins = { read = true, read_head = true, read_body = true }
   table.insert(entry, begins[entry[1][1]] and 2 or 1, { "note", meaning })
@@ -92,13 +92,13 @@ end
 local function script(kind)
   local rows, entries = {}, {}
   for _, list in ipairs(kind.mixture) do table.move(list, 1, #list, #rows + 1, rows) end
-  for i = 1, SLICE * 5 do entries[i] = draw(rows) end  -- max_attempts is 4, so they never run out
+  for i = 1, SLICE * 5 do entries[i] = draw(rows) end  -- enough for max_attempts = 4
   return entries
 end
 
 -- ---- the calls
 
-local ID_OF = {  -- the field that has the call's number: in the path, or first in the body
+local ID_OF = {  -- the field with the call's number: in the path, or first in the body
   ["runs.mark_metric_vote"] = "run_id", ["results.evaluate_metrics"] = "result_id",
   ["results.bulk_evaluate_metrics"] = "result_ids", ["calls.evaluate_metrics"] = "agent_id",
   ["metric_reviews.process_feedbacks"] = "metric_id",
@@ -124,12 +124,12 @@ local function make(client, number)
   return call
 end
 
--- A request that was cut off before its path has no number: it is of the call that had the turn.
+-- Returns nil for a request that was cut off before its path.
 local function number_of(row)
   return math.tointeger(row.path:match "/(%d+)/" or row.body:match "%d+")
 end
 
--- ---- what must hold
+-- ---- the rules
 
 local KINDS = {}
 for _, kind in ipairs { "authentication", "permission", "not_found", "rate_limited", "bad_request",
@@ -141,7 +141,7 @@ local function count(call, meaning)
   return found
 end
 
--- What is wrong with a call; nil if nothing is.
+-- Returns the rule that a call breaks, or nil.
 local function problem_of(call)
   local all, refused = #call.deliveries, count(call, "refused")
   local ok, partial = count(call, "ok"), count(call, "partial")
@@ -149,10 +149,10 @@ local function problem_of(call)
   local is_wrong = {
     ["more deliveries than attempts"] = all > call.attempts,
     ["more attempts than max_attempts"] = call.attempts > call.options.max_attempts,
-    ["acted on twice"] = careful and all - refused > 1,
-    ["applied is no, and it was not refused"] = call.applied == "no" and all > refused,
-    ["applied is yes, and it was never acted on"] = call.applied == "yes" and ok + partial == 0,
-    ["a success that never was"] = call.ok and ok == 0,
+    ["the server acted twice"] = careful and all - refused > 1,
+    ["applied is no, but the call was not refused"] = call.applied == "no" and all > refused,
+    ["applied is yes, but the server never acted"] = call.applied == "yes" and ok + partial == 0,
+    ["a success that the server did not send"] = call.ok and ok == 0,
     ["the deadline has passed"] = call.elapsed > call.options.deadline + OVERRUN,
     ["an unknown kind"] = not call.ok and not KINDS[call.kind],
   }
@@ -193,19 +193,19 @@ end
 describe("a soak", function()
   local first, started = 1, system.monotime()
 
-  -- Makes calls, one after the other, numbered from `first` on. The second result has the number of
-  -- all deliveries after each call, so that those that have no number find theirs.
+  -- Makes calls one after the other, numbered from `first`. The second result is the count of
+  -- deliveries after each call, which assigns deliveries without a number to their calls.
   local function make_slice(server, client, kind, size)
-    local slice, turns = {}, {}
+    local slice, counts = {}, {}
     for i = 1, size do
       if chance(0.05) then server:kill_idle(one_of(kind.deaths)) end
       slice[i] = make(client, first + i - 1)
-      turns[i] = server:deliveries()
+      counts[i] = server:deliveries()
     end
-    return slice, turns
+    return slice, counts
   end
 
-  -- The same with many at once. Nobody knows then whose a delivery without a number is.
+  -- Makes calls concurrently. A delivery without a number cannot be assigned to a call.
   local function make_slice_at_once(server, client, kind, size)
     local slice, list = {}, {}
     for i = 1, size do list[i] = i end
@@ -217,20 +217,20 @@ describe("a soak", function()
     return slice, nil
   end
 
-  -- Notes for each call what the server did with its deliveries; the number of those of nobody.
-  local function read_ledger(server, slice, turns)
-    local turn, strays = 1, 0
+  -- Adds the meanings of its deliveries to each call. Returns how many could not be assigned.
+  local function read_ledger(server, slice, counts)
+    local current, strays = 1, 0
     for n, row in ipairs(server:ledger()) do
-      while turns and turn < #slice and n > turns[turn] do turn = turn + 1 end
+      while counts and current < #slice and n > counts[current] do current = current + 1 end
       local number = number_of(row)
-      local call = number and slice[number - slice[1].number + 1] or turns and slice[turn]
+      local call = number and slice[number - slice[1].number + 1] or counts and slice[current]
       local note = row.note == "default" and "ok" or row.note or "doubt"
       if call then table.insert(call.deliveries, note) else strays = strays + 1 end
     end
     return strays
   end
 
-  -- A list of what is wrong with them.
+  -- Returns a list of descriptions.
   local function problems_of(slice, strays)
     local problems, spare = {}, -strays
     for _, call in ipairs(slice) do
@@ -239,11 +239,11 @@ describe("a soak", function()
       spare = spare + call.attempts - #call.deliveries
       add(call)
     end
-    if spare < 0 then problems[#problems + 1] = "more deliveries than attempts, of them all" end
+    if spare < 0 then problems[#problems + 1] = "more deliveries than attempts in total" end
     return problems
   end
 
-  -- Some calls of one client against one script; returns a list of what is wrong with them.
+  -- Makes calls of one client against one script. Returns the problems.
   local function run_slice(server, kind, size, make_them)
     local client <close> = assert(cekura.new {
       api_url = server.url, api_key = "k", ca_file = server.ca_file, proxy = "", timeout = 0.2,
@@ -251,10 +251,10 @@ describe("a soak", function()
     })
     server:clear()
     server:script(script(kind))
-    local slice, turns = make_them(server, client, kind, size)
+    local slice, counts = make_them(server, client, kind, size)
     first = first + size
     client:close()
-    return problems_of(slice, read_ledger(server, slice, turns))
+    return problems_of(slice, read_ledger(server, slice, counts))
   end
 
   local DEATHS = { "fin", "reset", "close_next", "reset_next" }
@@ -265,7 +265,7 @@ describe("a soak", function()
     { "over TLS", 0.5, { tls = true }, mixture = { common, http1, handshakes, tls },
       deaths = TLS_DEATHS },
   } do
-    local what, share, options = table.unpack(kind)
+    local title, share, options = table.unpack(kind)
 
     local function run(make_them)
       local server <close> = faults.start(options)
@@ -277,9 +277,9 @@ describe("a soak", function()
       end
     end
 
-    it(what .. " agrees with the ledger", function() run(make_slice) end)
+    it(title .. " agrees with the ledger", function() run(make_slice) end)
 
-    it(what .. ", of many calls at once, agrees with the ledger", function()
+    it(title .. ", of concurrent calls, agrees with the ledger", function()
       run(make_slice_at_once)
     end)
   end

@@ -160,12 +160,12 @@ end
 -- ---- calls
 
 -- A response to the first attempt that arrived in time ends the call.
-local function check_answer(call, rows, broken)
+local function check_response(call, rows, broken)
   local row = rows[1]
   local limit = call.start + math.min(call.timeout, call.deadline) - IN_TIME
   local is_whole = row and row.note == "ok" and row.answered and row.answered < limit
   if is_whole and (call.kind == "timeout" or #rows > 1) then
-    broken("an answer is lost", ("%s, answered after %.3f s"):format(name_of(call),
+    broken("a response is lost", ("%s, answered after %.3f s"):format(name_of(call),
       row.answered - call.start))
   end
 end
@@ -180,7 +180,7 @@ local function check_deliveries(run, call, broken)
   if call.applied == "no" and effects(rows) > 0 then
     broken("applied is no, and it was", name_of(call) .. notes_of(rows))
   end
-  check_answer(call, rows, broken)
+  check_response(call, rows, broken)
 end
 
 local function calls(run, broken)

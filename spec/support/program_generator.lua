@@ -236,10 +236,11 @@ function Program:event(list)
   if chance(0.4) then return self:raising_event(list, self:client()) end
   local step = add(list, "event", self:client(), math.random(8))
   local body = {}
-  local roll = math.random(4)
+  local roll = math.random(5)  -- a call or a cancel of the observed client itself is refused
   if roll == 1 then add(body, one_of { "raise", "interrupt" })
   elseif roll == 2 then add(body, "busy", between(0, 0.4))
   elseif roll == 3 then add(body, "cancel", self:some_task())
+  elseif roll == 4 and self.has.close then add(body, "close", self:client())
   else self:call(body) end
   step.body = body
 end
