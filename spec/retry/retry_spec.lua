@@ -1,4 +1,4 @@
--- What is sent again, and what is not: every row of "Retrying", and what the server saw of it.
+-- Retries: which failed attempts are followed by another one, and what arrives at the server.
 local calls = require "support.calls"
 local clock = require "support.clock"
 local faults = require "support.faults"
@@ -14,11 +14,10 @@ local SPENDING = {
 }
 local SHORT = clock.SHORT
 
--- How a call is made that may be sent again: as a vote, as one that spends credits, and as one
--- that spends credits with retry_unknown.
+-- The kinds of calls: a vote, a call that spends credits, and such a call with retry_unknown.
 local CALLERS = { "vote", "spending", "insistent" }
 
--- Who sends again, and what the failed attempt may have done.
+-- The classes of failed attempts: which kinds of calls are retried, and `applied`.
 local CLASSES = {
   ["never sent"] = { vote = true, spending = true, insistent = true, applied = "no" },
   ["refused for now"] = { vote = true, spending = true, insistent = true, applied = "no" },
@@ -31,10 +30,9 @@ local CLASSES = {
 
 local PLAIN, TLS, BOTH = { "plain" }, { "tls" }, { "plain", "tls" }
 
--- { class, what the server does, the error's kind, its status; `either`, the kind it may be as
--- well; `what` it is called; `over` which transport, both unless said otherwise; `wait`, what the
--- server asks for; `sent`, deliveries of an attempt, 1 unless said otherwise; `slow`, ends by a
--- timeout; `options` of the client }
+-- { class, entry of the server, kind, status; either = another possible kind, what = title, over =
+-- transports (default: both), wait = Retry-After, sent = deliveries of an attempt (default: 1),
+-- slow = true if it ends by a timeout, options = of the client }
 local ROWS = {
   { "never sent", "close_before_handshake", "tls", over = TLS, sent = 0 },
   { "never sent", "reset_before_handshake", "tls", either = "network", over = TLS, sent = 0 },
@@ -61,7 +59,7 @@ local ROWS = {
   { "lost", "not_http", "response" },
   { "lost", "hang", "timeout", slow = true },
   { "lost", faults.slow_head(SHORT / 4), "timeout", slow = true, over = PLAIN,
-    what = "a head that trickles in" },
+    what = "a head that arrives slowly" },
 
   { "cut off", "status_line_only", "response", 200 },
   { "cut off", "half_header", "response", 200 },
@@ -74,7 +72,7 @@ local ROWS = {
   { "cut off", { { "send", "HTTP/1.1 200 OK\r\n\r\n[1, 2" }, { "tls_cut" } }, "response", 200,
     what = "half a value without close_notify", over = TLS },
   { "cut off", faults.trickle(SHORT / 4), "timeout", 200, slow = true, over = PLAIN,
-    what = "a body that trickles in" },
+    what = "a body that arrives slowly" },
 
   { "unreadable", "not_json", "response", 200 },
   { "unreadable", faults.html(200), "response", 200, what = "HTML with 200" },
@@ -82,7 +80,7 @@ local ROWS = {
   { "unreadable", "endless_body", "response", 200, over = PLAIN,
     options = { max_response_bytes = 1000 } },
   { "unreadable", faults.ok(("[1, "):rep(1000)), "response", 200,
-    what = "more than there may be", options = { max_response_bytes = 1000 } },
+    what = "more than max_response_bytes", options = { max_response_bytes = 1000 } },
 
   { "refused", faults.status(400), "bad_request", 400, what = "400" },
   { "refused", faults.status(401), "authentication", 401, what = "401" },
@@ -115,7 +113,7 @@ describe("an attempt that fails", function()
 
   -- ---- the table
 
-  -- Makes the call while the server does `count` times what the row says.
+  -- Makes the call while the server plays the row's entry `count` times.
   local function make(row, name, caller, server, client, count, max_attempts)
     server:clear()
     server:script(times(count, row[2]))
@@ -139,7 +137,7 @@ describe("an attempt that fails", function()
     assert.same({ 200, attempts }, { response.status, response.attempts })
   end
 
-  -- `count`: how often the server misbehaves
+  -- `count`: how often the server plays the row's entry
   local function check(row, name, caller, server, count, max_attempts)
     local client <close> = new(server, row.options)
     local attempts, sent = 1, row.sent or 1
@@ -174,10 +172,10 @@ describe("an attempt that fails", function()
     end
   end
 
-  -- ---- never sent, and no server to see it
+  -- ---- never sent, because there is no server
 
   for _, row in ipairs {
-    { "DNS", "http://" .. ("x"):rep(64) .. ".invalid" },  -- longer than a label may be
+    { "DNS", "http://" .. ("x"):rep(64) .. ".invalid" },  -- too long for a label
     { "refused", "http://127.0.0.1:1" },
     { "refused, over TLS", "https://127.0.0.1:1" },
   } do
@@ -192,7 +190,7 @@ describe("an attempt that fails", function()
     end)
   end
 
-  it("is never sent, and then somebody listens", function()
+  it("that was never sent is followed by one that is, once a server listens", function()
     for _, name in ipairs { VOTE, SPENDING[2] } do
       local up
       local gone = sandbox.start()
@@ -209,7 +207,7 @@ describe("an attempt that fails", function()
     end
   end)
 
-  it("for its certificate is not made again, and nothing is sent", function()
+  it("because of a certificate is not retried, and nothing is sent", function()
     local certificates = require "support.tls".certificates()
     local server <close> = faults.start { tls = certificates.expired }
     local client <close> = new(server, { ca_file = certificates.ca })
@@ -220,11 +218,11 @@ describe("an attempt that fails", function()
     assert.same({ 2, 2, 0 }, { server:connections(), server:silent(), server:deliveries() })
   end)
 
-  -- ---- connections that are dead
+  -- ---- dead connections
 
-  describe("because its connection is dead:", function()
-    -- How a connection dies that waits for a request; with "next", when one arrives, which the
-    -- server sees. Of the others libcurl may learn before it sends, or not.
+  describe("on a dead connection:", function()
+    -- How an idle connection dies. With "next", it dies when the next request arrives, which the
+    -- server records. libcurl may notice the others before it sends.
     local DEATHS = { "fin", "tls_cut", "reset", "close_next", "reset_next" }
 
     local function vote_is_safe(server, client, how)
@@ -240,7 +238,7 @@ describe("an attempt that fails", function()
       assert.same({ 1, 1 }, { response.attempts, server:deliveries() })
     end
 
-    -- A client with one connection, which is dead.
+    -- Returns a client with one connection, which is dead.
     local function with_dead_connection(server, how, options)
       local client = new(server, options)
       assert(calls.vote(client))
@@ -249,7 +247,7 @@ describe("an attempt that fails", function()
       return client
     end
 
-    -- A vote leaves one connection, and each call that spends credits another.
+    -- Returns a client with several dead connections: each call that spends credits makes one.
     local function with_dead_pool(server, how)
       local client = new(server)
       assert(calls.vote(client))
@@ -262,26 +260,26 @@ describe("an attempt that fails", function()
     local function check_deaths(transport, how)
       local where = ("%s, over %s"):format(how, transport)
 
-      it("the dead kept-alive connection, " .. where, function()
+      it("a vote is sent again safely, " .. where, function()
         local client <close> = with_dead_connection(servers[transport], how)
         vote_is_safe(servers[transport], client, how)
         is_sound(client, servers[transport])
       end)
 
-      it("the dead kept-alive connection, before what spends credits, " .. where, function()
+      it("a call that spends credits is sent once, " .. where, function()
         local client <close> = with_dead_connection(servers[transport], how)
         spending_is_sent_once(servers[transport], client, SPENDING[2])
         is_sound(client, servers[transport])
       end)
 
-      it("the pool of dead connections, " .. where, function()
+      it("a vote is sent again safely with a pool of them, " .. where, function()
         local client <close> = with_dead_pool(servers[transport], how)
         vote_is_safe(servers[transport], client, how)
         spending_is_sent_once(servers[transport], client, SPENDING[3])
         is_sound(client, servers[transport])
       end)
 
-      it("the pool of dead connections, before what spends credits, " .. where, function()
+      it("calls that spend credits are sent once with a pool of them, " .. where, function()
         local client <close> = with_dead_pool(servers[transport], how)
         for _, name in ipairs(SPENDING) do
           spending_is_sent_once(servers[transport], client, name)
@@ -294,7 +292,7 @@ describe("an attempt that fails", function()
       for _, how in ipairs(DEATHS) do check_deaths(transport, how) end
 
       for _, how in ipairs { "close_next", "reset_next" } do
-        it(("and there may be no other, %s, over %s"):format(how, transport), function()
+        it(("a vote fails with max_attempts = 1, %s, over %s"):format(how, transport), function()
           local server = servers[transport]
           local client <close> = with_dead_connection(server, how, { max_attempts = 1 })
           local _, err = calls.vote(client)
@@ -305,13 +303,13 @@ describe("an attempt that fails", function()
     end
   end)
 
-  -- ---- answers that end early, which libcurl takes for whole ones
+  -- ---- truncated responses that libcurl reports as complete
 
   for what, entry in pairs {
     ["the half header"] = "half_header", ["the cut close-delimited body"] = "cut_close_delimited",
   } do
     for _, transport in ipairs(BOTH) do
-      it(("ended with %s: no success, over %s"):format(what, transport), function()
+      it(("with %s is not a success, over %s"):format(what, transport), function()
         local server = servers[transport]
         local client <close> = new(server)
         server:script { entry }
@@ -332,7 +330,7 @@ describe("an attempt that fails", function()
     end
   end
 
-  it("not: a whole value that the end of the connection delimits, also without close_notify",
+  it("is not a complete value that the end of the connection delimits, even without close_notify",
     function()
       for transport, entry in pairs { plain = "whole_close_delimited",
         tls = "tls_cut_close_delimited" } do
@@ -346,13 +344,13 @@ describe("an attempt that fails", function()
 
   -- ---- a large body
 
-  describe("while a large body is going out", function()
+  describe("while a large body is sent", function()
     local MEGABYTES = 4
     local many, long
 
     setup(function()
       many, long = {}, ("feedback"):rep(MEGABYTES << 17)
-      for i = 1, MEGABYTES << 16 do many[i] = 1000000000000000 + i end  -- 17 bytes each, or more
+      for i = 1, MEGABYTES << 16 do many[i] = 1000000000000000 + i end  -- at least 17 bytes each
     end)
 
     local function make_large(client, name, options)
@@ -365,7 +363,7 @@ describe("an attempt that fails", function()
         ["by the connection's death"] = faults.reset_mid_request(),
         ["by a FIN"] = { { "read_body", 65536 }, { "close" } },
       } do
-        it(("%s is sent again only if that does no harm, over %s"):format(what, transport),
+        it(("%s is retried only if that is harmless, over %s"):format(what, transport),
           function()
             local server = servers[transport]
             local client <close> = new(server)
@@ -391,7 +389,7 @@ describe("an attempt that fails", function()
       for status, row in pairs {
         [413] = { "bad_request", "no", 1 }, [503] = { "server", "unknown", 1 },
       } do
-        it(("by an early %d is that answer, over %s"):format(status, transport), function()
+        it(("by an early %d has that status, over %s"):format(status, transport), function()
           local server = servers[transport]
           local client <close> = new(server)
           server:script { faults.early_error(status) }
@@ -407,7 +405,7 @@ describe("an attempt that fails", function()
 
   -- ---- several attempts
 
-  describe("counts with all others:", function()
+  describe("counts for `applied` with all attempts of the call:", function()
     -- { entries, caller, kind, applied, attempts }
     for _, row in ipairs {
       { { "reset_before_answer", faults.status(400) }, "vote", "bad_request", "unknown", 2 },
@@ -443,9 +441,9 @@ describe("an attempt that fails", function()
       end)
     end
 
-    -- The server is gone from the first retry on: what comes then is never sent.
+    -- The server stops before the first retry: later attempts are never sent.
     for entry, applied in pairs { reset_before_answer = "unknown", cut_body = "yes" } do
-      it(entry .. ", and then nobody listens", function()
+      it(entry .. ", and then no server", function()
         for _, transport in ipairs(BOTH) do
           local server <close> = faults.start { tls = transport == "tls" }
           local client <close> = new(server, { max_attempts = 3, on_event = function(event)
@@ -460,7 +458,7 @@ describe("an attempt that fails", function()
     end
   end)
 
-  it("is followed by as many as max_attempts permits, and no more", function()
+  it("is followed by others up to max_attempts", function()
     local server = servers.plain
     for most = 1, 6 do
       local client <close> = new(server, { max_attempts = most })
@@ -473,7 +471,7 @@ describe("an attempt that fails", function()
     end
   end)
 
-  it("is followed by three others, unless the script says otherwise", function()
+  it("is followed by up to three others by default", function()
     local server = servers.plain
     local client <close> = new(server)
     server:script { faults.status(500), faults.status(502), faults.status(503),
@@ -481,7 +479,7 @@ describe("an attempt that fails", function()
     assert.equal(4, select(2, calls.vote(client)).attempts)
   end)
 
-  it("is waited after for a random time that grows up to a cap", function()
+  it("is followed by a random wait that grows up to a cap", function()
     local server = servers.plain
     local waits = {}
     local client <close> = new(server, {
@@ -500,7 +498,7 @@ describe("an attempt that fails", function()
     assert.is_true(seconds >= sum)
   end)
 
-  it("is sent again as it was", function()
+  it("is sent again with the same bytes", function()
     local server = servers.plain
     local client <close> = new(server)
     server:script { faults.status(429), "ok" }

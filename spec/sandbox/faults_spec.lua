@@ -1,4 +1,4 @@
--- The fault server itself, seen with curl's command line: what the other specs rely on.
+-- The fault server of the other specs, tested with the curl command.
 local faults = require "support.faults"
 local tls = require "support.tls"
 
@@ -6,7 +6,7 @@ local function options(server)
   return "-s --noproxy '*' -m 10 " .. (server.ca_file and "--cacert " .. server.ca_file or "")
 end
 
--- What curl prints (the body, or with -i the whole answer) and its exit code.
+-- Returns curl's output (the body, or with -i the whole response) and its exit code.
 local function curl(server, arguments)
   local command = "exec env -u LD_PRELOAD curl %s %s %s/path 2>&1"
   local pipe = assert(io.popen(command:format(options(server), arguments or "", server.url)))
@@ -15,7 +15,7 @@ local function curl(server, arguments)
   return output, code
 end
 
--- Two requests of one curl, which keeps its connection if it can.
+-- Makes two requests with one curl, which keeps its connection if possible.
 local function curl_twice(server, body)
   local arguments = "-d %s -o /dev/null %s/first --next %s -d two"
   return curl(server, arguments:format(body or "one", server.url, options(server)))
@@ -28,7 +28,7 @@ describe("the fault server", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  it("answers 200 when it has no script, and writes down what arrived", function()
+  it("answers 200 without a script, and records the request", function()
     assert.equal('{"success": true}', (curl(server, "-H 'X-One: 1' --data-binary 'a=b'")))
     local row = server:ledger()[1]
     assert.equal("POST /path HTTP/1.1", row.request_line)
@@ -59,7 +59,7 @@ describe("the fault server", function()
     unended_chunked = 18, reset_in_body = 56, status_line_only = 0, half_header = 0, not_http = 1,
     cut_close_delimited = 0, whole_close_delimited = 0, empty_close_delimited = 0,
   } do
-    it("has " .. name, function()
+    it("plays " .. name, function()
       server:script { name }
       assert.equal(code, select(2, curl(server, "-d x")))
       assert.equal(1, server:deliveries())
@@ -68,13 +68,13 @@ describe("the fault server", function()
   end
 
   for _, name in ipairs { "hang", "trickle", "slow_head", "endless_body" } do
-    it("does not come to an end with " .. name, function()
+    it("plays " .. name .. ", which does not end", function()
       server:script { name }
       assert.equal(28, select(2, curl(server, "-m 0.3 -o /dev/null")))
     end)
   end
 
-  it("unpacks to a gigabyte", function()
+  it("plays gzip_bomb, which expands to a gigabyte", function()
     server:script { "gzip_bomb" }
     local command = "unset LD_PRELOAD; curl -s --noproxy '*' --compressed %s | wc -c"
     local pipe = assert(io.popen(command:format(server.url)))
@@ -82,7 +82,7 @@ describe("the fault server", function()
     pipe:close()
   end)
 
-  it("counts a request whose connection dies while its body is on its way", function()
+  it("records a request whose connection dies while its body is sent", function()
     server:script { faults.reset_mid_request(5000) }
     local _, code = curl(server, "-d $(printf %0100000d 1)")
     local row = server:ledger()[1]
@@ -91,13 +91,13 @@ describe("the fault server", function()
     assert.equal(5000, #row.body)
   end)
 
-  it("refuses a request before its body is there", function()
+  it("refuses a request before its body has arrived", function()
     server:script { faults.early_error(413) }
     assert.equal('{"detail": "no"}', (curl(server, "-d x")))
     assert.equal(0, server:open())
   end)
 
-  it("lets a dead connection look alive, so that curl sends again", function()
+  it("plays a dead connection that looks alive, so that curl sends again", function()
     for _, how in ipairs { "close", "reset" } do
       server:clear()
       server:script { faults.ok_then_dead(how), faults.ok "[2]" }
@@ -107,14 +107,14 @@ describe("the fault server", function()
     end
   end)
 
-  it("sends its FIN together with the answer", function()
+  it("sends its FIN together with the response", function()
     server:script { faults.ok_then_dead "fin" }
     assert.equal('{"success": true}', (curl_twice(server)))
     assert.equal(2, server:deliveries())
     assert.equal(2, server:connections())
   end)
 
-  it("ends idle connections on command", function()
+  it("closes idle connections on command", function()
     local client <close> = assert(io.popen("exec env -u LD_PRELOAD bash", "w"))
     for fd = 3, 5 do
       client:write(("exec %d<>/dev/tcp/127.0.0.1/%d; echo $'GET / HTTP/1.1\\r\\n\\r' >&%d\n")
@@ -130,13 +130,13 @@ describe("the fault server", function()
     assert.equal(0, server:kill_idle "reset")
   end)
 
-  it("complains about a step that it does not know", function()
+  it("refuses an unknown step", function()
     assert.has_error(function() server:script { { { "smile" } } } end,
       "fault server: no such step: smile")
     assert.has_error(function() server:script { "smile" } end, "no such behaviour: smile")
   end)
 
-  it("ends with the process that started it", function()
+  it("exits with the process that started it", function()
     local script = ([[
       package.path = %q
       local server = require "support.faults".start()
@@ -173,7 +173,7 @@ describe("the fault server over TLS", function()
     expired = "expired", not_yet_valid = "not yet valid", wrong_host = "does not match",
     self_signed = "self[- ]signed", unknown_authority = "unable to get local issuer",
   } do
-    it("has a certificate: " .. name, function()
+    it("has a certificate that is refused: " .. name, function()
       local code, deliveries, silent, output = code_with(certificates[name])
       assert.same({ 60, 0, 1 }, { code, deliveries, silent })
       assert.matches(said, output)
@@ -181,14 +181,14 @@ describe("the fault server over TLS", function()
   end
 
   for _, name in ipairs { "close_before_handshake", "reset_before_handshake", "cut_handshake" } do
-    it("has " .. name, function()
+    it("plays " .. name, function()
       local code, deliveries, silent = code_with(certificates.valid, { name })
       assert.same({ 0, 1 }, { deliveries, silent })
-      assert.is_true(code == 35 or code == 7)  -- 7: a reset that comes while curl still connects
+      assert.is_true(code == 35 or code == 7)  -- 7: a reset while curl connects
     end)
   end
 
-  it("can leave close_notify out, which libcurl takes for a good end", function()
+  it("can omit close_notify, which libcurl accepts", function()
     local code, deliveries = code_with(certificates.valid, { "tls_cut_close_delimited" })
     assert.same({ 0, 1 }, { code, deliveries })
   end)
