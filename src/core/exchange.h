@@ -2,11 +2,12 @@
 ** One call: its attempts, and the waits between them. The transfer makes the attempts, outcome.c
 ** judges them, and retry.c decides whether there is another one.
 **
-**                                 +------------- retry after a 429 -------------+
-**                                 v                                             |
-**   ck_exchange_begin ----> READY ----> QUEUED ----> SENDING ----> JUDGED ------+----> ENDED
-**                             ^                                      |
-**                             +-------------- WAITING <--------------+ retry after a wait
+**   ck_exchange_begin --> READY --> QUEUED --> SENDING --> JUDGED --> ENDED
+**                           ^         ^                      |
+**                           |         +------ WAITING <------+  another attempt, after a wait
+**                           +--------------------------------+  another attempt, after a 429
+**
+** READY, QUEUED and WAITING also lead to ENDED: the call is cancelled, or its deadline passes.
 **
 ** Once begun, an exchange is advanced until it has ended: after ck_transport_step, if its transfer
 ** is done. ck_exchange_advance takes one step, so the caller repeats it until it returns

@@ -2,12 +2,11 @@
 ** A transfer makes one attempt at a time over a transport: fill in `request`, start it, step the
 ** transport until it is `done`, read `response`. It can be used again. Nothing here calls back.
 **
-**               ck_transfer_start          the response has ended, failed, or `timeout` has passed
-**            +--------------------> active --------------------------------------------+
-**   open     | ck_transfer_sleep           the time has passed                         |
-**   -----> done ------------------> asleep --------------------------------------------+--> done
-**            | ck_transfer_queue           admitted, or the time has passed            |
-**            +--------------------> queued --------------------------------------------+
+**          +-- ck_transfer_start --> active until the response has ended, or `timeout` has passed
+**          |
+**   done --+-- ck_transfer_sleep --> asleep until the time has passed                  --> done
+**          |
+**          +-- ck_transfer_queue --> queued until it is admitted, or the time has passed
 **
 ** The three functions above, ck_transfer_reset and changes of `request` are legal only when the
 ** transfer is done. ck_transfer_cancel ends any state, ck_transfer_notify and ck_transfer_close

@@ -26,8 +26,10 @@ struct ck_transport_options {
 /* Returns "libcurl/7.88.1". */
 const char *ck_transport_version(void);
 
-/* Returns NULL and sets `*problem` to a literal if there is no memory, no descriptor, or libcurl
-** refuses an option. */
+/*
+** Returns NULL and sets `*problem` to a literal if there is no memory, no descriptor, or libcurl
+** refuses an option.
+*/
 struct ck_transport *ck_transport_open(const struct ck_transport_options *options,
                                        const char **problem);
 
