@@ -1,4 +1,4 @@
--- What reaches the server, byte by byte: from what the server received.
+-- The bytes of requests, as the server received them.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"
@@ -52,7 +52,7 @@ describe("on the wire:", function()
         assert.equal(1, #requests)
         assert.same({ "POST", path, "", body },
           { request.method, request.path, request.query, request.body })
-        -- Which encodings libcurl can undo is its own affair; that it says so, ours.
+        -- libcurl decides which encodings it accepts; we decide that it says so.
         local encodings = request.headers["accept-encoding"]
         request.headers["accept-encoding"] = nil
         assert.equal(row.large_answer, encodings and encodings:find "gzip" ~= nil)
@@ -126,7 +126,7 @@ describe("on the wire:", function()
       end)
     end
 
-    it("one kind after another, each with its own method, headers and body", function()
+    it("different endpoints in turn have their own method, headers and body", function()
       local client <close> = new { headers = { ["X-One"] = "1" } }
       local own = { headers = { ["X-Two"] = "2" } }
       for i, name in ipairs { "runs.get", "runs.mark_metric_vote", "billing.info", "metrics.update",
@@ -142,7 +142,7 @@ describe("on the wire:", function()
       end
     end)
 
-    it("HTTP/1.1, and no header twice", function()
+    it("an endpoint is HTTP/1.1, and has no header twice", function()
       local other <close> = faults.start()
       local client <close> = new { api_url = other.url, headers = { ["X-One"] = "1" } }
       assert(calls.vote(client, {}, { headers = { ["X-Two"] = "2" } }))
@@ -157,7 +157,7 @@ describe("on the wire:", function()
     end)
   end)
 
-  describe("headers of one's own", function()
+  describe("additional headers", function()
     -- { what, of the client, of the call, what arrives }
     for _, row in ipairs {
       { "come from the client", { ["X-Team"] = "qa" }, nil, { ["x-team"] = "qa" } },
@@ -170,7 +170,7 @@ describe("on the wire:", function()
         { ["x-tEAM"] = "dev" }, { ["x-team"] = "dev" } },
       { "may be empty", { ["X-Empty"] = "" }, { ["X-Blank"] = "" },
         { ["x-empty"] = "", ["x-blank"] = "" } },
-      { "may hold UTF-8 and tabs", { ["X-Note"] = "caf\u{e9}\tau lait; a=\"b\"" }, nil,
+      { "may contain UTF-8 and tabs", { ["X-Note"] = "caf\u{e9}\tau lait; a=\"b\"" }, nil,
         { ["x-note"] = "caf\u{e9}\tau lait; a=\"b\"" } },
       { "may have any name that HTTP permits", { ["x!#$%&'*+-.^_`|~9"] = "odd" }, nil,
         { ["x!#$%&'*+-.^_`|~9"] = "odd" } },
@@ -197,7 +197,7 @@ describe("on the wire:", function()
       assert.is_nil(last_request().headers["x-one"])
     end)
 
-    it("are the client's own copy", function()
+    it("are copied by cekura.new", function()
       local headers = { ["X-Team"] = "qa" }
       local client <close> = new { headers = headers }
       headers["X-Team"] = "dev"
@@ -205,7 +205,7 @@ describe("on the wire:", function()
       assert.equal("qa", last_request().headers["x-team"])
     end)
 
-    it("do not name the program", function()
+    it("do not replace user_agent", function()
       local client <close> = new { user_agent = "my-tool/1.0 (qa)" }
       assert(calls.vote(client))
       assert(calls.vote(client, {}, { headers = { ["X-One"] = "1" } }))
@@ -245,7 +245,7 @@ describe("on the wire:", function()
       return numbers
     end
 
-    it("serves one vote after another", function()
+    it("is kept alive for the next vote", function()
       local client <close> = new()
       for _ = 1, 5 do assert(calls.vote(client)) end
       local numbers = connections()
@@ -253,7 +253,7 @@ describe("on the wire:", function()
       for i = 2, 5 do assert.equal(numbers[1], numbers[i]) end
     end)
 
-    it("is a new one for each call that spends credits", function()
+    it("is new for each call that spends credits", function()
       local client <close> = new()
       assert(calls.vote(client))
       for _, name in ipairs(calls.names) do
@@ -267,7 +267,7 @@ describe("on the wire:", function()
       assert.equal(5, #server:requests())
     end)
 
-    it("belongs to one client", function()
+    it("is not shared by clients", function()
       local one <close> = new()
       local other <close> = new()
       assert(calls.vote(one))
@@ -276,7 +276,7 @@ describe("on the wire:", function()
       assert.not_equal(numbers[1], numbers[2])
     end)
 
-    it("that the server has closed is not in the way of the next vote", function()
+    it("that the server has closed is replaced for the next vote", function()
       local other <close> = faults.start()
       local client <close> = new { api_url = other.url }
       for _ = 1, 3 do
@@ -286,7 +286,7 @@ describe("on the wire:", function()
       assert.equal(3, other:deliveries())
     end)
 
-    it("that is dead takes a vote once, and not twice", function()
+    it("that dies receives a vote once, and not twice", function()
       local other <close> = faults.start()
       other:script { faults.ok_then_dead "close" }
       local client <close> = new { api_url = other.url }
@@ -297,7 +297,7 @@ describe("on the wire:", function()
     end)
   end)
 
-  it("a body of more than a megabyte, without waiting for leave to send it", function()
+  it("a body of more than a megabyte is sent without Expect: 100-continue", function()
     local other <close> = faults.start()
     local client <close> = new { api_url = other.url }
     local list, text = {}, {}
@@ -316,7 +316,7 @@ describe("on the wire:", function()
     assert.is_nil(row.headers["transfer-encoding"])
   end)
 
-  it("a long body and then a short one, each with its own length", function()
+  it("a short body after a long one has its own length", function()
     local client <close> = new()
     calls.vote(client, { feedback = ("x"):rep(100000) })
     assert.equal("100067", last_request().headers["content-length"])
@@ -325,7 +325,7 @@ describe("on the wire:", function()
     assert.equal("53", last_request().headers["content-length"])
   end)
 
-  it("one request after another, each answered as soon as its answer is there", function()
+  it("100 votes in turn return as soon as their responses have arrived", function()
     local client <close> = new()
     local slow = 0
     for _ = 1, 100 do
@@ -336,7 +336,7 @@ describe("on the wire:", function()
     assert.is_true(slow <= 5, slow .. " of 100 votes took 0.1 s or more")
   end)
 
-  it("nothing of a call that was refused", function()
+  it("a call with invalid arguments, or over a limit, sends nothing", function()
     local client <close> = new()
     calls.make(client, EVALUATE, { run_ids = {} })
     assert.equal("calls.evaluate_metrics",

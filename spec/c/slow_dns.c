@@ -1,6 +1,6 @@
 /*
-** A getaddrinfo, to be preloaded, that hangs for names that end in ".hangs.invalid": what a
-** resolver does whose server does not answer. For 30 seconds, or as many as SLOW_DNS says.
+** A getaddrinfo to be preloaded. For names that end in ".hangs.invalid" it hangs for SLOW_DNS
+** seconds, or 30, as a resolver does whose server does not answer.
 */
 #pragma GCC visibility push(default)
 #include <netdb.h>

@@ -1,5 +1,5 @@
--- A process that has no descriptor left, or one, or two …: whatever needs one more than there are
--- says so, and works when they are back.
+-- A process with no free descriptor, or with one, two …: an operation that lacks one fails with a
+-- clear error, and works again later.
 local child = require "support.child"
 local faults = require "support.faults"
 local scratch = require "support.scratch"
@@ -28,8 +28,8 @@ local START = [[
   local arguments = { run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 1 }
   local function vote(client) return client.runs:mark_metric_vote(arguments) end
   local URLS = { plain = URL, tls = TLS_URL, name = (URL:gsub("127.0.0.1", "localhost")) }
-  -- With so many descriptors from none on. Between them are numbers at which it works or not: the
-  -- pairs that libcurl makes for a client are taken where there are some, and can be done without.
+  -- Calls fn with 0 to 20 free descriptors. With some numbers it may work or not: libcurl opens
+  -- pairs for a client if it can, and works without them.
   local function try(fn)
     local messages = {}
     for count = 0, 20 do
@@ -48,7 +48,7 @@ local START = [[
   end
 ]]
 
-describe("descriptors that are all taken", function()
+describe("without a free descriptor", function()
   local server, tls, path
 
   setup(function()
@@ -69,14 +69,14 @@ describe("descriptors that are all taken", function()
       table.unpack(words) }, environment)
   end
 
-  it("are an error of cekura.new", function()
+  it("cekura.new fails", function()
     local output, code = run [[ try(function() return new(URL) end) ]]
     assert.equal("no descriptor is left for the client (config)\n", output)
     assert.equal(0, code)
   end)
 
   for what, url in pairs { plain = "URL", tls = "TLS_URL" } do
-    it("are taken from connections that are idle: " .. what, function()
+    it("a call closes idle connections and uses theirs: " .. what, function()
       local output, code = run(([[
         local client = cekura.new { api_url = %s, api_key = "k", ca_file = CA, proxy = "",
           deadline = 5, max_attempts = 1 }
@@ -97,7 +97,7 @@ describe("descriptors that are all taken", function()
   local NO_FILE = "error setting certificate file: <CA> (check ca_file or CEKURA_CA_FILE) (tls); "
 
   for what, more in pairs { plain = "", name = "", tls = NO_FILE } do
-    it("are an error of a call, and no harm to a later one: " .. what, function()
+    it("a call fails, and a later one succeeds: " .. what, function()
       local output, code = run(([[
         local url = URLS.%s
         local client = new(url)
@@ -116,7 +116,7 @@ describe("descriptors that are all taken", function()
     end)
   end
 
-  it("are an error of each that wants a journal, and of each of its items", function()
+  it("each fails to open its journal, and each of its items fails", function()
     local output, code = run [[
       local client = new(URL)
       local function each(journal)
@@ -139,7 +139,7 @@ describe("descriptors that are all taken", function()
     assert.equal(0, code)
   end)
 
-  it("for a program that the script starts: connections are not among them", function()
+  it("a program that the script starts inherits no connection", function()
     local output = run [[
       local client = new(URL)
       assert(client:request { method = "GET", path = "/" })

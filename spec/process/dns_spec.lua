@@ -1,5 +1,5 @@
--- A name that the resolver hangs on holds neither the call nor the process: getaddrinfo is the
--- one of spec/c/slow_dns.c, which sleeps for half a minute.
+-- A hanging resolver delays neither the call nor the end of the process: getaddrinfo is that of
+-- spec/c/slow_dns.c, which sleeps for half a minute.
 local script = require "support.script"
 local system = require "system"
 
@@ -17,7 +17,7 @@ local SCRIPT = [[
   print(err.kind, err.applied, err.attempts, system.monotime() - start)
 ]]
 
--- What the script prints, and how long its process lived.
+-- Returns what the script prints, and how long its process ran.
 local function run(options)
   local start = system.monotime()
   local output = script.run(SCRIPT:format(options), { LD_PRELOAD = PRELOAD })
@@ -27,14 +27,14 @@ local function run(options)
 end
 
 describe("a resolver that hangs", function()
-  it("holds a call no longer than its deadline, and the process not at all", function()
+  it("delays a call until its deadline, and the end of the process not at all", function()
     local result, seconds, lived = run "deadline = 0.5"
     assert.same({ "timeout", "no", 1 }, result)
     assert.truthy(seconds >= 0.5 and seconds <= 0.7, seconds)
     assert.truthy(lived < 15, lived)
   end)
 
-  it("holds an attempt no longer than connect_timeout", function()
+  it("delays an attempt until connect_timeout", function()
     local result, seconds = run "connect_timeout = 0.3, max_attempts = 1"
     assert.same({ "timeout", "no", 1 }, result)
     assert.truthy(seconds >= 0.3 and seconds <= 0.6, seconds)
@@ -55,12 +55,12 @@ describe("a resolver that hangs", function()
     end
   ]]
 
-  -- The resolver comes back so many seconds after it was asked, or in half a minute.
+  -- The resolver returns after so many seconds, or after half a minute.
   local function run_tasks(deadline, text, slow)
     return script.run(TASKS:format(deadline) .. text, { LD_PRELOAD = PRELOAD, SLOW_DNS = slow })
   end
 
-  it("holds none of several calls longer than their deadline", function()
+  it("delays several calls until their deadline", function()
     local output, code = run_tasks("0.3", [[
       for i = 1, 8 do
         local _, err = tasks[i]:wait()
@@ -79,14 +79,14 @@ describe("a resolver that hangs", function()
   } do
     local wanted = ending:find "exit" and 7 or ending:find "error" and 1 or 0
 
-    it("does not hold the process that ends with " .. what, function()
+    it("does not delay the end of a process by " .. what, function()
       local start = system.monotime()
       local output, code = run_tasks("60", "step(0.05) " .. ending)
       assert.equal(wanted, code, output)
       assert.truthy(system.monotime() - start < 15)
     end)
 
-    it("does not crash the process that ends, as it comes back, with " .. what, function()
+    it("that returns while a process ends does not crash it: by " .. what, function()
       for moment = 0, 2 do
         local text = ("step(%.3f) "):format(0.19 + moment * 0.005) .. ending
         local output, code = run_tasks("60", text, "0.2")
@@ -95,7 +95,7 @@ describe("a resolver that hangs", function()
     end)
   end
 
-  it("may come back when its client is gone, and the process goes on", function()
+  it("that returns after its client was closed does no harm", function()
     local output, code = run_tasks("60", [[
       step(0.05)
       client:close()

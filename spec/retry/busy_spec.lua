@@ -1,5 +1,5 @@
--- A script that does not step for longer than a timeout, or a process that is stopped: an answer
--- that has arrived meanwhile counts, however many there are, and a request is not sent late.
+-- A script that does not step for longer than a timeout, or a process that is stopped: responses
+-- that have arrived meanwhile count, and no request is sent late.
 local calls = require "support.calls"
 local child = require "support.child"
 local clock = require "support.clock"
@@ -17,8 +17,8 @@ local function late(entry)
   return { { "read" }, { "sleep", TIMEOUT * 0.8 }, table.unpack(entry or faults.ok()) }
 end
 
--- Begins `count` calls and steps until the server has them all, and for so long that libcurl has no
--- timer left that would have it look at the sockets by itself. None has been answered by then.
+-- Begins `count` calls and steps until the server has them all, and until libcurl has no timer left
+-- for which it would read the sockets. None has been answered by then.
 local function begin(server, client, count, name)
   local tasks = {}
   for i = 1, count do tasks[i] = client:spawn(calls.make, client, name) end
@@ -52,7 +52,7 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
 
     for _, name in ipairs { SPENDING, LIST } do
       local count = next(options) and SOME or MANY
-      it(("all of %d answers to %s count"):format(count, name), function()
+      it(("all of %d responses to %s count"):format(count, name), function()
         local client <close> = new()
         server:usually(late())
         local tasks = begin(server, client, count, name)
@@ -61,7 +61,7 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
       end)
     end
 
-    it("an answer of many reads counts", function()
+    it("a response of many reads counts", function()
       local client <close> = new()
       local body = '["' .. ("x"):rep(300000) .. '"]'
       server:script { late(faults.ok(body)) }
@@ -72,7 +72,7 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
       assert.equal(300000, #value[1])
     end)
 
-    it("an answer to a call that blocks counts", function()
+    it("a response to a blocking call counts", function()
       local busy
       local client <close> = new { on_event = function(event)
         if event.type ~= "response" or busy then return end
@@ -88,7 +88,7 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
       assert.equal(2, server:deliveries())
     end)
 
-    it("an answer to the second attempt counts", function()
+    it("a response to the second attempt counts", function()
       local client <close> = new { max_attempts = 2 }
       server:script { faults.status(503, { ["Retry-After"] = "0" }), late() }
       local task = client:spawn(calls.make, client, LIST)
@@ -99,7 +99,7 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
       all_are_ok({ task }, 2)
     end)
 
-    it("a wait between two attempts has passed, and the call goes on", function()
+    it("a wait between two attempts has passed, and the next attempt begins", function()
       local client <close> = new { max_attempts = 2 }
       server:script { faults.status(429, { ["Retry-After"] = "1" }) }
       local limited = client:spawn(calls.make, client, SPENDING)
@@ -111,7 +111,7 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
       all_are_ok({ limited, queued }, 3)
     end)
 
-    it("what has not come by then is timed out", function()
+    it("a call whose response has not arrived times out", function()
       local client <close> = new()
       server:usually { { "hang" } }
       local tasks = begin(server, client, 3, SPENDING)
@@ -124,14 +124,14 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
   end)
 end
 
-describe("a request whose time is over before it could be sent", function()
+describe("a request whose deadline passes before it can be sent", function()
   local server
 
   setup(function() server = faults.start { tls = true } end)
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- The handshake has begun, and needs the client once more.
+  -- The handshake has begun, and waits for the client.
   local function begin_handshake(client)
     local task = client:spawn(calls.make, client, SPENDING)
     client:step(0)
@@ -146,7 +146,7 @@ describe("a request whose time is over before it could be sent", function()
     assert.equal(0, server:deliveries())
   end)
 
-  it("is tried again", function()
+  it("is retried", function()
     local client <close> = retries.client(server, { timeout = TIMEOUT })
     local value, response = begin_handshake(client):wait()
     assert.same({ success = true }, value)
@@ -175,7 +175,7 @@ describe("a process that is stopped for longer than a timeout", function()
     ["a task's call"] = "print(client:spawn(evaluate):wait())",
     ["each"] = "print(client:each({ 1 }, evaluate).ok == 1)",
   } do
-    it("has the answer of " .. what, function()
+    it("receives the response of " .. what, function()
       server:script { late() }
       local process = child.start_checked { child.lua, "-e",
         START:format(server.url, TIMEOUT, text) }

@@ -1,4 +1,4 @@
--- The deadline holds for everything, and so does the timeout of an attempt.
+-- The deadline of a call, and the timeout of an attempt, whatever the server does.
 local black_hole = require "support.black_hole"
 local calls = require "support.calls"
 local clock = require "support.clock"
@@ -31,29 +31,29 @@ describe("the deadline", function()
   local many = {}
   for i = 1, 200000 do many[i] = 1000000000000000 + i end
 
-  -- Where there is no other attempt.
+  -- Without another attempt.
   -- { what, entry, kind, applied, status; `tls`; `hole`; the `name` and `changes` of the call }
   for _, row in ipairs {
-    { "no connection comes about", nil, "timeout", "no", hole = true },
+    { "no connection is made", nil, "timeout", "no", hole = true },
     { "the handshake does not end", "hang_before_handshake", "timeout", "no", tls = true },
-    { "no answer comes", "hang", "timeout", "unknown" },
-    { "no answer comes, over TLS", "hang", "timeout", "unknown", tls = true },
-    { "the head comes a byte at a time", faults.slow_head(DEADLINE / 5), "timeout", "unknown" },
-    { "a head without end comes a line at a time", { { "send", "HTTP/1.1 200 OK\r\n" },
+    { "no response comes", "hang", "timeout", "unknown" },
+    { "no response comes, over TLS", "hang", "timeout", "unknown", tls = true },
+    { "the head comes byte by byte", faults.slow_head(DEADLINE / 5), "timeout", "unknown" },
+    { "an endless head comes line by line", { { "send", "HTTP/1.1 200 OK\r\n" },
       { "send_slowly", ("X: y\r\n"):rep(999), PACE } }, "timeout", "yes", 200 },
-    { "interim answers come for ever", { { "send_slowly",
+    { "interim responses never end", { { "send_slowly",
       ("HTTP/1.1 100 Continue\r\n\r\n"):rep(100), PACE } }, "timeout", "unknown" },
-    { "the body comes a byte at a time", { { "send_slowly", FOR_EVER, PACE } }, "timeout", "yes",
+    { "the body comes byte by byte", { { "send_slowly", FOR_EVER, PACE } }, "timeout", "yes",
       200 },
-    { "the body comes a byte at a time, over TLS", { { "send_slowly", FOR_EVER, PACE } },
+    { "the body comes byte by byte, over TLS", { { "send_slowly", FOR_EVER, PACE } },
       "timeout", "yes", 200, tls = true },
-    { "the body of a refusal comes a byte at a time",
+    { "the body of a 400 comes byte by byte",
       { { "send", "HTTP/1.1 400 Bad Request\r\n\r\n" }, { "send_slowly", FOR_EVER, PACE } },
       "bad_request", "no", 400 },
-    { "a large body is not taken", { { "read_head" }, { "sleep", 30 } }, "timeout", "unknown",
-      name = LOGS, changes = { call_logs = many } },
-    { "a large body is not taken, over TLS", { { "read_head" }, { "sleep", 30 } }, "timeout",
-      "unknown", name = LOGS, changes = { call_logs = many }, tls = true },
+    { "the server does not read a large body", { { "read_head" }, { "sleep", 30 } }, "timeout",
+      "unknown", name = LOGS, changes = { call_logs = many } },
+    { "the server does not read a large body, over TLS", { { "read_head" }, { "sleep", 30 } },
+      "timeout", "unknown", name = LOGS, changes = { call_logs = many }, tls = true },
   } do
     local what, entry, kind, applied, status = table.unpack(row, 1, 5)
 
@@ -76,23 +76,23 @@ describe("the deadline", function()
     end)
   end
 
-  -- { what, entry that is played for ever, kind, applied, options of the client }
+  -- { what, entry that is repeated, kind, applied, options of the client }
   for _, row in ipairs {
     { "503", faults.status(503), "server", "unknown" },
     { "429", faults.status(429), "rate_limited", "no" },
     { "429 with Retry-After", faults.status(429, { ["Retry-After"] = "0.05" }), "rate_limited",
       "no" },
     { "connections that die", "reset_before_answer", "network", "unknown" },
-    { "answers that are cut off", "cut_body", "response", "yes" },
+    { "truncated responses", "cut_body", "response", "yes" },
     { "silence", "hang", "timeout", "unknown", { timeout = DEADLINE / 4 } },
     { "TLS handshakes that are cut off", "close_before_handshake", "tls", "no", tls = true },
     { "refused connections", nil, "network", "no", { api_url = "http://127.0.0.1:1" } },
-    { "connections that do not come about", nil, "timeout", "no",
+    { "connections that are not made", nil, "timeout", "no",
       { connect_timeout = DEADLINE / 4 }, hole = true },
   } do
     local what, entry, kind, applied, options = table.unpack(row, 1, 5)
 
-    it("ends a call that meets again and again " .. what, function()
+    it("ends a call that repeatedly meets " .. what, function()
       local server = row.tls and secure or plain
       local all = { max_attempts = 100, backoff = { base = 0.02, cap = 0.05 } }
       for name, value in pairs(options or {}) do all[name] = value end
@@ -113,7 +113,7 @@ describe("the deadline", function()
     end)
   end
 
-  it("is not waited for where a wait would pass it", function()
+  it("ends a call at once if the next wait would exceed it", function()
     for _, row in ipairs {
       { 429, VOTE, "rate_limited" }, { 429, SPENDING, "rate_limited" }, { 503, VOTE, "server" },
     } do
@@ -127,7 +127,7 @@ describe("the deadline", function()
     end
   end)
 
-  it("is that of the client, or of the call", function()
+  it("can be set for the client and for the call", function()
     local client <close> = new(plain, { deadline = DEADLINE })
     clock.within(DEADLINE + clock.OVERRUN, function()
       plain:script { "hang" }
@@ -137,7 +137,7 @@ describe("the deadline", function()
     assert.same({ success = true }, (calls.vote(client, nil, { deadline = clock.LIMIT })))
   end)
 
-  it("leaves the timeout of an attempt as it is, and is left by it", function()
+  it("and the timeout of an attempt do not change each other", function()
     local client <close> = new(plain, { max_attempts = 1, timeout = DEADLINE })
     clock.within(DEADLINE + clock.OVERRUN, function()
       plain:script { "hang" }
@@ -151,7 +151,7 @@ describe("the deadline", function()
     assert.equal(3, plain:deliveries())
   end)
 
-  it("counts from the beginning of each call", function()
+  it("starts with each call", function()
     local client <close> = new(plain, { deadline = 4 * DEADLINE })
     for _ = 1, 3 do
       plain:script { { { "read" }, { "sleep", 2 * DEADLINE }, faults.ok()[1] } }
@@ -159,7 +159,7 @@ describe("the deadline", function()
     end
   end)
 
-  it("is told by response.elapsed and the events: waits are time too", function()
+  it("includes waits, as response.elapsed and event.elapsed do", function()
     local events = {}
     local client <close> = new(plain, { on_event = function(event)
       events[#events + 1] = event

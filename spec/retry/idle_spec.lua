@@ -1,4 +1,4 @@
--- Connections that nothing goes over: they are kept for the next call, and not for ever.
+-- Idle connections: they are kept for the next call, for half a minute.
 local calls = require "support.calls"
 local faults = require "support.faults"
 local retries = require "support.retries"
@@ -13,7 +13,7 @@ describe("an idle connection", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  it("is closed when it expires, while the client is driven, and not before", function()
+  it("is closed when it expires if the client is stepped, and not before", function()
     local client <close> = retries.client(server)
     assert(calls.vote(client))
     assert(calls.make(client, "results.bulk_evaluate_metrics"))

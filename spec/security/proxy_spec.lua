@@ -1,5 +1,5 @@
--- The key goes to api_url and nowhere else: not where a redirect points, not again to a server
--- that asks for another proof, not to a proxy.
+-- The key is sent to api_url only: not to the target of a redirect, not to a server that asks for
+-- another authentication, and not to a proxy.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local cjson = require "cjson"
@@ -10,13 +10,13 @@ local KEY = "s3cret-key-0815"
 local VOTE, SPENDING = "runs.mark_metric_vote", "results.evaluate_metrics"
 local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 15 or 120  -- seconds; more under valgrind
 
--- Fails if the key is anywhere in what reached a server.
+-- Fails if the key is in anything that a server received.
 local function is_without_key(server)
   local all = cjson.encode(server:ledger())
   assert.is_nil(all:find(KEY, 1, true), all)
 end
 
-describe("an answer that wants the request somewhere else:", function()
+describe("a response that asks for another request:", function()
   local server, other, client
 
   setup(function()
@@ -67,7 +67,7 @@ describe("an answer that wants the request somewhere else:", function()
     Digest = { 'Digest realm="x", nonce="abc", qop="auth", algorithm=MD5' },
     everything = { "Negotiate", "NTLM", 'Digest realm="x", nonce="abc"', 'Basic realm="x"' },
   } do
-    it("a 401 that asks for " .. what .. " is not answered", function()
+    it("a 401 that asks for " .. what .. " is not followed", function()
       for _, endpoint in ipairs { VOTE, SPENDING } do
         server:clear()
         server:script { faults.status(401, { ["WWW-Authenticate"] = challenges }) }
@@ -81,7 +81,7 @@ describe("an answer that wants the request somewhere else:", function()
     end)
   end
 
-  it("no password is looked up in .netrc", function()
+  it("a password in .netrc is not used", function()
     local pipe = assert(io.popen "exec env -u LD_PRELOAD mktemp -d")
     local home = pipe:read "l"
     pipe:close()
@@ -122,7 +122,7 @@ describe("a proxy", function()
     for _, each in ipairs { proxy, secure, plain } do each:clear() end
   end)
 
-  -- A call in an interpreter of its own, whose environment is known. What came of it, as text:
+  -- A call in an interpreter of its own, whose environment is known. Returns its result as text:
   -- "true attempts", or "nil kind applied attempts".
   local function call(endpoint, options, environment)
     local variables = {}
@@ -146,7 +146,7 @@ describe("a proxy", function()
     return line:gsub("%s+", " "), message
   end
 
-  -- What cekura.new says of a proxy, in an interpreter of its own.
+  -- Returns the error of cekura.new about a proxy, in an interpreter of its own.
   local function new(options, environment)
     local variables = {}
     for name, value in pairs(NONE) do variables[name] = value end
@@ -180,7 +180,7 @@ describe("a proxy", function()
     ["a host that is no name"] = "http://me:s3same@[proxy",
     ["nothing but a password"] = "://me:s3same",
   } do
-    it("with " .. what .. " is refused before there is a client, and not shown", function()
+    it("with " .. what .. " is an error of cekura.new that does not show it", function()
       assert.matches("^config\n.*proxy: ", new { proxy = url })
       for _, name in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" } do
         assert.matches("^config\n.*" .. name .. ": ", new(nil, { [name] = url }))
@@ -188,7 +188,7 @@ describe("a proxy", function()
     end)
   end
 
-  it("of the environment that does not apply is not looked at", function()
+  it("in the environment is not checked if it does not apply", function()
     local url = "http://me:s3same@proxy.example:http"
     for name in pairs(NONE) do
       assert.matches("^made\n", new({ proxy = "" }, { [name] = url }))
@@ -198,7 +198,7 @@ describe("a proxy", function()
     assert.matches("^made\n", new(nil, { http_proxy = url, HTTP_PROXY = url }))
   end)
 
-  it("of the environment that no_proxy exempts the server from is not looked at", function()
+  it("in the environment is not checked if no_proxy exempts the server", function()
     for _, list in ipairs { "api.example", ".example", "example", "a.b, API.Example", "*" } do
       for _, name in ipairs { "no_proxy", "NO_PROXY" } do
         assert.matches("^made\n", new(nil, { https_proxy = "http://:http", [name] = list }))
@@ -221,7 +221,7 @@ describe("a proxy", function()
     end)
   end
 
-  it("that fails is named without its password", function()
+  it("that fails is named in the error without its password", function()
     local gone <close> = faults.start()
     gone:stop()
     for _, row in ipairs {
@@ -241,7 +241,7 @@ describe("a proxy", function()
     end
   end)
 
-  it("that wants another password is named without the one that it has", function()
+  it("that rejects the password is named in the error without it", function()
     local refusal = faults.status(407, { ["Proxy-Authenticate"] = 'Basic realm="x"' })
     proxy:script { refusal, refusal }
     local _, message = call(SPENDING, { proxy = proxy.url:gsub("//", "//me:s3same@") })
@@ -249,7 +249,7 @@ describe("a proxy", function()
     assert.is_nil(message:find("s3same", 1, true), message)
   end)
 
-  it("is not named where the call was sent, or goes without", function()
+  it("is not named in the error if the call was sent, or uses none", function()
     proxy:script { "tunnel" }
     secure:script { faults.status(403) }
     local _, message = call(SPENDING, { proxy = proxy.url })
@@ -280,7 +280,7 @@ describe("a proxy", function()
   } do
     describe("of " .. what, function()
       for _, endpoint in ipairs { VOTE, SPENDING } do
-        it("makes a tunnel for " .. endpoint .. ", and does not see the key", function()
+        it("tunnels " .. endpoint .. " and does not see the key", function()
           proxy:script { "tunnel" }
           assert.equal("true 1", call(endpoint, way(proxy.url)))
           assert.is_true(#saw_tunnel()[1].body > 0)
@@ -289,7 +289,7 @@ describe("a proxy", function()
         end)
       end
 
-      it("gets its own password, and the server does not", function()
+      it("receives its password, and the server does not", function()
         proxy:script { "tunnel" }
         assert.equal("true 1", call(SPENDING, way(proxy.url:gsub("//", "//me:word@"))))
         assert.equal("Basic bWU6d29yZA==", saw_tunnel()[1].headers["proxy-authorization"])
@@ -306,7 +306,7 @@ describe("a proxy", function()
     ["closes"] = faults.close_before_answer(),
     ["resets"] = faults.reset_before_answer(),
   } do
-    it("that " .. what .. " has sent nothing: again", function()
+    it("that " .. what .. " has sent nothing, so the call is retried", function()
       for _, endpoint in ipairs { VOTE, SPENDING } do
         proxy:clear()
         secure:clear()
@@ -323,7 +323,7 @@ describe("a proxy", function()
     end)
   end
 
-  it("that promises a tunnel and has none sees a handshake, and no key", function()
+  it("that pretends to tunnel sees a TLS handshake, and no key", function()
     local entry = {
       { "read" }, { "send", "HTTP/1.1 200 Connection established\r\n\r\n" }, { "hang" },
     }
@@ -334,7 +334,7 @@ describe("a proxy", function()
     assert.equal(0, secure:connections())
   end)
 
-  it("that is not there has sent nothing", function()
+  it("that cannot be reached has sent nothing", function()
     local gone = faults.start()
     gone:stop()
     assert.equal("nil network no 2", call(SPENDING, { proxy = gone.url }))
@@ -342,14 +342,14 @@ describe("a proxy", function()
     assert.equal(0, secure:connections())
   end)
 
-  it("is not used where no_proxy names the server, or the option is empty", function()
+  it("is not used if no_proxy names the server, or if the option is empty", function()
     assert.equal("true 1",
       call(VOTE, nil, { https_proxy = proxy.url, no_proxy = "localhost" }))
     assert.equal("true 1", call(VOTE, { proxy = "" }, { https_proxy = proxy.url }))
     assert.equal(0, proxy:connections())
   end)
 
-  it("of the environment is not used for plain http, where it would see the key", function()
+  it("in the environment is not used for plain http, since it would see the key", function()
     for _, name in ipairs { "http_proxy", "all_proxy", "ALL_PROXY", "HTTP_PROXY" } do
       plain:clear()
       assert.equal("true 1", call(SPENDING, { api_url = plain.url }, { [name] = proxy.url }))
@@ -358,7 +358,7 @@ describe("a proxy", function()
     end
   end)
 
-  it("as an option of a client for plain http is a mistake that names it", function()
+  it("as an option of a client for plain http is an error of cekura.new", function()
     for _, url in ipairs { plain.url, "HTTP://localhost" } do
       local client, err = cekura.new { api_url = url, api_key = KEY, proxy = proxy.url }
       assert.is_nil(client)

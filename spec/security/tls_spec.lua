@@ -1,4 +1,4 @@
--- TLS: whom the client trusts, and that a handshake which fails leaves nothing at the server.
+-- TLS: which certificates the client trusts, and that nothing is sent after a failed handshake.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local child = require "support.child"
@@ -23,7 +23,7 @@ describe("over TLS", function()
     return assert(cekura.new(all))
   end
 
-  -- Fails unless the call has ended so, and the server has not seen a byte of a request.
+  -- Fails unless the call has ended as `wanted`, and the server has seen no byte of a request.
   local function never_sent(wanted, at, value, err)
     assert.is_nil(value)
     assert.same({ kind = wanted.kind or "tls", applied = "no", attempts = wanted.attempts },
@@ -62,18 +62,16 @@ describe("over TLS", function()
         end)
       end
 
-      -- The issue wants one attempt here too, the table in the documentation says "again". The
-      -- table is followed: nothing was sent, so that another attempt does no harm, and a load
-      -- balancer that restarts cuts handshakes off just so.
+      -- A load balancer that restarts cuts handshakes off. Nothing was sent: a retry is harmless.
       for _, name in ipairs {
         "close_before_handshake", "cut_handshake", "reset_before_handshake",
       } do
-        -- a reset may also come while libcurl still connects, and is no matter of TLS then
+        -- a reset may also come while libcurl still connects, and is not an error of TLS then
         local function kind_of(err)
           return name == "reset_before_handshake" and err and err.kind == "network" and err.kind
         end
 
-        it("is sent again after " .. name .. ", as often as it may", function()
+        it("is retried after " .. name .. " until max_attempts", function()
           local client <close> = new { max_attempts = 3 }
           server:script { name, name, name }
           local value, err = calls.make(client, endpoint)
@@ -82,7 +80,7 @@ describe("over TLS", function()
           assert.equal(1, server:deliveries())
         end)
 
-        it("is sent again after " .. name .. ", and then succeeds", function()
+        it("is retried after " .. name .. ", and succeeds", function()
           local client <close> = new()
           server:script { name, name }
           local value, response = calls.make(client, endpoint)
@@ -91,7 +89,7 @@ describe("over TLS", function()
           assert.same({ 1, 3, 2 }, { server:deliveries(), server:connections(), server:silent() })
         end)
 
-        it("is not sent again after " .. name .. " with max_attempts = 1", function()
+        it("is not retried after " .. name .. " with max_attempts = 1", function()
           local client <close> = new { max_attempts = 1 }
           server:script { name }
           local value, err = calls.make(client, endpoint)
@@ -99,7 +97,7 @@ describe("over TLS", function()
         end)
       end
 
-      it("is sent again after a handshake that never ends, within connect_timeout", function()
+      it("is retried after a handshake that exceeds connect_timeout", function()
         local client <close> = new { connect_timeout = 0.1, max_attempts = 2 }
         server:script { "hang_before_handshake", "hang_before_handshake" }
         never_sent({ attempts = 2, kind = "timeout" }, server, calls.make(client, endpoint))
@@ -152,7 +150,7 @@ describe("over TLS", function()
       assert.is_true(assert(calls.vote(client)).success)
     end)
 
-    it("trusts nobody else", function()
+    it("trusts no other authority", function()
       local other = certificates.folder .. "/other_ca"
       for _, options in ipairs {
         { ca_file = other }, { ca_path = folder_of(other), ca_file = other },
@@ -164,7 +162,7 @@ describe("over TLS", function()
       end
     end)
 
-    it("trusts nobody if ca_file is not there, or holds no certificate", function()
+    it("trusts no server if ca_file does not exist, or contains no certificate", function()
       for _, path in ipairs { certificates.folder .. "/none", certificates.folder .. "/key" } do
         local client <close> = new { ca_file = path }
         local _, err = calls.make(client, SPENDING)
@@ -174,8 +172,8 @@ describe("over TLS", function()
     end)
   end)
 
-  describe("a write to a connection that is gone", function()
-    -- As a shell starts it: whoever runs the specs may have SIGPIPE ignored, which is inherited.
+  describe("a write to a closed connection", function()
+    -- As a shell starts it: the process that runs the specs may ignore SIGPIPE, which is inherited.
     local DEFAULT = "import os, signal, sys; signal.signal(signal.SIGPIPE, signal.SIG_DFL); "
       .. "os.execvp(sys.argv[1], sys.argv[1:])"
 
@@ -197,7 +195,7 @@ describe("over TLS", function()
       return child.run(words)
     end
 
-    it("would kill a process that minds", function()
+    it("raises SIGPIPE, which kills a process by default", function()
       assert.is_not.equal("alive", (run [[
         local pipe = io.popen("exit", "w")
         pipe:setvbuf "no"
@@ -232,7 +230,7 @@ describe("over TLS", function()
     end
   end)
 
-  it("a name that is not known is not sent to, and tried again", function()
+  it("a name that cannot be resolved is tried again, and nothing is sent", function()
     for _, endpoint in ipairs { VOTE, SPENDING } do
       local client <close> = new({ max_attempts = 3 }, "https://name.invalid")
       local value, err = calls.make(client, endpoint)

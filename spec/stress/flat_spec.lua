@@ -1,4 +1,4 @@
--- Memory and descriptors after many calls, and many clients, are what they were after a few.
+-- Memory and descriptors do not grow over many calls and many clients.
 -- `make flat` makes 100,000 calls and 10,000 clients; CALLS and CLIENTS are variables of both.
 local sandbox = require "cekura.sandbox"
 local script = require "support.script"
@@ -37,7 +37,7 @@ local START = [[
   local function tell() print(most - least, more - open, least) end
 ]]
 
-describe("flat are memory and descriptors", function()
+describe("memory and descriptors do not grow", function()
   local server
 
   setup(function() server = sandbox.start { api_key = "the-key", record = false } end)
@@ -54,8 +54,8 @@ describe("flat are memory and descriptors", function()
     assert.is_true(tonumber(opened) <= connections, output)
   end
 
-  it("over many calls that block", function()
-    -- On a busy machine a connection may be replaced, and the old one be closed a call later.
+  it("over many blocking calls", function()
+    -- On a busy machine a connection may be replaced, and the old one closed a call later.
     is_flat(CALLS, 2, [[
       local client <close> = new()
       for i = 1, COUNT do
@@ -82,7 +82,7 @@ describe("flat are memory and descriptors", function()
   end)
 
   it("over many clients, closed and forgotten, some with calls in flight", function()
-    -- A variable and a stale slot of Lua's stack hold a client each: a poller, two pairs, a socket
+    -- A variable and a stale slot of Lua's stack keep a client each: a poller, two pairs, a socket
     -- or two.
     is_flat(CLIENTS, 14, [[
       for i = 1, COUNT do

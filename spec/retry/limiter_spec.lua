@@ -1,5 +1,5 @@
--- Many calls of one client against a server that has enough: what a 429 holds up, how many come
--- back after it, what an outage is asked to bear, and over how many connections all that goes.
+-- Many calls of one client against a server that is rate limited, or down: the limit on attempts in
+-- flight, the queue, the retry quota, and the number of connections.
 local calls = require "support.calls"
 local clock = require "support.clock"
 local faults = require "support.faults"
@@ -46,7 +46,7 @@ end
 
 local function number_of(row) return math.tointeger(row.path:match "/(%d+)/") end
 
--- { number of a vote = how often it was delivered }
+-- { [number of a vote] = how often it was delivered }
 local function deliveries_of(ledger)
   local found = {}
   for _, row in ipairs(ledger) do
@@ -70,13 +70,13 @@ local function all_are_ok(report, count)
   assert.equal(count, report.ok)
 end
 
--- The first call of a client is told to pause.
+-- The first call of a client meets a 429.
 local function pause(server, client, retry_after)
   server:script { limit(retry_after) }
   assert.equal("rate_limited", select(2, vote(client, 1000, { max_attempts = 1 })).kind)
 end
 
--- Tasks that vote, one for each number, which have begun to wait for their turn.
+-- Tasks that vote, one for each number; their calls have begun, and are queued.
 local function spawn_votes(client, numbers, options)
   local tasks = {}
   for i, number in ipairs(numbers) do
@@ -93,7 +93,7 @@ describe("after a 429", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  it("the seconds that are left of the pause are known", function()
+  it("internal.pause_left returns the seconds that are left of the pause", function()
     local client <close> = new(server)
     local other <close> = new(server)
     assert.equal(0, internal.pause_left(client))
@@ -105,13 +105,13 @@ describe("after a 429", function()
     assert.equal(0, internal.pause_left(client))
   end)
 
-  -- Another call gives up while the one that blocks has the only turn.
+  -- Another call gives up while the blocking one is the only one admitted.
   for what, raise in pairs {
     ["an error"] = function() error "wrong" end,
-    ["what Ctrl-C is answered with"] = function() error("interrupted!", 0) end,
-    ["no string"] = function() error {} end,
+    ["what Ctrl-C raises"] = function() error("interrupted!", 0) end,
+    ["a table"] = function() error {} end,
   } do
-    it("a call that blocks ends, though another's on_event raises " .. what, function()
+    it("a blocking call ends if the on_event of another call raises " .. what, function()
       local armed, met
       local client <close> = new(server, { on_event = function(event)
         if not armed or event.type ~= "give_up" then return end
@@ -142,7 +142,7 @@ describe("after a 429", function()
     return numbers
   end
 
-  it("to one of sixteen nothing begins until the pause is over, then one, then more", function()
+  it("to one of sixteen calls, no attempt begins in the pause, then one, then more", function()
     local client <close> = new(server)
     local SLOW, STEP = 0.15, 0.06
     server:script { after(SLOW / 3, limit(1)), table.unpack(times(15, after(SLOW, faults.ok()))) }
@@ -169,7 +169,7 @@ describe("after a 429", function()
   end)
 
   for _, most in ipairs { 1, 4, 8 } do
-    it(("the calls settle at the %d that a server takes at once"):format(most), function()
+    it(("the number in flight settles at the %d that the server accepts"):format(most), function()
       local client <close> = new(server, { backoff = { base = 0.02, cap = 0.2 } })
       local COUNT = most == 1 and 60 or 240
       server:usually(faults.limited(most, 0.01))
@@ -187,7 +187,7 @@ describe("after a 429", function()
     end)
   end
 
-  it("the calls keep to what a server takes in a second", function()
+  it("the calls keep to the rate per second that the server accepts", function()
     local up <close> = sandbox.start { api_key = "the-key", rate_limit = { per_second = 100 } }
     local client <close> = new { url = up.url }
     local report = vote_all(client, 250, nil, 5544)
@@ -195,14 +195,14 @@ describe("after a 429", function()
     assert.is_true(attempts_of(report) - 250 <= 2 * CONCURRENCY)
   end)
 
-  it("nobody fares worse for being told not to wait", function()
+  it("with Retry-After: 0 every call succeeds", function()
     local client <close> = new(server)
     server:script(times(8, limit(0)))
     all_are_ok(vote_all(client, 100), 100)
     assert.equal(108, server:deliveries())
   end)
 
-  it("that names no time all wait for the backoff of one", function()
+  it("without Retry-After all calls wait for the backoff of one", function()
     local client <close> = new(server, { max_attempts = 1, backoff = { base = 0.4, cap = 0.4 } })
     local waited = 0
     for _ = 1, 5 do
@@ -214,7 +214,7 @@ describe("after a 429", function()
     assert.is_true(waited > 0.1)
   end)
 
-  it("to every call each has the attempts that it may have, and no more", function()
+  it("to every call, each call makes max_attempts attempts", function()
     for _, most in ipairs { 1, 3 } do
       local client <close> = new(server, { max_attempts = most })
       server:clear()
@@ -229,9 +229,9 @@ describe("after a 429", function()
     end
   end)
 
-  -- ---- who waits for a turn
+  -- ---- the queue
 
-  it("a call whose deadline comes before its turn says so at once", function()
+  it("a call whose deadline is before the end of the pause fails at once", function()
     local client <close> = new(server)
     pause(server, client, 50)
     local seconds = clock.time(function()
@@ -245,7 +245,7 @@ describe("after a 429", function()
     assert.equal(1, server:deliveries())
   end)
 
-  it("those in flight end, and those that wait are told when the pause grows too long", function()
+  it("calls in flight end, and queued calls fail once the pause exceeds their deadline", function()
     local client <close> = new(server, { deadline = 5 })
     server:script { after(0.05, limit(1)), after(0.1, limit(50)), after(0.15, faults.ok()) }
     local seconds = clock.time(function()
@@ -269,7 +269,7 @@ describe("after a 429", function()
     assert.equal(3, server:deliveries())
   end)
 
-  it("a call whose turn does not come in time ends with its deadline", function()
+  it("a queued call that is not admitted in time ends at its deadline", function()
     local client <close> = new(server)
     local SLOW = 0.5
     pause(server, client, 0)
@@ -280,7 +280,7 @@ describe("after a 429", function()
     assert.is_true(seconds >= 0.15 and seconds <= 0.2 + clock.OVERRUN)
   end)
 
-  it("the wait for a turn is none of the attempt's own time", function()
+  it("the time in the queue does not count towards the timeout of an attempt", function()
     local client <close> = new(server)
     pause(server, client, 1)
     for _, task in ipairs(spawn_votes(client, { 1, 2 }, { timeout = 0.3 })) do
@@ -289,7 +289,7 @@ describe("after a 429", function()
     end
   end)
 
-  it("a call that is given up while it waits is not sent, and holds nobody up", function()
+  it("a call that is cancelled in the queue is not sent, and delays no other", function()
     local client <close> = new(server)
     pause(server, client, "0.3")
     local tasks = spawn_votes(client, { 1, 2, 3 })
@@ -299,7 +299,7 @@ describe("after a 429", function()
     assert.same({ 1000, 2, 3 }, numbers_delivered())
   end)
 
-  it("so does one that is given up in its turn", function()
+  it("a call that is cancelled in flight delays no other", function()
     local client <close> = new(server)
     pause(server, client, 0)
     server:script { "hang" }
@@ -310,7 +310,7 @@ describe("after a 429", function()
     assert.same({ 1000, 1, 2, 3 }, numbers_delivered())
   end)
 
-  it("closing the client ends all that wait", function()
+  it("client:close() ends the queued calls", function()
     local client = new(server)
     pause(server, client, 50)
     local tasks = spawn_votes(client, { 1, 2, 3 })
@@ -323,7 +323,7 @@ describe("after a 429", function()
     assert.equal(1, server:deliveries())
   end)
 
-  it("a call that blocks stands in the same line", function()
+  it("a blocking call waits in the same queue as tasks", function()
     local client <close> = new(server)
     pause(server, client, "0.3")
     server:usually(after(0.03, faults.ok()))
@@ -334,13 +334,13 @@ describe("after a 429", function()
     assert.same({ 5, 1, 4 }, { #numbers, numbers[2], numbers[5] })  -- 2 and 3 go together
   end)
 
-  it("who was refused goes before those who were not, but not first of all", function()
+  it("a call that met the 429 is admitted before others, but not for the trial", function()
     local client <close> = new(server)
     server:script { after(0.05, limit("0.4")), after(0.2, limit("0.4")) }
     server:usually(after(0.03, faults.ok()))
     local tasks = spawn_votes(client, { 1, 2 })
     while server:deliveries() < 2 do client:step(0.01) end
-    client:sleep(0.1)  -- one of the two is in the pause by now, and the other is not
+    client:sleep(0.1)  -- one of the two has met the pause by now
     table.move(spawn_votes(client, { 3, 4, 5, 6 }), 1, 4, 3, tasks)
     for _, task in ipairs(tasks) do assert(task:wait()) end
     local numbers = table.concat(numbers_delivered(), "", 3)
@@ -367,7 +367,7 @@ describe("while a server is down", function()
     ["answers 503"] = faults.status(503), ["resets connections"] = faults.reset_before_answer(),
     ["hangs"] = faults.hang(),
   } do
-    it(("and %s, many calls are hardly more requests"):format(what), function()
+    it(("and %s, at most one retry is made for ten calls, beyond fifty"):format(what), function()
       local timeout = what == "hangs" and 0.03 or nil
       local client <close> = new(server, { timeout = timeout })
       server:usually(entry)
@@ -385,7 +385,7 @@ describe("while a server is down", function()
     end)
   end
 
-  it("and refuses connections, many calls are hardly more requests", function()
+  it("and refuses connections, at most one retry is made for ten calls, beyond fifty", function()
     local gone = faults.start()
     gone:stop()
     local client <close> = new(gone)
@@ -395,7 +395,7 @@ describe("while a server is down", function()
     last_says_why(report)
   end)
 
-  it("a call alone has its attempts, and does not blame others", function()
+  it("single calls make all their attempts, and their errors do not blame others", function()
     local client <close> = new(server)
     for _ = 1, 10 do
       server:script(times(4, faults.status(503)))
@@ -405,7 +405,7 @@ describe("while a server is down", function()
     end
   end)
 
-  it("what spends credits is sent once each, and nothing is said of other calls", function()
+  it("calls that spend credits are sent once each, and their errors do not blame others", function()
     local client <close> = new(server)
     server:usually(faults.status(503))
     local report = assert(client:each(times(80, true), function()
@@ -418,7 +418,7 @@ describe("while a server is down", function()
     end
   end)
 
-  it("every second time, all votes arrive all the same", function()
+  it("for every second request, all votes arrive nevertheless", function()
     local client <close> = new(server, { max_attempts = 20 })
     local entries = {}
     for i = 1, 2000 do entries[i] = i % 2 == 1 and faults.status(503) or faults.ok() end
@@ -432,14 +432,14 @@ describe("while a server is down", function()
 end)
 
 describe("the connections of many calls", function()
-  it("are no more than the calls at once, over HTTP/1.1", function()
+  it("are no more than the calls at once", function()
     local up <close> = sandbox.start { api_key = "the-key" }
     local client <close> = new { url = up.url }
     for _ = 1, 2 do all_are_ok(vote_all(client, 200, nil, 5544), 200) end
     assert.is_true(up:state "connections" <= CONCURRENCY)
   end)
 
-  it("are no more after a 429", function()
+  it("are no more than the calls at once after a 429", function()
     local server <close> = faults.start()
     local client <close> = new(server)
     server:script(times(20, limit(0)))
