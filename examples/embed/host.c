@@ -1,6 +1,6 @@
 /*
-** A host with Lua inside. Client and sandbox are linked in, memory comes from the host's own
-** allocator, and two states run the same script at once, each on a thread.
+** A host that embeds Lua. The client and the sandbox are linked in, memory comes from the host's
+** own allocator, and two states run the same script at once, each in its own thread.
 **
 **   make embed && build/embed examples/embed/script.lua
 */
@@ -11,11 +11,11 @@
 #include <stdlib.h>
 
 int luaopen_cekura_core(lua_State *L);           /* libcekura.a */
-int luaopen_cekura_sandbox_server(lua_State *L); /* the sandbox: a host of yours can do without */
+int luaopen_cekura_sandbox_server(lua_State *L); /* the sandbox, which your host may not need */
 
 struct state {
   const char *script;
-  size_t used, peak; /* bytes that Lua holds, and held at most */
+  size_t used, peak; /* bytes that Lua has now, and had at most */
   int status;
 };
 
@@ -24,7 +24,7 @@ static void *allocate(void *userdata, void *block, size_t before, size_t after) 
   void *moved = after > 0 ? realloc(block, after) : NULL;
   if (after > 0 && moved == NULL) return NULL;
   if (after == 0) free(block);
-  state->used += after - (block != NULL ? before : 0); /* of a new block, `before` is no size */
+  state->used += after - (block != NULL ? before : 0); /* of a new block, `before` is a type */
   if (state->used > state->peak) state->peak = state->used;
   return moved;
 }
@@ -34,7 +34,7 @@ static int explain(lua_State *L) {
   return 1;
 }
 
-/* Everything that may raise, with the script's name as the argument. */
+/* Everything that may raise. The argument is the script's name. */
 static int run_script(lua_State *L) {
   luaL_openlibs(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

@@ -1,5 +1,5 @@
--- What each of the host's two states runs, both at the same time: some votes, an evaluation, and a
--- call that is refused. An error here is the host's exit code.
+-- Both states of the host run this script at the same time: votes, an evaluation, and a call with
+-- invalid arguments. An error becomes the host's exit code.
 
 local cekura = require "cekura.core"  -- linked in; it needs no Lua file
 local server <close> = require "cekura.sandbox".start { evaluation_time = 0.05 }

@@ -1,17 +1,17 @@
 /*
-** A host whose memory runs out. It runs a script again and again, each time in a state of its own
-** and with another allocation failing, until none is left to fail:
+** A host with allocation failures. It runs a script again and again, each time in a new state and
+** with another allocation failing, until every one has failed:
 **
 **   alloc KIND HOW STEP FIRST SCRIPT [ARGUMENT …]
 **
-** KIND is whose allocations: "lua", "curl", or "own" for the module's (their calls of malloc and
-** the like come here because it is linked with --wrap). HOW is which fail: "once", the n-th;
-** "twice", with the next one, because Lua asks again after a collection; "onwards", with all after
-** it. n begins at FIRST and grows by STEP.
+** KIND says whose allocations fail: "lua", "curl", or "own" for the module's (--wrap redirects its
+** calls of malloc and the like). HOW says which fail: "once", the n-th; "twice", the n-th and the
+** next, because Lua tries again after a collection; "onwards", the n-th and all later ones. n
+** begins at FIRST and grows by STEP.
 **
-** The script's arguments are a function, failing(fn, …), within which allocations are counted and
-** fail, and which returns what pcall returns; and the ARGUMENTs. It raises where something is not
-** as it should be. After each run every block and every descriptor must have been given back.
+** The script gets a function, failing(fn, …), in which allocations are counted and fail, and which
+** returns the results of pcall; and the ARGUMENTs. It raises if a result is wrong. After each run
+** every block and every descriptor must have been released.
 */
 #include <curl/curl.h>
 #include <dirent.h>
@@ -42,12 +42,12 @@ enum {
   MAX_SECONDS = 20, /* of one run */
   MAX_MS = 2000,    /* after it */
   MAX_FAILURES = 5, /* of all */
-  LULL = 3          /* so many runs in a row in which none fails are the last: timing has its say */
+  LULL = 3          /* runs in a row without a failure are the last: timing varies */
 };
 
 /*
-** Addresses are numbers, so that nothing is looked up. Where libcurl has no memory to read one, it
-** does look it up, in a thread.
+** Addresses are numbers, which libcurl looks up, in a thread, only if it has no memory to parse
+** them.
 */
 static struct {
   atomic_long live[KINDS]; /* blocks; of Lua, bytes */
@@ -65,7 +65,7 @@ static bool fails(enum kind kind) {
 
 /* ---- the allocators -------------------------------------------------------------------------- */
 
-/* The linker wants these names. NOLINTBEGIN(*-reserved-identifier,cert-dcl*) */
+/* The linker requires these names. NOLINTBEGIN(*-reserved-identifier,cert-dcl*) */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
@@ -123,10 +123,10 @@ static void *curl_calloc(size_t count, size_t size) { return new_zeroed(BY_CURL,
 static void *curl_realloc(void *block, size_t size) { return resized(BY_CURL, block, size); }
 
 /*
-** The one thing that is overlooked. libcurl 7.88.1 remembers a TLS session with a copy of the host's
-** name and copies of what the connection was told (Curl_ssl_addsessionid). If one of the latter
-** fails, it frees the name and keeps the pointer, and frees it again with the next session:
-** spec/c/session.c shows it. So a name that is freed there stays, until it is freed once more.
+** The one fault that is tolerated. libcurl 7.88.1 stores a TLS session with copies of the host's
+** name and of the connection's settings (Curl_ssl_addsessionid). If one of the latter fails, it
+** frees the name, keeps the pointer, and frees it again with the next session: see
+** spec/c/session.c. Such a name is kept until it is freed the second time.
 */
 static struct {
   char *copy; /* of the host's name, the last */
@@ -180,10 +180,10 @@ static void curl_release(void *block) {
   else freed(BY_CURL, block);
 }
 
-/* What does not grow is no allocation: it always succeeds. */
+/* A block that does not grow is not an allocation: that always succeeds. */
 static void *lua_allocate(void *unused, void *block, size_t before, size_t after) {
   (void)unused;
-  if (block == NULL) before = 0; /* it is what the block is for */
+  if (block == NULL) before = 0; /* which is a type then */
   if (after > before && fails(BY_LUA)) return NULL;
   void *moved = after > 0 ? __real_realloc(block, after) : NULL;
   if (after > 0 && moved == NULL) return NULL;
@@ -203,7 +203,7 @@ static int count_descriptors(void) {
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
-/* failing(fn, …) → what pcall returns */
+/* failing(fn, …): the results of pcall */
 static int failing(lua_State *L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
@@ -221,13 +221,13 @@ static int explain(lua_State *L) {
   return 1;
 }
 
-/* descriptors() → how many are open */
+/* descriptors(): the number of open descriptors */
 static int descriptors(lua_State *L) {
   lua_pushinteger(L, count_descriptors());
   return 1;
 }
 
-/* Everything that may raise: the script's name and its arguments are a list of C strings. */
+/* Everything that may raise. The script's name and its arguments are a list of C strings. */
 static int run_script(lua_State *L) {
   char **words = lua_touserdata(L, 1);
   luaL_openlibs(L);
@@ -255,7 +255,7 @@ static bool run(char **words) {
   return ok;
 }
 
-/* ---- what is left after it ------------------------------------------------------------------- */
+/* ---- leaks of a run ------------------------------------------------------------------- */
 
 struct account {
   long live[KINDS];
@@ -274,7 +274,7 @@ static bool is_same(const struct account *a, const struct account *b) {
   return same;
 }
 
-/* A look-up that was left behind has blocks and a descriptor until its thread ends, by itself. */
+/* A DNS lookup that was left behind has blocks and a descriptor until its thread ends. */
 static struct account settle_account(const struct account *wanted) {
   struct account now = take_account();
   for (int ms = 0; ms < MAX_MS && !is_same(&now, wanted); ms++) {
@@ -290,7 +290,7 @@ static bool is_balanced(const struct account *before) {
   for (int i = 0; i < KINDS; i++) {
     if (now.live[i] == before->live[i]) continue;
     printf("%s: %+ld left\n", kind_names[i], now.live[i] - before->live[i]);
-    memory.live[i] = before->live[i]; /* told once */
+    memory.live[i] = before->live[i]; /* report it once */
     balanced = false;
   }
   if (now.descriptors != before->descriptors)
@@ -330,7 +330,7 @@ static int run_all(const char *how, long step, long n, char **words) {
   return failures > 0;
 }
 
-/* Bytes that anybody has got from libc; 0 where that cannot be asked, as under ASan. */
+/* Returns the bytes that libc has allocated; 0 if that is not known, as under ASan. */
 static long ask_libc(void) {
 #ifdef __GLIBC__
   return (long)mallinfo2().uordblks;
@@ -339,7 +339,7 @@ static long ask_libc(void) {
 #endif
 }
 
-/* What lua_close unloads takes along the names of its leaks. */
+/* A leak has no function names if lua_close has unloaded its module. */
 static bool keep_loaded(const char *path) {
   return path == NULL || dlopen(path, RTLD_NOW | RTLD_NODELETE) != NULL;
 }
@@ -366,7 +366,7 @@ int main(int count, char **words) {
     return 2;
   aim("onwards", LONG_MAX);
   if (!keep_loaded(getenv("ALLOC_KEEP"))) return 2;
-  if (!run(words + 5)) return 1; /* what is made once for the process is made now */
+  if (!run(words + 5)) return 1; /* makes what is made once for the process */
   long before = ask_libc();
   int code = run_all(words[2], strtol(words[3], NULL, 10), strtol(words[4], NULL, 10), words + 5);
   printf("libc: %+ld\n", ask_libc() - before);

@@ -1,8 +1,8 @@
 /*
-** Child processes, for the specs.
+** A Lua module that forks, for the specs.
 **
-**   fork.run(fn)   what fn returns in a child, as a string; nil if it died
-**   fork.go_on()   true in a child that goes on with the script; false here, when it has ended
+**   fork.run(fn)   runs fn in a child; returns its result as a string, nil if the child failed
+**   fork.go_on()   forks; returns true in the child, false in the parent after its end
 */
 #include <lauxlib.h>
 #include <lua.h>
@@ -14,7 +14,7 @@ __attribute__((visibility("default"))) int luaopen_fork(lua_State *L);
 
 enum { CHUNK = 1024 };
 
-/* The child says what there is to say, and ends without finalizers: they are the parent's. */
+/* Writes the result of the function, and ends without finalizers, which are the parent's. */
 static void be_child(lua_State *L, int out) {
   size_t length;
   (void)lua_pcall(L, 0, 1, 0);

@@ -1,7 +1,7 @@
 /*
-** A host that runs a script in many Lua states: in so many threads at once, so many states after
-** each other in each. What a state has loaded is unloaded with it. Before it ends it waits, for
-** what states may have left behind.
+** A host that runs a script in many Lua states: THREADS threads, each with STATES states, one after
+** the other. A state unloads its modules when it is closed. The host waits for SECONDS at the end,
+** in which threads that were left behind would crash it.
 **
 **   host THREADS STATES SCRIPT [SECONDS]
 */

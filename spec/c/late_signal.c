@@ -1,5 +1,5 @@
 /*
-** An epoll_wait, to be preloaded, before whose first long wait Ctrl-C comes: too late for the
+** An epoll_wait to be preloaded: raises SIGINT just before its first long wait, too late for the
 ** script to see it, and too early to end the wait.
 */
 #pragma GCC visibility push(default)

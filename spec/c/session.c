@@ -1,16 +1,16 @@
 /*
-** libcurl alone, no line of ours: what it does when there is no memory to remember a TLS session.
+** libcurl alone, without the module: its faults when there is no memory to store a TLS session.
 **
-**   session URL CA_FILE      fails each of libcurl's allocations in turn, and tells of every block
-**                            that it frees twice, or never
-**   session URL CA_FILE N    fails the N-th only, with libc's own free, and ends as that has it end
+**   session URL CA_FILE      fails each of libcurl's allocations in turn, and reports every block that
+**                            it frees twice, or never
+**   session URL CA_FILE N    fails the N-th only, with libc's own free, which may abort
 **
-** Each run makes two requests over connections of their own, so that sessions are remembered and
-** taken up.
+** Each run makes two requests over connections of their own, so that sessions are stored and
+** resumed.
 **
-** libcurl 7.88.1 frees the host's name twice, in lib/vtls/vtls.c: Curl_ssl_addsessionid puts it into
-** the cache, fails to copy what the connection was told (Curl_clone_primary_ssl_config), frees it,
-** and leaves the pointer in the cache, where the next session to come frees it first of all.
+** libcurl 7.88.1 frees the host's name twice, in lib/vtls/vtls.c: Curl_ssl_addsessionid puts it
+** into the cache, fails to copy the connection's settings (Curl_clone_primary_ssl_config), frees
+** it, and leaves the pointer in the cache, where the next session frees it again.
 */
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -23,7 +23,7 @@ enum { REQUESTS = 2 };
 
 static const long MAX_MS = 5000;
 
-/* Stands before each block, which stays when it is given back: what is done to it later is seen. */
+/* Precedes each block, which is kept when it is freed, so that a second free is detected. */
 struct block {
   struct block *next;
   size_t size;
@@ -33,12 +33,12 @@ struct block {
 
 static struct {
   struct block *blocks;
-  bool watched;      /* false: it is libc's own free */
+  bool watched;      /* false = libc's own free is used */
   long count, fails; /* allocations of this run; which of them fails */
-  char what[80];     /* it was */
+  char what[80];     /* its description */
 } memory;
 
-/* ---- libcurl's allocators ---------------------------------------------------------------------- */
+/* ---- libcurl's allocators -------------------------------------------------------------------- */
 
 static struct block *block_of(void *bytes) {
   return (struct block *)(void *)((char *)bytes - offsetof(struct block, bytes));
@@ -95,7 +95,7 @@ static size_t ignore(char *bytes, size_t unit, size_t length, void *user) {
   return length;
 }
 
-/* Whatever fails, fails: it is the memory that is looked at. */
+/* Errors are ignored: only the memory counts. */
 static void request(const char *url, const char *ca_file) {
   CURL *easy = curl_easy_init();
   if (easy == NULL) return;
@@ -115,7 +115,7 @@ static void tell(const struct block *block) {
          block->frees, block->size, (const char *)block->bytes);
 }
 
-/* Whether the allocation that is to fail has come. */
+/* Returns whether the allocation that is to fail was reached. */
 static bool run(long n, char **words) {
   memory.count = 0;
   memory.fails = n;
@@ -135,7 +135,7 @@ int main(int count, char **words) {
   if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, on_malloc, on_free, on_realloc, on_strdup,
                            on_calloc) != CURLE_OK)
     return 2;
-  memory.blocks = NULL; /* what libcurl has for as long as it runs */
+  memory.blocks = NULL; /* of libcurl's global state */
   if (count > 3) return run(strtol(words[3], NULL, 10), words) ? 0 : 1;
   long n = 1;
   while (run(n, words)) n++;

@@ -1,8 +1,8 @@
 /*
-** Signals for a script, delivered as luaposix and the stock interpreter do it: by a hook on the
+** Signal handlers for a script, called as luaposix and the stock interpreter do: by a hook on the
 ** main thread.
 **
-**   signals.on("HUP", fn)   calls fn() when the signal comes: HUP, USR1 or TERM
+**   signals.on("HUP", fn)   calls fn() at each signal: HUP, USR1 or TERM
 */
 #include <lauxlib.h>
 #include <lua.h>

@@ -1,4 +1,4 @@
-/* The path of a call: check and write, send and retry, read. `make`, at the end, is the whole of it. */
+/* The path of a call: check and write, send and retry, read. `make`, at the end, has all of it. */
 #include "call.h"
 
 #include <lauxlib.h>
@@ -25,7 +25,7 @@
 /* The stack of a call. */
 enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
 
-/* libcurl would ask "Expect: 100-continue" for a larger body, and wait a second for the response. */
+/* Above this, libcurl would ask "Expect: 100-continue" and wait a second for the response. */
 enum { EXPECT_ABOVE = 1024 * 1024 };
 
 static bool has_ended(const struct ck_call *call) { return ck_exchange_has_ended(&call->exchange); }
@@ -46,7 +46,7 @@ static void copy_headers(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* Pushes the client's headers and the call's own, of which there may be none. Returns their index, or 0. */
+/* Pushes the client's headers, then the call's own. Returns the index of those; 0 = it has none. */
 static int push_headers(lua_State *L) {
   lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
   if (!lua_istable(L, OPTIONS)) return 0;
@@ -69,7 +69,7 @@ static void write_headers(lua_State *L, struct ck_call *call) {
   lua_settop(L, top);
 }
 
-/* A request that must not be sent twice has a fresh connection: the server may have closed an idle one. */
+/* The server may have closed an idle connection: a call that must not be sent twice opens one. */
 static void set_policy(struct ck_call *call) {
   struct ck_exchange *exchange = &call->exchange;
   struct ck_request *request = &exchange->transfer.request;
@@ -160,7 +160,7 @@ static int plan(lua_State *L, struct ck_call *call) {
   return 1;
 }
 
-/* ---- send, retry ------------------------------------------------------------------------------ */
+/* ---- send, retry ----------------------------------------------------------------------------- */
 
 /* The client was closed, or this process is a fork: the call has lost its libcurl handle. */
 static bool is_detached(const struct ck_call *call) {
@@ -200,7 +200,7 @@ static void note_attempt(struct ck_call *call) {
     ck_log_attempt(client->log, client->transport, &call->exchange, &client->key);
 }
 
-/* Takes every step that can be taken without waiting. The transfer notifies the task of the next one. */
+/* Takes every step that needs no waiting. The transfer then notifies the task of the next one. */
 static void advance(lua_State *L, int client, struct ck_call *call) {
   int top = lua_gettop(L);
   enum ck_step step;
@@ -240,7 +240,7 @@ void ck_call_abandon(lua_State *L, int index, struct ck_task *task) {
   end_awaited(task, call);
 }
 
-/* Runs the debug hook of the main thread. Returns whether a hook has raised an error since `before`. */
+/* Runs the main thread's hook. Returns whether hooks have raised errors since `before`. */
 static bool run_hook(struct ck_client *client, unsigned long before) {
   client->callbacks++;
   bool came = ck_interrupt_came(client->interrupt, before);
@@ -260,7 +260,7 @@ static void block(lua_State *L, struct ck_call *call, unsigned long raised) {
   }
 }
 
-/* ---- read -------------------------------------------------------------------------------------- */
+/* ---- read ------------------------------------------------------------------------------------ */
 
 /* error, text → error, with the text appended to its message */
 static void explain(lua_State *L) {
@@ -331,7 +331,7 @@ static int read_response(lua_State *L, struct ck_call *call) {
   return 2;
 }
 
-/* ---- the whole path ---------------------------------------------------------------------------- */
+/* ---- the whole path -------------------------------------------------------------------------- */
 
 static int suspend(lua_State *L, struct ck_call *call);
 

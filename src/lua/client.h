@@ -52,8 +52,8 @@ struct ck_client *ck_client_push(lua_State *L);
 struct ck_client *ck_client_check(lua_State *L);
 
 /*
-** Returns whether calls can be made: the client is open, and was made by this process. Pushes nil and
-** an error of kind `config` otherwise. Raises within a callback: see ck_client_check_callbacks.
+** Returns whether calls can be made: the client is open, and was made by this process. Pushes nil
+** and an error of kind `config` otherwise. Raises within a callback: see ck_client_check_callbacks.
 */
 bool ck_client_is_usable(lua_State *L, const struct ck_client *client);
 

@@ -146,7 +146,9 @@ static enum ck_applied applied_in_item(const struct ck_task *task) {
                                                                  : task->applied;
 }
 
-/* The function that watch returns. Upvalues: the task, its client, and the three values of applied. */
+/*
+** The function that watch returns. Upvalues: the task, its client, and the three values of applied.
+*/
 static int watch_look(lua_State *L) {
   const struct ck_task *task = lua_touserdata(L, lua_upvalueindex(1));
   const struct ck_client *client = lua_touserdata(L, lua_upvalueindex(2));
@@ -161,10 +163,11 @@ static int watch_look(lua_State *L) {
 }
 
 /*
-** watch(task): a function that returns, of the item since its last call: the maximum of `applied` over
-** the calls made in it, whether the task was suspended, whether the client is open, how many tasks are
-** resumed within each other (0 = by a wait of the parent), whether it has only made dry runs, and the
-** error of the first failed call, or nil. Failures are not passed on to the parent any more.
+** watch(task): a function that returns, of the item since its last call: the maximum of `applied`
+** over the calls made in it, whether the task was suspended, whether the client is open, how many
+** tasks are resumed within each other (0 = by a wait of the parent), whether it has only made dry
+** runs, and the error of the first failed call, or nil. Failures are not passed on to the parent
+** any more.
 */
 static int internal_watch(lua_State *L) {
   ck_task_judge(ck_task_check(L, 1));

@@ -122,7 +122,9 @@ static int do_nothing(lua_State *L) {
   return 0;
 }
 
-/* Tries whether a hook runs: not within another one. Signals are blocked: their hook would be lost. */
+/*
+** Tries whether a hook runs: not within another one. Signals are blocked: their hook would be lost.
+*/
 static bool is_in_some_hook(lua_State *L, struct ck_interrupt *interrupt) {
   sigset_t all, before;
   (void)sigfillset(&all);

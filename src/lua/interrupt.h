@@ -1,7 +1,7 @@
 /*
-** Debug hooks on the main thread. The stock interpreter announces Ctrl-C by one, luaposix every signal.
-** Such a hook is run while we wait, and interrupts the wait only if it raises. Its error is stored, and
-** a hook of ours raises it as soon as Lua code runs on the main thread again.
+** Debug hooks on the main thread. The stock interpreter announces Ctrl-C by one, luaposix every
+** signal. Such a hook is run while we wait, and interrupts the wait only if it raises. Its error is
+** stored, and a hook of ours raises it as soon as Lua code runs on the main thread again.
 */
 #ifndef CK_INTERRUPT_H
 #define CK_INTERRUPT_H
@@ -23,8 +23,8 @@ struct ck_interrupt *ck_interrupt_of(lua_State *L);
 unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt);
 
 /*
-** Runs the hook of the main thread, if there is one, which may run any Lua code. Returns whether hooks
-** have raised errors since the count was `before`. Raises nothing.
+** Runs the hook of the main thread, if there is one, which may run any Lua code. Returns whether
+** hooks have raised errors since the count was `before`. Raises nothing.
 */
 bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before);
 
@@ -35,14 +35,14 @@ bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before);
 bool ck_interrupt_note(lua_State *L, lua_CFunction within);
 
 /*
-** Pops the error on the top and returns true if it was noted: it is raised on the main thread later.
-** Returns false, and pops nothing, otherwise.
+** Pops the error on the top and returns true if it was noted: it is raised on the main thread
+** later. Returns false, and pops nothing, otherwise.
 */
 bool ck_interrupt_take(lua_State *L);
 
 /*
-** Calls as lua_pcall does, in a thread that no hook can interrupt: for steps that must not end halfway.
-** Returns false with the error on the top if the function raised.
+** Calls as lua_pcall does, in a thread that no hook can interrupt: for steps that must not end
+** halfway. Returns false with the error on the top if the function raised.
 */
 bool ck_interrupt_call_without(lua_State *L, int arguments, int results);
 

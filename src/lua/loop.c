@@ -56,7 +56,7 @@ static int fail(lua_State *L, enum ck_kind kind, const char *message) {
   return 2;
 }
 
-/* ---- for a host's event loop: cqueues' protocol ------------------------------------------------ */
+/* ---- for a host's event loop: cqueues' protocol ---------------------------------------------- */
 
 /* The tasks of a closed client are resumed until they have ended. */
 static struct ck_client *check_drivable(lua_State *L) {
@@ -67,8 +67,8 @@ static struct ck_client *check_drivable(lua_State *L) {
 }
 
 /*
-** client:step(seconds): waits for at most that long, by default 0; returns whether a task is left. Waits
-** in pieces: a Ctrl-C that comes just before a wait does not end it.
+** client:step(seconds): waits for at most that long, by default 0; returns whether a task is left.
+** Waits in pieces: a Ctrl-C that comes just before a wait does not end it.
 */
 static int client_step(lua_State *L) {
   double seconds = luaL_optnumber(L, 2, 0), left = seconds > 0 ? seconds : 0;
@@ -111,7 +111,7 @@ static int client_timeout(lua_State *L) {
   return 1;
 }
 
-/* ---- tasks ------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 /* client:spawn(fn, …): a task that begins with the next step */
 static int client_spawn(lua_State *L) {
@@ -210,7 +210,7 @@ static int task_ended(lua_State *L) {
   return 1;
 }
 
-/* ---- client:sleep() ---------------------------------------------------------------------------- */
+/* ---- client:sleep() -------------------------------------------------------------------------- */
 
 static int end_sleep(lua_State *L) {
   if (ck_client_check(L) == NULL) return 2;
@@ -251,7 +251,7 @@ static int client_sleep(lua_State *L) {
   return lua_yieldk(L, 0, (lua_KContext)task, resume_sleep);
 }
 
-/* ---- methods ------------------------------------------------------------------------------------------------ */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 void ck_loop_open(lua_State *L) {
   static const luaL_Reg of_clients[] = {

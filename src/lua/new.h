@@ -12,12 +12,15 @@
 /* cekura.new(options): a client; nil and an error of kind `config` if an option is wrong */
 int ck_new(lua_State *L);
 
-/* Pushes the default client, which is made on first use. Returns false with nil and an error pushed. */
+/*
+** Pushes the default client, which is made on first use. Returns false with nil and an error
+** pushed.
+*/
 bool ck_new_push_default(lua_State *L);
 
 /*
-** Pushes and returns the client of the resource at stack index 1. Returns NULL, with nil and an error
-** pushed, if there is none that can be used.
+** Pushes and returns the client of the resource at stack index 1. Returns NULL, with nil and an
+** error pushed, if there is none that can be used.
 */
 struct ck_client *ck_new_client_of_resource(lua_State *L);
 

@@ -3,8 +3,8 @@
 **
 ** A userdata anchors each call on the stack: its __close releases the call when the function that
 ** made it returns or raises, its finalizer when the stack is collected. Lua drops a finalizer that
-** it has no memory for, and libcurl may still write to the call then: so the client's table owns the
-** memory of the call itself.
+** it has no memory for, and libcurl may still write to the call then: so the client's table owns
+** the memory of the call itself.
 */
 #ifndef CK_POOL_H
 #define CK_POOL_H
@@ -29,12 +29,15 @@ struct ck_call {
 void ck_pool_open(lua_State *L);
 
 /*
-** Pushes the anchor of a call of the client at `client`, marks it to be closed, and returns the call,
-** which is running and has ended. Returns NULL if a finalizer has closed the client meanwhile.
+** Pushes the anchor of a call of the client at `client`, marks it to be closed, and returns the
+** call, which is running and has ended. Returns NULL if a finalizer has closed the client
+** meanwhile.
 */
 struct ck_call *ck_pool_take(lua_State *L, int client);
 
-/* The call's function yields; it goes on. ck_pool_suspend closes a client whose close was put off. */
+/*
+** The call's function yields; it goes on. ck_pool_suspend closes a client whose close was put off.
+*/
 void ck_pool_suspend(lua_State *L, int client, struct ck_call *call);
 void ck_pool_resume(struct ck_call *call);
 

@@ -102,8 +102,8 @@ static void push_unfinished(lua_State *L, int client, const struct ck_task *task
 }
 
 /*
-** task → task, whose parent has not ended. Otherwise tasks that each make the next one, and end, would
-** form a chain.
+** task → task, whose parent has not ended. Otherwise tasks that each make the next one, and end,
+** would form a chain.
 */
 static void skip_ended_parents(lua_State *L, struct ck_task *task) {
   for (const struct ck_task *ended; (ended = task->parent) != NULL;) {
@@ -178,7 +178,7 @@ struct ck_task *ck_task_check(lua_State *L, int index) {
 
 void ck_task_push_client(lua_State *L, int index) { lua_getiuservalue(L, index, TASK_CLIENT); }
 
-/* ---- note what calls have done ----------------------------------------------------------------- */
+/* ---- note what calls have done --------------------------------------------------------------- */
 
 void ck_task_note(struct ck_task *task, enum ck_applied applied) {
   for (; task != NULL; task = parent_in_item(task)) {
@@ -225,7 +225,7 @@ void ck_task_begin_item(lua_State *L, int index) {
   task->failed = task->was_suspended = false;
 }
 
-/* ---- suspend ------------------------------------------------------------------------------------ */
+/* ---- suspend --------------------------------------------------------------------------------- */
 
 /* A coroutine that the task's function made, or a C function that cannot yield, must be blocked. */
 struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop) {
@@ -287,7 +287,7 @@ void ck_task_wake(struct ck_loop *loop, double now) {
     ck_task_make_ready((struct ck_task *)first);
 }
 
-/* ---- end ------------------------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 /* A call that failed in a task has failed in its parent, too. */
 static void pass_failure_on(lua_State *L, int index) {
@@ -456,7 +456,7 @@ int ck_task_push_results(lua_State *L, int index) {
   return count;
 }
 
-/* ---- resume ----------------------------------------------------------------------------------------- */
+/* ---- resume ---------------------------------------------------------------------------------- */
 
 static int resume(lua_State *L, struct ck_task *task) {
   struct ck_loop *loop = task->loop;

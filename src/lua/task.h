@@ -1,9 +1,10 @@
 /*
 ** Tasks: functions that each run in a coroutine, and are suspended there while a call, a sleep or
-** another task goes on. A task is suspended by loop.c or call.c, which resume it by making it ready.
+** another task goes on. A task is suspended by loop.c or call.c, which resume it by making it
+** ready.
 **
-** The client keeps an unfinished task alive. Other code can resume or close the coroutine of a task:
-** nothing of ours is kept alive by that coroutine's stack alone.
+** The client keeps an unfinished task alive. Other code can resume or close the coroutine of a
+** task: nothing of ours is kept alive by that coroutine's stack alone.
 */
 #ifndef CK_TASK_H
 #define CK_TASK_H
@@ -90,14 +91,16 @@ void ck_task_push_client(lua_State *L, int index);
 struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop);
 
 /*
-** Suspends the current task at its next yield, on a call: its client is at `index`, and the value at
-** `anchor` keeps the call alive. On a time. On the end of another task.
+** Suspends the current task at its next yield, on a call: its client is at `index`, and the value
+** at `anchor` keeps the call alive. On a time. On the end of another task.
 */
 void ck_task_await(lua_State *L, int index, struct ck_task *task, void *call, int anchor);
 void ck_task_sleep(struct ck_task *task, double wake_at);
 void ck_task_join(struct ck_task *task, struct ck_task *other);
 
-/* Returns the task at the end of the chain of tasks that wait for each other: mostly `task` itself. */
+/*
+** Returns the task at the end of the chain of tasks that wait for each other: mostly `task` itself.
+*/
 const struct ck_task *ck_task_last_joined(const struct ck_task *task);
 
 /* Ends the suspension of a task, whatever it waits for: it is resumed in the next round. */
@@ -113,8 +116,8 @@ void ck_task_wake(struct ck_loop *loop, double now);
 bool ck_task_run_next(lua_State *L, int index, struct ck_loop *loop, unsigned long round);
 
 /*
-** Ends the task at `index`, which is not running, and whose call has ended. Closes its variables. Its
-** results are nil and an error of kind `cancelled`.
+** Ends the task at `index`, which is not running, and whose call has ended. Closes its variables.
+** Its results are nil and an error of kind `cancelled`.
 */
 void ck_task_kill(lua_State *L, int index);
 
@@ -122,15 +125,17 @@ void ck_task_kill(lua_State *L, int index);
 int ck_task_push_results(lua_State *L, int index);
 
 /*
-** Notes what a call in the task may have done. `task` may be NULL. The parent is noted as well, unless
-** it has begun another item since.
+** Notes what a call in the task may have done. `task` may be NULL. The parent is noted as well,
+** unless it has begun another item since.
 */
 void ck_task_note(struct ck_task *task, enum ck_applied applied);
 
 /* Notes the dry run of a call in the task, which may be NULL; `reads` if the call only reads. */
 void ck_task_note_dry_run(struct ck_task *task, bool reads);
 
-/* Notes the error on the top, of a call in the running task. Only the first one of an item counts. */
+/*
+** Notes the error on the top, of a call in the running task. Only the first one of an item counts.
+*/
 void ck_task_note_error(lua_State *L);
 
 /* Forgets the noted error if it is the one on the top. */
