@@ -1,5 +1,5 @@
 --- Writes lua/cekura/types.lua and docs/reference.md from the contract (cekura.endpoints) and from
---- tools/manual.lua, which has what the contract does not say.
+--- tools/manual.lua, which has the types that the contract does not have.
 ---
 ---     lua5.4 tools/generate.lua [FOLDER]     FOLDER (default: .) has lua/cekura and docs
 
@@ -15,7 +15,7 @@ Text.__index = Text
 
 local function new_text() return setmetatable({}, Text) end
 
---- Adds a line, formatted where there are arguments.
+--- Adds a line, formatted if there are arguments.
 function Text:line(format, ...)
   self[#self + 1] = select("#", ...) > 0 and format:format(...) or format or ""
 end
@@ -28,7 +28,7 @@ function Text:write(path)
   assert(file:close())
 end
 
---- Joins what is not empty.
+--- Joins the parts that are not empty.
 local function join(separator, ...)
   local parts = {}
   for _, part in ipairs { ... } do
@@ -47,7 +47,7 @@ end
 
 -- ---- the contract ----
 
---- Resources in the order in which they first appear, each with its endpoints.
+--- Returns the resources in the order in which they first appear, each with its endpoints.
 local function resources()
   local list, by_name = {}, {}
   for _, endpoint in ipairs(cekura.endpoints) do
@@ -73,12 +73,12 @@ local function is_optional(endpoint, field)
   return not field.required and not is_choice(endpoint, field)
 end
 
---- Beyond so many fields a signature names only those that a call must have.
+--- A signature with more fields names only those that are required.
 local MOST_NAMES = 10
 
--- ---- what the sources say of themselves ----
+-- ---- names in the sources ----
 
---- What a C table has in the first place of its rows.
+--- Returns the set of the names that the pattern captures, such as the first one of each row.
 local function names_in(path, pattern)
   local file = assert(io.open(path))
   local names = {}
@@ -87,7 +87,7 @@ local function names_in(path, pattern)
   return names
 end
 
---- Raises unless the manual has every name that the source has, and no other.
+--- Raises unless the manual has the names of the source, and no others.
 local function prove(what, known, listed)
   for _, name in ipairs(listed) do
     if not known[name] then error(("tools/manual.lua: there is no %s %q"):format(what, name), 0) end
@@ -131,7 +131,7 @@ local function luals_type(endpoint, field)
   return field.nullable and field.type ~= "any" and name .. "|cekura.null" or name
 end
 
---- What a call returns: a class of the manual's, or what the contract's line of text says.
+--- Returns the type of a call's value: a class of the manual, or what the contract's text says.
 local function luals_result(endpoint)
   local class, text = manual.results[endpoint.name], endpoint.returns
   if class then return class end
@@ -140,17 +140,13 @@ local function luals_result(endpoint)
   return text:find "^true" and "true" or "any"
 end
 
-local function add_fields(text, fields)
-  for _, field in ipairs(fields) do
-    text:line("%s", join(" ", "---@field", field.name, field.type, field.text))
-  end
-end
-
 local function add_class(text, name, fields, comment)
   text:line()
   if comment then text:line("--- %s", comment) end
   text:line("---@class %s", name)
-  add_fields(text, fields)
+  for _, field in ipairs(fields) do
+    text:line("%s", join(" ", "---@field", field.name, field.type, field.text))
+  end
 end
 
 local function add_alias(text, name, rows, comment)
@@ -160,18 +156,18 @@ local function add_alias(text, name, rows, comment)
   for _, row in ipairs(rows) do text:line('---| "%s" # %s', row[1], row[2]) end
 end
 
---- Where an option's value comes from if it is not given.
+--- Returns where the value of an option comes from if it is not given.
 local function default_of(option)
   local default = option.default and "default: " .. option.default
   return option.environment and join(", ", "else " .. code(option.environment), default or "")
     or default
 end
 
---- Options as fields of a class; `chosen` says which.
-local function option_fields(chosen)
+--- Returns the options as fields of a class; `chosen(option)` says which of them.
+local function option_fields(options, chosen)
   local fields = {}
-  for _, option in ipairs(manual.options) do
-    if chosen(option) then
+  for _, option in ipairs(options) do
+    if not chosen or chosen(option) then
       fields[#fields + 1] = {
         name = option.name .. "?", type = option.type,
         text = ("%s (%s)"):format(option.text, default_of(option)),
@@ -179,14 +175,6 @@ local function option_fields(chosen)
     end
   end
   return fields
-end
-
---- Those of `each` and of the waits.
-local function plain_option_fields(options)
-  return map(options, function(option)
-    return { name = option.name .. "?", type = option.type,
-      text = ("%s (%s)"):format(option.text, default_of(option)) }
-  end)
 end
 
 local function is_for_client(option) return option.call ~= "only" end
@@ -200,26 +188,27 @@ local function add_common_types(text)
   text:line()
   text:line "--- A positive whole number up to 2^63-1, or a string of decimal digits."
   text:line "---@alias cekura.Id integer|string"
-  add_alias(text, "cekura.Kind", manual.kinds, "What sort of failure an error is.")
+  add_alias(text, "cekura.Kind", manual.kinds, "The kind of failure.")
   add_alias(text, "cekura.Applied", manual.applied, "Whether the server acted on a failed call.")
   add_class(text, "cekura.Error", manual.error,
     "Why a call failed. `tostring(err)` is one line that says what to do.")
   add_class(text, "cekura.Response", manual.response, "The second result of a successful call.")
-  add_class(text, "cekura.Event", manual.event, "What `on_event` is told.")
-  add_class(text, "cekura.Options", option_fields(is_for_client), "Options of `cekura.new`.")
-  add_class(text, "cekura.CallOptions", option_fields(is_for_call),
-    "Options of a single call; they win over the client's.")
-  add_class(text, "cekura.DryRunOptions", option_fields(is_inherited),
+  add_class(text, "cekura.Event", manual.event, "What `on_event` is called with.")
+  add_class(text, "cekura.Options", option_fields(manual.options, is_for_client),
+    "Options of `cekura.new`.")
+  add_class(text, "cekura.CallOptions", option_fields(manual.options, is_for_call),
+    "Options of a single call; they precede the client's.")
+  add_class(text, "cekura.DryRunOptions", option_fields(manual.options, is_inherited),
     "Options of a call that is not sent.")
   text:line "---@field dry_run true sends nothing, and returns what would be sent"
   add_class(text, "cekura.DryRun", manual.dry_run, "What a call would send.")
-  add_class(text, "cekura.EachOptions", plain_option_fields(manual.each_options),
+  add_class(text, "cekura.EachOptions", option_fields(manual.each_options),
     "Options of `client:each`.")
-  add_class(text, "cekura.WaitOptions", plain_option_fields(manual.wait_options),
+  add_class(text, "cekura.WaitOptions", option_fields(manual.wait_options),
     "Options of the waits.")
   add_class(text, "cekura.Request", manual.request, "Arguments of `client:request`.")
-  add_class(text, "cekura.Report", manual.report, "What became of the items of `client:each`.")
-  add_class(text, "cekura.Progress", manual.progress, "How far `client:each` or a wait has come.")
+  add_class(text, "cekura.Report", manual.report, "How the items of `client:each` ended.")
+  add_class(text, "cekura.Progress", manual.progress, "The progress of `client:each` or a wait.")
   for _, class in ipairs(manual.classes) do
     add_class(text, class.name, class.fields, class.text)
   end
@@ -303,7 +292,7 @@ local function add_resource(text, resource)
   add_methods(text, resource.name)
 end
 
---- The module has the client's methods, for the default client.
+--- The module has the methods of the default client.
 local function add_default_methods(text)
   for _, method in ipairs(manual.methods) do
     if method.class == "Client" and method.name ~= "close" then
@@ -314,13 +303,13 @@ end
 
 local TASK = [[
 
---- A function that runs in a coroutine of its own, beside others.
+--- A function that runs in a coroutine of its own, concurrently with others.
 ---@class cekura.Task
 local Task = {}]]
 
 local CLIENT = [[
 
---- A client: settings, a key, and connections that are kept open.
+--- A client: settings, a key, and open connections.
 ---@class cekura.Client]]
 
 local CONTRACT = [[
@@ -354,7 +343,7 @@ local CONTRACT = [[
 ---@field one_of string[]? exactly one of these fields must be given
 ---@field evaluations string[]? the product of these lists' lengths is what a call starts
 ---@field evaluations_at_least boolean that product is a lower bound
----@field partial boolean only what is given is changed; one field besides the id must be
+---@field partial boolean changes only the fields that are given; one besides the id is required
 ---@field fields cekura.Field[]
 
 ---@class cekura
@@ -452,7 +441,7 @@ local function add_errors(text)
   add_pairs(text, { "`applied`", "what the server did" }, manual.applied)
 end
 
---- The fields to name in a signature, and whether those are not all.
+--- Returns the fields to name in a signature, and whether there are more.
 local function named_fields(endpoint)
   local fields, needed = endpoint.fields, {}
   if #fields <= MOST_NAMES then return fields, false end
@@ -526,7 +515,7 @@ end
 
 local FALLBACK = { integer = "1", string = '"…"', boolean = "true", any = "1", array = "{ 1 }" }
 
---- What an example says for a field: of this endpoint, or of every one that has the field.
+--- Returns the Lua source for a field in an example, or nil.
 local function sample_of(endpoint, field)
   local own = manual.own_samples[endpoint.name]
   return own and own[field.name] or manual.samples[field.name]
@@ -641,7 +630,7 @@ local function add_values(text)
   end
 end
 
---- After the endpoints: { title, function that adds the section, titles of its parts }.
+--- The sections after the endpoints: { title, function that adds it, titles of its parts }.
 local SECTIONS = {
   { "Filters of calls.list", add_filters },
   { "Values", add_values, map(manual.classes, function(class) return class.name end) },

@@ -8,7 +8,7 @@
 --- A positive whole number up to 2^63-1, or a string of decimal digits.
 ---@alias cekura.Id integer|string
 
---- What sort of failure an error is.
+--- The kind of failure.
 ---@alias cekura.Kind
 ---| "config" # the options of `cekura.new` are wrong, or the client is closed
 ---| "validation" # the arguments are wrong; nothing was sent
@@ -62,7 +62,7 @@
 ---@field attempts integer how many times the call was sent
 ---@field elapsed number seconds, all attempts and waits included
 
---- What `on_event` is told.
+--- What `on_event` is called with.
 ---@class cekura.Event
 ---@field type "request"|"response"|"retry"|"give_up" an attempt begins, has ended, will be retried; or the call has failed
 ---@field endpoint string `"runs.mark_metric_vote"`
@@ -97,7 +97,7 @@
 ---@field on_event? fun(event: cekura.Event) called at each step of each call: see Events. It may close the client, but not use it otherwise (default: none)
 ---@field event_bodies? boolean adds the bodies of requests and responses to events (default: `false`)
 
---- Options of a single call; they win over the client's.
+--- Options of a single call; they precede the client's.
 ---@class cekura.CallOptions
 ---@field timeout? number seconds for one attempt (default: 30)
 ---@field deadline? number seconds for the whole call: all attempts and the waits between them (default: 120)
@@ -161,7 +161,7 @@
 ---@field spends_credits? boolean default: true of every method except GET, unless `idempotent` is true
 ---@field idempotent? boolean whether it may be sent twice; default: true of GET only
 
---- What became of the items of `client:each`.
+--- How the items of `client:each` ended.
 ---@class cekura.Report
 ---@field ok integer items that succeeded
 ---@field failed integer items that failed without effect
@@ -170,7 +170,7 @@
 ---@field errors { index: integer, item: any, key: string?, error: any }[] of the failed and unknown ones, by index
 ---@field results? any[] with `collect`: the first results, by index
 
---- How far `client:each` or a wait has come.
+--- The progress of `client:each` or a wait.
 ---@class cekura.Progress
 ---@field done integer ok, failed, skipped and unknown together
 ---@field total? integer if the source is a list
@@ -813,7 +813,7 @@ local billing = {}
 ---@overload fun(self: cekura.billing, arguments: cekura.billing.info.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function billing:info(arguments, options) end
 
---- A client: settings, a key, and connections that are kept open.
+--- A client: settings, a key, and open connections.
 ---@class cekura.Client
 ---@field runs cekura.runs
 ---@field results cekura.results
@@ -876,7 +876,7 @@ function Client:events() end
 ---@return cekura.Error? err
 function Client:timeout() end
 
---- A function that runs in a coroutine of its own, beside others.
+--- A function that runs in a coroutine of its own, concurrently with others.
 ---@class cekura.Task
 local Task = {}
 
@@ -929,7 +929,7 @@ function Task:applied() end
 ---@field one_of string[]? exactly one of these fields must be given
 ---@field evaluations string[]? the product of these lists' lengths is what a call starts
 ---@field evaluations_at_least boolean that product is a lower bound
----@field partial boolean only what is given is changed; one field besides the id must be
+---@field partial boolean changes only the fields that are given; one besides the id is required
 ---@field fields cekura.Field[]
 
 ---@class cekura
