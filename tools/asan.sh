@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command whose modules were built with -fsanitize=address,undefined: the interpreter was
-# not, so the sanitizers' runtimes must come first.
+# Runs a command whose modules were built with -fsanitize=address,undefined. The interpreter was not,
+# so the runtimes of the sanitizers are preloaded.
 set -euo pipefail
 preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1

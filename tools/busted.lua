@@ -1,3 +1,3 @@
--- Runs busted under the interpreter that runs this file. Debian's /usr/bin/busted would do, with
--- Lua 5.4 named before it; one that LuaRocks installs is a shell script.
+-- Runs busted under the interpreter that runs this file.
+-- /usr/bin/busted is a Lua script for Lua 5.1 on Debian, and a shell script under LuaRocks.
 require "busted.runner" { standalone = false }

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Finds what is missing for some groups and installs it with the system's package manager.
+# Installs missing programs and libraries with the system's package manager.
 #
 #   tools/deps.sh GROUP…          build, sandbox, examples, test, lint, valgrind, rocks,
 #                                 conformance, coverage, fuzz
-#   tools/deps.sh --check GROUP…  only says what is missing, and fails then
+#   tools/deps.sh --check GROUP…  only lists what is missing, and fails if anything is
 #
-# Silent when nothing is missing. Before it calls sudo on a terminal, it lists the packages and
-# waits for Enter. Any libcurl with headers will do, and so will a Lua that was not packaged: what
-# counts is whether the thing works.
+# Prints nothing if nothing is missing. Before it calls sudo on a terminal, it lists the packages and
+# waits for Enter. It tests whether a program or library works, not whether a package is installed.
 set -euo pipefail
 
-# group | what it is | how to see that it is there | apt | dnf | brew (empty: do without)
+# group | description | test | apt | dnf | brew package (empty: not available)
 table='
 build|a C compiler|c_compiler|gcc libc6-dev|gcc glibc-devel|gcc
 build|make|have make|make|make|make
@@ -88,7 +87,7 @@ if [ $check_only = yes ]; then
   exit 1
 fi
 if [ -z "$manager" ]; then
-  echo 'No package manager that is known here (apt-get, dnf, brew): install these by hand.' >&2
+  echo 'No known package manager (apt-get, dnf, brew): install these by hand.' >&2
   exit 1
 fi
 
@@ -104,7 +103,7 @@ if [ "$manager" != brew ] && [ "$(id -u)" != 0 ]; then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-run() {  # says what it runs; what that prints is shown only if it fails
+run() {  # prints the command, and its output only if it fails
   echo "+ $*" >&2
   "$@" >"$log" 2>&1 </dev/null || { cat "$log" >&2; exit 1; }
 }
@@ -123,4 +122,4 @@ for rock in $rocks; do
   run $root luarocks --lua-version 5.4 install $rock
 done
 
-"$0" --check "$@"  # says so when an installed package was not enough
+"$0" --check "$@"  # fails if an installed package was not enough

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs fuzz targets one after the other, each from the seeds in the tree and from what earlier runs
-# have found, and says of each how many inputs it has had.
+# Runs fuzz targets in sequence, each from the seeds in the tree and the inputs of earlier runs, and
+# prints the number of inputs of each.
 #
 #   tools/fuzz.sh BUILD SECONDS TARGET…
 set -uo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs both rocks with LuaRocks into a temporary tree, then votes against the sandbox from a
-# folder where nothing but that tree can be found.
+# Installs both rocks with LuaRocks into a temporary tree, and votes against the sandbox from a folder
+# in which Lua finds only that tree.
 set -euo pipefail
 unset LUA_PATH LUA_CPATH MAKEFLAGS
 lua=$(command -v lua5.4 lua54 lua | head -n 1)
@@ -8,7 +8,7 @@ lua=$(command -v lua5.4 lua54 lua | head -n 1)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/source"
-# A copy, because LuaRocks leaves what it compiles beside the sources.
+# Builds in a copy, because LuaRocks leaves objects beside the sources.
 git ls-files -z --cached --others --exclude-standard |
   while IFS= read -r -d "" file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done |
   xargs -0 cp --parents -t "$work/source"
@@ -27,7 +27,7 @@ local cekura = require "cekura"
 local server = require "cekura.sandbox".start()
 local client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
 
--- A run and a metric that the sandbox begins with.
+-- The sandbox starts with this run and this metric.
 local vote, response = assert(client.runs:mark_metric_vote {
   run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = true,
 })

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Runs a command under memcheck; an error or a lost block makes it fail. Nothing is suppressed.
+# Runs a command under memcheck, without suppressions. An error or a lost block makes it fail.
 exec valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect \
   --show-leak-kinds=definite,indirect --num-callers=24 --keep-debuginfo=yes "$@"

@@ -28,7 +28,7 @@ describe("an unknown name raises at the caller's line:", function()
     ["a method of the default client's resource"] = { function() cekura.runs:gett {} end,
       'runs has no "gett", did you mean "get"?' },
     ["a method that resembles no other"] = { function() client.metrics:lst {} end,
-      'metrics has no "lst", did you mean one of these: get, update?' },
+      'metrics has no "lst", did you mean one of these: get, ' },
     ["a method that is written in Lua"] = { function() client.results:page {} end,
       'did you mean "pages"?' },
     ["a resource"] = { function() return client.result end,

@@ -1,9 +1,9 @@
--- The client against Prism, which serves the API's own documents and refuses what they forbid:
--- what the client sends must pass, and what Prism refuses the client must refuse as well.
--- `make conformance` sets CONTRACT, the folder of the documents, and PRISM, the program. The
--- documents beside this file are the API's without their prose; `make schemas` writes them.
+-- The client against Prism, which validates requests by the API's documents: Prism must accept the
+-- client's requests, and the client must refuse the requests that Prism refuses.
 --
--- Only the status of Prism's answers matters: their bodies are made up from the documents' types.
+-- `make conformance` sets CONTRACT, the folder of the documents, and PRISM, the program. `make
+-- schemas` writes the documents beside this file. The specs read only the status of Prism's
+-- responses, because their bodies are generated from the types.
 
 local cekura = require "cekura.core"
 local cjson = require "cjson"
@@ -17,16 +17,16 @@ local function ids(count, from)
   return "[" .. table.concat(list, ",") .. "]"
 end
 
--- A row is { what, body, id }. Its body is what goes to Prism as it stands, and, decoded, what the
--- client gets, together with the id of the path. The client takes more than the wire does (ids as
--- strings of digits, say), so such rows are neither valid nor invalid here.
+-- A row is { what, body, id }. Prism gets the body as it is; the client gets it decoded, with the
+-- id of the path. The client accepts more than the API (such as ids as strings of digits); there is
+-- no row for that.
 local endpoints = {
   {
     document = "runs-mark-metric-vote.yaml",
     resource = "runs", call = "mark_metric_vote", id_field = "run_id", id = "5544",
     path = "/test_framework/v1/runs/%s/mark_metric_vote/",
-    -- `expected_value: null` is left out: the document calls it oneOf(anything, null), and null
-    -- matches both, so Prism refuses what the API's own schema means to allow.
+    -- There is no row with `expected_value: null`: the document has oneOf(anything, null), and null
+    -- matches both, so that Prism refuses it.
     valid = {
       { "down, with feedback",
         [[{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"missed a step"}]] },
@@ -140,14 +140,14 @@ local endpoints = {
   },
 }
 
--- The operations around those five, of one document. A row of `valid` is { what, arguments }; of
--- `invalid`, { what, arguments, and the request that they would be: its path and query, its body }.
+-- The other endpoints, of one document. A row of `valid` is { what, arguments }, and a row of
+-- `invalid` is { what, arguments, path and query, body }.
 local RESULTS, RUNS = "/test_framework/v1/results/", "/test_framework/v1/runs/"
 local LOGS, METRICS = "/observability/v1/call-logs/", "/test_framework/v1/metrics/"
 local PROGRESS = "/test_framework/metric-reviews/process_feedbacks_progress/"
 local BILLING = "/test_framework/billing/info/"
 
--- Prism finds nothing wrong with an empty text in a query, whatever its minLength.
+-- Prism does not check minLength in a query.
 local companions = {
   ["results.get"] = {
     valid = { { "by id", { result_id = 373 } }, { "by digits", { result_id = "4242" } } },
@@ -265,7 +265,7 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
--- A running Prism: { url, stop() }. `flags`: more of its own.
+-- Starts Prism with these flags. Returns { url, stop() }.
 local function start_prism(document, flags)
   local log = os.tmpname()
   local pid = output_of(("%s mock %s --host 127.0.0.1 --port 0 %s >%s 2>&1 & echo $!")
@@ -284,7 +284,7 @@ local function start_prism(document, flags)
   error("Prism does not start: " .. said)
 end
 
--- The status of a body that is sent as it stands; nil: none.
+-- Sends a request with this body, or without one if it is nil. Returns the status.
 local function raw_status(method, url, body)
   local data = body and "--header 'Content-Type: application/json' --data-binary " .. quote(body)
   return tonumber(output_of(("curl --silent --output /dev/null --write-out '%%{http_code}' " ..
@@ -307,7 +307,7 @@ for _, endpoint in ipairs(endpoints) do
 
     for _, row in ipairs(endpoint.valid) do
       local what, body = table.unpack(row)
-      it("accepts what the client sends: " .. what, function()
+      it("accepts the client's request: " .. what, function()
         local value, response = call(endpoint, server.url, body, endpoint.id)
         assert(value ~= nil, response)
         assert.is_true(response.status >= 200 and response.status < 300)
@@ -317,11 +317,11 @@ for _, endpoint in ipairs(endpoints) do
     for _, row in ipairs(endpoint.invalid) do
       local what, body, id = table.unpack(row)
       id = id or endpoint.id
-      it("refuses, as the client does: " .. what, function()
+      it("refuses what the client refuses: " .. what, function()
         local status = raw_status("POST", server.url .. endpoint.path:format(id), body)
         assert.is_true(status >= 400 and status < 500, "Prism answered " .. status)
 
-        -- Nobody listens on port 1: had anything been sent, the kind would be "network".
+        -- Port 1 is closed: if anything were sent, the kind would be "network".
         local value, err = call(endpoint, "http://127.0.0.1:1", body, id)
         assert.is_nil(value)
         assert.equal("validation", err.kind)
@@ -330,7 +330,8 @@ for _, endpoint in ipairs(endpoints) do
   end)
 end
 
--- Without --errors: Prism's own answers to these break their schemas (oneOf of anything and null).
+-- Without --errors, because Prism's own responses violate these schemas (oneOf of anything and
+-- null).
 describe("companions.json", function()
   local server
   setup(function() server = start_prism("companions.json", "") end)
@@ -344,7 +345,7 @@ describe("companions.json", function()
 
   for name, rows in pairs(companions) do
     for _, row in ipairs(rows.valid) do
-      it(("accepts what %s sends: %s"):format(name, row[1]), function()
+      it(("accepts a request of %s: %s"):format(name, row[1]), function()
         local value, response = make(name, server.url, row[2])
         assert(value ~= nil, response)
       end)
@@ -352,7 +353,7 @@ describe("companions.json", function()
 
     for _, row in ipairs(rows.invalid) do
       local what, arguments, target, body = table.unpack(row, 1, 4)
-      it(("refuses, as %s does: %s"):format(name, what), function()
+      it(("refuses what %s refuses: %s"):format(name, what), function()
         local status = raw_status(cekura.endpoints[name].method, server.url .. target, body)
         assert.is_true(status >= 400 and status < 500, "Prism answered " .. status)
         local value, err = make(name, "http://127.0.0.1:1", arguments)
@@ -362,7 +363,7 @@ describe("companions.json", function()
     end
   end
 
-  -- ---- the rows themselves
+  -- ---- the rows of the contract
 
   local document = cjson.decode(read_all(contract .. "/companions.json"))
 
@@ -371,8 +372,8 @@ describe("companions.json", function()
     return name and document.components.schemas[name] or node
   end
 
-  -- The fields of an operation by name: { schema, required }. The id in the path has none of its
-  -- own there: it is called `id`.
+  -- Returns the fields of an operation by name: { schema, required }. The id in the path is called
+  -- `id` in all documents.
   local function documented(operation)
     local fields = {}
     for _, parameter in ipairs(operation.parameters) do
@@ -387,7 +388,7 @@ describe("companions.json", function()
     return fields
   end
 
-  -- A schema's type, and whether it takes null.
+  -- Returns the type of a schema, and whether it allows null.
   local function type_of(schema)
     local kind = schema.type
     if schema.oneOf then return "any", true end
@@ -413,7 +414,7 @@ describe("companions.json", function()
 
   for path, item in pairs(document.paths) do
     for method, operation in pairs(item) do
-      it("says of " .. operation.operationId .. " what its row says", function()
+      it("agrees with the row of " .. operation.operationId, function()
         local row
         for _, endpoint in ipairs(cekura.endpoints) do
           if endpoint.operation == operation.operationId then row = endpoint end

@@ -1,5 +1,5 @@
--- tools/deps.sh, on a machine that has no valgrind, and whose sudo and apt-get only write down what
--- they are told.
+-- tools/deps.sh on a machine without valgrind.
+-- Its sudo and apt-get are scripts that record their arguments.
 local child = require "support.child"
 local json = require "cjson".new()
 local lfs = require "lfs"
@@ -12,7 +12,7 @@ local function program(path, text)
   assert(os.execute("chmod +x '" .. path .. "'"))
 end
 
--- A folder of programs, the only one on PATH, in which `user` runs deps.sh.
+-- Returns a folder of programs for PATH. `user` is the id of the user who runs deps.sh.
 local function machine(user)
   local bin = scratch.folder()
   for name in ("env bash sh sed mktemp cat rm touch chmod"):gmatch "%S+" do
@@ -43,8 +43,8 @@ local function without_terminal(bin)
     "valgrind" })
 end
 
-describe("what installs the packages that are missing", function()
-  it("lists them on a terminal, and installs them with sudo after Enter", function()
+describe("tools/deps.sh", function()
+  it("lists missing packages on a terminal, and installs them with sudo after Enter", function()
     local bin = machine(1000)
     local run = on_terminal(bin, "\n")
     assert.truthy(run.before:find("sudo:\r\n  valgrind\r\n", 1, true), run.before)
@@ -63,7 +63,7 @@ describe("what installs the packages that are missing", function()
     end)
   end
 
-  it("calls sudo without a question where there is no terminal", function()
+  it("calls sudo without a question if there is no terminal", function()
     local bin = machine(1000)
     local output, code = without_terminal(bin)
     assert.equal(0, code, output)
@@ -72,7 +72,7 @@ describe("what installs the packages that are missing", function()
     assert.is_true(installed(bin))
   end)
 
-  it("asks root nothing, on a terminal either", function()
+  it("does not ask root, even on a terminal", function()
     local bin = machine(0)
     local run = on_terminal(bin, "")
     assert.equal(json.null, run.before)
@@ -81,7 +81,7 @@ describe("what installs the packages that are missing", function()
     assert.is_true(installed(bin))
   end)
 
-  it("is silent when nothing is missing", function()
+  it("prints nothing if nothing is missing", function()
     local bin = machine(1000)
     program(bin .. "/valgrind", "")
     local output, code = without_terminal(bin)

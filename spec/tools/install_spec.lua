@@ -1,4 +1,5 @@
--- `make install`, into a folder of its own.
+-- `make install` into a temporary folder.
+-- A program then finds the modules with the lines that it prints.
 local child = require "support.child"
 local scratch = require "support.scratch"
 
@@ -9,7 +10,7 @@ local function install(...)
   return output
 end
 
--- Runs Lua in a shell where those lines were executed.
+-- Runs Lua code in a shell that has executed these lines.
 local function run_after(lines, text)
   local words = { "sh", "-c", 'eval "$0"; exec "$@"', lines }
   for _, word in ipairs(child.checked { child.lua, "-e", text }) do words[#words + 1] = word end
@@ -23,7 +24,8 @@ local function exports_of(output)
 end
 
 describe("make install", function()
-  -- Outside scratch: files there must not have the sandbox's key in them, and its source has.
+  -- Outside of scratch, whose files must not contain the sandbox's key, as the sandbox's source
+  -- does.
   local folder
   before_each(function()
     folder = os.tmpname()
@@ -31,7 +33,7 @@ describe("make install", function()
   end)
   after_each(function() scratch.remove(folder) end)
 
-  it("prints the lines with which programs find what it installed", function()
+  it("prints the lines with which programs find the installed modules", function()
     local output, code = run_after(exports_of(install("PREFIX=" .. folder)), [[
       assert(require "cekura".new { api_key = "key" }):close()
       require "cekura.sandbox".start():stop()
@@ -43,12 +45,12 @@ describe("make install", function()
       "/lib/lua/5.4/cekura/core.so\n", output)
   end)
 
-  it("prints the folder of a PREFIX that is relative as an absolute one", function()
+  it("prints a relative PREFIX as an absolute path", function()
     local lines = exports_of(install("PREFIX=opt/x", "DESTDIR=" .. folder .. "/"))
     assert.truthy(lines:find('LUA_CPATH="/[^;]+/opt/x/lib/lua/5%.4/%?%.so;;"'), lines)
   end)
 
-  it("prints PREFIX without the DESTDIR that is put before it", function()
+  it("prints PREFIX without DESTDIR", function()
     local lines = exports_of(install("PREFIX=/opt/x", "DESTDIR=" .. folder))
     assert.truthy(lines:find('LUA_CPATH="/opt/x/lib/lua/5.4/?.so;;"', 1, true), lines)
     assert.is_nil(lines:find(folder, 1, true))

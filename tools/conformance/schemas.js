@@ -1,19 +1,19 @@
-// Copies the API's documents without their prose, as spec/conformance/ has them:
+// Copies the API's documents without their prose, for spec/conformance/:
 //
 //   node tools/conformance/schemas.js FROM TO    (`make schemas CONTRACT=FROM` installs js-yaml)
 //
 // Paths, methods, parameters, types and limits remain. The same documents give the same files.
 const fs = require("fs")
 const path = require("path")
-const yaml = require("js-yaml")  // Prism's
+const yaml = require("js-yaml")  // a dependency of Prism
 
 const PROSE = ["description", "summary", "title", "example", "examples", "externalDocs", "tags"]
 
-// What has names of its own choice as keys: a field may be called "description".
+// Nodes whose keys are free names: a field may be called "description".
 const MAPS = ["paths", "properties", "schemas", "parameters", "responses", "content", "headers",
   "securitySchemes"]
 
-// `parent`: the key under which the node stands.
+// `parent` is the key of the node.
 function facts(node, parent) {
   if (Array.isArray(node)) return node.map((item) => facts(item))
   if (node === null || typeof node !== "object") return node
