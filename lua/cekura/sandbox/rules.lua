@@ -79,6 +79,7 @@ local function problem_in_table(table, depth)
     if math.type(key) == "integer" ~= is_list or not is_list and type(key) ~= "string" then
       return ("the key %s beside others, or a list with holes"):format(tostring(key))
     end
+    if not is_list and not utf8.len(key) then return "a key that is not UTF-8" end
     local problem = problem_in_json(value, depth - 1)
     if problem then return problem end
   end
@@ -89,6 +90,7 @@ function problem_in_json(value, depth)
   local kind = type(value)
   if kind == "table" then return problem_in_table(value, depth) end
   if kind == "number" and value - value ~= 0 then return tostring(value) end -- not finite
+  if kind == "string" and not utf8.len(value) then return "a string that is not UTF-8" end
   local is_known = kind == "string" or kind == "boolean" or kind == "number" or value == json.null
   return not is_known and "a " .. kind
 end
