@@ -8,17 +8,17 @@ const char *ck_response_reason(const struct ck_response *response) {
   if (observed->cancelled) return "cancelled";
   if (observed->paused)
     return "the server's rate limit would keep the call waiting beyond its deadline";
-  if (observed->too_large) return "the answer is larger than max_response_bytes";
+  if (observed->too_large) return "the response is larger than max_response_bytes";
   if (observed->lacks_memory) return "out of memory";
   if (observed->lacks_descriptor) return "no descriptor is left for a connection";
   if (observed->code == CURLE_OPERATION_TIMEDOUT) return "timed out";
-  if (response->head.failed) return "the answer's head is larger than 256 KiB";
+  if (response->head.failed) return "the response's head is larger than 256 KiB";
   if (observed->code == CURLE_WRITE_ERROR || observed->code == CURLE_BAD_CONTENT_ENCODING)
-    return "the answer's coding is broken, or other bytes follow it";
-  if (observed->resend_refused) return "the connection was closed before an answer came";
+    return "the response's encoding is broken, or other bytes follow it";
+  if (observed->resend_refused) return "the connection was closed before a response came";
   if (response->detail[0] != '\0') return response->detail;
   if (observed->code != CURLE_OK) return curl_easy_strerror((CURLcode)observed->code);
-  return "the answer was cut off";
+  return "the response was cut off";
 }
 
 const char *ck_response_advice(const struct ck_response *response) {
