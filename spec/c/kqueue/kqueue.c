@@ -2,8 +2,7 @@
 ** kqueue for sockets, on epoll: a test double with which the kqueue branch of src/core/poller.c
 ** runs on Linux. As on the BSDs, each filter of a socket is added, deleted and reported
 ** separately, deleting a filter that does not exist is an error, closing a socket removes it from
-** the queue, and a forked child does not inherit the queue. The filters are kept in the kernel
-** only, and read back from /proc.
+** the queue, and a forked child does not inherit the queue.
 */
 #include "sys/event.h"
 
@@ -17,7 +16,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { READS = 1, WRITES = 2, AT_ONCE = 16, QUEUES = 4096 };
+enum { READS = 1, WRITES = 2, AT_ONCE = 16, QUEUES = 4096, MAX_SOCKETS = 65536 };
 
 /* ---- fork ------------------------------------------------------------------------------- */
 
@@ -50,54 +49,44 @@ int kqueue(void) {
 
 /* ---- what is watched ---------------------------------------------------------------------- */
 
+static struct {
+  int queue;
+  unsigned filters;
+} watched[MAX_SOCKETS]; /* by socket; stale once the socket is closed, which the kernel reports */
+
 static uint64_t pack(int socket, unsigned filters) {
   return (uint64_t)filters << 32 | (uint32_t)socket;
 }
 
 static unsigned filters_in(uint64_t packed) { return (unsigned)(packed >> 32); }
 
-/* From a line as "tfd:  7 events:  19 data:  7  pos:0"; 0 if it is not about the socket. */
-static unsigned filters_on(const char *line, int socket) {
-  const char *data = strstr(line, "data:");
-  if (data == NULL || strncmp(line, "tfd:", 4) != 0) return 0;
-  return strtol(line + 4, NULL, 10) == socket ? filters_in(strtoull(data + 5, NULL, 16)) : 0;
-}
-
-/* The filters with which a socket is watched; -1 if they cannot be read. */
-static int filters_of(int queue, int socket) {
-  char line[256];
-  unsigned filters = 0;
-  (void)snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", queue);
-  FILE *file = fopen(line, "re");
-  if (file == NULL) return -1;
-  while (fgets(line, sizeof(line), file) != NULL) filters |= filters_on(line, socket);
-  (void)fclose(file);
-  return (int)filters;
-}
-
-static int set_filters(int queue, const struct kevent *change, unsigned before, unsigned after) {
-  int socket = (int)change->ident;
-  struct epoll_event event = { .data.u64 = pack(socket, after) };
-  if (after & READS) event.events |= EPOLLIN | EPOLLRDHUP;
-  if (after & WRITES) event.events |= EPOLLOUT;
-  int what = after == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  return epoll_ctl(queue, what, socket, &event);
-}
-
 static int refuse(int error) {
   errno = error;
   return -1;
 }
 
+static int set_filters(int queue, int socket, unsigned before, unsigned after) {
+  struct epoll_event event = { .data.u64 = pack(socket, after) };
+  if (after & READS) event.events |= EPOLLIN | EPOLLRDHUP;
+  if (after & WRITES) event.events |= EPOLLOUT;
+  int what = after == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  int code = epoll_ctl(queue, what, socket, &event);
+  watched[socket].queue = queue;
+  watched[socket].filters = code == 0 ? after : 0;
+  return code;
+}
+
 static int make_change(int queue, const struct kevent *change) {
   unsigned filter = change->filter == EVFILT_READ ? READS : WRITES;
-  if (fcntl((int)change->ident, F_GETFD) < 0) return -1;
-  int before = filters_of(queue, (int)change->ident);
-  if (before < 0) return -1;
-  if (change->flags & EV_ADD)
-    return set_filters(queue, change, (unsigned)before, (unsigned)before | filter);
-  if (!((unsigned)before & filter)) return refuse(ENOENT);
-  return set_filters(queue, change, (unsigned)before, (unsigned)before & ~filter);
+  int socket = (int)change->ident;
+  if (socket >= MAX_SOCKETS) return refuse(ENOMEM);
+  unsigned before = watched[socket].queue == queue ? watched[socket].filters : 0;
+  if (!(change->flags & EV_ADD)) {
+    if (fcntl(socket, F_GETFD) < 0) return -1;
+    return before & filter ? set_filters(queue, socket, before, before & ~filter) : refuse(ENOENT);
+  }
+  if (before != 0 && set_filters(queue, socket, before, before | filter) == 0) return 0;
+  return set_filters(queue, socket, 0, filter); /* the socket is another one than before */
 }
 
 /* ---- what is reported ------------------------------------------------------------------- */
