@@ -58,7 +58,7 @@ describe("the sandbox", function()
 
   describe("evaluates", function()
     it("a result, which has new values after evaluation_time", function()
-      local server <close> = sandbox.start { evaluation_time = 0.3 * PATIENCE }
+      local server <close> = sandbox.start { evaluation_time = 2 * PATIENCE }
       local path = "/test_framework/v1/results/373/"
       local old = get(server, path).body
       local response = post(server, EVALUATE,
@@ -82,7 +82,7 @@ describe("the sandbox", function()
     end)
 
     it("a hundred results at once, with an empty response", function()
-      local server <close> = sandbox.start { evaluation_time = 0.5 * PATIENCE }
+      local server <close> = sandbox.start { evaluation_time = 2 * PATIENCE }
       local ids = {}
       local page = get(server, "/test_framework/v1/results/?project_id=14&page_size=100").text
       for id in page:gmatch '"id":(%d+),"is_cronjob"' do ids[#ids + 1] = id end
@@ -129,7 +129,7 @@ describe("the sandbox", function()
 
   describe("optimises a metric", function()
     it("from feedback: the saved proposal improves it", function()
-      local server <close> = sandbox.start { evaluation_time = PATIENCE }
+      local server <close> = sandbox.start { evaluation_time = 2 * PATIENCE }
       post(server, VOTE, GOOD_VOTE)
       local job = post(server, FEEDBACKS, [[{"metric_id": 55}]]).body
       local first = get(server, PROGRESS .. job.progress_id).body

@@ -70,7 +70,7 @@ function wire.post(server, path, body) return wire.send(server, "POST", path, bo
 
 --- Calls read() until it returns a true value, for at most some seconds.
 function wire.eventually(read)
-  local deadline = os.time() + 5 * wire.PATIENCE
+  local deadline = os.time() + 10 * wire.PATIENCE
   repeat
     local value = read()
     if value then return value end

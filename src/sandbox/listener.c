@@ -90,7 +90,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     *size = 0;
     return added ? MHD_YES : MHD_NO;
   }
-  if (!request->answered) {
+  if (!request->has_response) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     request->connection = info == NULL ? 0 : (unsigned long)(uintptr_t)info->socket_context;

@@ -25,8 +25,8 @@ struct ck_request {
   bool too_large;           /* the body was dropped */
   unsigned long connection; /* the number of its TCP connection: 1, 2, … */
 
-  /* the response, once `answered` */
-  bool answered;
+  /* the response; valid if `has_response` */
+  bool has_response;
   unsigned status;
   struct MHD_Response *response; /* owned, also after it has been queued */
   bool drop;                     /* close the connection instead */

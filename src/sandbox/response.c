@@ -151,5 +151,5 @@ void ck_respond(struct ck_app *app, struct ck_request *request) {
   if (ck_app_pcall(app, 1, 0, 1) != LUA_OK) respond_with_error(request, lua_tostring(L, -1));
   lua_settop(L, 0);
   pthread_mutex_unlock(&app->lock);
-  request->answered = true;
+  request->has_response = true;
 }

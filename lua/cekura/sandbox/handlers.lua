@@ -175,10 +175,10 @@ end
 handlers["POST /test_framework/v1/results/{result_id}/evaluate_metrics/"] = function(store, args)
   local result = store.results[args.result_id]
   if not result then return not_found "Result" end
-  local runs, stranger = find_all(args.run_ids, function(id)
+  local runs, unknown = find_all(args.run_ids, function(id)
     return store.result_of_run[id] == result and store:run(id)
   end)
-  if not runs then return bad("run_ids", "Run %s does not belong to this result.", stranger) end
+  if not runs then return bad("run_ids", "Run %s does not belong to this result.", unknown) end
   local metrics, status, problem = metrics_for({ result.agent }, store, args.metric_ids)
   if not metrics then return status, problem end
   status, problem = charge(store, #runs * #metrics)
@@ -230,12 +230,13 @@ end
 handlers["POST /observability/v1/call-logs/evaluate_metrics/"] = function(store, args)
   local is_in_scope, status, problem = scope_of(store, args)
   if not is_in_scope then return status, problem end
-  local logs, stranger = find_all(args.call_logs, function(id)
+  local logs, unknown = find_all(args.call_logs, function(id)
     local log = store:call_log(id)
     return log and is_in_scope(log.agent) and log
   end)
-  if not logs then return bad("call_logs", "Call log %s is not in this scope.", stranger) end
-  local metrics, unknown = find_metrics(store, args.metrics)
+  if not logs then return bad("call_logs", "Call log %s is not in this scope.", unknown) end
+  local metrics
+  metrics, unknown = find_metrics(store, args.metrics)
   if not metrics then return unknown_id("metrics", unknown) end
   local foreign = metric_out_of_scope(store, metrics, is_in_scope)
   if foreign then return bad("metrics", "Metric %d is not in this scope.", foreign.id) end

@@ -1,4 +1,5 @@
---- The options of sandbox.start: a row for each, with its default.
+--- The options of sandbox.start: a row for each, with its default. `internal.check_options` checks
+--- them; the fault rules among them are checked by rules.lua.
 
 local fields = require "cekura.sandbox.fields"
 local rules = require "cekura.sandbox.rules"

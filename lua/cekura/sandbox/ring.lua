@@ -1,4 +1,5 @@
---- A list that keeps its last `limit` items. Adding an item takes constant time.
+--- A list that keeps its last `limit` items, for requests, votes and jobs. Adding an item takes
+--- constant time.
 
 ---@class cekura.sandbox.Ring
 ---@field limit number

@@ -1,4 +1,5 @@
---- The endpoint of a method and a path. The endpoints are the rows of the contract.
+--- Finds the endpoint of a method and a path. The endpoints are the rows of the contract, each with
+--- its handler.
 
 local handlers = require "cekura.sandbox.handlers"
 

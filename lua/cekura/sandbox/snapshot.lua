@@ -1,4 +1,5 @@
---- The state of the store as plain tables, for server:state().
+--- The state of the store as plain tables, for server:state(): they are copied to the state of the
+--- host, so they share nothing with the store.
 
 local fields = require "cekura.sandbox.fields"
 local Store = require "cekura.sandbox.store"
