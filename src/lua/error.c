@@ -80,7 +80,7 @@ void ck_error_open(lua_State *L) {
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
-/* Whether a later call may succeed. An error of an attempt has its outcome's answer instead. */
+/* Whether a later call may succeed. The error of an exchange depends on its outcome instead. */
 static bool is_transient(enum ck_kind kind) {
   return kind == CK_KIND_RATE_LIMITED || kind == CK_KIND_SERVER || kind == CK_KIND_NETWORK ||
          kind == CK_KIND_TIMEOUT;
