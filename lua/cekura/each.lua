@@ -1,5 +1,5 @@
 --- `client:each`: calls a function with each item of a source, several items at a time.
---- One call of it is a batch: workers (each/worker.lua), a journal, and a progress meter.
+--- A call creates a batch, which has workers (each/worker.lua), a journal and a progress meter.
 
 require "cekura.core"  -- preloads cekura.internal
 local check = require "cekura.internal.check"
@@ -87,13 +87,13 @@ local function new_batch(client, source, fn, options)
     active = 0,          -- workers that have not ended
     ended = false,       -- whether all have: nothing is shown any more
     index = 0,           -- of the item that was read last
-    not_begun = 0,       -- items that were counted without being begun: they do not count as speed
+    not_started = 0,     -- items that were counted without a start: the rate is without them
     reader = false,      -- the worker that reads the source, while it does
     has_waiting = false, -- whether workers wait for the reader
-    paused_until = 0,    -- no item begins before, because of a 429
+    paused_until = 0,    -- no item starts before, because of a 429
     began = internal.monotime(),
     exhausted = false,   -- the source has no more items
-    stopped = false,     -- no item begins any more
+    stopped = false,     -- no item starts any more
     interrupted = false, -- Ctrl-C ended a wait of this batch
     problem = false,     -- the error that `each` returns
     cut_short = false,   -- the error that it returns if an item was left out
@@ -109,7 +109,7 @@ function Batch:wake()
   end
 end
 
---- Lets no item begin any more. Items in flight end by themselves.
+--- Lets no item start any more. Items in flight end by themselves.
 function Batch:stop(problem)
   self.stopped = true
   self.problem = self.problem or problem or false
@@ -122,7 +122,7 @@ function Batch:raise(raised)
   self:stop()
 end
 
---- A pause that is too long for a call to wait for holds back the items that have not begun.
+--- A pause that is too long for a call to wait for holds back the items that have not started.
 function Batch:pause(seconds)
   self.paused_until = math.max(self.paused_until, internal.monotime() + seconds)
 end
@@ -147,7 +147,7 @@ function Batch:numbers()
   for _, worker in ipairs(self.workers) do running = running + (worker.busy and 1 or 0) end
   local done = report.ok + report.failed + report.unknown + report.skipped
   local elapsed = now - self.began
-  local rate = elapsed > 0 and (done - self.not_begun) / elapsed or 0
+  local rate = elapsed > 0 and (done - self.not_started) / elapsed or 0
   local pause = math.max(self.paused_until - now, internal.pause_left(self.client))
   if pause <= 0 or self.ended then pause = nil end
   return {
@@ -209,7 +209,7 @@ local function interruption()
   return internal.error("cancelled", "each: interrupted before all was done")
 end
 
---- Lets no item begin any more. If all have, the batch may end as if nothing had happened.
+--- Lets no item start any more. If all have started, the batch may still succeed.
 function Batch:interrupt()
   self.cut_short = self.cut_short or interruption()
   self:stop()
@@ -319,7 +319,7 @@ end
 
 local function by_index(one, other) return one.index < other.index end
 
---- Returns what `each` returns, or raises. Items that failed are failed calls of the task around.
+--- Returns what `each` returns, or raises. Failed items are failed calls of its task.
 function Batch:conclude()
   local report = self.report
   if self.raised then error(self.raised[1], 0) end

@@ -1,16 +1,21 @@
 --- `client.results:wait{…}`, `client.metric_reviews:wait{…}` and `client.calls:wait{…}`: poll until
 --- background work has ended. A wait only reads: nothing is started a second time.
 ---
---- The files in wait/ know what is waited for. Each returns
+--- Each file in wait/ is for one kind of work. It returns a table with
 ---
 ---     name                                the method, for errors: "results.wait"
----     read(resource, arguments, options)  one call; a dry run of it checks arguments and options
----     check(client, arguments)            problems that `read` does not find; may be missing
----     new(client, resource, arguments)    a subject
+---     read(resource, arguments, options)  makes one call; its dry run checks arguments and options
+---     check(client, arguments)            returns further problems; may be missing
+---     new(client, resource, arguments)    returns a subject
 ---
---- and a subject has poll(wait), which returns a value and its response, or nil and an error, and
---- of that value judge(value): true, false, or nil, a kind of error, a message and questions;
---- count(value): how many are done, of how many; describe(value): what is missing, in words.
+--- and a subject is a table with
+---
+---     poll(wait)       returns the value and its response, or nil and an error
+---     judge(value)     returns whether the work has ended; or nil, a kind of error, its message,
+---                      and questions
+---     count(value)     returns how many parts of the work have ended, and how many there are
+---     describe(value)  returns in words what has not ended
+---     values           the value before the first poll; may be missing
 
 require "cekura.core"  -- preloads cekura.internal
 local check = require "cekura.internal.check"
@@ -103,7 +108,7 @@ function Wait:poll_options()
   return options
 end
 
---- Returns the value and its response, or nil and an error, and tells on_poll.
+--- Returns the value and its response, or nil and an error. Calls on_poll with them.
 function Wait:poll()
   self.polls = self.polls + 1
   local value, response = self.subject.poll(self)

@@ -6,7 +6,7 @@ local internal = require "cekura.internal"
 local journal = require "cekura.each.journal"
 
 --- Items may block within each other, each in a coroutine of its own, and the C stack is limited:
---- from this depth on no item begins before others have ended.
+--- from this depth on no item starts before others have ended.
 local CROWDED = 16
 local CROWD_PAUSE = 0.01  -- seconds between two looks at the depth
 
@@ -23,7 +23,7 @@ local function rest(batch, worker, seconds)
   worker.resting = false
 end
 
---- Takes the next item. Returns false if there is none, or if no item may begin any more.
+--- Takes the next item. Returns false if there is none, or if no item may start any more.
 local function take(batch, worker)
   while batch.reader and not batch.stopped do  -- the source may make calls of its own
     batch.has_waiting = true
@@ -53,7 +53,7 @@ end
 
 local NO_KEY = "each: a journal needs a key for each item, a string or a number, and %s %d is %s%s"
 
---- Sets the item's key, as text. Without one nobody could tell what has been done: the batch stops.
+--- Sets the item's key, as text. Without a key the journal is useless, so that the batch stops.
 local function set_key(batch, worker)
   local key, name = worker.value, batch.options.key
   if name then
@@ -93,11 +93,11 @@ local function is_due(batch, worker)
   return false
 end
 
---- Returns whether the item may begin. Its start is on disk before anything is sent.
+--- Returns whether the item may start. Its start is on disk before anything is sent.
 local function admit(batch, worker)
   if not set_key(batch, worker) then return false end
   if not is_due(batch, worker) then
-    batch.not_begun = batch.not_begun + 1
+    batch.not_started = batch.not_started + 1
     return false
   end
   return not batch.stopped and batch:check_journal(batch.journal:start(worker.key))
@@ -117,8 +117,8 @@ end
 
 -- ---- one item --------------------------------------------------------------------------------
 
---- Waits for room and for the end of a pause. Returns whether the item may begin.
-local function may_begin(batch, worker, is_open, depth)
+--- Waits for room and for the end of a pause. Returns whether the item may start.
+local function may_start(batch, worker, is_open, depth)
   if not is_open then batch:stop(select(2, batch.client:pollfd())) end
   while depth > CROWDED and not batch.stopped do
     rest(batch, worker, CROWD_PAUSE)
@@ -185,7 +185,7 @@ local function work(batch, worker)
   local fn, quiet = batch.fn, 0
   while take(batch, worker) do
     local _, has_waited, is_open, depth = worker.watch()
-    if may_begin(batch, worker, is_open, depth) then
+    if may_start(batch, worker, is_open, depth) then
       worker.busy = true
       settle(batch, worker, pcall(fn, worker.value, worker.index))
     end

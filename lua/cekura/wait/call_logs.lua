@@ -74,7 +74,7 @@ local function not_done(entries)
   return rest
 end
 
---- With the arguments of a wait, this checks the options of a poll only.
+--- Makes a call whose dry run checks the options. `check` is for the arguments.
 function call_logs.read(resource, _, options) return resource:get({ call_log_id = 1 }, options) end
 
 function call_logs.new(client, resource, arguments)

@@ -1,4 +1,4 @@
---- Tells whether each metric of a call log was evaluated after the snapshot of the log that
+--- Freshness of a call log: whether each metric was evaluated after the snapshot of the log that
 --- `calls:evaluate_metrics` returned.
 ---
 --- A value has no time of its own, and a second evaluation mostly gives the same value. So:
@@ -64,8 +64,8 @@ local function is_same(one, other)
   return true
 end
 
---- Returns whether two entries of a metric differ. An explanation that only one has is no
---- difference: lists of logs have none.
+--- Returns whether two entries of a metric differ. An explanation that only one of them has is not
+--- a difference: lists of logs have none.
 local function differs(entry, before)
   for _, name in ipairs(VALUES) do
     if field(entry, name) ~= field(before, name) then return true end
