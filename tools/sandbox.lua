@@ -1,5 +1,5 @@
--- Runs a sandbox in the foreground, for make sandbox: lua tools/sandbox.lua PORT. A port that is in
--- use ends with one line instead of a traceback.
+-- Runs a sandbox in the foreground, for `make sandbox`. Usage: lua tools/sandbox.lua PORT
+-- If the port is in use, it prints one line instead of a traceback.
 
 local port = arg[1]
 local done, problem = pcall(require "cekura.sandbox".serve, { port = tonumber(port) or port })

@@ -62,14 +62,14 @@ end
 local function tasks()
   local done = client:spawn(vote)
   keep(done, done:wait())
-  local stands = client:spawn(function()
+  local suspended = client:spawn(function()
     local before <const> = kept
     keep(vote(), before)
   end)
   local ended = client:spawn(vote)
   client:step()
   ended:cancel()
-  keep(stands, ended)
+  keep(suspended, ended)
 end
 
 each_endpoint()
@@ -92,14 +92,14 @@ client:close()
 
 -- Hides a key, to show that the search of the heap finds it.
 local function hide(key)
-  local stands = coroutine.create(function(...)
+  local suspended = coroutine.create(function(...)
     local here = { ... }
     coroutine.yield()
     return here
   end)
-  coroutine.resume(stands, key .. 1)
+  coroutine.resume(suspended, key .. 1)
   local upvalue = key .. 2
-  keep({ deep = { [key .. 3] = 1 } }, setmetatable({}, { __name = key .. 4 }), stands,
+  keep({ deep = { [key .. 3] = 1 } }, setmetatable({}, { __name = key .. 4 }), suspended,
     function() return upvalue end)
 end
 hide(reversed:reverse())

@@ -243,9 +243,10 @@ local function spawn(options)
   return { commands = commands, replies = replies }
 end
 
--- Options: `tls`, true or { cert = path, key = path }; true stands for certificates().valid of
--- support/tls.lua. `alpn`, the protocols that it claims to speak; it speaks HTTP/1.1.
--- `server.url` is its address, `server.ca_file` what a client must trust if `tls` was true.
+-- Starts a server. The options are `tls`, true or { cert = path, key = path } (true selects
+-- certificates().valid of support/tls.lua), and `alpn`, the protocols that it offers; it speaks
+-- only HTTP/1.1. `server.url` is its address. If `tls` is true, a client must trust
+-- `server.ca_file`.
 function faults.start(options)
   options = options or {}
   local tls, ca_file = options.tls, nil
