@@ -247,7 +247,7 @@ describe("a task", function()
     assert.is_nil(value)
     assert.same({ "cancelled", "yes" }, { err.kind, err.applied })
     assert.equal("yes", task:applied())
-    assert.matches("resumed or closed by somebody else", tostring(err))
+    assert.matches("resumed or closed by other code", tostring(err))
   end)
 
   it("continues if other code resumes it after its response", function()

@@ -416,7 +416,7 @@ static int fail_raised(lua_State *L) {
 
 /* task → */
 static int fail_taken(lua_State *L) {
-  fail_cancelled(L, 1, "the task's coroutine was resumed or closed by somebody else");
+  fail_cancelled(L, 1, "the task's coroutine was resumed or closed by other code");
   return 0;
 }
 
