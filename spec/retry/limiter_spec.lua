@@ -158,9 +158,9 @@ describe("after a 429", function()
     assert.is_true(ledger[20].at >= ledger[18].at + STEP)  -- after one, two
     local most = 0
     for i = 17, 61 do
-      local crowd = 1
-      for j = 17, i - 1 do crowd = crowd + (ledger[j].at > ledger[i].at - STEP and 1 or 0) end
-      most = math.max(most, crowd)
+      local at_once = 1
+      for j = 17, i - 1 do at_once = at_once + (ledger[j].at > ledger[i].at - STEP and 1 or 0) end
+      most = math.max(most, at_once)
     end
     assert.is_true(most >= 8 and most <= CONCURRENCY)
     for each, count in pairs(deliveries_of(ledger)) do

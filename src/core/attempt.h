@@ -1,5 +1,5 @@
 /*
-** libcurl's half of a transfer: an easy handle, what it has been told, and what it has reported.
+** libcurl's half of a transfer: an easy handle, the options it has, and what it has reported.
 ** Each attempt of a transfer uses the same handle.
 */
 #ifndef CK_ATTEMPT_H
@@ -30,7 +30,7 @@ struct ck_attempt {
   struct ck_ticket ticket; /* of the last admission */
   int tries;               /* attempts that the call has made */
 
-  /* What the easy handle has been told. */
+  /* The options that the easy handle has. */
   struct ck_request_options set;
   const void *set_headers;
   bool knows_set; /* false: some of `set` may not have been accepted */

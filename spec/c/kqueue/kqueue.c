@@ -83,7 +83,8 @@ static int make_change(int queue, const struct kevent *change) {
   unsigned before = watched[socket].queue == queue ? watched[socket].filters : 0;
   if (!(change->flags & EV_ADD)) {
     if (fcntl(socket, F_GETFD) < 0) return -1;
-    return before & filter ? set_filters(queue, socket, before, before & ~filter) : refuse(ENOENT);
+    return (before & filter) ? set_filters(queue, socket, before, before & ~filter)
+                             : refuse(ENOENT);
   }
   if (before != 0 && set_filters(queue, socket, before, before | filter) == 0) return 0;
   return set_filters(queue, socket, 0, filter); /* the socket is another one than before */
