@@ -77,7 +77,8 @@ $(BUILD)/embed: $(call object,$(embed_c) $(sandbox_c)) $(BUILD)/libcekura.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs) $(mhd_libs)
 
 # Each folder is compiled with the libraries of its layer only.
-$(BUILD)/obj/src/core/%.o:    includes = $(curl_cflags) $(poller_cflags)
+$(BUILD)/obj/src/policy/%.o:  includes = $(curl_cflags)
+$(BUILD)/obj/src/http/%.o:    includes = $(curl_cflags) $(poller_cflags)
 $(BUILD)/obj/src/lua/%.o:     includes = $(lua_cflags)
 $(BUILD)/obj/src/sandbox/%.o: includes = $(lua_cflags) $(mhd_cflags)
 $(BUILD)/obj/examples/%.o:    includes = $(lua_cflags)

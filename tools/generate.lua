@@ -98,13 +98,13 @@ local function prove(what, known, listed)
 end
 
 local function prove_manual()
-  prove("option", names_in("src/lua/options.c", '\n  { "([%w_]+)", [A-Z]+, [%w_]'),
+  prove("option", names_in("src/lua/request/options.c", '\n  { "([%w_]+)", [A-Z]+, [%w_]'),
     map(manual.options, function(option) return option.name end))
   prove("option of each", names_in("lua/cekura/each.lua", '\n  { "([%w_]+)", '),
     map(manual.each_options, function(option) return option.name end))
   prove("option of wait", names_in("lua/cekura/wait.lua", '\n  { "([%w_]+)", '),
     map(manual.wait_options, function(option) return option.name end))
-  local kinds = names_in("src/core/outcome.c", '%[CK_KIND_[A-Z_]+%] = "([%w_]+)"')
+  local kinds = names_in("src/policy/outcome.c", '%[CK_KIND_[A-Z_]+%] = "([%w_]+)"')
   kinds.ok = nil
   prove("kind", kinds, map(manual.kinds, function(kind) return kind[1] end))
 end

@@ -8,8 +8,24 @@ local MICROHTTPD = { "^microhttpd%.h$" }
 -- A file belongs to the folder with the longest matching name. It may call functions of its own
 -- folder and of those in `calls`, and include the headers of these libraries and the C library.
 local folders = {
-  ["src/core"] = { calls = {}, libraries = { CURL } },
-  ["src/lua"] = { calls = { "src/core" }, libraries = { LUA } },
+  ["src/contract"] = { calls = {}, libraries = {} },
+  ["src/text"] = { calls = {}, libraries = {} },
+  ["src/policy"] = { calls = { "src/text" }, libraries = { CURL } },
+  ["src/http"] = { calls = { "src/policy", "src/text" }, libraries = { CURL } },
+  ["src/lua/system"] = { calls = { "src/text", "src/http" }, libraries = { LUA } },
+  ["src/lua/request"] = {
+    calls = { "src/contract", "src/text", "src/http", "src/lua/system" },
+    libraries = { LUA },
+  },
+  ["src/lua/response"] = {
+    calls = { "src/text", "src/policy", "src/http", "src/lua/system", "src/lua/request" },
+    libraries = { LUA },
+  },
+  ["src/lua"] = {
+    calls = { "src/contract", "src/text", "src/policy", "src/http", "src/lua/system",
+      "src/lua/request", "src/lua/response" },
+    libraries = { LUA },
+  },
   ["src/sandbox"] = { calls = {}, libraries = { LUA, MICROHTTPD } },
 }
 

@@ -228,7 +228,7 @@ manual.wait_options = {
     text = "maximum number of attempts of one poll; further polls follow" },
 }
 
---- Of `client:request`, in the order of src/lua/raw_request.c.
+--- Of `client:request`, in the order of src/lua/request/raw_request.c.
 manual.request = {
   { name = "method", type = '"GET"|"POST"|"PUT"|"PATCH"|"DELETE"', text = "" },
   { name = "path", type = "string",

@@ -1,4 +1,4 @@
--- RFC 3339 timestamps in C (src/core/timestamp.c), against the C library's calendar.
+-- RFC 3339 timestamps in C (src/text/timestamp.c), against the C library's calendar.
 require "cekura.core"
 local timestamp = require "cekura.internal".timestamp
 

@@ -2,7 +2,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "core/contract.h"
+#include "contract/contract.h"
 #include "value.h"
 
 enum { VALUES = 40, ITEMS = 5 };

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "lua/decode.h"
-#include "lua/error.h"
-#include "lua/response.h"
+#include "lua/response/decode.h"
+#include "lua/response/error.h"
+#include "lua/response/response.h"
 
 static char key[] = "Sesame"; /* the same as in response.lua */
 

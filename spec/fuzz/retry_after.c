@@ -2,7 +2,7 @@
 ** Any head of a response has no Retry-After, or one within bounds that does not depend on the clock
 ** if the response has a Date.
 */
-#include "core/retry_after.h"
+#include "policy/retry_after.h"
 
 #include <stdlib.h>
 #include <string.h>

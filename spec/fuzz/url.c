@@ -1,11 +1,11 @@
 /* Fuzzes api_url: requests go to the host that an accepted URL names, and to no other. */
-#include "core/url.h"
+#include "http/url.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/transport.h"
+#include "http/transport.h"
 #include "fuzz.h"
 
 static const char added[] = "/test_framework/v1/x/";

@@ -3,7 +3,7 @@
 local child = require "support.child"
 local scratch = require "support.scratch"
 
-local LOWER, UPPER = "src/core", "src/lua"
+local LOWER, UPPER = "src/http", "src/lua"
 
 -- Compiles files { path = text }. Returns the messages of tools/layers.lua and its exit code.
 local function check(texts)
@@ -36,10 +36,10 @@ describe("tools/layers.lua", function()
     }
     assert.equal(([[
 cycle:
-  src/core/a.c calls b in src/core/b.c
-  src/core/b.c calls c in src/core/c.c
-  src/core/c.c calls a in src/core/a.c
-]]):gsub("src/core", LOWER), output)
+  src/http/a.c calls b in src/http/b.c
+  src/http/b.c calls c in src/http/c.c
+  src/http/c.c calls a in src/http/a.c
+]]):gsub("src/http", LOWER), output)
     assert.equal(1, code)
   end)
 

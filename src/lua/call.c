@@ -5,21 +5,21 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../core/contract.h"
-#include "../core/exchange.h"
-#include "budget.h"
-#include "check.h"
+#include "contract/contract.h"
+#include "http/exchange.h"
+#include "lua/request/budget.h"
+#include "lua/request/check.h"
 #include "client.h"
-#include "decode.h"
-#include "error.h"
-#include "event.h"
-#include "interrupt.h"
+#include "lua/response/decode.h"
+#include "lua/response/error.h"
+#include "lua/response/event.h"
+#include "lua/system/interrupt.h"
 #include "new.h"
 #include "pool.h"
-#include "raw_request.h"
-#include "request_headers.h"
+#include "lua/request/raw_request.h"
+#include "lua/request/headers.h"
 #include "resource.h"
-#include "response.h"
+#include "lua/response/response.h"
 #include "usage.h"
 
 /* The stack of a call. */

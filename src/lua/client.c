@@ -4,7 +4,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "lua/response/error.h"
 #include "pool.h"
 
 /* Places in the registry: the metatable of clients, and their methods. */

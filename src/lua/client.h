@@ -6,11 +6,11 @@
 
 #include <lua.h>
 
-#include "../core/transport.h"
-#include "interrupt.h"
-#include "log.h"
-#include "options.h"
-#include "secret.h"
+#include "http/transport.h"
+#include "lua/system/interrupt.h"
+#include "lua/response/log.h"
+#include "lua/request/options.h"
+#include "lua/system/secret.h"
 #include "task.h"
 
 struct ck_client {

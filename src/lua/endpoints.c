@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 #include <stdbool.h>
 
-#include "../core/contract.h"
+#include "contract/contract.h"
 
 /* NULL is left out. */
 static void set_string(lua_State *L, const char *name, const char *value) {

@@ -4,15 +4,15 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "../core/nearest.h"
-#include "../core/timestamp.h"
+#include "text/nearest.h"
+#include "text/timestamp.h"
 #include "client.h"
-#include "error.h"
-#include "file.h"
-#include "json.h"
+#include "lua/response/error.h"
+#include "lua/system/file.h"
+#include "lua/request/json.h"
 #include "new.h"
 #include "resource.h"
-#include "system.h"
+#include "lua/system/system.h"
 
 /* default_client(): the client, or nil and an error */
 static int internal_default_client(lua_State *L) { return ck_new_push_default(L) ? 1 : 2; }

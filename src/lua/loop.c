@@ -4,11 +4,11 @@
 #include <lauxlib.h>
 #include <math.h>
 
-#include "../core/clock.h"
+#include "http/clock.h"
 #include "call.h"
 #include "client.h"
-#include "error.h"
-#include "interrupt.h"
+#include "lua/response/error.h"
+#include "lua/system/interrupt.h"
 
 /* ---- one step ------------------------------------------------------------------------------ */
 

@@ -4,11 +4,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "../core/ascii.h"
-#include "../core/proxy.h"
-#include "../core/url.h"
-#include "error.h"
-#include "request_headers.h"
+#include "text/ascii.h"
+#include "http/proxy.h"
+#include "http/url.h"
+#include "lua/response/error.h"
+#include "lua/request/headers.h"
 #include "resource.h"
 #include "version.h"
 

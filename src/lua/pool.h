@@ -9,8 +9,8 @@
 #ifndef CK_POOL_H
 #define CK_POOL_H
 
-#include "../core/contract.h"
-#include "../core/exchange.h"
+#include "contract/contract.h"
+#include "http/exchange.h"
 #include "client.h"
 
 struct ck_call {

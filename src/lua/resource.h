@@ -7,7 +7,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "../core/contract.h"
+#include "contract/contract.h"
 
 /*
 ** Makes the metatables of resources, with every endpoint as a method. Upvalue 1 of `method` is the

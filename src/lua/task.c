@@ -4,8 +4,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "interrupt.h"
+#include "lua/response/error.h"
+#include "lua/system/interrupt.h"
 
 /* Places in the registry: the metatable, `current` of all loops, and { address = task }, weak. */
 static const char metatable_key, current_key, tasks_key;

@@ -13,8 +13,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "../core/list.h"
-#include "../core/outcome.h"
+#include "text/list.h"
+#include "policy/outcome.h"
 
 enum ck_task_state {
   CK_TASK_READY,    /* queued to be resumed */

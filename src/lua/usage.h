@@ -6,7 +6,7 @@
 
 #include <lua.h>
 
-#include "../core/contract.h"
+#include "contract/contract.h"
 
 /*
 ** Raises unless the stack has the resource, a table of arguments, and nil or a table of options.

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/ascii.h"
+#include "text/ascii.h"
 #include "clock.h"
 
 struct exchange {

@@ -1,5 +1,5 @@
 /*
-** kqueue for sockets, on epoll: a test double with which the kqueue branch of src/core/poller.c
+** kqueue for sockets, on epoll: a test double with which the kqueue branch of src/http/poller.c
 ** runs on Linux. As on the BSDs, each filter of a socket is added, deleted and reported
 ** separately, deleting a filter that does not exist is an error, closing a socket removes it from
 ** the queue, and a forked child does not inherit the queue.

@@ -1,4 +1,4 @@
-/* The part of the BSDs' <sys/event.h> that src/core/poller.c uses, for Linux. */
+/* The part of the BSDs' <sys/event.h> that src/http/poller.c uses, for Linux. */
 #ifndef CK_SPEC_SYS_EVENT_H
 #define CK_SPEC_SYS_EVENT_H
 

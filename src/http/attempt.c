@@ -1,0 +1,202 @@
+/*
+** libcurl's half of a transfer: the options of an easy handle, and the callbacks that record what
+** it reports. The callbacks append to bounded buffers and call no Lua.
+*/
+#include "attempt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "text/head.h"
+
+/* ---- callbacks ------------------------------------------------------------------------------ */
+
+/* A process may run without standard streams: what others write to them must not be sent here. */
+static int move_above_streams(int socket) {
+  if (socket < 0 || socket > STDERR_FILENO) return socket;
+  int moved = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  (void)close(socket);
+  return moved;
+}
+
+/*
+** Opens a socket. libcurl's own function lets programs that the script starts inherit the socket,
+** and does not tell why it failed.
+*/
+static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
+  struct ck_attempt *attempt = user;
+  (void)purpose;
+#ifdef SOCK_CLOEXEC
+  int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+#else
+  int opened = socket(address->family, address->socktype, address->protocol);
+  if (opened >= 0) (void)fcntl(opened, F_SETFD, FD_CLOEXEC);
+#endif
+  opened = move_above_streams(opened);
+  attempt->transfer->response.observed.lacks_descriptor =
+      opened < 0 && (errno == EMFILE || errno == ENFILE);
+  return opened < 0 ? CURL_SOCKET_BAD : opened;
+}
+
+/*
+** Runs just before each sending. It counts them, and refuses a second one, since libcurl would
+** repeat a request on its own. It refuses the first one after the deadline: the caller may have
+** been busy.
+*/
+static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
+  struct ck_attempt *attempt = user;
+  struct ck_observation *observed = &attempt->transfer->response.observed;
+  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  observed->resend_refused = observed->times_sent > 0;
+  if (observed->resend_refused) return CURL_PREREQFUNC_ABORT;
+  attempt->late = attempt->deadline_at <= ck_clock_now();
+  if (attempt->late) return CURL_PREREQFUNC_ABORT;
+  observed->times_sent++;
+  return CURL_PREREQFUNC_OK;
+}
+
+/* A line after the head, or in a trailer, may look like a status line and is not one. */
+static bool begins_head(const struct ck_attempt *attempt) {
+  const struct ck_response *response = &attempt->transfer->response;
+  bool after_interim = attempt->head_complete && response->observed.status == 0;
+  return response->head.length == 0 || after_interim;
+}
+
+static void begin_head(struct ck_attempt *attempt, int status) {
+  struct ck_response *response = &attempt->transfer->response;
+  response->observed.status = status >= 200 ? status : 0; /* an interim response does not count */
+  response->head.length = 0;
+  attempt->head_complete = attempt->has_length = false;
+  attempt->delimited = status == 204 || status == 205 || status == 304;
+}
+
+/* libcurl does not know that a 205 has no body (RFC 9110, 15.3.6), and waits for one. */
+static bool is_bodiless_205(const struct ck_attempt *attempt) {
+  int status = attempt->transfer->response.observed.status;
+  return status == 205 && attempt->head_complete && !attempt->has_length;
+}
+
+static size_t on_header(char *line, size_t unit, size_t length, void *user) {
+  struct ck_attempt *attempt = user;
+  (void)unit;
+  if (begins_head(attempt)) begin_head(attempt, ck_head_status(line, length));
+  else if (line[0] == '\r' || line[0] == '\n') attempt->head_complete = true;
+  else if (ck_head_delimits(line, length)) attempt->delimited = attempt->has_length = true;
+  bool added = ck_buffer_add(&attempt->transfer->response.head, line, length);
+  return added && !is_bodiless_205(attempt) ? length : 0;
+}
+
+static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
+  struct ck_attempt *attempt = user;
+  struct ck_response *response = &attempt->transfer->response;
+  (void)unit;
+  if (ck_buffer_add(&response->body, bytes, length)) return length;
+  response->observed.too_large = length > response->body.limit - response->body.length;
+  response->observed.lacks_memory = !response->observed.too_large;
+  return 0;
+}
+
+/* ---- the easy handle ------------------------------------------------------------------------ */
+
+bool ck_attempt_set_template(CURL *easy) {
+  return CK_SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+         CK_SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
+         CK_SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
+         CK_SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
+}
+
+bool ck_attempt_open(struct ck_attempt *attempt, CURL *template, CURLU *url) {
+  CURL *easy = attempt->easy = curl_easy_duphandle(template);
+  return easy != NULL && CK_SET(easy, CURLOPT_CURLU, url) &&
+         CK_SET(easy, CURLOPT_PRIVATE, attempt) &&
+         CK_SET(easy, CURLOPT_ERRORBUFFER, attempt->transfer->response.detail) &&
+         CK_SET(easy, CURLOPT_WRITEDATA, attempt) && CK_SET(easy, CURLOPT_HEADERDATA, attempt) &&
+         CK_SET(easy, CURLOPT_PREREQDATA, attempt) && CK_SET(easy, CURLOPT_OPENSOCKETDATA, attempt);
+}
+
+static bool set_headers(struct ck_attempt *attempt, const struct ck_headers *common) {
+  const struct ck_request *request = &attempt->transfer->request;
+  bool has_own = request->headers.list != NULL;
+  void *headers = ck_headers_of(has_own ? &request->headers : common, request->options.has_body);
+  if (attempt->set_headers == headers && !has_own) return true;
+  attempt->set_headers = headers;
+  return CK_SET(attempt->easy, CURLOPT_HTTPHEADER, headers);
+}
+
+static bool set_method(CURL *easy, const struct ck_request_options *options) {
+  const char *implied = options->has_body ? "POST" : "GET";
+  const char *method = strcmp(options->method, implied) == 0 ? NULL : options->method;
+  return CK_SET(easy, CURLOPT_CUSTOMREQUEST, method) &&
+         (options->has_body ? CK_SET(easy, CURLOPT_POST, 1L) : CK_SET(easy, CURLOPT_HTTPGET, 1L));
+}
+
+/* Sets only the options that differ from the last request's, unless some were not accepted. */
+static bool set_options(struct ck_attempt *attempt) {
+  const struct ck_request_options *new = &attempt->transfer->request.options, *old = &attempt->set;
+  CURL *easy = attempt->easy;
+  bool all = !attempt->knows_set, ok = true;
+  if (all || old->method != new->method || old->has_body != new->has_body)
+    ok = set_method(easy, new) && ok;
+  if (all || old->fresh_connection != new->fresh_connection)
+    ok = CK_SET(easy, CURLOPT_FRESH_CONNECT, new->fresh_connection ? 1L : 0L) && ok;
+  if (all || old->compressed != new->compressed)
+    ok = CK_SET(easy, CURLOPT_ACCEPT_ENCODING, new->compressed ? "" : NULL) && ok;
+  if (all || old->connect_timeout != new->connect_timeout)
+    ok = CK_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(new->connect_timeout)) && ok;
+  attempt->set = *new;
+  attempt->knows_set = ok;
+  return ok;
+}
+
+bool ck_attempt_prepare(struct ck_attempt *attempt, const struct ck_headers *headers) {
+  struct ck_request *request = &attempt->transfer->request;
+  CURL *easy = attempt->easy;
+  if (!ck_buffer_terminate(&request->target) ||
+      !CK_SET(easy, CURLOPT_REQUEST_TARGET, request->target.data) ||
+      !set_headers(attempt, headers) || !set_options(attempt))
+    return false;
+  if (!request->options.has_body) return true;
+  return ck_buffer_terminate(&request->body) &&
+         CK_SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length) &&
+         CK_SET(easy, CURLOPT_POSTFIELDS, request->body.data);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+void ck_attempt_reset(struct ck_attempt *attempt) {
+  struct ck_response *response = &attempt->transfer->response;
+  response->observed = (struct ck_observation){ 0 };
+  response->detail[0] = '\0';
+  ck_buffer_reset(&response->head);
+  ck_buffer_reset(&response->body);
+  attempt->head_complete = attempt->delimited = attempt->has_length = attempt->late = false;
+}
+
+/* The bytes that arrived may be the beginning of a compressed body, and unpack to nothing. */
+static bool has_received_body(CURL *easy) {
+  curl_off_t received = 0;
+  return curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received) != CURLE_OK || received > 0;
+}
+
+/*
+** If no header delimits the body, it ends with the connection, and a truncated one looks the same.
+*/
+static bool is_whole(const struct ck_attempt *attempt) {
+  const struct ck_response *response = &attempt->transfer->response;
+  if (is_bodiless_205(attempt)) return true;
+  if (response->observed.code != CURLE_OK || !attempt->head_complete) return false;
+  if (response->body.length == 0)
+    return !has_received_body(attempt->easy) &&
+           (attempt->delimited || attempt->transfer->request.may_be_empty);
+  return attempt->delimited || ck_head_is_closed_json(response->body.data, response->body.length);
+}
+
+void ck_attempt_conclude(struct ck_attempt *attempt, CURLcode code) {
+  struct ck_observation *observed = &attempt->transfer->response.observed;
+  observed->code = attempt->late ? CURLE_OPERATION_TIMEDOUT : (int)code;
+  observed->whole = is_whole(attempt);
+}

@@ -1,0 +1,69 @@
+/*
+** libcurl's half of a transfer: an easy handle, the options it has, and what it has reported.
+** Each attempt of a transfer uses the same handle.
+*/
+#ifndef CK_ATTEMPT_H
+#define CK_ATTEMPT_H
+
+#include <curl/curl.h>
+
+#include "policy/limiter.h"
+#include "text/list.h"
+#include "transfer.h"
+
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "cekura needs libcurl 7.80 or newer: CURLOPT_PREREQFUNCTION counts what is sent"
+#endif
+
+struct ck_attempt {
+  struct ck_link link;            /* first; in the queue, in the list of the done, or in neither */
+  struct ck_transport *transport; /* borrowed; it owns the attempt */
+  struct ck_transfer *transfer;   /* borrowed; NULL once detached in a forked child */
+  struct ck_attempt *next,
+      **reference;    /* in the transport's list; `reference` points to this one */
+  CURL *easy;         /* owned */
+  double deadline_at; /* on ck_clock_now's clock */
+  bool active;        /* the easy handle is in the multi handle */
+  bool asleep;        /* until `deadline_at`, or until the queue admits it */
+
+  /* For the queue. */
+  struct ck_ticket ticket; /* of the last admission */
+  int tries;               /* attempts that the call has made */
+
+  /* The options that the easy handle has. */
+  struct ck_request_options set;
+  const void *set_headers;
+  bool knows_set; /* false: some of `set` may not have been accepted */
+
+  /* What it has reported since the attempt began. */
+  bool head_complete; /* the blank line has arrived */
+  bool delimited;     /* the head says where the body ends */
+  bool has_length;    /* one of its lines does: Content-Length, or chunked */
+  bool late;          /* the deadline passed before the request could be sent; it was not */
+};
+
+_Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its messages there");
+
+#define CK_SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
+
+/* Sets the callbacks in the easy handle of which all others are duplicates. */
+bool ck_attempt_set_template(CURL *easy);
+
+/*
+** Opens the easy handle; `url` is borrowed until it is cleaned up. Returns false without memory.
+*/
+bool ck_attempt_open(struct ck_attempt *attempt, CURL *template, CURLU *url);
+
+/*
+** Tells libcurl the transfer's request; `headers` are the transport's, for a request without its
+** own. The strings are borrowed until the attempt has ended. Returns false without memory.
+*/
+bool ck_attempt_prepare(struct ck_attempt *attempt, const struct ck_headers *headers);
+
+/* Forgets what was reported about the last attempt. */
+void ck_attempt_reset(struct ck_attempt *attempt);
+
+/* Records the end of the attempt in the transfer's response. */
+void ck_attempt_conclude(struct ck_attempt *attempt, CURLcode code);
+
+#endif

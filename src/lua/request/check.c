@@ -1,0 +1,415 @@
+/*
+** Walks a caller's table along the endpoint's row: checks every field, collects every problem, and
+** writes path, query and body on the way.
+*/
+#include "check.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "text/nearest.h"
+#include "text/percent.h"
+#include "text/timestamp.h"
+#include "json.h"
+#include "options.h"
+
+struct walk {
+  lua_State *L;
+  const struct ck_endpoint *endpoint;
+  struct ck_request *request;
+  struct ck_problems *problems;
+  struct ck_buffer *to;    /* the buffer of the current field: the body, or the target */
+  char separator;          /* before the next field of the query */
+  int table;               /* stack index of the caller's table */
+  lua_Integer evaluations; /* the product of the counted lists so far, -1 = none counted */
+  size_t entries;          /* in the caller's table */
+  size_t present;          /* fields that the table has */
+  size_t one_of;           /* of these, fields that exclude each other */
+};
+
+#define TOO_MANY ((lua_Integer)1 << 62)
+
+/* Values in the query are percent-encoded, and lists joined by commas. The body is JSON. */
+static bool is_in_query(const struct walk *walk) { return walk->to == &walk->request->target; }
+
+static bool is_null(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
+}
+
+/* ---- ids ----------------------------------------------------------------------------------- */
+
+/* Returns the id: a positive integer, a whole float, or a string of digits; 0 for anything else. */
+static lua_Integer to_id(lua_State *L, int index) {
+  lua_Integer id = 0;
+  size_t length;
+  if (lua_type(L, index) == LUA_TNUMBER) {
+    id = lua_tointeger(L, index); /* 0 for a float that is not whole or not in range */
+    return id > 0 ? id : 0;
+  }
+  if (lua_type(L, index) != LUA_TSTRING) return 0;
+  const char *text = lua_tolstring(L, index, &length);
+  for (size_t i = 0; i < length; i++) {
+    lua_Integer digit = text[i] - '0';
+    if (digit < 0 || digit > 9 || id > (LUA_MAXINTEGER - digit) / 10) return 0;
+    id = id * 10 + digit;
+  }
+  return id;
+}
+
+static lua_Integer check_id(struct walk *walk, const struct ck_path *path) {
+  lua_Integer id = to_id(walk->L, -1);
+  if (id == 0)
+    ck_problems_refuse(walk->problems, path, "an id: a whole number from 1 to 9223372036854775807");
+  return id;
+}
+
+static void write_id(struct walk *walk, const struct ck_path *path) {
+  lua_Integer id = check_id(walk, path);
+  if (id != 0) ck_json_add_integer(walk->to, id);
+}
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+static void write_text(struct walk *walk, const char *text, size_t length,
+                       const struct ck_path *path) {
+  bool ok = is_in_query(walk) ? ck_percent_add(walk->to, text, length)
+                              : ck_json_add_string(walk->to, text, length);
+  if (!ok) ck_problems_add(walk->problems, path, "must be valid UTF-8");
+}
+
+static void write_string(struct walk *walk, const struct ck_field *field,
+                         const struct ck_path *path) {
+  size_t length;
+  if (lua_type(walk->L, -1) != LUA_TSTRING) {
+    ck_problems_refuse(walk->problems, path, "a string");
+    return;
+  }
+  const char *text = lua_tolstring(walk->L, -1, &length);
+  if (length < field->min_length) ck_problems_add(walk->problems, path, "must not be empty");
+  else write_text(walk, text, length, path);
+}
+
+static void write_time(struct walk *walk, const struct ck_path *path) {
+  size_t length = 0;
+  bool is_text = lua_type(walk->L, -1) == LUA_TSTRING;
+  const char *text = is_text ? lua_tolstring(walk->L, -1, &length) : "";
+  struct ck_timestamp timestamp;
+  if (ck_timestamp_parse(text, length, &timestamp)) write_text(walk, text, length, path);
+  else ck_problems_refuse(walk->problems, path, "a date and time like \"2025-01-01T00:00:00Z\"");
+}
+
+/* ---- lists --------------------------------------------------------------------------------- */
+
+/* A repeated id would be paid for twice. The table at `seen` maps ids to their positions. */
+static void check_repeated(struct walk *walk, int seen, lua_Integer id,
+                           const struct ck_path *path) {
+  lua_State *L = walk->L;
+  if (lua_rawgeti(L, seen, id) == LUA_TNUMBER)
+    ck_problems_add(walk->problems, path, "is the same id as item %I: it would be evaluated twice",
+                    (LUAI_UACINT)lua_tointeger(L, -1));
+  lua_pop(L, 1);
+  lua_pushinteger(L, path->index);
+  lua_rawseti(L, seen, id);
+}
+
+/* The id is on the top of the stack. `seen` is 0 unless ids must not be repeated. */
+static void write_list_id(struct walk *walk, const struct ck_field *field, int seen,
+                          const struct ck_path *path) {
+  const char *quote = field->type == CK_TYPE_ID_STRINGS ? "\"" : "";
+  lua_Integer id = check_id(walk, path);
+  if (id == 0) return;
+  if (seen != 0) check_repeated(walk, seen, id, path);
+  ck_buffer_add_string(walk->to, quote);
+  ck_json_add_integer(walk->to, id);
+  ck_buffer_add_string(walk->to, quote);
+}
+
+/* The list is on the top of the stack. */
+static void write_items(struct walk *walk, const struct ck_field *field, lua_Integer length,
+                        const struct ck_path *path) {
+  lua_State *L = walk->L;
+  int list = lua_gettop(L), seen = walk->endpoint->spends_credits ? list + 1 : 0;
+  if (seen != 0) lua_newtable(L);
+  for (lua_Integer i = 1; i <= length; i++) {
+    struct ck_path item = { .up = path, .index = i };
+    if (i > 1) ck_buffer_add_char(walk->to, ',');
+    lua_rawgeti(L, list, i);
+    if (field->type == CK_TYPE_STRING_LIST) write_string(walk, field, &item);
+    else write_list_id(walk, field, seen, &item);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, list);
+}
+
+static void count(struct walk *walk, lua_Integer length) {
+  if (walk->evaluations < 0) walk->evaluations = 1;
+  bool fits = length == 0 || walk->evaluations <= TOO_MANY / length;
+  walk->evaluations = fits ? walk->evaluations * length : TOO_MANY;
+}
+
+static void write_list(struct walk *walk, const struct ck_field *field,
+                       const struct ck_path *path) {
+  lua_Integer length;
+  if (!lua_istable(walk->L, -1)) {
+    ck_problems_refuse(walk->problems, path,
+                       field->type == CK_TYPE_STRING_LIST ? "a list of strings" : "a list of ids");
+    return;
+  }
+  if (!ck_json_check_list(lua_gettop(walk->L), &length, path, walk->problems)) return;
+  if (length < (lua_Integer)field->min_items)
+    ck_problems_add(walk->problems, path, "must have at least %d item%s", (int)field->min_items,
+                    field->min_items == 1 ? "" : "s");
+  if (field->max_items > 0 && length > (lua_Integer)field->max_items)
+    ck_problems_add(walk->problems, path, "must have at most %d items, got %I: send it in slices",
+                    (int)field->max_items, (LUAI_UACINT)length);
+  if (field->counted) count(walk, length);
+  if (!is_in_query(walk)) ck_buffer_add_char(walk->to, '[');
+  write_items(walk, field, length, path);
+  if (!is_in_query(walk)) ck_buffer_add_char(walk->to, ']');
+}
+
+/* ---- the other types ----------------------------------------------------------------------- */
+
+static void write_integer(struct walk *walk, const struct ck_field *field,
+                          const struct ck_path *path) {
+  int whole;
+  lua_Integer value = lua_tointegerx(walk->L, -1, &whole);
+  if (!whole || lua_type(walk->L, -1) != LUA_TNUMBER)
+    ck_problems_refuse(walk->problems, path, "a whole number");
+  else if (field->minimum > 0 && value < (lua_Integer)field->minimum)
+    ck_problems_add(walk->problems, path, "must be at least %d, got %I", (int)field->minimum,
+                    (LUAI_UACINT)value);
+  else ck_json_add_integer(walk->to, value);
+}
+
+static void write_enum(struct walk *walk, const struct ck_field *field,
+                       const struct ck_path *path) {
+  lua_State *L = walk->L;
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  bool has_nul = strlen(text) != lua_rawlen(L, -1);
+  for (int i = 0; field->values[i] != NULL; i++) {
+    if (has_nul || strcmp(field->values[i], text) != 0) continue;
+    write_string(walk, field, path);
+    return;
+  }
+  struct ck_nearest nearest = { .word = text };
+  lua_pushliteral(L, "one of");
+  for (int i = 0; field->values[i] != NULL; i++) {
+    ck_nearest_offer(&nearest, field->values[i]);
+    lua_pushfstring(L, "%s%s \"%s\"", lua_tostring(L, -1), i > 0 ? "," : "", field->values[i]);
+    lua_remove(L, -2);
+  }
+  const char *wanted = lua_tostring(L, -1), *got = ck_problems_describe(walk->problems, -2);
+  if (nearest.known != NULL)
+    ck_problems_add(walk->problems, path, "must be %s, got %s, did you mean \"%s\"?", wanted, got,
+                    nearest.known);
+  else ck_problems_add(walk->problems, path, "must be %s, got %s", wanted, got);
+  lua_pop(L, 2);
+}
+
+static void write_boolean(struct walk *walk, const struct ck_path *path) {
+  if (lua_isboolean(walk->L, -1))
+    ck_buffer_add_string(walk->to, lua_toboolean(walk->L, -1) ? "true" : "false");
+  else ck_problems_refuse(walk->problems, path, "true or false");
+}
+
+static void write_object(struct walk *walk, const struct ck_path *path) {
+  size_t start = walk->to->length;
+  if (!lua_istable(walk->L, -1)) {
+    ck_problems_refuse(walk->problems, path, "an object: a table with string keys");
+    return;
+  }
+  ck_json_add_value(walk->to, -1, path, walk->problems);
+  if (walk->to->length > start && walk->to->data[start] == '[')
+    ck_problems_add(walk->problems, path, "must be an object, got a list");
+}
+
+/* The JSON of a table goes through the body, which is empty in a request with a query. */
+static void write_json_text(struct walk *walk, const struct ck_field *field,
+                            const struct ck_path *path) {
+  struct ck_buffer *target = walk->to, *body = &walk->request->body;
+  size_t start = body->length;
+  if (lua_type(walk->L, -1) == LUA_TSTRING) {
+    write_string(walk, field, path);
+    return;
+  }
+  walk->to = body;
+  write_object(walk, path);
+  walk->to = target;
+  if (body->length > start) (void)ck_percent_add(target, body->data + start, body->length - start);
+  body->length = start;
+}
+
+/* ---- a field ------------------------------------------------------------------------------- */
+
+static void write_value(struct walk *walk, const struct ck_field *field,
+                        const struct ck_path *path) {
+  switch (field->type) {
+    case CK_TYPE_ID_OR_SLUG: break; /* only in a path, which check_segment handles */
+    case CK_TYPE_ID: write_id(walk, path); break;
+    case CK_TYPE_ID_LIST:
+    case CK_TYPE_ID_STRINGS:
+    case CK_TYPE_STRING_LIST: write_list(walk, field, path); break;
+    case CK_TYPE_INTEGER: write_integer(walk, field, path); break;
+    case CK_TYPE_STRING: write_string(walk, field, path); break;
+    case CK_TYPE_TIME: write_time(walk, path); break;
+    case CK_TYPE_ENUM: write_enum(walk, field, path); break;
+    case CK_TYPE_BOOLEAN: write_boolean(walk, path); break;
+    case CK_TYPE_OBJECT: write_object(walk, path); break;
+    case CK_TYPE_JSON_TEXT: write_json_text(walk, field, path); break;
+    case CK_TYPE_ANY: ck_json_add_value(walk->to, -1, path, walk->problems); break;
+  }
+}
+
+static void write_member(struct walk *walk, const struct ck_field *field,
+                         const struct ck_path *path) {
+  struct ck_buffer *body = walk->to = &walk->request->body;
+  ck_buffer_add_string(body, body->length == 1 ? "\"" : ",\"");
+  ck_buffer_add_string(body, field->name);
+  ck_buffer_add_string(body, "\":");
+  if (!is_null(walk->L, -1)) write_value(walk, field, path);
+  else if (field->nullable) ck_buffer_add_string(body, "null");
+  else ck_problems_add(walk->problems, path, "must not be null");
+}
+
+static void write_parameter(struct walk *walk, const struct ck_field *field,
+                            const struct ck_path *path) {
+  walk->to = &walk->request->target;
+  ck_buffer_add_char(walk->to, walk->separator);
+  ck_buffer_add_string(walk->to, field->name);
+  ck_buffer_add_char(walk->to, '=');
+  if (!is_null(walk->L, -1)) write_value(walk, field, path);
+  else ck_problems_add(walk->problems, path, "must not be null");
+  walk->separator = '&';
+}
+
+/* A string of digits is an id, not a slug. */
+static bool is_slug(lua_State *L, int index) {
+  static const char digits[] = "0123456789";
+  static const char all[] = "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  if (lua_type(L, index) != LUA_TSTRING) return false;
+  const char *text = lua_tostring(L, index);
+  return strspn(text, all) == lua_rawlen(L, index) && text[strspn(text, digits)] != '\0';
+}
+
+/* Checks a value that write_path has written already. */
+static void check_segment(struct walk *walk, const struct ck_field *field,
+                          const struct ck_path *path) {
+  if (field->type != CK_TYPE_ID_OR_SLUG) (void)check_id(walk, path);
+  else if (to_id(walk->L, -1) == 0 && !is_slug(walk->L, -1))
+    ck_problems_refuse(walk->problems, path, "an id, or a slug of letters, digits, - and _");
+}
+
+static void write_field(struct walk *walk, const struct ck_field *field) {
+  struct ck_path path = { .name = field->name };
+  lua_pushstring(walk->L, field->name);
+  if (lua_rawget(walk->L, walk->table) != LUA_TNIL) {
+    walk->present++;
+    walk->one_of += field->one_of;
+    switch (field->place) {
+      case CK_PLACE_BODY: write_member(walk, field, &path); break;
+      case CK_PLACE_QUERY: write_parameter(walk, field, &path); break;
+      case CK_PLACE_PATH: check_segment(walk, field, &path); break;
+    }
+  } else if (field->required) {
+    ck_problems_add(walk->problems, &path, "is required%s",
+                    field->nullable ? " (cekura.null says that there is none)" : "");
+  }
+  lua_pop(walk->L, 1);
+}
+
+/* ---- the whole table ----------------------------------------------------------------------- */
+
+/*
+** Writes the path with the values of its fields; check_segment adds the problems of wrong values.
+*/
+static void write_path(struct walk *walk) {
+  lua_State *L = walk->L;
+  struct ck_buffer *to = &walk->request->target;
+  const char *at = walk->endpoint->path;
+  for (const char *open; (open = strchr(at, '{')) != NULL;) {
+    size_t length = strcspn(open + 1, "}");
+    ck_buffer_add(to, at, (size_t)(open - at));
+    lua_pushlstring(L, open + 1, length);
+    lua_rawget(L, walk->table);
+    lua_Integer id = to_id(L, -1);
+    if (id == 0 && lua_type(L, -1) == LUA_TSTRING) ck_buffer_add_string(to, lua_tostring(L, -1));
+    else ck_json_add_integer(to, id);
+    lua_pop(L, 1);
+    at = open + length + 2;
+  }
+  ck_buffer_add_string(to, at);
+}
+
+static void check_one_of(struct walk *walk) {
+  const struct ck_field *first = NULL, *second = NULL;
+  for (size_t i = 0; i < walk->endpoint->field_count; i++) {
+    const struct ck_field *field = &walk->endpoint->fields[i];
+    if (!field->one_of) continue;
+    if (first == NULL) first = field;
+    else second = field;
+  }
+  if (first == NULL || second == NULL || walk->one_of == 1) return;
+  struct ck_path path = { .name = first->name };
+  ck_problems_add(walk->problems, &path,
+                  walk->one_of == 0 ? "this or %s is required"
+                                    : "this and %s exclude each other: give one",
+                  second->name);
+}
+
+void ck_check_name(const struct ck_endpoint *endpoint, const char *name,
+                   struct ck_problems *problems) {
+  struct ck_nearest nearest = { .word = name };
+  struct ck_path path = { .name = name };
+  const char *misplaced = ck_options_misplaced(name);
+  for (size_t i = 0; i < endpoint->field_count; i++) {
+    if (strcmp(endpoint->fields[i].name, name) == 0) return;
+    ck_nearest_offer(&nearest, endpoint->fields[i].name);
+  }
+  if (misplaced != NULL) ck_problems_add(problems, &path, "%s", misplaced);
+  else ck_problems_add_unknown(problems, &path, "field", nearest.known);
+}
+
+/* Looks for unknown keys, unless every entry is one of the fields that were found. */
+static void check_unknown(struct walk *walk) {
+  lua_State *L = walk->L;
+  for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) walk->entries++;
+  if (walk->entries == walk->present) return;
+  for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) {
+    const char *name = ck_problems_name(L, -2, NULL);
+    if (name != NULL) ck_check_name(walk->endpoint, name, walk->problems);
+    else
+      ck_problems_add(walk->problems, &(struct ck_path){ .name = "(list item)" },
+                      "fields have names, got a key of type %s", luaL_typename(L, -2));
+  }
+}
+
+/* An update without fields is refused: the value of the intended field is probably nil. */
+static void check_partial(struct walk *walk) {
+  if (!walk->endpoint->partial || walk->entries > walk->present || walk->request->body.length > 1)
+    return;
+  ck_problems_add(walk->problems, &(struct ck_path){ .name = "(fields)" },
+                  "nothing to change: give at least one field besides the id");
+}
+
+lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_request *request,
+                     struct ck_problems *problems) {
+  struct walk walk = { .L = problems->L,
+                       .endpoint = endpoint,
+                       .request = request,
+                       .problems = problems,
+                       .separator = '?',
+                       .table = index,
+                       .evaluations = -1 };
+  luaL_checkstack(walk.L, 16, "arguments");
+  request->options.method = endpoint->method;
+  request->options.has_body = strcmp(endpoint->method, "GET") != 0;
+  if (request->options.has_body) ck_buffer_add_char(&request->body, '{');
+  write_path(&walk);
+  for (size_t i = 0; i < endpoint->field_count; i++) write_field(&walk, &endpoint->fields[i]);
+  check_one_of(&walk);
+  check_unknown(&walk);
+  check_partial(&walk);
+  if (request->options.has_body) ck_buffer_add_char(&request->body, '}');
+  return walk.evaluations;
+}

@@ -1,0 +1,13 @@
+/* Why an attempt failed, in words for a person. */
+#ifndef CK_REASON_H
+#define CK_REASON_H
+
+#include "http/transfer.h"
+
+/* Returns the reason: a literal, or the response's own `detail`. */
+const char *ck_response_reason(const struct ck_response *response);
+
+/* Returns what the user may do about it, a literal; NULL if there is no advice. */
+const char *ck_response_advice(const struct ck_response *response);
+
+#endif
