@@ -15,7 +15,10 @@
 
 /* ---- callbacks ------------------------------------------------------------------------------ */
 
-/* A process may run without standard streams: what others write to them must not be sent here. */
+/*
+** If the process has no standard streams, a socket may get the number of one. Then it would send
+** what other code writes to that stream.
+*/
 static int move_above_streams(int socket) {
   if (socket < 0 || socket > STDERR_FILENO) return socket;
   int moved = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -25,7 +28,7 @@ static int move_above_streams(int socket) {
 
 /*
 ** Opens a socket. libcurl's own function lets programs that the script starts inherit the socket,
-** and does not tell why it failed.
+** and does not report why it failed.
 */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   struct ck_attempt *attempt = user;
@@ -43,9 +46,9 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
 }
 
 /*
-** Runs just before each sending. It counts them, and refuses a second one, since libcurl would
-** repeat a request on its own. It refuses the first one after the deadline: the caller may have
-** been busy.
+** Runs just before each sending, and counts it. Aborts a second one, because libcurl repeats a
+** request on its own, and a first one after the deadline, which passes unnoticed while the caller
+** is busy.
 */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_attempt *attempt = user;
@@ -59,7 +62,10 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
   return CURL_PREREQFUNC_OK;
 }
 
-/* A line after the head, or in a trailer, may look like a status line and is not one. */
+/*
+** Returns whether the line begins a head. A line after the head, or in a trailer, may look like a
+** status line, but is not one.
+*/
 static bool begins_head(const struct ck_attempt *attempt) {
   const struct ck_response *response = &attempt->transfer->response;
   bool after_interim = attempt->head_complete && response->observed.status == 0;
@@ -74,7 +80,7 @@ static void begin_head(struct ck_attempt *attempt, int status) {
   attempt->delimited = status == 204 || status == 205 || status == 304;
 }
 
-/* libcurl does not know that a 205 has no body (RFC 9110, 15.3.6), and waits for one. */
+/* A 205 has no body (RFC 9110, 15.3.6), but libcurl waits for one. */
 static bool is_bodiless_205(const struct ck_attempt *attempt) {
   int status = attempt->transfer->response.observed.status;
   return status == 205 && attempt->head_complete && !attempt->has_length;
@@ -138,7 +144,7 @@ static bool set_method(CURL *easy, const struct ck_request_options *options) {
 static bool set_options(struct ck_attempt *attempt) {
   const struct ck_request_options *new = &attempt->transfer->request.options, *old = &attempt->set;
   CURL *easy = attempt->easy;
-  bool all = !attempt->knows_set, ok = true;
+  bool all = !attempt->is_set, ok = true;
   if (all || old->method != new->method || old->has_body != new->has_body)
     ok = set_method(easy, new) && ok;
   if (all || old->fresh_connection != new->fresh_connection)
@@ -148,7 +154,7 @@ static bool set_options(struct ck_attempt *attempt) {
   if (all || old->connect_timeout != new->connect_timeout)
     ok = CK_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(new->connect_timeout)) && ok;
   attempt->set = *new;
-  attempt->knows_set = ok;
+  attempt->is_set = ok;
   return ok;
 }
 
@@ -176,7 +182,7 @@ void ck_attempt_reset(struct ck_attempt *attempt) {
   attempt->head_complete = attempt->delimited = attempt->has_length = attempt->late = false;
 }
 
-/* The bytes that arrived may be the beginning of a compressed body, and unpack to nothing. */
+/* Returns whether bytes arrived. A truncated compressed body may decode to nothing. */
 static bool has_received_body(CURL *easy) {
   curl_off_t received = 0;
   return curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received) != CURLE_OK || received > 0;

@@ -1,6 +1,6 @@
 /*
-** libcurl's half of a transfer: an easy handle, the options it has, and what it has reported.
-** Each attempt of a transfer uses the same handle.
+** libcurl's half of a transfer: an easy handle, its options, and what it has reported. All attempts
+** of a transfer use the same handle.
 */
 #ifndef CK_ATTEMPT_H
 #define CK_ATTEMPT_H
@@ -16,7 +16,7 @@
 #endif
 
 struct ck_attempt {
-  struct ck_link link;            /* first; in the queue, in the list of the done, or in neither */
+  struct ck_link link;            /* the first member; in the queue, in `done`, or in neither */
   struct ck_transport *transport; /* borrowed; it owns the attempt */
   struct ck_transfer *transfer;   /* borrowed; NULL once detached in a forked child */
   struct ck_attempt *next,
@@ -33,13 +33,13 @@ struct ck_attempt {
   /* The options that the easy handle has. */
   struct ck_request_options set;
   const void *set_headers;
-  bool knows_set; /* false: some of `set` may not have been accepted */
+  bool is_set; /* libcurl has accepted all of `set` */
 
-  /* What it has reported since the attempt began. */
+  /* The easy handle has reported this since the attempt began. */
   bool head_complete; /* the blank line has arrived */
   bool delimited;     /* the head says where the body ends */
   bool has_length;    /* one of its lines does: Content-Length, or chunked */
-  bool late;          /* the deadline passed before the request could be sent; it was not */
+  bool late;          /* the deadline passed before the request was sent, so it was not sent */
 };
 
 _Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its messages there");
@@ -50,20 +50,22 @@ _Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its 
 bool ck_attempt_set_template(CURL *easy);
 
 /*
-** Opens the easy handle; `url` is borrowed until it is cleaned up. Returns false without memory.
+** Opens the easy handle; `url` is borrowed until the handle is cleaned up. Returns false without
+** memory.
 */
 bool ck_attempt_open(struct ck_attempt *attempt, CURL *template, CURLU *url);
 
 /*
-** Tells libcurl the transfer's request; `headers` are the transport's, for a request without its
-** own. The strings are borrowed until the attempt has ended. Returns false without memory.
+** Sets the transfer's request in the easy handle; `headers` are the transport's, for a request
+** without headers of its own. The strings are borrowed until the attempt has ended. Returns false
+** without memory.
 */
 bool ck_attempt_prepare(struct ck_attempt *attempt, const struct ck_headers *headers);
 
-/* Forgets what was reported about the last attempt. */
+/* Clears the response, and everything else that the last attempt has recorded. */
 void ck_attempt_reset(struct ck_attempt *attempt);
 
-/* Records the end of the attempt in the transfer's response. */
+/* Records the end of the attempt, with libcurl's code, in the transfer's response. */
 void ck_attempt_conclude(struct ck_attempt *attempt, CURLcode code);
 
 #endif

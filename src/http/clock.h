@@ -5,7 +5,7 @@
 /* Returns the seconds since an arbitrary time, unaffected by changes of the wall clock. */
 double ck_clock_now(void);
 
-/* Returns whole milliseconds, at most INT_MAX; rounded up, so that no wait is too short. */
+/* Converts seconds to milliseconds, at most INT_MAX; rounds up, so that no wait is too short. */
 int ck_clock_ms(double seconds);
 
 #endif

@@ -1,6 +1,6 @@
 /*
-** The state machine of a call: asks the transfer for attempts, outcome.c for what they were, and
-** retry.c for whether there is another one.
+** The state machine of a call: asks the transfer for attempts, outcome.c for their outcomes, and
+** retry.c whether there is another one.
 */
 #include "exchange.h"
 
@@ -15,7 +15,7 @@ static double time_left(const struct ck_exchange *exchange) {
   return exchange->deadline_at - ck_clock_now();
 }
 
-/* From 0 to 1; 0.5 without a source of randomness. */
+/* Returns a random number from 0 to 1; 0.5 without a source of randomness. */
 static double draw(void) {
   unsigned number;
   if (getentropy(&number, sizeof(number)) != 0) return 0.5;
@@ -57,7 +57,7 @@ static enum ck_step end(struct ck_exchange *exchange, enum ck_kind kind) {
 
 /* ---- an attempt ----------------------------------------------------------------------------- */
 
-/* The deadline has passed in the queue, or will have passed before the pause after a 429 has. */
+/* Ends a call whose deadline has passed in the queue, or is before the end of the pause. */
 static enum ck_step end_in_queue(struct ck_exchange *exchange) {
   double pause = ck_transfer_pause_left(&exchange->transfer);
   ck_transfer_decline(&exchange->transfer);

@@ -10,7 +10,7 @@
 ** READY, QUEUED and WAITING also lead to ENDED: the call is cancelled, or its deadline passes.
 **
 ** Once begun, an exchange is advanced until it has ended: after ck_transport_step, if its transfer
-** is done. ck_exchange_advance takes one step, so the caller repeats it until it returns
+** is done. ck_exchange_advance takes one step; the caller repeats it until it returns
 ** CK_STEP_NONE. ck_exchange_cancel is legal in every state. If the client is closed, the next
 ** steps end the exchange. The exchange owns its transfer, which the caller opens, resets and
 ** closes.

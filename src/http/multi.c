@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "poller.h"
 
-/* libcurl's default, four for each active handle, would close most connections in every lull. */
+/* libcurl's default, four for each active handle, would close most connections in each pause. */
 #define MAX_CONNECTIONS 1024L
 
 /* ---- callbacks ------------------------------------------------------------------------------ */
@@ -65,7 +65,7 @@ static bool lacks_descriptor(const struct ck_multi *multi) {
   return copy < 0;
 }
 
-/* It counts as active before libcurl sees it, so that a failure removes whatever was added. */
+/* The easy handle counts as active before it is added, so that a failure can remove it. */
 bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
   if (multi->lean && multi->active == 0 && !lacks_descriptor(multi)) ck_multi_disconnect(multi);
   multi->active++;
@@ -76,7 +76,8 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
 }
 
 /*
-** The new handle is opened before the old one is closed, so that it takes none of its descriptors.
+** The new multi handle is opened before the old one is closed, so that the descriptors of the old
+** one remain for connections.
 */
 bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy) {
   if (multi->active > 0 || !multi->used || !lacks_descriptor(multi)) return false;
@@ -97,11 +98,11 @@ void ck_multi_remove(struct ck_multi *multi, CURL *easy, bool sent) {
   if (sent) multi->used = true;
 }
 
-/* ---- what libcurl does ---------------------------------------------------------------------- */
+/* ---- letting libcurl act -------------------------------------------------------------------- */
 
 /*
-** After a failure the handle is not used again: when memory runs out, libcurl 7.88 leaves what it
-** knows of a socket half removed, and divides by zero when the socket is ready again.
+** After a failure the multi handle is not used again: if memory runs out, libcurl 7.88 leaves its
+** record of a socket half removed, and divides by zero when the socket is ready again.
 */
 static void act(struct ck_multi *multi, curl_socket_t socket, int flags) {
   int running;
@@ -129,7 +130,7 @@ void ck_multi_act_on_timer(struct ck_multi *multi, double now) {
 
 CURL *ck_multi_next_finished(struct ck_multi *multi, CURLcode *code) {
   int left;
-  if (multi->active == 0) return NULL; /* often */
+  if (multi->active == 0) return NULL; /* fast path */
   CURLMsg *message = curl_multi_info_read(multi->handle, &left);
   if (message == NULL) return NULL;
   *code = message->data.result;

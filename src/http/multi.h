@@ -1,8 +1,7 @@
 /*
-** The connections of one client: libcurl's multi handle over one poller. It knows easy handles,
-** but not what they are for: after each function that lets libcurl act, the caller takes the
-** handles that have finished with ck_multi_next_finished, and looks whether the multi handle has
-** `failed`.
+** The connections of one client: libcurl's multi handle over one poller. It does not depend on
+** attempts: after each function that lets libcurl act, the caller takes the easy handles that have
+** finished with ck_multi_next_finished, and checks whether the multi handle has `failed`.
 */
 #ifndef CK_MULTI_H
 #define CK_MULTI_H
@@ -16,22 +15,22 @@ struct ck_multi {
   int active;       /* easy handles that were added and not removed */
   bool failed;      /* the handle is unusable: remove the active easy handles, then disconnect */
   bool used;        /* connections may be open */
-  bool lean;        /* opened without all descriptors that libcurl likes to have */
-  double timer;     /* when libcurl wants to act, on ck_clock_now's clock; 0 = never */
-  double closes_at; /* when connections are closed that are all idle; 0 = not decided yet */
+  bool lean;        /* opened without a spare descriptor, so that libcurl may lack its own */
+  double timer;     /* when libcurl is due to act, on ck_clock_now's clock; 0 = never */
+  double closes_at; /* when the connections, all idle, are closed; 0 = not decided yet */
 };
 
 enum { CK_MULTI_MAX_EVENTS = 32 }; /* that ck_multi_wait handles at once */
 
 #define CK_MULTI_MAX_IDLE 30L /* seconds; many servers close an idle connection after a minute */
 
-/* Seconds: libcurl rounds the time of a timer that is due up to a millisecond. */
+/* Seconds by which a timer may be early: libcurl rounds the time until it up to a millisecond. */
 #define CK_MULTI_TOLERANCE 0.001
 
 /* Opens the poller and the handle. Returns false without memory, or without a descriptor. */
 bool ck_multi_open(struct ck_multi *multi);
 
-/* Closes both. No easy handle is active. In a forked child only the descriptor is closed. */
+/* Closes both; no easy handle may be active. A forked child leaves the connections alone. */
 void ck_multi_close(struct ck_multi *multi, bool inherited);
 
 /* Adds an easy handle, which stays the caller's. Returns false, with nothing added, on failure. */
@@ -43,12 +42,12 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy);
 */
 bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy);
 
-/* Removes it again. `sent`: a request was sent, so that its connection may be kept. */
+/* Removes the easy handle. `sent`: a request was sent, so that its connection may stay open. */
 void ck_multi_remove(struct ck_multi *multi, CURL *easy, bool sent);
 
 /*
-** Waits for sockets, at most that many seconds, and lets libcurl act on those that are ready.
-** Returns how many were ready; there may be more.
+** Waits for sockets, at most `seconds`, and lets libcurl act on those that are ready. Returns how
+** many were ready, at most CK_MULTI_MAX_EVENTS; there may be more.
 */
 int ck_multi_wait(struct ck_multi *multi, double seconds);
 
@@ -56,11 +55,12 @@ int ck_multi_wait(struct ck_multi *multi, double seconds);
 void ck_multi_act_on_timer(struct ck_multi *multi, double now);
 
 /*
-** Returns an easy handle that has finished, still to be removed, and its code; NULL: no other one.
+** Returns an easy handle that has finished, and sets its code; NULL if there is no other one. The
+** caller removes the handle.
 */
 CURL *ck_multi_next_finished(struct ck_multi *multi, CURLcode *code);
 
-/* Ends all connections. No easy handle is active. The next one opens a new multi handle. */
+/* Closes all connections; no easy handle may be active. ck_multi_add then opens a new handle. */
 void ck_multi_disconnect(struct ck_multi *multi);
 
 /* Disconnects if all connections have been idle for CK_MULTI_MAX_IDLE seconds. */

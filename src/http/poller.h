@@ -1,4 +1,4 @@
-/* Watches sockets: one descriptor that is readable when any of them is ready. */
+/* Watches sockets by one descriptor, which is readable when any of them is ready. */
 #ifndef CK_POLLER_H
 #define CK_POLLER_H
 
@@ -20,9 +20,13 @@ int ck_poller_open(void);
 /* Watches a socket, or changes what a known one is watched for. Returns 0; -1 with errno set. */
 int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known);
 
+/* Ends the watch of a socket, which may have been closed already. */
 void ck_poller_forget(int poller, int socket);
 
-/* `inherited`: a forked child has no copy of a kqueue, and the number may be another file's. */
+/*
+** Closes the descriptor. A forked child (`inherited`) has no copy of a kqueue, whose number may be
+** that of another file: there it closes nothing.
+*/
 void ck_poller_close(int poller, bool inherited);
 
 /*

@@ -34,11 +34,11 @@ static const char *problem_of_scheme(CURLU *url) {
   bool is_https = is_known && ck_ascii_equal(scheme, "https");
   curl_free(scheme);
   if (!is_known) return "must begin with http://, https:// or a kind of socks://";
-  if (!can_https && is_https) return "must not begin with https://: libcurl was built without that";
+  if (!can_https && is_https) return "must not begin with https://: libcurl was built without it";
   return NULL;
 }
 
-/* Whether libcurl can decode the part; true if the URL does not have it. */
+/* Returns whether libcurl can decode the part; true if the URL does not have it. */
 static bool is_decodable(CURLU *url, CURLUPart part, CURLUcode absent) {
   char *text = NULL;
   CURLUcode code = curl_url_get(url, part, &text, CURLU_URLDECODE);
@@ -46,7 +46,7 @@ static bool is_decodable(CURLU *url, CURLUPart part, CURLUcode absent) {
   return code == CURLUE_OK || code == absent;
 }
 
-/* A slash in a password ends the host, so that its end follows what is taken for the host. */
+/* A slash in a password ends what libcurl takes for the host, and the "@" follows it. */
 static bool has_login_after_host(const char *text) {
   const char *slashes = strstr(text, "://"), *host = slashes != NULL ? slashes + 3 : text;
   return strchr(host + strcspn(host, "/?#"), '@') != NULL;
@@ -103,6 +103,7 @@ static bool is_within(const char *host, const char *domain, size_t length) {
   return end == host || end[-1] == '.';
 }
 
+/* Returns whether a list of domains, or "*", has the host. */
 static bool lists(const char *list, const char *host) {
   static const char separators[] = ", \t";
   if (strcmp(list, "*") == 0) return true;

@@ -3,8 +3,8 @@
 #define CK_PROXY_H
 
 /*
-** Returns what is wrong with a proxy's URL, as the end of a sentence that quotes none of it; NULL if
-** nothing is wrong.
+** Returns NULL if the URL of a proxy is valid; otherwise what is wrong with it, as the end of a
+** sentence, which does not quote it.
 */
 const char *ck_proxy_problem(const char *text);
 

@@ -28,8 +28,8 @@ void ck_queue_add(struct ck_queue *queue, struct ck_attempt *attempt, int tries)
 }
 
 /*
-** The next attempt is the first, whose call has made the most. For the trial after a pause, which
-** may be rejected, it is the first one whose call has made the fewest.
+** Returns the first attempt in the queue, whose call has made the most attempts. For the trial
+** after a pause, which may be rejected, returns the first one whose call has made the fewest.
 */
 static struct ck_attempt *next(const struct ck_queue *queue) {
   const struct ck_link *head = &queue->waiting;

@@ -1,7 +1,6 @@
 /*
-** The attempts that wait until they may begin. The limiter says how many may be in flight, the
-** queue says which is next. The queue returns attempts, and leaves it to the caller to act on
-** them.
+** The attempts that wait until they may begin. The limiter decides how many may be in flight, the
+** queue which is next. The queue returns attempts, and the caller acts on them.
 */
 #ifndef CK_QUEUE_H
 #define CK_QUEUE_H
@@ -10,10 +9,11 @@
 #include "policy/limiter.h"
 
 struct ck_queue {
-  struct ck_link waiting; /* attempts, borrowed: first those whose calls have made more */
+  struct ck_link waiting; /* attempts, borrowed; first those whose calls have made more attempts */
   struct ck_limiter limiter;
 };
 
+/* Initialises a zeroed queue. */
 void ck_queue_init(struct ck_queue *queue);
 
 /* Admits the attempt if it need not wait. Returns false, with nothing changed, if it must. */

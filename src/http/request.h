@@ -12,7 +12,7 @@
 struct ck_request_options {
   const char *method; /* a literal */
   bool has_body;
-  bool fresh_connection;  /* use none that the server may have closed */
+  bool fresh_connection;  /* not an idle one, which the server may have closed */
   bool compressed;        /* accept a compressed response */
   double connect_timeout; /* seconds until the connection is ready */
 };

@@ -42,8 +42,8 @@ void ck_transfer_notify(struct ck_transfer *transfer, void *observer) {
 /* ---- an attempt ----------------------------------------------------------------------------- */
 
 /*
-** Begins an attempt that sent nothing again if idle connections held the descriptor that it
-** lacked.
+** Repeats an attempt that has sent nothing and lacked a descriptor, after closing the idle
+** connections that occupy descriptors. Returns whether it did.
 */
 static bool begin_again(struct ck_attempt *attempt, CURLcode code) {
   if (attempt->transfer->response.observed.times_sent > 0) return false;
@@ -82,7 +82,7 @@ void ck_transfer_start(struct ck_transfer *transfer) {
     return;
   }
   ck_multi_act_on_timer(multi, ck_clock_now() + CK_MULTI_TOLERANCE);
-  ck_transfers_collect(attempt->transport); /* a near server may have answered already */
+  ck_transfers_collect(attempt->transport); /* a near server may have responded already */
 }
 
 /* When the multi handle has failed, its attempts end before it is cleaned up. */
@@ -171,7 +171,7 @@ static void stop(struct ck_attempt *attempt, CURLcode code) {
   if (attempt->asleep) wake(attempt);
 }
 
-/* Deadlines are ours, since libcurl's own timers cost 1,200 instructions a call. */
+/* Deadlines are enforced here, because libcurl's own timers cost 1,200 instructions a call. */
 void ck_transfers_enforce_deadlines(struct ck_transport *transport, double now) {
   double earliest = 0;
   for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next) {
@@ -201,7 +201,7 @@ static void detach(struct ck_attempt *attempt) {
 }
 
 /*
-** In a forked child the attempt remains as it is: its easy handle uses the parent's connections.
+** In a forked child the attempt is not freed: its easy handle uses the parent's connections.
 */
 static void free_attempt(struct ck_attempt *attempt) {
   if (attempt->transfer == NULL) return; /* detached in a forked child */

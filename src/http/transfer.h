@@ -50,35 +50,33 @@ void ck_transfer_reset(struct ck_transfer *transfer);
 /* Begins an attempt. The transfer may be done, and failed, on return. */
 void ck_transfer_start(struct ck_transfer *transfer);
 
-/* Waits for that many seconds; the response is left as it is. */
+/* Waits for `seconds`; the response remains as it is. */
 void ck_transfer_sleep(struct ck_transfer *transfer, double seconds);
 
 /*
-** Waits for permission to begin an attempt, at most that many seconds. Nearly always the transfer
-** is done and `admitted` on return. A call that has made more attempts (`tries`) is admitted
-** first, so that it does not use them all up; but not as the first after a pause, which may be
-** rejected.
+** Waits at most `seconds` for the permission to begin an attempt. Nearly always the transfer is
+** done and `admitted` on return. Of the waiting calls, the one that has made the most attempts
+** (`tries`) is admitted first, before it runs out of attempts. After a pause the first one, which
+** may be rejected, is of the call that has made the fewest.
 */
 void ck_transfer_queue(struct ck_transfer *transfer, double seconds, int tries);
 
-/* Gives an unused admission back. */
+/* Releases an admission that is not used. */
 void ck_transfer_decline(struct ck_transfer *transfer);
 
 /* Ends what is in progress. The transfer is done, and `response.observed.cancelled` is set. */
 void ck_transfer_cancel(struct ck_transfer *transfer);
 
 /*
-** Makes ck_transport_next_done return `observer` once the transfer is done the next time. NULL: it
-** does not; that the transfer is done already is no longer reported either.
+** Makes ck_transport_next_done return `observer` when the transfer is done the next time; NULL: it
+** does not. An earlier end that has not been returned yet is dropped.
 */
 void ck_transfer_notify(struct ck_transfer *transfer, void *observer);
 
 /* Frees everything but the struct. May be repeated. */
 void ck_transfer_close(struct ck_transfer *transfer);
 
-/*
-** ---- what the transfers of one client share: not after the transport is closed ---------------
-*/
+/* ---- shared by the transfers of a client; not legal once the transport is closed ------------ */
 
 /* Reports that the last attempt met a 429: no attempt of the client starts for `seconds`. */
 void ck_transfer_note_rate_limited(struct ck_transfer *transfer, double seconds);

@@ -1,5 +1,5 @@
 /*
-** The transport of a client: opens and closes it, waits for its sockets, and sets what holds for
+** The transport of a client: opens and closes it, waits for its sockets, and sets the options of
 ** every request.
 */
 #include "transport.h"
@@ -33,13 +33,13 @@ static void init_global(void) {
 
 const char *ck_transport_version(void) { return "libcurl/" LIBCURL_VERSION; }
 
-/* ---- what holds for every request ----------------------------------------------------------- */
+/* ---- the options of every request ----------------------------------------------------------- */
 
 static bool set_optional(CURL *easy, CURLoption option, const char *value) {
   return value == NULL || CK_SET(easy, option, value);
 }
 
-/* A proxy tunnels https and does not see the key. Over plain http it would: then none is used. */
+/* A proxy tunnels https. It would see the key over plain http, so that none is used then. */
 static const char *proxy_of(const struct ck_transport_options *options) {
   bool is_used = ck_ascii_begins(options->url, "https:") && options->proxy != NULL;
   return is_used ? options->proxy : "";
@@ -76,7 +76,7 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
 
 /* ---- open and close ------------------------------------------------------------------------- */
 
-/* Keeps the path of api_url, to which the paths of the requests are appended. */
+/* Stores the path of api_url, to which the paths of the requests are appended. */
 static bool set_url(struct ck_transport *transport, const char *url) {
   char *path = NULL;
   if (curl_url_set(transport->url, CURLUPART_URL, url, 0) != CURLUE_OK) return false;
@@ -88,7 +88,7 @@ static bool set_url(struct ck_transport *transport, const char *url) {
   return transport->path != NULL;
 }
 
-/* Returns NULL, or a problem. */
+/* Returns NULL, or what failed: a literal. */
 static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   const char *proxy = proxy_of(options);
@@ -119,8 +119,8 @@ struct ck_transport *ck_transport_open(const struct ck_transport_options *option
 }
 
 /*
-** Cleaning up libcurl's handles would send a close_notify on the parent's connections. A child
-** leaves them, and keeps them reachable, so that no tool reports a leak.
+** Cleaning up libcurl's handles would send a close_notify on the parent's connections. A forked
+** child leaves them as they are, in a list, so that no tool reports a leak.
 */
 static void abandon(struct ck_transport *transport) {
   static _Atomic(struct ck_transport *) last;
@@ -172,7 +172,9 @@ bool ck_transport_url(struct ck_transport *transport, const struct ck_request *r
 
 /* ---- one step ------------------------------------------------------------------------------- */
 
-/* Until the first of `wait` seconds, libcurl's timer, a deadline, and an admission. */
+/*
+** Returns the seconds until the first of these: `wait`, libcurl's timer, a deadline, an admission.
+*/
 static double time_to_wait(const struct ck_transport *transport, double wait) {
   double now = ck_clock_now(), admission = ck_queue_time_left(&transport->queue, now);
   double timer = transport->multi.timer, deadline_at = transport->deadline_at;
@@ -194,20 +196,20 @@ double ck_transport_timeout(const struct ck_transport *transport) {
 
 /*
 ** Reads everything that has arrived before a deadline is enforced: the caller may have been busy,
-** or the process stopped, for longer than a timeout. It is bounded, since a peer may never cease
-** to send.
+** or the process stopped, for longer than a timeout. The number of reads is bounded, because a peer
+** may never cease to send.
 */
 static void drain(struct ck_transport *transport) {
   enum { MOST_READS = 64 }; /* for one socket; they empty its buffer */
-  int rounds = MOST_READS * (1 + transport->in_progress / CK_MULTI_MAX_EVENTS);
-  while (rounds-- > 0 && ck_multi_wait(&transport->multi, 0) > 0) {
+  int reads = MOST_READS * (1 + transport->in_progress / CK_MULTI_MAX_EVENTS);
+  while (reads-- > 0 && ck_multi_wait(&transport->multi, 0) > 0) {
     ck_multi_act_on_timer(&transport->multi, ck_clock_now() + CK_MULTI_TOLERANCE);
     ck_transfers_collect(transport);
   }
 }
 
 bool ck_transport_step(struct ck_transport *transport, double wait) {
-  bool admitted = ck_transfers_admit(transport); /* their owners may be waiting for this step */
+  bool admitted = ck_transfers_admit(transport); /* their calls may wait for this step */
   double most = admitted ? 0 : time_to_wait(transport, wait);
   int count = ck_multi_wait(&transport->multi, most);
   double now = ck_clock_now();

@@ -15,7 +15,7 @@
 
 #include "transfer.h"
 
-/* The strings are copied. NULL leaves a choice to libcurl, except that it means no proxy. */
+/* The strings are copied. For NULL, libcurl's default is used; a `proxy` of NULL means none. */
 struct ck_transport_options {
   const char *url; /* has passed ck_url_problem */
   const char *ca_file;
@@ -27,8 +27,8 @@ struct ck_transport_options {
 const char *ck_transport_version(void);
 
 /*
-** Returns NULL and sets `*problem` to a literal if there is no memory, no descriptor, or libcurl
-** refuses an option.
+** Opens a transport, which ck_transport_close frees. Returns NULL and sets `*problem` to a literal
+** if there is no memory, no descriptor, or libcurl refuses an option.
 */
 struct ck_transport *ck_transport_open(const struct ck_transport_options *options,
                                        const char **problem);
@@ -54,14 +54,14 @@ bool ck_transport_is_inherited(const struct ck_transport *transport);
 
 /*
 ** Detaches all transfers of an inherited transport and leaves the parent's connections alone.
-** Returns whether it is inherited. To be called after the caller's own code has run, which may
-** have forked.
+** Returns whether it is inherited. The caller checks this after it has run code of the script,
+** which may have forked.
 */
 bool ck_transport_detach_inherited(struct ck_transport *transport);
 
 /*
-** Waits at most `wait` seconds, less if there is something to do, and does it. Returns whether
-** there was. Afterwards ck_transport_next_done returns the observers.
+** Waits at most `wait` seconds until there is something to do, and does it. Returns whether there
+** was. Afterwards ck_transport_next_done returns the observers of the transfers that are done.
 */
 bool ck_transport_step(struct ck_transport *transport, double wait);
 
@@ -70,7 +70,7 @@ void *ck_transport_next_done(struct ck_transport *transport);
 
 /*
 ** For an event loop: step the transport when the descriptor is readable, and at the latest after
-** that many seconds; negative = no limit. The descriptor stays the transport's.
+** ck_transport_timeout seconds; negative = no limit. The transport owns the descriptor.
 */
 int ck_transport_descriptor(const struct ck_transport *transport);
 double ck_transport_timeout(const struct ck_transport *transport);

@@ -24,14 +24,14 @@ struct ck_transport {
   double deadline_at;             /* no attempt's deadline is earlier; 0 = none has one */
   int in_progress;                /* transfers that are not done */
   pid_t process;                  /* that opened the transport */
-  struct ck_transport *abandoned; /* the next one in the list of ck_transport_close */
+  struct ck_transport *abandoned; /* the next in the list of those closed in a forked child */
 };
 
 static inline bool ck_transport_has_forked(const struct ck_transport *transport) {
   return transport->process != getpid();
 }
 
-/* Starts what the queue admits. Returns whether there was any. */
+/* Wakes the attempts that the queue admits. Returns whether there was one. */
 bool ck_transfers_admit(struct ck_transport *transport);
 
 /* Ends the attempts that libcurl has finished. */
