@@ -33,11 +33,11 @@ describe("on the wire:", function()
       { "runs.mark_metric_vote", { feedback = "missed a \"step\"" }, VOTE_PATH,
         [[{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"missed a \"step\""}]] },
       { "results.evaluate_metrics", {}, "/test_framework/v1/results/373/evaluate_metrics/",
-        '{"run_ids":["5544"],"metric_ids":["55"]}', large_answer = true },
+        '{"run_ids":["5544"],"metric_ids":["55"]}', large_response = true },
       { "results.bulk_evaluate_metrics", {}, "/test_framework/v1/results/bulk_evaluate_metrics/",
         '{"result_ids":[373],"metric_ids":[55]}' },
       { "calls.evaluate_metrics", {}, "/observability/v1/call-logs/evaluate_metrics/",
-        '{"agent_id":231,"call_logs":[1],"metrics":[57]}', large_answer = true },
+        '{"agent_id":231,"call_logs":[1],"metrics":[57]}', large_response = true },
       { "metric_reviews.process_feedbacks", { skip_evaluation = false },
         "/test_framework/metric-reviews/process_feedbacks/",
         '{"metric_id":55,"skip_evaluation":false}' },
@@ -55,7 +55,7 @@ describe("on the wire:", function()
         -- libcurl decides which encodings it accepts; we decide that it says so.
         local encodings = request.headers["accept-encoding"]
         request.headers["accept-encoding"] = nil
-        assert.equal(row.large_answer, encodings and encodings:find "gzip" ~= nil)
+        assert.equal(row.large_response, encodings and encodings:find "gzip" ~= nil)
         local agent = request.headers["user-agent"]
         assert.matches("^cekura%-lua/" .. cekura._VERSION:gsub("%p", "%%%0") .. " libcurl/[%d.]+$",
           agent)
@@ -72,9 +72,9 @@ describe("on the wire:", function()
       { "metric_reviews.process_feedbacks_progress", { project_id = 14, agent_id = "231" }, "GET",
         "/test_framework/metric-reviews/process_feedbacks_progress/",
         "progress_id=a-job&agent_id=231&project_id=14" },
-      { "metrics.get", {}, "GET", "/test_framework/v1/metrics/55/", "", large_answer = true },
+      { "metrics.get", {}, "GET", "/test_framework/v1/metrics/55/", "", large_response = true },
       { "metrics.get", { metric_id = "call_outcome-2" }, "GET",
-        "/test_framework/v1/metrics/call_outcome-2/", "", large_answer = true },
+        "/test_framework/v1/metrics/call_outcome-2/", "", large_response = true },
       { "metrics.update", {}, "PATCH", "/test_framework/v1/metrics/55/", "",
         '{"description":"Was it booked?"}' },
       { "metrics.update", { name = "Booked", display_order = -2, add_to_new_agents = cekura.null,
@@ -83,22 +83,22 @@ describe("on the wire:", function()
         '{"name":"Booked","description":"Was it booked?","eval_type":"enum",'
           .. '"enum_values":["yes","é"],"add_to_new_agents":null,"configuration":{"a":{}},'
           .. '"display_order":-2,"project":14,"agents":[231]}' },
-      { "results.get", {}, "GET", "/test_framework/v1/results/373/", "", large_answer = true },
-      { "results.list", {}, "GET", "/test_framework/v1/results/", "", large_answer = true },
+      { "results.get", {}, "GET", "/test_framework/v1/results/373/", "", large_response = true },
+      { "results.list", {}, "GET", "/test_framework/v1/results/", "", large_response = true },
       { "results.list", { page_size = 5.0, page = 2, scenarios = { 24270, "24271" }, search = "a b",
           project_id = 14, agent_id = 231 }, "GET", "/test_framework/v1/results/",
         "agent_id=231&project_id=14&search=a%20b&scenarios=24270,24271&page=2&page_size=5",
-        large_answer = true },
-      { "runs.get", {}, "GET", "/test_framework/v1/runs/5544/", "", large_answer = true },
+        large_response = true },
+      { "runs.get", {}, "GET", "/test_framework/v1/runs/5544/", "", large_response = true },
       { "runs.bulk", {}, "GET", "/test_framework/v1/runs/bulk/", "run_ids=5543,5544",
-        large_answer = true },
-      { "calls.get", {}, "GET", "/observability/v1/call-logs/70071/", "", large_answer = true },
+        large_response = true },
+      { "calls.get", {}, "GET", "/observability/v1/call-logs/70071/", "", large_response = true },
       { "calls.list", { call_ids = { 1 }, timestamp_to = "2025-01-31T23:59:59.5+02:00",
           timestamp_from = "2025-01-01T00:00:00Z", assistant_id = "asst_1",
           filters_v2 = { value = true } }, "GET", "/observability/v1/call-logs/",
         "timestamp_from=2025-01-01T00%3A00%3A00Z&timestamp_to=2025-01-31T23%3A59%3A59.5%2B02%3A00"
           .. "&call_ids=1&assistant_id=asst_1&filters_v2=%7B%22value%22%3Atrue%7D",
-        large_answer = true },
+        large_response = true },
       { "calls.mark_metric_vote", {}, "POST", "/observability/v1/call-logs/70071/mark_metric_vote/",
         "", '{"metric_id":55,"thumbs_up":true,"expected_value":3}' },
       { "billing.info", {}, "GET", "/test_framework/billing/info/", "" },
@@ -116,7 +116,7 @@ describe("on the wire:", function()
         assert.same({ method, path, query, body or "" },
           { request.method, request.path, request.query, request.body or "" })
         local headers = request.headers
-        assert.equal(row.large_answer, headers["accept-encoding"] and true)
+        assert.equal(row.large_response, headers["accept-encoding"] and true)
         headers["accept-encoding"], headers["user-agent"] = nil, nil
         assert.same({
           host = host, accept = "application/json", ["x-cekura-api-key"] = "the-key",

@@ -4,7 +4,7 @@
 ** sandbox.
 **
 ** The source of each fact is Cekura's OpenAPI document of the operation named in `operation`. A
-** comment gives the reason if a row says more than the document.
+** comment at a row gives the reason if the row differs from the document.
 */
 #ifndef CK_CONTRACT_H
 #define CK_CONTRACT_H
@@ -39,7 +39,7 @@ struct ck_field {
   bool nullable;             /* accepts cekura.null */
   bool one_of;               /* exactly one of the endpoint's fields with this mark is required */
   bool counted;              /* a list whose length multiplies the number of evaluations */
-  unsigned minimum;          /* of an integer; 0 = no minimum: it may be negative */
+  unsigned minimum;          /* of an integer; 0 = no minimum */
   unsigned min_length;       /* of a string, in bytes */
   unsigned min_items;        /* of a list */
   unsigned max_items;        /* of a list; 0 = no limit */
@@ -55,10 +55,10 @@ struct ck_endpoint {
   const char *method;
   const char *path; /* with {field} for each field in the path */
   bool spends_credits;
-  bool idempotent;   /* sending it twice has the effect of sending it once */
-  bool large_answer; /* the response is requested compressed, which costs 8,000 instructions */
-  bool at_least;     /* the product of the counted lists is a lower bound */
-  bool partial;      /* an update, which changes only the given fields and needs at least one */
+  bool idempotent;     /* sending it twice has the effect of sending it once */
+  bool large_response; /* the response is requested compressed, which costs 8,000 instructions */
+  bool at_least;       /* the product of the counted lists is a lower bound */
+  bool partial;        /* an update, which changes only the given fields and needs at least one */
   const char *summary;
   const char *returns;
   const struct ck_field *fields; /* in the order in which they are checked and written */

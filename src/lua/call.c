@@ -77,7 +77,7 @@ static void set_policy(struct ck_call *call) {
   const struct ck_endpoint *endpoint = call->endpoint;
   request->max_response_bytes = (size_t)settings->max_response_bytes;
   request->options.connect_timeout = settings->connect_timeout;
-  request->options.compressed = endpoint->large_answer;
+  request->options.compressed = endpoint->large_response;
   request->options.fresh_connection = !endpoint->idempotent;
   request->may_be_empty = is_raw(call);
   exchange->timeout = settings->timeout;

@@ -21,7 +21,7 @@ struct ck_ticket ck_limiter_begin(struct ck_limiter *limiter) {
 
 void ck_limiter_end(struct ck_limiter *limiter) { limiter->in_flight--; }
 
-/* Slow growth slows down further each time that it exceeds what the server accepts. */
+/* Slow growth becomes slower each time that the limit exceeds what the server accepts. */
 static void begin_epoch(struct ck_limiter *limiter) {
   if (limiter->limit == 0) limiter->growth_delay = 1;
   else if (limiter->limit > limiter->threshold) limiter->growth_delay *= 4;
@@ -33,8 +33,8 @@ static void begin_epoch(struct ck_limiter *limiter) {
 }
 
 /*
-** The server has accepted those in flight that it did not reject; but at least half is assumed,
-** since a limit per second rejects a whole burst once its second is used up.
+** The server has accepted the attempts in flight that it did not reject. At least half is assumed,
+** because a limit per second rejects a whole burst once its second is used up.
 */
 static void count_rejected(struct ck_limiter *limiter, struct ck_ticket ticket) {
   int in_flight = limiter->in_flight + 1; /* others may have begun after it, or ended before it */
@@ -45,7 +45,7 @@ static void count_rejected(struct ck_limiter *limiter, struct ck_ticket ticket) 
   limiter->threshold = max(1, max(peak - limiter->rejected, peak / 2));
 }
 
-/* The other attempts of a burst began in the epoch before. */
+/* The tickets of the other attempts of a burst are of the epoch before. */
 void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket ticket, double now,
                                   double pause) {
   if (ticket.epoch == limiter->epoch) begin_epoch(limiter);
@@ -56,9 +56,9 @@ void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket t
 void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket ticket) {
   if (limiter->limit == 0 || ticket.epoch != limiter->epoch) return;
   limiter->proven = true;
-  if (ticket.in_flight * 2 < (int)limiter->limit) return; /* a limit in little use is not tested */
+  if (ticket.in_flight * 2 < (int)limiter->limit) return; /* far below the limit */
   if ((int)limiter->limit > limiter->peak_in_flight)
-    limiter->growth_delay = 1; /* accepts more now */
+    limiter->growth_delay = 1; /* the server accepts more now */
   if (limiter->limit < limiter->threshold) limiter->limit += 1;
   else limiter->limit += 1 / (limiter->limit * limiter->growth_delay);
 }

@@ -1,16 +1,16 @@
 /*
-** Limits how many attempts of a client are in flight at once. There is no limit until the server
-** answers 429. Then no attempt starts before the pause has passed, and the first one finds out
-** whether the server accepts requests again. From there the limit grows as TCP's congestion window
-** does (RFC 5681): by one for each success up to the number that the server accepted at once, and
-** slowly beyond it. The limiter reads no clock.
+** Limits how many attempts of a client are in flight at once. There is no limit until the first
+** 429. Then no attempt starts before the pause has passed, and the first one tests whether the
+** server accepts requests again. From there the limit grows as TCP's congestion window does (RFC
+** 5681): by one for each success up to the number that the server accepted at once, and slowly
+** beyond it. The limiter reads no clock.
 */
 #ifndef CK_LIMITER_H
 #define CK_LIMITER_H
 
 #include <stdbool.h>
 
-/* Zeroed, it has never seen a 429. Times are those of ck_clock_now. */
+/* A zeroed limiter has no limit. Times are those of ck_clock_now. */
 struct ck_limiter {
   double paused_until;
   double limit;        /* attempts that may be in flight; 0 = any number */
@@ -23,7 +23,7 @@ struct ck_limiter {
   int in_flight;
 };
 
-/* Describes an attempt when it begins; needed again to report how it ended. */
+/* Describes an attempt at its beginning; its caller passes it again to report the end. */
 struct ck_ticket {
   unsigned epoch;
   int in_flight; /* including this attempt */
@@ -32,7 +32,7 @@ struct ck_ticket {
 /* Returns whether one more attempt may begin. */
 bool ck_limiter_allows(const struct ck_limiter *limiter, double now);
 
-/* Returns whether the next attempt is the one that finds out if the server accepts any again. */
+/* Returns whether the next attempt is the one that tests whether the server accepts any again. */
 bool ck_limiter_is_trial(const struct ck_limiter *limiter);
 
 /* Counts an attempt that begins, and one that has ended. */

@@ -27,7 +27,7 @@ static bool is_tls(int code) {
   }
 }
 
-/* Bytes arrived that libcurl cannot parse as a response. */
+/* The bytes that arrived are not a response that libcurl can parse. */
 static bool is_garbled(int code) {
   return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
          code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR || code == CURLE_OK;
@@ -78,7 +78,8 @@ static enum ck_kind kind_of(const struct ck_observation *observed) {
 
 /*
 ** A 4xx refuses the request, and a 307 or 308 redirects it unchanged (RFC 9110, 15.4.8). After a
-** 408, a 5xx of a gateway or another redirect, or without a status, the server may have acted on it.
+** 408, a 5xx of a gateway or another redirect, or without a status, the server may have acted on
+** it.
 */
 static enum ck_applied applied_of(const struct ck_observation *observed) {
   int status = observed->status;
@@ -102,7 +103,7 @@ static enum ck_retriable retry_of_status(int status) {
   }
 }
 
-/* A 2xx that was cut off may be complete the next time. One that is unreadable remains so. */
+/* A 2xx that was cut off may be complete the next time. An unreadable one remains unreadable. */
 static enum ck_retriable retry_of_success(const struct ck_observation *observed) {
   bool unreadable = observed->whole || observed->too_large || observed->code == CURLE_WRITE_ERROR ||
                     observed->code == CURLE_BAD_CONTENT_ENCODING;

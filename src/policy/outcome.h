@@ -1,6 +1,7 @@
 /*
-** The outcome of an attempt. The only place where a libcurl code, a status and what was observed on
-** the wire become a kind of error, and a statement about what the server may have done.
+** The outcome of an attempt: its kind of error, whether the server acted, whether a retry is
+** harmless. Only this file decides on them, from libcurl's code, the status and what was observed
+** on the wire.
 */
 #ifndef CK_OUTCOME_H
 #define CK_OUTCOME_H
@@ -23,7 +24,7 @@ enum ck_kind {
   CK_KIND_TLS,
   CK_KIND_RESPONSE,
   CK_KIND_CANCELLED,
-  /* not of an attempt, but of work that calls have started: */
+  /* of background work that a call has started, not of an attempt: */
   CK_KIND_FAILED,
   CK_KIND_NEEDS_PERSON
 };
@@ -38,7 +39,7 @@ enum ck_retriable {
   CK_RETRY_ALWAYS      /* the server did not act: every call */
 };
 
-/* What was observed of one attempt. Only the core writes it. */
+/* What src/http has observed of one attempt. */
 struct ck_observation {
   int code;              /* libcurl's CURLcode */
   unsigned times_sent;   /* how often sending the request has begun */

@@ -1,5 +1,5 @@
 /*
-** The decision whether a call is sent again, and the wait before that.
+** Decides whether a call is sent again, and after which wait.
 */
 #include "retry.h"
 
@@ -21,7 +21,7 @@ double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *
   for (int i = 1; i < situation->attempt && most < policy->backoff_cap; i++) most *= 2;
   double wait = situation->random * (most < policy->backoff_cap ? most : policy->backoff_cap);
   if (situation->outcome.kind != CK_KIND_RATE_LIMITED) return wait;
-  return wait < CK_RETRY_AFTER_MOST ? wait : CK_RETRY_AFTER_MOST; /* it pauses all calls */
+  return wait < CK_RETRY_AFTER_MOST ? wait : CK_RETRY_AFTER_MOST; /* the wait pauses all calls */
 }
 
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,

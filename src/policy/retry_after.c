@@ -11,7 +11,7 @@
 
 enum { LONGEST_DATE = 63 };
 
-/* Returns the wait, or -1 if it is absurd: an epoch time, or milliseconds. */
+/* Returns the wait, or -1 if it is too long to be one: an epoch time, or milliseconds. */
 static double plausible(double seconds) {
   if (!(seconds > 0)) return 0;
   return seconds <= CK_RETRY_AFTER_MOST ? seconds : -1;
@@ -43,7 +43,7 @@ static time_t date_of(const struct ck_header *header) {
   return curl_getdate(text, NULL);
 }
 
-/* Returns the largest number of a list, which a proxy makes of several headers; -1 if none. */
+/* Returns the largest number of a list, to which proxies join several headers; -1 if none. */
 static double longest_of(const char *text, size_t length) {
   double longest = -1;
   for (size_t at = 0; at <= length;) {

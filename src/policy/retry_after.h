@@ -11,10 +11,10 @@
 #define CK_RETRY_AFTER_MOST 3600.0
 
 /*
-** Returns the seconds to wait that the head of a response asks for, from 0 to CK_RETRY_AFTER_MOST,
-** or a negative number if it has no valid Retry-After. Of several headers the longest counts. A date
-** is relative to the response's own Date, so that a wrong local clock does no harm; `now` is used if
-** there is none.
+** Returns the seconds to wait that the head of a response asks for, from 0 to CK_RETRY_AFTER_MOST;
+** a negative number if it has no valid Retry-After. Of several headers the longest counts. A date
+** is relative to the response's own Date, so that a wrong local clock does no harm; without one, it
+** is relative to `now`.
 */
 double ck_retry_after(const char *head, size_t length, time_t now);
 

@@ -17,7 +17,7 @@ static inline bool ck_ascii_begins(const char *text, const char *word) {
   return *word == '\0';
 }
 
-/* Returns whether the two strings are the same. */
+/* Returns whether the two strings are equal, apart from the case of letters. */
 static inline bool ck_ascii_equal(const char *one, const char *other) {
   while (*one != '\0' && ck_ascii_lower(*one) == ck_ascii_lower(*other)) one++, other++;
   return *one == *other;

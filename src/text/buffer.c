@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALLEST = 256, MAX_KEPT = 64 * 1024 };
+enum { SMALLEST = 256, MAX_KEPT = 64 * 1024 }; /* bytes */
 
 static bool grow(struct ck_buffer *buffer, size_t wanted) {
   size_t capacity = buffer->capacity ? buffer->capacity : SMALLEST;

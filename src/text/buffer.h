@@ -1,6 +1,6 @@
 /*
-** A growing run of bytes with an upper bound. A failed append (bound or memory) is remembered: a
-** writer appends everything and checks once, at the end.
+** A growing run of bytes with an upper bound. An append fails at the bound, or without memory, and
+** every later one fails, too: a writer appends everything and checks once, at the end.
 */
 #ifndef CK_BUFFER_H
 #define CK_BUFFER_H
@@ -18,17 +18,18 @@ struct ck_buffer {
 
 #define CK_BUFFER(most) ((struct ck_buffer){ .limit = (most) })
 
-/* Appends. Returns false if this or an earlier append failed. */
+/* Append bytes, a string without its NUL, or one byte. Return false if one append has failed. */
 bool ck_buffer_add(struct ck_buffer *buffer, const void *bytes, size_t length);
 bool ck_buffer_add_string(struct ck_buffer *buffer, const char *string);
 bool ck_buffer_add_char(struct ck_buffer *buffer, char c);
 
-/* Adds a NUL that does not count. Returns false if this or an earlier append failed. */
+/* Adds a NUL that `length` does not include. Returns false if an append has failed. */
 bool ck_buffer_terminate(struct ck_buffer *buffer);
 
 /* Empties the buffer; frees the memory only if it is unusually large. */
 void ck_buffer_reset(struct ck_buffer *buffer);
 
+/* Frees the bytes, and empties the buffer, which can be used again. */
 void ck_buffer_free(struct ck_buffer *buffer);
 
 #endif

@@ -53,7 +53,7 @@ static bool is_length(const struct ck_header *header) {
   return digits > 0 && digits <= MAX_DIGITS && digits == header->value_length;
 }
 
-/* Only if chunked is the last coding does it delimit the body. */
+/* The coding "chunked" delimits the body only if it is the last one. */
 static bool is_chunked(const struct ck_header *header) {
   static const char coding[] = "chunked";
   size_t length = strlen(coding), before = header->value_length - length;

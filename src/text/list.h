@@ -20,7 +20,7 @@ static inline struct ck_link *ck_list_first(const struct ck_link *head) {
   return head->next == head ? NULL : head->next;
 }
 
-/* Inserts the link before another one; before the head is at the end. */
+/* Inserts the link before another one. Inserting before the head appends to the list. */
 static inline void ck_list_insert(struct ck_link *before, struct ck_link *link) {
   link->next = before;
   link->previous = before->previous;

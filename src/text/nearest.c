@@ -13,7 +13,9 @@ static size_t least(size_t a, size_t b, size_t c) {
   return ab < c ? ab : c;
 }
 
-/* The table of distances between all beginnings of both words, of which one row is kept. */
+/*
+** Fills the table of distances between all prefixes of the two words, of which it stores one row.
+*/
 size_t ck_nearest_distance(const char *word, const char *known) {
   size_t width = strlen(known);
   size_t row[LONGEST + 1];

@@ -3,7 +3,9 @@
 */
 #include "timestamp.h"
 
-/* The rest of the text. A failure is remembered: the caller asks once, at the end. */
+/*
+** The rest of the text. After a failure, `failed` stays set: the caller checks it once, at the end.
+*/
 struct reader {
   const char *at, *end;
   bool failed;
@@ -16,7 +18,7 @@ static void expect(struct reader *reader, char c) {
   else reader->failed = true;
 }
 
-/* Returns a number of exactly so many digits. */
+/* Reads a number of exactly `digits` digits, from `least` to `most`. */
 static int number(struct reader *reader, int digits, int least, int most) {
   int value = 0;
   for (; digits > 0 && reader->at < reader->end && is_digit(*reader->at); digits--)
@@ -25,7 +27,7 @@ static int number(struct reader *reader, int digits, int least, int most) {
   return value;
 }
 
-/* Returns the seconds by which the local time is ahead of UTC. */
+/* Reads Z or an offset. Returns the seconds by which the local time is ahead of UTC. */
 static int offset(struct reader *reader) {
   char sign = '\0';
   if (reader->at < reader->end) sign = *reader->at++;

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /*
-** Overwrites memory with zeros. The compiler cannot remove it, even if the memory is not read
-** again.
+** Overwrites memory with zeros. The compiler cannot remove the writes, even if the memory is not
+** read again.
 */
 void ck_wipe(void *memory, size_t length);
 

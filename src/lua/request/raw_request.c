@@ -248,7 +248,7 @@ void ck_raw_request_check(struct ck_endpoint *row, int index, struct ck_request 
   struct reader reader = { problems->L, row, request, problems, index };
   luaL_checkstack(reader.L, 16, "arguments");
   *row = (struct ck_endpoint){ .name = "request",
-                               .large_answer = true,
+                               .large_response = true,
                                .fields = fields,
                                .field_count = sizeof(fields) / sizeof(fields[0]) };
   read_method(&reader);
