@@ -70,7 +70,7 @@ local function bench_votes(server)
   local plain = ("%s/bench/plain %s %s %%d \"%s\""):format(BUILD, server.url, server.key, AGENT)
   local a, b = compare_instructions(ours, plain, 200, 1200)
   say("a vote                       %9.0f instructions", a)
-  say("a plain libcurl loop's       %9.0f instructions: ratio %.2f (budget 1.00)", b, a / b)
+  say("a plain libcurl loop's       %9.0f instructions: ratio %.2f (target 1.00)", b, a / b)
   local ratio, speed = speed_ratio(ours, plain, 5000, 5)
   say("votes a second               %9.0f: ratio to the loop %.2f", speed, ratio)
 end
@@ -82,9 +82,9 @@ local function bench_each(server, concurrency)
     :format(BUILD, server.url, server.key, AGENT, concurrency)
   local a, b = compare_instructions(ours, plain, 1000, 2000)
   say("a vote of each, %2d at once   %9.0f instructions", concurrency, a)
-  say("plain libcurl multi's        %9.0f instructions: ratio %.2f (budget 1.00)", b, a / b)
+  say("plain libcurl multi's        %9.0f instructions: ratio %.2f (target 1.00)", b, a / b)
   local ratio, speed = speed_ratio(ours, plain, 10000, 5)
-  say("votes a second               %9.0f: wall time is %.2f of plain's (budget 1.10)",
+  say("votes a second               %9.0f: wall time is %.2f of plain's (target 1.10)",
     speed, 1 / ratio)
 end
 
@@ -105,7 +105,7 @@ local function bench_logs(server)
   local a, b = compare_instructions(ours, decode, 2, 12)
   os.remove(file)
   say("a response of %.2f MiB        %9.0f instructions", size / 2 ^ 20, a)
-  say("cjson.decode of it alone     %9.0f instructions: ratio %.2f (budget 1.20)", b, a / b)
+  say("cjson.decode of it alone     %9.0f instructions: ratio %.2f (target 1.20)", b, a / b)
 end
 
 local server, input = start_server()
