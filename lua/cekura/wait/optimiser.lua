@@ -7,11 +7,13 @@ local null = require "cjson".null
 
 local optimiser = { name = "metric_reviews.wait" }
 
---- The states that are known of `status` or `state`, in any case of letters. A job in any other
---- state, or in none, is running.
+--- The meaning of `status` or `state`, in any case of letters. A job in any other state, or none,
+--- is running. The failures are those of all objects of the API: the proposal of a failed job must
+--- not be taken for a result.
 local OPTIMISER_STATUS = {
   success = "done", completed = "done",
-  error = "failed", failed = "failed", cancelled = "failed",
+  error = "failed", failed = "failed", failure = "failed", timeout = "failed",
+  cancelled = "failed", canceled = "failed",
   awaiting_user_input = "asks",
 }
 
