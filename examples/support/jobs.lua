@@ -82,9 +82,9 @@ local FAILED = "metric %s: the optimiser's job has failed: %s. --restart starts 
   .. "and pays again"
 local ASKS = "metric %s: the optimiser asks a person: %s. Answer in the dashboard, then run the "
   .. "same command again"
-local LATE = "metric %s: the optimiser is not done after %s seconds. It goes on: run the same "
+local LATE = "metric %s: the optimiser is not done after %s seconds. It continues: run the same "
   .. "command again"
-local LOST = "metric %s: %s. The job goes on: run the same command again"
+local LOST = "metric %s: %s. The job continues: run the same command again"
 
 --- Returns the questions of an error, on one line.
 local function questions_of(err)

@@ -101,7 +101,7 @@ local function new_batch(client, source, fn, options)
   }, Batch)
 end
 
---- Wakes the workers that rest.
+--- Wakes the workers that sleep.
 function Batch:wake()
   self.has_waiting = false
   for _, worker in ipairs(self.workers) do
@@ -122,7 +122,7 @@ function Batch:raise(raised)
   self:stop()
 end
 
---- A pause that is too long for a call to wait for holds back the items that have not started.
+--- Delays the items that have not started, because a call would not wait as long as this pause.
 function Batch:pause(seconds)
   self.paused_until = math.max(self.paused_until, internal.monotime() + seconds)
 end
@@ -134,7 +134,8 @@ function Batch:count_error(worker, outcome, problem)
     { index = worker.index, item = worker.value, key = worker.key, error = problem }
 end
 
---- A worker has ended. The last one ends the ticker: no Ctrl-C can come in between.
+--- Records that a worker has ended. The last one also ends the ticker, so that no Ctrl-C can arrive
+--- in between.
 function Batch:leave()
   self.active = self.active - 1
   self.ended = self.active == 0
@@ -168,14 +169,14 @@ end
 
 -- ---- the journal -----------------------------------------------------------------------------
 
---- What the journal is for, unless the option `work` says it: the script's name.
+--- Returns the default of the option `work`: the script's name; nil if there is none.
 local function default_work()
   local arguments = rawget(_G, "arg")  -- a host may have none, and forbid undeclared globals
   local script = type(arguments) == "table" and rawget(arguments, 0)
   return type(script) == "string" and script:match "[^/]+$" or nil
 end
 
---- Stops the batch if the journal failed: what is not written may be done twice.
+--- Stops the batch if the journal failed: an item that is not recorded may be done twice.
 function Batch:check_journal(ok, message)
   if not ok then
     self:stop(internal.error("config", "each: " .. internal.redacted(self.client, message)))
@@ -195,7 +196,7 @@ end
 
 -- ---- Ctrl-C ----------------------------------------------------------------------------------
 
---- Batches that run. A batch may run in an item of another one.
+--- The batches that run. A batch may run in an item of another one.
 local open = setmetatable({}, { __mode = "k" })
 
 --- Calls the method of every open batch of the client.
@@ -234,7 +235,7 @@ function Batch:wait()
   end
 end
 
---- Gives the calls in flight, which may have been paid for, a moment to end.
+--- Waits up to GRACE seconds for the calls in flight, because they may have been paid for.
 function Batch:wind_up()
   local client = self.client
   for_all(client, Batch.interrupt)
@@ -301,8 +302,8 @@ end
 
 local function finally(fn) return setmetatable({}, { __close = fn }) end
 
---- However it ends: first nothing is in flight, then the journal is closed, then the progress line
---- is cleared.
+--- Runs the batch. At its end, however it comes, the items in flight end first; then the journal is
+--- closed, and then the progress line is cleared.
 function Batch:run()
   local is_open = false
   local _ <close> = finally(function()

@@ -16,7 +16,7 @@ end
 
 for name, method in pairs(wait) do internal.resource_methods[name].wait = method end
 
-local data_of = {}  -- of read-only tables
+local data_of = {}  -- read-only table -> its data
 
 local READ_ONLY = {
   __index = function(view, key) return data_of[view][key] end,

@@ -50,9 +50,9 @@ end
 
 --- Ends the reading of a page, however it ended, and wakes the tasks that wait for it.
 function Pages:__close()
-  local gate = self.gate
-  self.reader, self.gate = nil, nil
-  if gate then gate:cancel() end
+  local latch = self.latch
+  self.reader, self.latch = nil, nil
+  if latch then latch:cancel() end
 end
 
 --- Reads the next page. After an error, the next call reads the same page.
@@ -65,29 +65,29 @@ function Pages:read()
   if self.following ~= nil then
     self.arguments.page, self.following = self:page_after(self.following), nil
   end
-  local answer, problem = self.resource:list(self.arguments, self.options)
-  if answer == nil then error(problem, 0) end
-  local items = type(answer) == "table" and answer.results
+  local page, problem = self.resource:list(self.arguments, self.options)
+  if page == nil then error(problem, 0) end
+  local items = type(page) == "table" and page.results
   if type(items) ~= "table" then self:refuse "the response is not a page: it has no `results`" end
   self.items, self.index = items, 0
-  self.following = answer.next ~= null and answer.next or nil
+  self.following = page.next ~= null and page.next or nil
   self.is_last = self.following == nil
 end
 
---- Waits until another task has read its page or failed. The gate is a task that lasts until then.
+--- Waits until another task has read its page or failed. The latch is a task that lasts until then.
 function Pages:await_reader()
   if self.reader == coroutine.running() then
     error("pages: an item is asked for while the same coroutine reads a page", 0)
   end
-  if not self.gate then
+  if not self.latch then
     local client = self.client
-    local gate, problem = client:spawn(function() return client:sleep(math.huge) end)
-    if not gate then error(problem, 0) end
-    self.gate = gate
+    local latch, problem = client:spawn(function() return client:sleep(math.huge) end)
+    if not latch then error(problem, 0) end
+    self.latch = latch
   end
-  local gate = self.gate
-  local _, problem = gate:wait()
-  if self.gate == gate then error(problem, 0) end  -- the client was closed, or this is a fork
+  local latch = self.latch
+  local _, problem = latch:wait()
+  if self.latch == latch then error(problem, 0) end  -- the client was closed, or this is a fork
 end
 
 -- ---- items -----------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ return function(name)
       following = nil,  -- the `next` of the last page, until that page is asked for
       is_last = false,
       reader = nil,     -- the coroutine that reads a page, while it does
-      gate = nil,       -- a task that ends when the page has been read, if others wait for it
+      latch = nil,       -- a task that ends when the page has been read, if others wait for it
     }, Pages)
     for field, value in pairs(arguments) do pages.arguments[field] = value end
     return function() return pages:item() end

@@ -97,7 +97,7 @@ function Wait:numbers()
   }
 end
 
---- However the wait ends, nothing stays on the screen.
+--- Clears the progress line, however the wait ends.
 function Wait:__close() self.meter:finish(self:numbers()) end
 
 --- Returns the options of a call that begins now. It ends with the wait at the latest.
@@ -123,11 +123,11 @@ end
 local TRANSIENT = { network = true, timeout = true, rate_limited = true, server = true,
   response = true }
 
---- Returns whether another poll may succeed after the error. 408 asks for another request.
+--- Returns whether another poll may succeed after the error. A 408 asks for another request.
 function Wait.is_transient(problem) return TRANSIENT[problem.kind] or problem.status == 408 end
 
---- From 0.9 to 1.1, so that waits that began together spread out. math.random is left alone: its
---- sequence is the caller's.
+--- Returns a factor from 0.9 to 1.1, so that waits that began together spread out. math.random is
+--- not used, because a script may depend on its sequence.
 local function jitter() return 1 - JITTER + 2 * JITTER * (internal.monotime() * 1e5 % 1) end
 
 --- Returns the seconds that the server asked to wait for; 0 if it did not.
@@ -138,7 +138,7 @@ function Wait:retry_after(response)
 end
 
 --- Returns the seconds to the next poll, nil if there is no time for one. The last poll is shortly
---- before the timeout, so that what has ended by then is seen.
+--- before the timeout, so that it sees all work that has ended by then.
 function Wait:pause(response)
   local left, least, interval = self:left(), self:retry_after(response), self.interval
   if not self.options.interval then self.interval = math.min(interval * GROWTH, MOST) end

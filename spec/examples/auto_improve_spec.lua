@@ -284,7 +284,7 @@ describe("auto_improve", function()
       begin { evaluation_time = 60 }
       local _, errors, code = improve:run("--metrics", "55", "--start", "--timeout", "0.3")
       assert.equal(5, code)
-      assert.matches("not done after 0.3 seconds. It goes on: run the same command again", errors)
+      assert.matches("not done after 0.3 seconds. It continues: run the same command again", errors)
       assert.is_truthy(state().jobs["55"].progress_id)
     end)
 

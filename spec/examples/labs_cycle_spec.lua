@@ -263,7 +263,7 @@ describe("labs_cycle", function()
       write_votes()
       local _, errors, code = cycle:run("--apply", "--timeout", "0.3")
       assert.equal(5, code)
-      assert.matches("It goes on: run the same command again", errors)
+      assert.matches("It continues: run the same command again", errors)
       local progress = "GET .*/process_feedbacks_progress/"
       local process = cycle:start("--apply")
       cycle:await_requests(progress, 10)

@@ -12,7 +12,7 @@ local internal = require "cekura.internal"
 local progress = {}
 
 ---@class cekura.progress.Numbers
----@field done integer items that have ended, with those that were skipped
+---@field done integer items that have ended, including skipped ones
 ---@field total integer? nil if it is not known
 ---@field ok integer
 ---@field failed integer
@@ -20,14 +20,14 @@ local progress = {}
 ---@field unknown integer
 ---@field running integer
 ---@field elapsed number seconds
----@field rate number items per second, without those that were skipped
+---@field rate number items per second, without skipped ones
 ---@field left number? seconds; nil if they are not known
 ---@field pause number? seconds until calls are sent again after a 429
----@field waiting boolean? of a wait: a rate would say nothing
+---@field waiting boolean? whether it is a wait, which shows no rate
 
 -- ---- the texts ----
 
-local LONGEST = 3.6e6  -- seconds: an estimate of more than a thousand hours is worth nothing
+local LONGEST = 3.6e6  -- seconds; a longer estimate is not shown
 
 --- Returns "2:03" or "1:02:03"; "-" if the seconds are not known.
 local function duration(seconds)

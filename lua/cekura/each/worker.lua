@@ -5,10 +5,10 @@ require "cekura.core"  -- preloads cekura.internal
 local internal = require "cekura.internal"
 local journal = require "cekura.each.journal"
 
---- Items may block within each other, each in a coroutine of its own, and the C stack is limited:
---- from this depth on no item starts before others have ended.
+--- Items that block in coroutines of their own are nested on the C stack, which is limited. From
+--- this depth on no item starts before others have ended.
 local CROWDED = 16
-local CROWD_PAUSE = 0.01  -- seconds between two looks at the depth
+local CROWD_PAUSE = 0.01  -- seconds between two checks of the depth
 
 local QUIET_ITEMS = 32  -- items without a call after which a worker yields to the others
 
@@ -53,7 +53,8 @@ end
 
 local NO_KEY = "each: a journal needs a key for each item, a string or a number, and %s %d is %s%s"
 
---- Sets the item's key, as text. Without a key the journal is useless, so that the batch stops.
+--- Sets the item's key, as text. Without a key the batch stops, because the journal could not
+--- record the item.
 local function set_key(batch, worker)
   local key, name = worker.value, batch.options.key
   if name then
@@ -148,7 +149,8 @@ local function field_of(problem, name)
   return ok and value or nil
 end
 
---- "failed": nothing was done. "unknown": something was done, or may have been.
+--- Records the outcome of an item: "failed" if nothing was done, "unknown" if something may have
+--- been done.
 local function fail(batch, worker, outcome, problem)
   worker.busy = false
   batch:count_error(worker, outcome, problem)
@@ -206,7 +208,7 @@ local function run(batch, worker)
   batch:stop(internal.error("cancelled", "each: ended by an error: " .. text_of(raised)))
 end
 
---- The worker has nothing more to do, or was cancelled while an item ran.
+--- Ends the worker: it has no more items, or was cancelled while an item ran.
 function Worker:__close()
   local batch = self.batch
   batch:leave()

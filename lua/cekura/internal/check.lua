@@ -12,8 +12,8 @@ check.METER = "true, false or a function"
 
 check.HOLE = "must be a list without holes: keys 1 to n"
 
---- Returns what is wrong with a list, or nil. It may have the field `n` that table.pack sets. The
---- keys of a list that computes its items say nothing.
+--- Returns what is wrong with a list, or nil. It may have the field `n` that table.pack sets. A
+--- list whose metatable computes its items is not checked.
 ---@param list table
 ---@return string?
 function check.list_problem(list)

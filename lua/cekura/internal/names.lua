@@ -1,5 +1,5 @@
---- Answers a mistyped name of the module, a client, a resource or a task with the name that was
---- probably meant, instead of "attempt to call a nil value".
+--- Suggests a name for a mistyped one of the module, a client, a resource or a task, instead of
+--- "attempt to call a nil value".
 
 local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"

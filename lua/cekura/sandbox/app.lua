@@ -31,7 +31,7 @@ function App:authenticate(headers)
   end
 end
 
---- Limits the requests in each second, counted from its first one.
+--- Limits the requests per second. A second begins with its first request.
 function App:throttle(at)
   local limit = self.config.rate_limit
   if not limit then return nil end
@@ -147,7 +147,7 @@ end
 
 -- ---- the functions that the server calls ----
 
---- Writes a line to stderr, without the key as it is and as it is percent-encoded in a query.
+--- Writes a line to stderr. The key is replaced, also where a query has it percent-encoded.
 function App:log(request, started)
   local line = ("%s %s %s %s ms\n"):format(request.method,
     request.query == "" and request.path or request.path .. "?" .. request.query,
@@ -176,7 +176,7 @@ function App:handle(method, target, headers, body, connection)
   return status, response_headers, text, rule.delay, rule.drop, cut(rule, text)
 end
 
---- What the host can ask for with control(what, …).
+--- The functions that the host calls by name with control(name, …).
 local CONTROL = {}
 
 function CONTROL.requests(app) return app.requests:list() end

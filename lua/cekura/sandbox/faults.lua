@@ -63,7 +63,7 @@ local JSON_TYPE, HTML_TYPE = "application/json", "text/html; charset=utf-8"
 function Faults.body(rule)
   if rule.body then return rule.body, rule.body:find "^%s*<" and HTML_TYPE or JSON_TYPE end
   if rule.status == 204 or rule.status == 304 then return "", nil end
-  return json.encode { detail = ("The sandbox was told to answer %d."):format(rule.status or 200) },
+  return json.encode { detail = ("A fault rule sent status %d."):format(rule.status or 200) },
     JSON_TYPE
 end
 

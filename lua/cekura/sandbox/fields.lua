@@ -1,7 +1,7 @@
---- Reads a table of options, or a rule of `faults`, by rows as the client's own options have them
---- (`internal.check_options`).
+--- Reads a table of options or a rule of `faults`. It is described by rows, as the client's options
+--- are (`internal.check_options`).
 
-require "cekura.core" -- brings the next one
+require "cekura.core" -- preloads cekura.internal
 local internal = require "cekura.internal"
 
 local fields = {}
@@ -16,7 +16,7 @@ function fields.nearest(name, known)
   return internal.nearest(tostring(name), names)
 end
 
---- Returns `, did you mean "…"?`, or nothing if no known name is near.
+--- Returns the text `, did you mean "…"?`; an empty text if no known name is similar.
 function fields.suggestion(name, known)
   local near = fields.nearest(name, known)
   return near and (', did you mean "%s"?'):format(near) or ""

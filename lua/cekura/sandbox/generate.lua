@@ -102,7 +102,7 @@ function generate.call_logs(base)
   return list
 end
 
---- Some runs are not connected, more of them on bad days.
+--- Returns the status of a run. Some runs are not connected, more of them on bad days.
 local function run_status(seed, id, result)
   local draw, bad_day = random.draw(seed, id, "status"), result.index % 48 == 20
   if draw < (bad_day and 0.6 or 0.03) then return "failed" end

@@ -1,7 +1,7 @@
 --- The handlers of the endpoints, by method and path. A handler gets the store, the arguments,
 --- whose types have been checked, and the request. It returns a status and the value of the body.
 
-require "cekura.core" -- brings the next one
+require "cekura.core" -- preloads cekura.internal
 local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
@@ -208,7 +208,8 @@ handlers["POST /test_framework/v1/results/bulk_evaluate_metrics/"] = function(st
   return 200
 end
 
---- Returns a test on agents for agent_id or project_id; or nil, a status and a body if unknown.
+--- Returns a test on agents for agent_id or project_id; or nil, a status and a body if the id
+--- is unknown.
 local function scope_of(store, args)
   if args.agent_id and not store.agents[args.agent_id] then
     return nil, unknown_id("agent_id", args.agent_id)

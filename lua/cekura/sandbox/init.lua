@@ -12,8 +12,8 @@ local rules = require "cekura.sandbox.rules"
 
 local sandbox = {}
 
---- A rule that could never apply, or that has no effect, is an error when it is set. For a path
---- that the API does not have, a rule needs a body or a 2xx status: it makes up an endpoint.
+--- A rule that could never apply, or that has no effect, is an error when it is set. A rule with
+--- a body or a 2xx status may have a path that the API does not have: it then defines an endpoint.
 ---@class cekura.sandbox.Fault
 ---@field method string? only requests with this method, in capitals
 ---@field path string? only requests whose path, as on the wire, contains this text or Lua pattern

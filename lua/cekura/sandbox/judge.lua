@@ -9,7 +9,7 @@ local judge = {}
 --- The scores of a binary metric in the API.
 local PASSED, FAILED = 5, 0
 
---- The factors of the error rate of an improved metric, and of one that runs again after a vote.
+--- Factors of the error rate: of an improved metric, and of a metric that runs again after a vote.
 local IMPROVED, REVIEWED = 0.15, 0.3
 
 local function score(fact) return fact and PASSED or FAILED end

@@ -1,5 +1,5 @@
---- Pseudo-random numbers that depend only on the arguments: a run has the same transcript in
---- whatever order the runs are read.
+--- Pseudo-random numbers that depend only on the arguments: the transcript of a run does not depend
+--- on the order in which runs are read.
 
 local random = {}
 

@@ -31,7 +31,7 @@ local FAULT = {
   { "applied", "boolean" },
 }
 
---- The value says whether the API has endpoints with the method: client:request sends all of them.
+--- The methods that client:request sends; true if the API has endpoints with the method.
 local METHODS = { GET = true, POST = true, PATCH = true,
   PUT = false, DELETE = false, HEAD = false, OPTIONS = false }
 
@@ -52,7 +52,7 @@ local function check_effect(rule, here)
   end
 end
 
---- Refuses what would not reach the client.
+--- Raises if a part of the response would not reach the client.
 local function check_sent(rule, here)
   for _, field in ipairs { "status", "headers", "body", "truncate" } do
     if rule.drop and rule[field] ~= nil then
@@ -69,9 +69,9 @@ local function check_sent(rule, here)
   end
 end
 
-local problem_in_json -- function(value, depth): what JSON cannot represent of a value, or nil
+local problem_in_json -- function(value, depth): the part of a value that JSON lacks, or nil
 
---- The same for a table. One with a value at 1 is a list.
+--- Returns the same for a table. A table with a value at 1 is a list.
 local function problem_in_table(table, depth)
   if depth == 0 then return "a table that contains itself, or is nested too deeply" end
   local is_list = json.is_array(table)
@@ -124,7 +124,7 @@ local function header_text(value)
   return value
 end
 
---- Returns the headers as strings, with names that differ by more than case.
+--- Returns the headers as strings. Raises if two names differ only by case.
 local function read_headers(headers, here)
   local texts, seen, size = {}, {}, 0
   for name, value in pairs(headers) do
@@ -157,7 +157,8 @@ local function without_ids(path)
   end))
 end
 
---- Returns the first segment that is nearly one of the API's, or a part of one, and that one.
+--- Returns the first segment that is similar to a segment of the API's paths, or part of one, and
+--- the API's segment.
 local function mistyped(path)
   local known, names = {}, {}
   for _, row in ipairs(core.endpoints) do
@@ -174,8 +175,8 @@ local function mistyped(path)
   end
 end
 
---- Raises if no request to the API can match the rule. A rule with a body, or with a status of
---- success, makes up an endpoint for client:request; the failure of an endpoint needs one.
+--- Raises if no request to the API can match the rule. A rule with a body or a 2xx status may
+--- define an endpoint for client:request; any other rule needs an endpoint of the API.
 local function check_endpoint(rule, here)
   local path, methods = without_ids(rule.path), {}
   for _, row in ipairs(core.endpoints) do
@@ -199,7 +200,7 @@ end
 --- Returns whether the pattern is malformed. string.find notices it only if a match gets as far as
 --- the mistake, so brackets are counted, too.
 local function is_malformed(pattern)
-  if not pattern:find "[%^$*+?.(%[%%-]" then return false end -- string.find takes it as it is
+  if not pattern:find "[%^$*+?.(%[%%-]" then return false end -- plain text
   local rest = pattern:gsub("%%%%", "a"):gsub("%%b..", "a")
   if rest:find "%%b" or (rest .. "/"):find "%%f[^%[]" then return true end
   if rest:find "%%%d" and not rest:find("(", 1, true) then return true end

@@ -26,7 +26,7 @@ function views.time(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%S", whole) .. (".%06dZ"):format(micros)
 end
 
---- The value of one metric; with_explanation adds the vote, if there is one.
+--- Returns the value of one metric; with_explanation adds the vote, if there is one.
 local function evaluation(e, with_explanation)
   local metric, is_enum = e.metric, e.metric.eval_type == "enum"
   local view = {
@@ -88,7 +88,7 @@ local function has_met(run)
   return is_completed(run) and run.facts.outcome == run.scenario.outcome
 end
 
---- A run as its own page shows it.
+--- Returns a run as the response to GET of that run.
 function views.run(run, store)
   local turns = turns_of(run, store)
   local view = call_view(run, turns, store)
@@ -156,7 +156,7 @@ local function result_view(result, runs, store)
   }
 end
 
---- A result in a list, or after evaluate_metrics: `runs` is a list of summaries.
+--- Returns a result in a list, or after evaluate_metrics: `runs` is a list of summaries.
 function views.result(result, store)
   local runs = store:runs_of(result)
   local view = result_view(result, runs, store)
@@ -197,7 +197,7 @@ local function ids_of(runs, test)
   return list
 end
 
---- A result as its own page shows it: `runs` is a dictionary of whole runs by id.
+--- Returns a result as the response to GET of that result: `runs` has whole runs by id.
 function views.result_detail(result, store)
   local runs = store:runs_of(result)
   local view = result_view(result, runs, store)
@@ -240,7 +240,7 @@ function views.call_log(log, store)
   return view
 end
 
---- A call log as its own page shows it.
+--- Returns a call log as the response to GET of that log.
 function views.call_log_detail(log, store)
   local view = call_log_view(log, store)
   view.agent_id = log.agent.id
@@ -292,7 +292,7 @@ local function review_view(review, store)
   }
 end
 
---- A metric as its own page shows it, with the reviews.
+--- Returns a metric as the response to GET of that metric, with the reviews.
 function views.metric_detail(metric, store)
   local view = views.metric(metric)
   view.slug, view.reviews = metric.slug, array {}

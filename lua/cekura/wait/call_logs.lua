@@ -29,7 +29,7 @@ local function log_problem(log)
     return "must be a call log with its id, as calls:evaluate_metrics returned it"
   elseif not freshness.is_snapshot(log) then
     return "must have updated_at and metrics, as calls:evaluate_metrics returned it: "
-      .. "new values are told from those before"
+      .. "new values are compared with the old ones"
   end
 end
 

@@ -8,9 +8,9 @@
 --- 2. An unchanged value is new if the log's `updated_at` is later than the snapshot's. Both times
 ---    are the server's; no local clock is compared.
 --- 3. With several metrics, one may have changed `updated_at` while others are still evaluated. An
----    unchanged value then counts once `updated_at` has been still for a time: one and a half times
----    as long as it took to change, from the first wait for this snapshot on, or 30 seconds if it
----    had changed before the first poll.
+---    unchanged value then counts once `updated_at` has not changed for a while: 1.5 times as long
+---    as its change took, counted from the first wait for this snapshot, or 30 seconds if it had
+---    changed before the first poll.
 ---
 --- A vote on the log changes `updated_at` too, and is taken for an evaluation by rules 2 and 3.
 
@@ -93,13 +93,14 @@ end
 
 -- ---- a log that is watched -------------------------------------------------------------------
 
---- Returns whether the value tells how a log was before: by its time or by its metrics.
+--- Returns whether the value can be the snapshot of a log: it needs a time or metrics.
 function freshness.is_snapshot(log)
   return type(log) == "table"
     and (internal.timestamp(log.updated_at) ~= nil or metrics_of(log) ~= nil)
 end
 
---- What polls saw since each snapshot. A second wait for the same snapshot continues from there.
+--- The observations of the polls since each snapshot. A second wait for the same snapshot continues
+--- from there.
 local histories = setmetatable({}, { __mode = "k" })
 
 local Watch = {}

@@ -1,5 +1,5 @@
 --- The projects, agents and metrics of the sandbox: an airline with one voice agent, and a clinic
---- with two. Metric 55 is the one of the documentation's example.
+--- with two. Metric 55 is in the documentation's example.
 
 local catalogue = {}
 
@@ -25,9 +25,10 @@ catalogue.agents = {
   },
 }
 
---- `kind` names the row of judge.lua that makes the values. A value passes if it is `at_least` or
---- `at_most` that, or for an enum if it is not `failing`. `errors` is the rate of wrong values by
---- the age of the call in days: the first row whose `older_than` fits. A `fresh` metric never ran.
+--- `kind` names the row of judge.lua that makes the values. A value passes if it is not below
+--- `at_least`, not above `at_most`, and, for an enum, not one of `failing`. `errors` is the rate of
+--- wrong values by the age of the call in days: the first row that the age reaches
+--- (`older_than`) applies. A `fresh` metric never ran.
 catalogue.metrics = {
   {
     id = 41, slug = "caller_verified", project = 12, agents = { 224 }, kind = "verified",
