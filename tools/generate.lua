@@ -191,9 +191,9 @@ local function add_common_types(text)
   add_alias(text, "cekura.Kind", manual.kinds, "The kind of failure.")
   add_alias(text, "cekura.Applied", manual.applied, "Whether the server acted on a failed call.")
   add_class(text, "cekura.Error", manual.error,
-    "Why a call failed. `tostring(err)` is one line that says what to do.")
+    "The error of a failed call. `tostring(err)` is one line that says what to do.")
   add_class(text, "cekura.Response", manual.response, "The second result of a successful call.")
-  add_class(text, "cekura.Event", manual.event, "What `on_event` is called with.")
+  add_class(text, "cekura.Event", manual.event, "The argument of `on_event`.")
   add_class(text, "cekura.Options", option_fields(manual.options, is_for_client),
     "Options of `cekura.new`.")
   add_class(text, "cekura.CallOptions", option_fields(manual.options, is_for_call),
@@ -201,13 +201,13 @@ local function add_common_types(text)
   add_class(text, "cekura.DryRunOptions", option_fields(manual.options, is_inherited),
     "Options of a call that is not sent.")
   text:line "---@field dry_run true sends nothing, and returns what would be sent"
-  add_class(text, "cekura.DryRun", manual.dry_run, "What a call would send.")
+  add_class(text, "cekura.DryRun", manual.dry_run, "The request that a call would send.")
   add_class(text, "cekura.EachOptions", option_fields(manual.each_options),
     "Options of `client:each`.")
   add_class(text, "cekura.WaitOptions", option_fields(manual.wait_options),
     "Options of the waits.")
   add_class(text, "cekura.Request", manual.request, "Arguments of `client:request`.")
-  add_class(text, "cekura.Report", manual.report, "How the items of `client:each` ended.")
+  add_class(text, "cekura.Report", manual.report, "The outcome of `client:each`.")
   add_class(text, "cekura.Progress", manual.progress, "The progress of `client:each` or a wait.")
   for _, class in ipairs(manual.classes) do
     add_class(text, class.name, class.fields, class.text)
@@ -586,8 +586,8 @@ local function add_functions(text)
   text:line()
   add_callables(text, manual.methods, prefix_of)
   text:line()
-  text:line "`cekura:each(…)` and the other methods of a client, except `close`, use the default"
-  text:line "client."
+  text:line "The methods of a client, except `close`, are also functions of the module, for example"
+  text:line "`cekura:each(…)`. They use the default client."
 end
 
 local function add_option_table(text, options)
@@ -617,7 +617,7 @@ local function add_filters(text)
 end
 
 local function add_values(text)
-  text:line "What the endpoints return. Any field may be missing."
+  text:line "The values that endpoints return. Any field may be missing."
   for _, class in ipairs(manual.classes) do
     text:line()
     text:line("### %s", class.name)

@@ -38,8 +38,8 @@ manual.options = {
   { name = "ca_path", type = "string", default = "libcurl's",
     text = "a folder of certificate authorities to trust" },
   { name = "proxy", type = "string", default = "`https_proxy` or `all_proxy`, unless `no_proxy` names the host",
-    text = "the proxy's URL, with user name and password percent-encoded; an empty string: no proxy, "
-      .. "also if the environment names one. Both are never shown" },
+    text = "the proxy's URL; user name and password are percent-encoded, and never shown. An empty "
+      .. "string: no proxy, even if the environment names one" },
   { name = "headers", type = "table<string, string>", default = "`{}`", call = true,
     text = "additional headers; they cannot replace the client's own" },
   { name = "user_agent", type = "string", default = "`cekura-lua/VERSION …`",
@@ -76,8 +76,8 @@ manual.kinds = {
   { "tls", "the secure connection failed, or the certificate is not valid" },
   { "response", "the response is unreadable, truncated, too large, or a redirect" },
   { "cancelled", "the caller cancelled the call" },
-  { "failed", "the job that was waited for has failed: `err.last` is its last response" },
-  { "needs_person", "the job that was waited for asks a question: see `err.questions`" },
+  { "failed", "the job that was waited for has failed; `err.last` is its last value" },
+  { "needs_person", "the job that was waited for asks a question; see `err.questions`" },
 }
 
 manual.applied = {
@@ -95,7 +95,7 @@ manual.error = {
   { name = "fields?", type = "table<string, string[]>",
     text = "problems by field, or by path (`call_logs[3]`) for `validation` and `config`" },
   { name = "status?", type = "integer", text = "of the response, if there was one" },
-  { name = "detail?", type = "string", text = "the sentence in which the response says what is wrong" },
+  { name = "detail?", type = "string", text = "the response's description of the failure" },
   { name = "body?", type = "string", text = "the body of the response, without the key; 64 KiB at most" },
   { name = "retry_after?", type = "number",
     text = "seconds to wait before the next call, if the server named them" },
@@ -120,12 +120,13 @@ manual.response = {
 
 manual.event = {
   { name = "type", type = '"request"|"response"|"retry"|"give_up"',
-    text = "an attempt begins, has ended, will be retried; or the call has failed" },
+    text = "`request`: an attempt begins; `response`: it has ended; `retry`: there will be another one; "
+      .. "`give_up`: the call has failed" },
   { name = "endpoint", type = "string", text = '`"runs.mark_metric_vote"`' },
   { name = "method", type = "string", text = '`"POST"`' },
   { name = "url?", type = "string", text = "nil once the client is closed" },
   { name = "body?", type = "string",
-    text = "with `event_bodies`: of a `request` what is sent, of a `response` what was received" },
+    text = "with `event_bodies`: the body that is sent (`request`) or was received (`response`)" },
   { name = "attempt", type = "integer", text = "its number: 1, 2, …" },
   { name = "elapsed", type = "number", text = "seconds since the call began" },
   { name = "status?", type = "integer", text = "of the response, if there was one" },
@@ -138,7 +139,7 @@ manual.dry_run = {
   { name = "method", type = "string", text = 'for example "POST"' },
   { name = "url", type = "string", text = "" },
   { name = "headers", type = "table<string, string>", text = "without the key" },
-  { name = "body?", type = "string", text = "the JSON exactly as it would be sent; nil of a GET" },
+  { name = "body?", type = "string", text = "the JSON exactly as it would be sent; nil for a GET" },
   { name = "evaluations?", type = "integer",
     text = "how many metric evaluations it would start; nil if that is not known, or it starts none" },
   { name = "evaluations_at_least?", type = "true", text = "`evaluations` is a lower bound" },
@@ -190,8 +191,8 @@ manual.report = {
   { name = "unknown", type = "integer",
     text = "items that failed or were cancelled, and may have had an effect" },
   { name = "errors", type = "{ index: integer, item: any, key: string?, error: any }[]",
-    text = "of the failed and unknown ones, by index" },
-  { name = "results?", type = "any[]", text = "with `collect`: the first results, by index" },
+    text = "one for each failed or unknown item, by index" },
+  { name = "results?", type = "any[]", text = "with `collect`: the first result of the function for each item, by index" },
 }
 
 manual.progress = {
@@ -207,7 +208,7 @@ manual.progress = {
   { name = "left?", type = "number", text = "seconds, estimated" },
   { name = "pause?", type = "number",
     text = "seconds until calls are sent again after a 429" },
-  { name = "waiting?", type = "boolean", text = "true of a wait: `rate` says nothing there" },
+  { name = "waiting?", type = "boolean", text = "true in a wait, whose `rate` is meaningless" },
 }
 
 --- Of the waits, in the order of lua/cekura/wait.lua.
@@ -217,7 +218,7 @@ manual.wait_options = {
   { name = "timeout", type = "number", default = "1800",
     text = "seconds for the whole wait" },
   { name = "progress", type = "boolean|fun(numbers: cekura.Progress)", default = "`false`",
-    text = "as of `client:each`: how much has ended" },
+    text = "as for `client:each`: shows how much of the work has ended" },
   { name = "on_poll", type = "fun(value: any, n: integer, err: cekura.Error?)", default = "none",
     text = "called after each poll, with its value, or with nil and its error" },
   { name = "headers", type = "table<string, string>", default = "`{}`",
@@ -237,9 +238,9 @@ manual.request = {
     text = "percent-encoded by the client; sent in the order of the names, a list joined by commas" },
   { name = "body?", type = "any", text = "any JSON value; nil: no body" },
   { name = "spends_credits?", type = "boolean",
-    text = "default: true of every method except GET, unless `idempotent` is true" },
+    text = "default: true for every method except GET, unless `idempotent` is true" },
   { name = "idempotent?", type = "boolean",
-    text = "whether it may be sent twice; default: true of GET only" },
+    text = "whether it may be sent twice; default: true for GET only" },
 }
 
 --- Methods that are not endpoints. Those of a client, except `close`, are also functions of the
@@ -271,7 +272,7 @@ manual.methods = {
   { class = "calls", name = "wait",
     text = "Waits until each call log has a new value of each metric.",
     params = { { "arguments", "{ call_logs: cekura.CallLog[], metrics: cekura.Id[] }",
-      "what `evaluate_metrics` returned, and the metrics that it was given" },
+      "the value that `evaluate_metrics` returned, and its argument `metrics`" },
       { "options?", "cekura.WaitOptions", "" } },
     returns = { { "call_logs", "cekura.CallLog[]?", "" }, VALUE_OR_ERROR[2] } },
   { class = "Client", name = "request",
@@ -289,7 +290,7 @@ manual.methods = {
       { "options?", "cekura.EachOptions", "" } },
     returns = { { "report", "cekura.Report?", "" }, { "err", "cekura.Error?", "" } } },
   { class = "Client", name = "spawn",
-    text = "Returns a task that runs the function. It begins with the next step.",
+    text = "Returns a task that runs the function from the next step on.",
     params = { { "fn", "function", "" }, { "...", "any", "its arguments" } },
     returns = { { "task", "cekura.Task?", "" }, { "err", "cekura.Error?", "" } } },
   { class = "Client", name = "sleep",
@@ -304,7 +305,7 @@ manual.methods = {
   { class = "Client", name = "pollfd", text = "Returns the one descriptor that a host's loop polls.",
     params = {},
     returns = { { "descriptor", "integer?", "" }, { "err", "cekura.Error?", "" } } },
-  { class = "Client", name = "events", text = "Returns what to poll the descriptor for.", params = {},
+  { class = "Client", name = "events", text = "Returns the events to poll the descriptor for.", params = {},
     returns = { { "events", "string?", '`"r"`' }, { "err", "cekura.Error?", "" } } },
   { class = "Client", name = "timeout", text = "Returns the seconds until the next step is due.",
     params = {},
@@ -316,16 +317,16 @@ manual.methods = {
   { class = "Task", name = "cancel",
     text = "Cancels the task and its call, and closes its `<close>` variables.",
     params = {}, returns = { { "ended", "boolean", "false: it is the running task, or has ended" } } },
-  { class = "Task", name = "wake", text = "Ends its `client:sleep`.", params = {},
+  { class = "Task", name = "wake", text = "Ends the `client:sleep` of the task.", params = {},
     returns = { { "woken", "boolean", "false: it was not sleeping" } } },
   { class = "Task", name = "ended", text = "Returns whether the task has ended.", params = {},
     returns = { { "ended", "boolean", "" } } },
   { class = "Task", name = "applied",
-    text = "Returns `applied` over all calls that were made in it: their maximum.", params = {},
+    text = "Returns the maximum of `applied` over all calls that were made in the task.", params = {},
     returns = { { "applied", "cekura.Applied", "" } } },
 }
 
---- The classes of what calls return, unless the contract's line of text says it all.
+--- The classes of the values that calls return, unless the contract's text describes the value.
 manual.results = {
   ["results.evaluate_metrics"] = "cekura.Result",
   ["calls.evaluate_metrics"] = "cekura.CallLog[]",
@@ -355,27 +356,27 @@ end
 --- A page of a list of `item`s.
 local function page(name, item, text)
   return { name = name, text = text, fields = fields([[
-count     integer  how many items there are; not reliable
+count     integer  the number of items; not reliable
 next      string   the address of the next page; absent on the last page
-previous  string   the address of the page before
+previous  string   the address of the previous page
 results   ]] .. item .. "[]") }
 end
 
---- What calls return. Every field may be missing: a response is never refused for its shape.
+--- The values that calls return. Every field may be missing: no response is refused for its shape.
 manual.classes = {
   { name = "cekura.Result", text = "A result: a test run of an agent, with its runs.", fields = fields [[
 id                            integer
 name                          string
 agent                         integer         the agent that was tested
 agent_name                    string
-agent_inbound                 boolean         whether the agent takes calls; of `results.list`
+agent_inbound                 boolean         whether the agent takes calls; only in `results.list`
 agent_version                 any
 status                        string          `running`, `completed`, `failed`, `pending`, `in_progress`, `evaluating`, `in_queue`, `timeout`, `cancelled` or `scaling_up`
 success_rate                  number          0.0 to 1.0
 run_as_text                   boolean         whether it tested text instead of voice
 is_cronjob                    boolean|string  whether a schedule started it
 run_type                      string
-runs                          table           summaries of the runs; of `results.get` each cekura.Run, by its id as a string
+runs                          table           summaries of the runs; in `results.get` the runs (cekura.Run) by their ids as strings
 scenarios                     table           `{ id, name }` of each scenario
 met_expected_outcome_count    integer|string  runs that met their expected outcome
 total_expected_outcome_count  integer|string  runs that have one
@@ -385,7 +386,7 @@ success_runs_count            integer|string
 failed_runs_count             integer|string
 created_at                    string
 updated_at                    string
-overall_evaluation            any             this and the following are of `results.get`: the metrics over all runs
+overall_evaluation            any             the metrics over all runs; this and all following fields only in `results.get`
 total_duration                string          MM:SS
 connected_runs                any             ids of the runs that connected
 not_connected_runs            any             ids of those that did not
@@ -418,7 +419,7 @@ scenario_instructions          string
 personality                    integer
 personality_name               string
 test_profile_data              table                  `{ id, name, information }`
-status                         string                 as of a result
+status                         string                 as in a cekura.Result
 success                        boolean                whether it passed its evaluation
 evaluation_status              string                 `success`, `failure`, `reviewed_success` or `reviewed_failure`
 evaluation                     cekura.Evaluation
@@ -456,36 +457,36 @@ outbound_dial_window_seconds   number|string
 id                         integer
 call_id                    string                    the call's id at the agent's provider
 agent                      integer
-agent_id                   integer|string            of `calls.get`
+agent_id                   integer|string            only in `calls.get`
 agent_name                 string
-project                    integer                   of `calls.get`
+project                    integer                   only in `calls.get`
 timestamp                  string                    when the call took place
 duration                   string                    MM:SS
 success                    boolean                   absent until the call has been evaluated
 status                     string                    `success`, `failure`, `reviewed_success` or `reviewed_failure`
 is_reviewed                boolean
 feedback                   string
-metrics                    cekura.MetricValue[]      not of `calls.get`
-evaluation                 cekura.Evaluation|string  of `calls.get` the metrics
-rubric                     any                       of `calls.get`
-critical_categories        table[]                   of `calls.get`; as of a run
+metrics                    cekura.MetricValue[]      not in `calls.get`
+evaluation                 cekura.Evaluation|string  in `calls.get` the values of the metrics
+rubric                     any                       only in `calls.get`
+critical_categories        table[]                   only in `calls.get`; as in a cekura.Run
 transcript                 string
 transcript_object          cekura.Turn[]|string
-user_generated_transcript  any                       of `calls.get`: a corrected transcript
-voice_recording_url        string                    of `calls.get`
-testing_channel_index      integer                   of `calls.get`
+user_generated_transcript  any                       only in `calls.get`: a corrected transcript
+voice_recording_url        string                    only in `calls.get`
+testing_channel_index      integer                   only in `calls.get`
 call_ended_reason          string                    `customer-ended-call` and the like
 customer_number            string
 dropoff_point              string
 topic                      string
 trace_id                   string
 error_message              string
-metadata                   table                     of `calls.get`
-dynamic_variables          table                     of `calls.get`
+metadata                   table                     only in `calls.get`
+dynamic_variables          table                     only in `calls.get`
 created_at                 string
 updated_at                 string
 ]] },
-  { name = "cekura.Evaluation", text = "What each metric gave for a run or a call log.", fields = fields [[
+  { name = "cekura.Evaluation", text = "The values of the metrics for a run or a call log.", fields = fields [[
 metrics  cekura.MetricValue[]
 ]] },
   { name = "cekura.MetricValue", text = "A metric's value for a run or a call log.", fields = fields [[
@@ -504,10 +505,10 @@ content             string
 timestamp           number  seconds
 start_time          number  seconds
 end_time            number  seconds
-normalized_content  string  of a run
-comparison_spans    any[]   of a run
+normalized_content  string  only in a run
+comparison_spans    any[]   only in a run
 ]] },
-  { name = "cekura.Metric", text = "What is measured of calls, and how.", fields = fields [[
+  { name = "cekura.Metric", text = "A metric: a prompt or code that gives each call a value.", fields = fields [[
 id                                  integer
 slug                                string
 name                                string
@@ -523,16 +524,16 @@ evaluation_trigger_prompt           string
 evaluation_trigger_custom_code      string            Python
 project                             integer
 agents                              integer[]
-assistant_id                        string            of `metrics.update`
+assistant_id                        string            only in `metrics.update`
 configuration                       any
 audio_enabled                       boolean
 simulation_enabled                  boolean
 observability_enabled               boolean
 sampling_enabled                    boolean
 add_to_new_agents                   boolean
-display_order                       integer           of `metrics.update`
-reviews                             cekura.Review[]   this and the following are of `metrics.get`
-pending_optimisation_proposal       any               what the optimiser proposes on its own account
+display_order                       integer           only in `metrics.update`
+reviews                             cekura.Review[]   this and all following fields only in `metrics.get`
+pending_optimisation_proposal       any               an unsaved proposal of a scheduled optimiser run
 overall_score                       string            over all test sets
 total_score                         string
 priority_assignment_prompt          string
@@ -551,7 +552,7 @@ window_size                         integer
 std_multiplier                      number
 ewma_alpha                          number
 ]] },
-  { name = "cekura.Review", text = "What a reviewer said of a metric's value.", fields = fields [[
+  { name = "cekura.Review", text = "A reviewer's feedback on a metric's value.", fields = fields [[
 id              integer
 metric          integer
 test_set        cekura.TestSet
@@ -575,17 +576,17 @@ source_id            string
 created_at           string
 updated_at           string
 ]] },
-  { name = "cekura.Improvement", text = "How far the optimiser is, and what it proposes.", fields = fields [[
-status                         string                 not documented, but present while it works
-improved_metric_description    string                 present once it has ended
+  { name = "cekura.Improvement", text = "The state of an optimiser job, and its proposal.", fields = fields [[
+status                         string                 not documented, but present while the job runs
+improved_metric_description    string                 present once the job has ended
 improved_evaluation_trigger    string                 a prompt, code, or `always`: see improved_trigger_kind
 improved_trigger_kind          string                 `always`, `llm_judge` or `custom_code`
 trigger_type                   string                 `llm_judge` or `custom_code`
-type                           string                 the metric type that it proposes
-custom_code                    string                 Python, if it proposes code
-optimization_summary           string                 what the new metric does
+type                           string                 the proposed type of the metric
+custom_code                    string                 Python, if the proposal is code
+optimization_summary           string                 a summary of the proposal
 old_score                      any                    `{ num_correct, num_total, score }`
-new_score                      any                    the same of the proposal
+new_score                      any                    the same for the proposal
 review_results                 cekura.ReviewResult[]  for each test set
 unresolved_samples             any[]
 feedback_edits                 any[]                  feedback that was corrected
@@ -595,7 +596,7 @@ metric_description_variables   any[]
 evaluation_trigger_program     any
 evaluation_trigger_variables   any[]
 ]] },
-  { name = "cekura.ReviewResult", text = "What the proposed metric gives for a test set.", fields = fields [[
+  { name = "cekura.ReviewResult", text = "The value of the proposed metric for a test set.", fields = fields [[
 review_id     integer
 test_set_id   integer
 actual_value  any
@@ -685,26 +686,28 @@ manual.uncounted = "The number of evaluations is not known: under `max_evaluatio
   .. "unless `evaluations` states it or `uncounted = true` allows it."
 
 manual.options_intro = [[
-Options of `cekura.new`. The last column says which of them a single call takes, too, in its second
-table. A call's option precedes the client's, the environment variable and the default. An empty
-variable counts as unset.
+The options of `cekura.new`, and of a single call, which takes them in its second table. In the last
+column `also` marks an option of both, and `only` an option of a single call. An option of a call
+overrides the client's, which overrides the environment variable. An empty variable counts as unset.
 ]]
 
 manual.filters_intro = [[
 `filters_v2` is a condition `{ field = …, op = …, value = … }`, or a group of conditions
-`{ operator = "and" or "or", conditions = { … } }`. The API's documents name these fields and "etc."; the
-sandbox knows the operators `eq` and `gte` only. `results.list` has no such filter.
+`{ operator = "and" or "or", conditions = { … } }`. The API's documents name these fields as examples, so
+that others may exist. The sandbox supports only the operators `eq` and `gte`. `results.list` has no
+such filter.
 ]]
 
 manual.introduction = [[
-Every endpoint, and every table that goes in or comes out. The guides explain how they work together:
-[calls, errors and retries](guide-calls.md), [batches](guide-batches.md),
-[embedding](guide-embedding.md), [testing](guide-testing.md).
+This page lists every endpoint with its arguments and its value, and all functions, options and types.
+The guides explain how they work together: [calls, errors and retries](guide-calls.md),
+[batches](guide-batches.md), [embedding](guide-embedding.md), [testing](guide-testing.md).
 
 A call takes a table of arguments, with path, query and body fields together, and an optional table of
 options. It returns `value, response`, or `nil, err`. It raises only for misuse of the language, such
 as `.` in place of `:`.
 
+In a signature, `?` marks an optional field, and `|` separates fields of which exactly one is given.
 The examples form one script:
 
 ```lua

@@ -24,8 +24,8 @@
 ---| "tls" # the secure connection failed, or the certificate is not valid
 ---| "response" # the response is unreadable, truncated, too large, or a redirect
 ---| "cancelled" # the caller cancelled the call
----| "failed" # the job that was waited for has failed: `err.last` is its last response
----| "needs_person" # the job that was waited for asks a question: see `err.questions`
+---| "failed" # the job that was waited for has failed; `err.last` is its last value
+---| "needs_person" # the job that was waited for asks a question; see `err.questions`
 
 --- Whether the server acted on a failed call.
 ---@alias cekura.Applied
@@ -33,7 +33,7 @@
 ---| "unknown" # it may have acted: check before you send the call again
 ---| "yes" # it acted, and only its response was lost or unreadable
 
---- Why a call failed. `tostring(err)` is one line that says what to do.
+--- The error of a failed call. `tostring(err)` is one line that says what to do.
 ---@class cekura.Error
 ---@field kind cekura.Kind the kind of failure
 ---@field message string what went wrong
@@ -41,7 +41,7 @@
 ---@field retryable boolean whether the same call may be sent again without harm, and may succeed then
 ---@field fields? table<string, string[]> problems by field, or by path (`call_logs[3]`) for `validation` and `config`
 ---@field status? integer of the response, if there was one
----@field detail? string the sentence in which the response says what is wrong
+---@field detail? string the response's description of the failure
 ---@field body? string the body of the response, without the key; 64 KiB at most
 ---@field retry_after? number seconds to wait before the next call, if the server named them
 ---@field request_id? string `X-Request-Id` of the response, for support
@@ -62,13 +62,13 @@
 ---@field attempts integer how many times the call was sent
 ---@field elapsed number seconds, all attempts and waits included
 
---- What `on_event` is called with.
+--- The argument of `on_event`.
 ---@class cekura.Event
----@field type "request"|"response"|"retry"|"give_up" an attempt begins, has ended, will be retried; or the call has failed
+---@field type "request"|"response"|"retry"|"give_up" `request`: an attempt begins; `response`: it has ended; `retry`: there will be another one; `give_up`: the call has failed
 ---@field endpoint string `"runs.mark_metric_vote"`
 ---@field method string `"POST"`
 ---@field url? string nil once the client is closed
----@field body? string with `event_bodies`: of a `request` what is sent, of a `response` what was received
+---@field body? string with `event_bodies`: the body that is sent (`request`) or was received (`response`)
 ---@field attempt integer its number: 1, 2, …
 ---@field elapsed number seconds since the call began
 ---@field status? integer of the response, if there was one
@@ -91,7 +91,7 @@
 ---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; otherwise the field is absent (default: `false`)
 ---@field ca_file? string a file of certificate authorities to trust (else `CEKURA_CA_FILE`, default: libcurl's)
 ---@field ca_path? string a folder of certificate authorities to trust (default: libcurl's)
----@field proxy? string the proxy's URL, with user name and password percent-encoded; an empty string: no proxy, also if the environment names one. Both are never shown (default: `https_proxy` or `all_proxy`, unless `no_proxy` names the host)
+---@field proxy? string the proxy's URL; user name and password are percent-encoded, and never shown. An empty string: no proxy, even if the environment names one (default: `https_proxy` or `all_proxy`, unless `no_proxy` names the host)
 ---@field headers? table<string, string> additional headers; they cannot replace the client's own (default: `{}`)
 ---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
 ---@field on_event? fun(event: cekura.Event) called at each step of each call: see Events. It may close the client, but not use it otherwise (default: none)
@@ -121,12 +121,12 @@
 ---@field uncounted? boolean sends the call under `max_evaluations` although its number of metric evaluations is not known (default: `false`)
 ---@field dry_run true sends nothing, and returns what would be sent
 
---- What a call would send.
+--- The request that a call would send.
 ---@class cekura.DryRun
 ---@field method string for example "POST"
 ---@field url string
 ---@field headers table<string, string> without the key
----@field body? string the JSON exactly as it would be sent; nil of a GET
+---@field body? string the JSON exactly as it would be sent; nil for a GET
 ---@field evaluations? integer how many metric evaluations it would start; nil if that is not known, or it starts none
 ---@field evaluations_at_least? true `evaluations` is a lower bound
 
@@ -146,7 +146,7 @@
 ---@class cekura.WaitOptions
 ---@field interval? number seconds between two polls, with 10 % jitter (default: from 1, growing to 15)
 ---@field timeout? number seconds for the whole wait (default: 1800)
----@field progress? boolean|fun(numbers: cekura.Progress) as of `client:each`: how much has ended (default: `false`)
+---@field progress? boolean|fun(numbers: cekura.Progress) as for `client:each`: shows how much of the work has ended (default: `false`)
 ---@field on_poll? fun(value: any, n: integer, err: cekura.Error?) called after each poll, with its value, or with nil and its error (default: none)
 ---@field headers? table<string, string> additional headers of each poll (default: `{}`)
 ---@field deadline? number seconds for one poll: its attempts and the waits between them (default: the client's)
@@ -158,17 +158,17 @@
 ---@field path string begins with `/` and follows api_url; percent-encoded by the caller, without a query
 ---@field query? table<string, string|number|boolean|(string|number|boolean)[]> percent-encoded by the client; sent in the order of the names, a list joined by commas
 ---@field body? any any JSON value; nil: no body
----@field spends_credits? boolean default: true of every method except GET, unless `idempotent` is true
----@field idempotent? boolean whether it may be sent twice; default: true of GET only
+---@field spends_credits? boolean default: true for every method except GET, unless `idempotent` is true
+---@field idempotent? boolean whether it may be sent twice; default: true for GET only
 
---- How the items of `client:each` ended.
+--- The outcome of `client:each`.
 ---@class cekura.Report
 ---@field ok integer items that succeeded
 ---@field failed integer items that failed without effect
 ---@field skipped integer items that an earlier run finished
 ---@field unknown integer items that failed or were cancelled, and may have had an effect
----@field errors { index: integer, item: any, key: string?, error: any }[] of the failed and unknown ones, by index
----@field results? any[] with `collect`: the first results, by index
+---@field errors { index: integer, item: any, key: string?, error: any }[] one for each failed or unknown item, by index
+---@field results? any[] with `collect`: the first result of the function for each item, by index
 
 --- The progress of `client:each` or a wait.
 ---@class cekura.Progress
@@ -183,7 +183,7 @@
 ---@field rate number items per second, without those that were skipped
 ---@field left? number seconds, estimated
 ---@field pause? number seconds until calls are sent again after a 429
----@field waiting? boolean true of a wait: `rate` says nothing there
+---@field waiting? boolean true in a wait, whose `rate` is meaningless
 
 --- A result: a test run of an agent, with its runs.
 ---@class cekura.Result
@@ -191,14 +191,14 @@
 ---@field name? string
 ---@field agent? integer the agent that was tested
 ---@field agent_name? string
----@field agent_inbound? boolean whether the agent takes calls; of `results.list`
+---@field agent_inbound? boolean whether the agent takes calls; only in `results.list`
 ---@field agent_version? any
 ---@field status? string `running`, `completed`, `failed`, `pending`, `in_progress`, `evaluating`, `in_queue`, `timeout`, `cancelled` or `scaling_up`
 ---@field success_rate? number 0.0 to 1.0
 ---@field run_as_text? boolean whether it tested text instead of voice
 ---@field is_cronjob? boolean|string whether a schedule started it
 ---@field run_type? string
----@field runs? table summaries of the runs; of `results.get` each cekura.Run, by its id as a string
+---@field runs? table summaries of the runs; in `results.get` the runs (cekura.Run) by their ids as strings
 ---@field scenarios? table `{ id, name }` of each scenario
 ---@field met_expected_outcome_count? integer|string runs that met their expected outcome
 ---@field total_expected_outcome_count? integer|string runs that have one
@@ -208,7 +208,7 @@
 ---@field failed_runs_count? integer|string
 ---@field created_at? string
 ---@field updated_at? string
----@field overall_evaluation? any this and the following are of `results.get`: the metrics over all runs
+---@field overall_evaluation? any the metrics over all runs; this and all following fields only in `results.get`
 ---@field total_duration? string MM:SS
 ---@field connected_runs? any ids of the runs that connected
 ---@field not_connected_runs? any ids of those that did not
@@ -242,7 +242,7 @@
 ---@field personality? integer
 ---@field personality_name? string
 ---@field test_profile_data? table `{ id, name, information }`
----@field status? string as of a result
+---@field status? string as in a cekura.Result
 ---@field success? boolean whether it passed its evaluation
 ---@field evaluation_status? string `success`, `failure`, `reviewed_success` or `reviewed_failure`
 ---@field evaluation? cekura.Evaluation
@@ -281,36 +281,36 @@
 ---@field id? integer
 ---@field call_id? string the call's id at the agent's provider
 ---@field agent? integer
----@field agent_id? integer|string of `calls.get`
+---@field agent_id? integer|string only in `calls.get`
 ---@field agent_name? string
----@field project? integer of `calls.get`
+---@field project? integer only in `calls.get`
 ---@field timestamp? string when the call took place
 ---@field duration? string MM:SS
 ---@field success? boolean absent until the call has been evaluated
 ---@field status? string `success`, `failure`, `reviewed_success` or `reviewed_failure`
 ---@field is_reviewed? boolean
 ---@field feedback? string
----@field metrics? cekura.MetricValue[] not of `calls.get`
----@field evaluation? cekura.Evaluation|string of `calls.get` the metrics
----@field rubric? any of `calls.get`
----@field critical_categories? table[] of `calls.get`; as of a run
+---@field metrics? cekura.MetricValue[] not in `calls.get`
+---@field evaluation? cekura.Evaluation|string in `calls.get` the values of the metrics
+---@field rubric? any only in `calls.get`
+---@field critical_categories? table[] only in `calls.get`; as in a cekura.Run
 ---@field transcript? string
 ---@field transcript_object? cekura.Turn[]|string
----@field user_generated_transcript? any of `calls.get`: a corrected transcript
----@field voice_recording_url? string of `calls.get`
----@field testing_channel_index? integer of `calls.get`
+---@field user_generated_transcript? any only in `calls.get`: a corrected transcript
+---@field voice_recording_url? string only in `calls.get`
+---@field testing_channel_index? integer only in `calls.get`
 ---@field call_ended_reason? string `customer-ended-call` and the like
 ---@field customer_number? string
 ---@field dropoff_point? string
 ---@field topic? string
 ---@field trace_id? string
 ---@field error_message? string
----@field metadata? table of `calls.get`
----@field dynamic_variables? table of `calls.get`
+---@field metadata? table only in `calls.get`
+---@field dynamic_variables? table only in `calls.get`
 ---@field created_at? string
 ---@field updated_at? string
 
---- What each metric gave for a run or a call log.
+--- The values of the metrics for a run or a call log.
 ---@class cekura.Evaluation
 ---@field metrics? cekura.MetricValue[]
 
@@ -332,10 +332,10 @@
 ---@field timestamp? number seconds
 ---@field start_time? number seconds
 ---@field end_time? number seconds
----@field normalized_content? string of a run
----@field comparison_spans? any[] of a run
+---@field normalized_content? string only in a run
+---@field comparison_spans? any[] only in a run
 
---- What is measured of calls, and how.
+--- A metric: a prompt or code that gives each call a value.
 ---@class cekura.Metric
 ---@field id? integer
 ---@field slug? string
@@ -352,16 +352,16 @@
 ---@field evaluation_trigger_custom_code? string Python
 ---@field project? integer
 ---@field agents? integer[]
----@field assistant_id? string of `metrics.update`
+---@field assistant_id? string only in `metrics.update`
 ---@field configuration? any
 ---@field audio_enabled? boolean
 ---@field simulation_enabled? boolean
 ---@field observability_enabled? boolean
 ---@field sampling_enabled? boolean
 ---@field add_to_new_agents? boolean
----@field display_order? integer of `metrics.update`
----@field reviews? cekura.Review[] this and the following are of `metrics.get`
----@field pending_optimisation_proposal? any what the optimiser proposes on its own account
+---@field display_order? integer only in `metrics.update`
+---@field reviews? cekura.Review[] this and all following fields only in `metrics.get`
+---@field pending_optimisation_proposal? any an unsaved proposal of a scheduled optimiser run
 ---@field overall_score? string over all test sets
 ---@field total_score? string
 ---@field priority_assignment_prompt? string
@@ -380,7 +380,7 @@
 ---@field std_multiplier? number
 ---@field ewma_alpha? number
 
---- What a reviewer said of a metric's value.
+--- A reviewer's feedback on a metric's value.
 ---@class cekura.Review
 ---@field id? integer
 ---@field metric? integer
@@ -406,18 +406,18 @@
 ---@field created_at? string
 ---@field updated_at? string
 
---- How far the optimiser is, and what it proposes.
+--- The state of an optimiser job, and its proposal.
 ---@class cekura.Improvement
----@field status? string not documented, but present while it works
----@field improved_metric_description? string present once it has ended
+---@field status? string not documented, but present while the job runs
+---@field improved_metric_description? string present once the job has ended
 ---@field improved_evaluation_trigger? string a prompt, code, or `always`: see improved_trigger_kind
 ---@field improved_trigger_kind? string `always`, `llm_judge` or `custom_code`
 ---@field trigger_type? string `llm_judge` or `custom_code`
----@field type? string the metric type that it proposes
----@field custom_code? string Python, if it proposes code
----@field optimization_summary? string what the new metric does
+---@field type? string the proposed type of the metric
+---@field custom_code? string Python, if the proposal is code
+---@field optimization_summary? string a summary of the proposal
 ---@field old_score? any `{ num_correct, num_total, score }`
----@field new_score? any the same of the proposal
+---@field new_score? any the same for the proposal
 ---@field review_results? cekura.ReviewResult[] for each test set
 ---@field unresolved_samples? any[]
 ---@field feedback_edits? any[] feedback that was corrected
@@ -427,7 +427,7 @@
 ---@field evaluation_trigger_program? any
 ---@field evaluation_trigger_variables? any[]
 
---- What the proposed metric gives for a test set.
+--- The value of the proposed metric for a test set.
 ---@class cekura.ReviewResult
 ---@field review_id? integer
 ---@field test_set_id? integer
@@ -461,16 +461,16 @@
 
 --- A page of results.
 ---@class cekura.ResultPage
----@field count? integer how many items there are; not reliable
+---@field count? integer the number of items; not reliable
 ---@field next? string the address of the next page; absent on the last page
----@field previous? string the address of the page before
+---@field previous? string the address of the previous page
 ---@field results? cekura.Result[]
 
 --- A page of call logs.
 ---@class cekura.CallLogPage
----@field count? integer how many items there are; not reliable
+---@field count? integer the number of items; not reliable
 ---@field next? string the address of the next page; absent on the last page
----@field previous? string the address of the page before
+---@field previous? string the address of the previous page
 ---@field results? cekura.CallLog[]
 
 ---@class (exact) cekura.runs.mark_metric_vote.Arguments
@@ -536,8 +536,8 @@ function runs:bulk(arguments, options) end
 ---@field project_id? cekura.Id only results of this project
 ---@field search? string only results with this in their name
 ---@field scenarios? cekura.Id[] only results of these scenarios (at least 1)
----@field page? integer which page, from 1
----@field page_size? integer how many items on a page
+---@field page? integer the number of the page, from 1
+---@field page_size? integer the number of items per page
 
 ---@class cekura.results
 local results = {}
@@ -612,8 +612,8 @@ function results:wait(arguments, options) end
 ---@field call_ids? cekura.Id[] only these call logs, by their own ids (at least 1)
 ---@field assistant_id? string only calls of this assistant, by the provider's id
 ---@field filters_v2? table<string, any>|string a filter in the dashboard's form: { field, op, value }, or { operator = "and" or "or", conditions }
----@field page? integer which page, from 1
----@field page_size? integer how many items on a page
+---@field page? integer the number of the page, from 1
+---@field page_size? integer the number of items per page
 
 ---@class (exact) cekura.calls.mark_metric_vote.Arguments
 ---@field call_log_id cekura.Id the call log whose verdict is voted on
@@ -672,7 +672,7 @@ function calls:mark_metric_vote(arguments, options) end
 function calls:pages(arguments, options) end
 
 --- Waits until each call log has a new value of each metric.
----@param arguments { call_logs: cekura.CallLog[], metrics: cekura.Id[] } what `evaluate_metrics` returned, and the metrics that it was given
+---@param arguments { call_logs: cekura.CallLog[], metrics: cekura.Id[] } the value that `evaluate_metrics` returned, and its argument `metrics`
 ---@param options? cekura.WaitOptions
 ---@return cekura.CallLog[]? call_logs
 ---@return cekura.Response|cekura.Error response_or_err
@@ -686,7 +686,7 @@ function calls:wait(arguments, options) end
 
 ---@class (exact) cekura.metric_reviews.process_feedbacks.Arguments
 ---@field metric_id cekura.Id the metric to improve
----@field metric_type? cekura.metric_reviews.process_feedbacks.metric_type the metric's type; basic and custom_prompt are deprecated for llm_judge
+---@field metric_type? cekura.metric_reviews.process_feedbacks.metric_type the metric's type; llm_judge replaces basic and custom_prompt, which are deprecated
 ---@field test_set_ids? cekura.Id[] the test sets whose feedback is used; by default all of the metric's lab
 ---@field simplified_prompt? string the prompt to start from, in place of the metric's description
 ---@field skip_evaluation? boolean true: do not evaluate the test sets afterwards; faster, but without scores
@@ -699,7 +699,7 @@ function calls:wait(arguments, options) end
 ---@class cekura.metric_reviews
 local metric_reviews = {}
 
---- Lets the platform improve a metric from reviewers' feedback, in the background.
+--- Improves a metric from reviewers' feedback, in the background.
 ---
 --- `POST /test_framework/metric-reviews/process_feedbacks/`; spends credits
 ---@param arguments cekura.metric_reviews.process_feedbacks.Arguments
@@ -754,15 +754,15 @@ function metric_reviews:wait(arguments, options) end
 ---@field metric_id cekura.Id the metric; here its id, not its slug
 ---@field name? string its name
 ---@field description? string what it evaluates
----@field type? cekura.metrics.update.type how it evaluates; basic and custom_prompt are deprecated for llm_judge
+---@field type? cekura.metrics.update.type its type; llm_judge replaces basic and custom_prompt, which are deprecated
 ---@field prompt? string the prompt that it evaluates with
 ---@field custom_code? string Python for the type custom_code, with a function evaluate(transcript, ...)
 ---@field eval_type? cekura.metrics.update.eval_type the type of its values
 ---@field enum_values? string[] the values of an enum metric
----@field evaluation_trigger? cekura.metrics.update.evaluation_trigger when it runs: on every call, as the platform decides, or as trigger_type says
----@field trigger_type? cekura.metrics.update.trigger_type whether a prompt or code decides if evaluation_trigger is custom
----@field evaluation_trigger_prompt? string the prompt that decides
----@field evaluation_trigger_custom_code? string the code that decides, in Python
+---@field evaluation_trigger? cekura.metrics.update.evaluation_trigger when it runs: on every call, as the platform decides, or by its own trigger (custom)
+---@field trigger_type? cekura.metrics.update.trigger_type whether a custom trigger is a prompt or code
+---@field evaluation_trigger_prompt? string the prompt of a custom trigger
+---@field evaluation_trigger_custom_code? string the code of a custom trigger, in Python
 ---@field audio_enabled? boolean whether the judge listens to the recording
 ---@field simulation_enabled? boolean whether it runs on simulations
 ---@field observability_enabled? boolean whether it runs on production calls
@@ -842,7 +842,7 @@ function Client:close() end
 ---@return cekura.Error? err
 function Client:each(source, fn, options) end
 
---- Returns a task that runs the function. It begins with the next step.
+--- Returns a task that runs the function from the next step on.
 ---@param fn function
 ---@param ... any its arguments
 ---@return cekura.Task? task
@@ -866,7 +866,7 @@ function Client:step(seconds) end
 ---@return cekura.Error? err
 function Client:pollfd() end
 
---- Returns what to poll the descriptor for.
+--- Returns the events to poll the descriptor for.
 ---@return string? events `"r"`
 ---@return cekura.Error? err
 function Client:events() end
@@ -888,7 +888,7 @@ function Task:wait() end
 ---@return boolean ended false: it is the running task, or has ended
 function Task:cancel() end
 
---- Ends its `client:sleep`.
+--- Ends the `client:sleep` of the task.
 ---@return boolean woken false: it was not sleeping
 function Task:wake() end
 
@@ -896,7 +896,7 @@ function Task:wake() end
 ---@return boolean ended
 function Task:ended() end
 
---- Returns `applied` over all calls that were made in it: their maximum.
+--- Returns the maximum of `applied` over all calls that were made in the task.
 ---@return cekura.Applied applied
 function Task:applied() end
 
@@ -976,7 +976,7 @@ function cekura:request(arguments, options) end
 ---@return cekura.Error? err
 function cekura:each(source, fn, options) end
 
---- Returns a task that runs the function. It begins with the next step.
+--- Returns a task that runs the function from the next step on.
 ---@param fn function
 ---@param ... any its arguments
 ---@return cekura.Task? task
@@ -1000,7 +1000,7 @@ function cekura:step(seconds) end
 ---@return cekura.Error? err
 function cekura:pollfd() end
 
---- Returns what to poll the descriptor for.
+--- Returns the events to poll the descriptor for.
 ---@return string? events `"r"`
 ---@return cekura.Error? err
 function cekura:events() end

@@ -65,7 +65,7 @@ static const struct ck_field process_feedbacks_fields[] = {
   { .name = "metric_id", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .required = true,
     .doc = "the metric to improve" },
   { .name = "metric_type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = metric_types,
-    .doc = "the metric's type; basic and custom_prompt are deprecated for llm_judge" },
+    .doc = "the metric's type; llm_judge replaces basic and custom_prompt, which are deprecated" },
   { .name = "test_set_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY,
     .doc = "the test sets whose feedback is used; by default all of the metric's lab" },
   { .name = "simplified_prompt", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
@@ -82,9 +82,9 @@ static const struct ck_field process_feedbacks_fields[] = {
 */
 #define PAGE_FIELDS \
   { .name = "page", .type = CK_TYPE_INTEGER, .place = CK_PLACE_QUERY, .minimum = 1, \
-    .doc = "which page, from 1" }, \
+    .doc = "the number of the page, from 1" }, \
   { .name = "page_size", .type = CK_TYPE_INTEGER, .place = CK_PLACE_QUERY, .minimum = 1, \
-    .doc = "how many items on a page" }
+    .doc = "the number of items per page" }
 
 static const struct ck_field result_fields[] = {
   { .name = "result_id", .type = CK_TYPE_ID, .place = CK_PLACE_PATH, .required = true,
@@ -172,7 +172,7 @@ static const struct ck_field metric_update_fields[] = {
   { .name = "name", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY, .doc = "its name" },
   { .name = "description", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY, .doc = "what it evaluates" },
   { .name = "type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = metric_types,
-    .doc = "how it evaluates; basic and custom_prompt are deprecated for llm_judge" },
+    .doc = "its type; llm_judge replaces basic and custom_prompt, which are deprecated" },
   { .name = "prompt", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "the prompt that it evaluates with" },
   { .name = "custom_code", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
@@ -182,13 +182,13 @@ static const struct ck_field metric_update_fields[] = {
   { .name = "enum_values", .type = CK_TYPE_STRING_LIST, .place = CK_PLACE_BODY,
     .doc = "the values of an enum metric" },
   { .name = "evaluation_trigger", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = triggers,
-    .doc = "when it runs: on every call, as the platform decides, or as trigger_type says" },
+    .doc = "when it runs: on every call, as the platform decides, or by its own trigger (custom)" },
   { .name = "trigger_type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = trigger_types,
-    .doc = "whether a prompt or code decides if evaluation_trigger is custom" },
+    .doc = "whether a custom trigger is a prompt or code" },
   { .name = "evaluation_trigger_prompt", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
-    .doc = "the prompt that decides" },
+    .doc = "the prompt of a custom trigger" },
   { .name = "evaluation_trigger_custom_code", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
-    .doc = "the code that decides, in Python" },
+    .doc = "the code of a custom trigger, in Python" },
   { .name = "audio_enabled", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
     .doc = "whether the judge listens to the recording" },
   { .name = "simulation_enabled", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
@@ -249,8 +249,7 @@ const struct ck_endpoint ck_endpoints[] = {
     .call = "process_feedbacks", .operation = "metric-reviews-process-feedbacks",
     .method = "POST", .path = "/test_framework/metric-reviews/process_feedbacks/",
     .spends_credits = true,
-    .summary = "Lets the platform improve a metric from reviewers' feedback, in the "
-               "background.",
+    .summary = "Improves a metric from reviewers' feedback, in the background.",
     .returns = "{ progress_id = string }", FIELDS(process_feedbacks_fields) },
 
   { .name = "metric_reviews.process_feedbacks_progress", .resource = "metric_reviews",
