@@ -5,8 +5,8 @@ local CURL = { "^curl/" }
 local LUA = { "^lua%.h$", "^lauxlib%.h$", "^lualib%.h$", "^luaconf%.h$" }
 local MICROHTTPD = { "^microhttpd%.h$" }
 
--- A file belongs to the folder with the longest matching name. It may call functions of its own
--- folder and of those in `calls`, and include the headers of these libraries and the C library.
+-- A file belongs to the folder with the longest matching name. It may call functions and include
+-- headers of its own folder and of those in `calls`, and the headers of these libraries.
 local folders = {
   ["src/contract"] = { calls = {}, libraries = {} },
   ["src/text"] = { calls = {}, libraries = {} },
@@ -18,7 +18,8 @@ local folders = {
     libraries = { LUA },
   },
   ["src/lua/response"] = {
-    calls = { "src/text", "src/policy", "src/http", "src/lua/system", "src/lua/request" },
+    calls = { "src/contract", "src/text", "src/policy", "src/http", "src/lua/system",
+      "src/lua/request" },
     libraries = { LUA },
   },
   ["src/lua"] = {
@@ -26,7 +27,7 @@ local folders = {
       "src/lua/request", "src/lua/response" },
     libraries = { LUA },
   },
-  ["src/sandbox"] = { calls = {}, libraries = { LUA, MICROHTTPD } },
+  ["src/sandbox"] = { calls = { "src/text" }, libraries = { LUA, MICROHTTPD } },
 }
 
 local objects, sources = arg[1], arg[2] or "."
@@ -71,11 +72,17 @@ local function library_of(header)
 end
 
 local function check_headers(path)
+  local folder = folder_of(path)
   for line in io.lines(sources .. "/" .. path) do
     local header = line:match "^%s*#%s*include%s*<([^>]+)>"
     local library = header and library_of(header)
-    if library and not contains(folders[folder_of(path)].libraries, library) then
+    if library and not contains(folders[folder].libraries, library) then
       problem("%s: must not include <%s>", path, header)
+    end
+    local own = line:match '^%s*#%s*include%s*"(.+/[^"]+)"'
+    local target = own and folder_of("src/" .. own)
+    if target and target ~= folder and not contains(folders[folder].calls, target) then
+      problem("%s: must not include %s", path, own)
     end
   end
 end

@@ -22,12 +22,12 @@ static double draw(void) {
   return (double)number / 4294967295.0;
 }
 
-static bool is_closed(const struct ck_exchange *exchange) {
-  return exchange->transfer.attempt == NULL;
+static bool is_detached(const struct ck_exchange *exchange) {
+  return ck_transfer_is_detached(&exchange->transfer);
 }
 
 static bool is_cancelled(const struct ck_exchange *exchange) {
-  return is_closed(exchange) || exchange->transfer.response.observed.cancelled;
+  return is_detached(exchange) || exchange->transfer.response.observed.cancelled;
 }
 
 void ck_exchange_begin(struct ck_exchange *exchange) {
@@ -41,7 +41,7 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
   exchange->over_quota = false;
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_APPLIED_NO;
-  if (!is_closed(exchange)) ck_retry_quota_earn(ck_transfer_retry_quota(&exchange->transfer));
+  if (!is_detached(exchange)) ck_retry_quota_earn(ck_transfer_retry_quota(&exchange->transfer));
 }
 
 void ck_exchange_cancel(struct ck_exchange *exchange) { ck_transfer_cancel(&exchange->transfer); }
@@ -112,13 +112,13 @@ static enum ck_step judge(struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
   exchange->state = CK_STATE_JUDGED;
   exchange->outcome = ck_outcome_judge(&response->observed);
-  if (exchange->policy.reads) exchange->outcome.applied = CK_APPLIED_NO;
+  if (exchange->reads) exchange->outcome.applied = CK_APPLIED_NO;
   if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
   if (exchange->outcome.kind != CK_KIND_OK) {
     exchange->retry_after = ck_retry_after(response->head.data, response->head.length, time(NULL));
     exchange->random = draw();
   }
-  if (!is_closed(exchange)) note_outcome(exchange);
+  if (!is_detached(exchange)) note_outcome(exchange);
   return CK_STEP_RESPONSE;
 }
 
@@ -150,13 +150,13 @@ static enum ck_step retry(struct ck_exchange *exchange, double wait) {
 static enum ck_step decide(struct ck_exchange *exchange) {
   enum ck_kind kind = exchange->outcome.kind;
   if (kind == CK_KIND_OK) {
-    if (exchange->retries > 0 && !is_closed(exchange))
+    if (exchange->retries > 0 && !is_detached(exchange))
       ck_retry_quota_refund(ck_transfer_retry_quota(&exchange->transfer), exchange->retries);
     return end(exchange, CK_KIND_OK);
   }
   struct ck_situation situation = situation_of(exchange);
   struct ck_decision decision = ck_retry_decide(&exchange->policy, &situation);
-  if (!decision.again || is_closed(exchange)) return end(exchange, kind);
+  if (!decision.again || is_detached(exchange)) return end(exchange, kind);
   if (is_cancelled(exchange)) return end(exchange, CK_KIND_CANCELLED); /* after the attempt ended */
   if (!spend_retry(exchange)) return end(exchange, kind);
   return retry(exchange, decision.wait);

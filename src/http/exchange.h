@@ -46,6 +46,7 @@ struct ck_exchange {
   struct ck_policy policy;
   double timeout;     /* seconds for one attempt */
   double max_elapsed; /* seconds for the whole call */
+  bool reads;         /* the server never acts on the call, whatever its outcome */
 
   /* Results so far. Times are those of ck_clock_now. */
   enum ck_state state;

@@ -79,7 +79,7 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
 ** The new multi handle is opened before the old one is closed, so that the descriptors of the old
 ** one remain for connections.
 */
-bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy) {
+bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy) {
   if (multi->active > 0 || !multi->used || !lacks_descriptor(multi)) return false;
   CURLM *old = multi->handle;
   multi->handle = NULL;

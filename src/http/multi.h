@@ -40,7 +40,7 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy);
 ** Adds an easy handle that failed for want of a descriptor once more, after closing all idle
 ** connections. Returns false if there are none, if there are descriptors, or on failure.
 */
-bool ck_multi_add_for_idle(struct ck_multi *multi, CURL *easy);
+bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy);
 
 /* Removes the easy handle. `sent`: a request was sent, so that its connection may stay open. */
 void ck_multi_remove(struct ck_multi *multi, CURL *easy, bool sent);

@@ -41,32 +41,36 @@ void ck_transfer_notify(struct ck_transfer *transfer, void *observer) {
 
 /* ---- an attempt ----------------------------------------------------------------------------- */
 
+static void remove_from_multi(struct ck_attempt *attempt) {
+  bool sent = attempt->transfer->response.observed.times_sent > 0;
+  if (attempt->active) ck_multi_remove(&attempt->transport->multi, attempt->easy, sent);
+  attempt->active = false;
+}
+
+static void finish(struct ck_attempt *attempt, CURLcode code) {
+  remove_from_multi(attempt);
+  ck_attempt_conclude(attempt, code);
+  mark_done(attempt);
+  ck_transfer_decline(attempt->transfer);
+}
+
 /*
-** Repeats an attempt that has sent nothing and lacked a descriptor, after closing the idle
-** connections that occupy descriptors. Returns whether it did.
+** Repeats an attempt that has sent nothing because it lacked a descriptor, if closing the idle
+** connections frees one. Returns whether it is in progress again; it still counts once.
 */
 static bool begin_again(struct ck_attempt *attempt, CURLcode code) {
   if (attempt->transfer->response.observed.times_sent > 0) return false;
-  switch (code) { /* what libcurl reports if it lacks a descriptor */
+  switch (code) { /* libcurl's codes if it lacks a descriptor */
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_SSL_CACERT_BADFILE: break;
     default: return false;
   }
-  attempt->active = ck_multi_add_for_idle(&attempt->transport->multi, attempt->easy);
+  remove_from_multi(attempt);
+  attempt->active = ck_multi_add_after_disconnect(&attempt->transport->multi, attempt->easy);
   if (attempt->active) ck_attempt_reset(attempt);
   return attempt->active;
-}
-
-static void finish(struct ck_attempt *attempt, CURLcode code) {
-  bool sent = attempt->transfer->response.observed.times_sent > 0;
-  if (attempt->active) ck_multi_remove(&attempt->transport->multi, attempt->easy, sent);
-  attempt->active = false;
-  if (begin_again(attempt, code)) return;
-  ck_attempt_conclude(attempt, code);
-  mark_done(attempt);
-  ck_transfer_decline(attempt->transfer);
 }
 
 void ck_transfer_start(struct ck_transfer *transfer) {
@@ -95,9 +99,10 @@ void ck_transfers_collect(struct ck_transport *transport) {
     ck_multi_disconnect(&transport->multi);
   }
   while ((easy = ck_multi_next_finished(&transport->multi, &code)) != NULL) {
-    char *attempt = NULL;
-    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &attempt) == CURLE_OK)
-      finish((struct ck_attempt *)(void *)attempt, code);
+    char *private = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK) continue;
+    struct ck_attempt *attempt = (struct ck_attempt *)(void *)private;
+    if (!begin_again(attempt, code)) finish(attempt, code);
   }
 }
 

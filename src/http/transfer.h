@@ -38,8 +38,13 @@ struct ck_transfer {
   bool done;                  /* nothing is in progress */
   bool admitted;              /* the queue has admitted an attempt, which has not ended */
   void *observer;             /* borrowed: see ck_transfer_notify */
-  struct ck_attempt *attempt; /* owned by the transport; NULL once that is closed */
+  struct ck_attempt *attempt; /* owned by the transport; NULL once that is closed, or inherited */
 };
+
+/* Returns whether the transfer has lost its attempt: the transport was closed, or is a parent's. */
+static inline bool ck_transfer_is_detached(const struct ck_transfer *transfer) {
+  return transfer->attempt == NULL;
+}
 
 /* Opens a zeroed transfer; ck_transfer_close frees it. Returns false without memory. */
 bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport);

@@ -12,7 +12,7 @@
 #include "client.h"
 #include "lua/response/decode.h"
 #include "lua/response/error.h"
-#include "lua/response/event.h"
+#include "event.h"
 #include "lua/system/interrupt.h"
 #include "new.h"
 #include "pool.h"
@@ -23,7 +23,7 @@
 #include "usage.h"
 
 /* The stack of a call. */
-enum { RESOURCE = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
+enum { SELF = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
 
 /* Above this, libcurl would ask "Expect: 100-continue" and wait a second for the response. */
 enum { EXPECT_ABOVE = 1024 * 1024 };
@@ -70,7 +70,7 @@ static void write_headers(lua_State *L, struct ck_call *call) {
 }
 
 /* The server may have closed an idle connection: a call that must not be sent twice opens one. */
-static void set_policy(struct ck_call *call) {
+static void apply_settings(struct ck_call *call) {
   struct ck_exchange *exchange = &call->exchange;
   struct ck_request *request = &exchange->transfer.request;
   const struct ck_settings *settings = &call->settings;
@@ -82,12 +82,12 @@ static void set_policy(struct ck_call *call) {
   request->may_be_empty = is_raw(call);
   exchange->timeout = settings->timeout;
   exchange->max_elapsed = settings->deadline;
+  exchange->reads = ck_endpoint_reads(endpoint);
   exchange->policy = (struct ck_policy){
     .max_attempts = (int)settings->max_attempts,
     .backoff_base = settings->backoff_base,
     .backoff_cap = settings->backoff_cap,
     .idempotent = endpoint->idempotent,
-    .reads = ck_endpoint_reads(endpoint),
     .retry_unknown = settings->retry_unknown,
   };
 }
@@ -108,7 +108,7 @@ static void check_and_write(lua_State *L, struct ck_call *call, struct ck_proble
   if (request->body.failed || request->target.failed)
     luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
   write_headers(L, call);
-  set_policy(call);
+  apply_settings(call);
 }
 
 /* ---- refuse, or show what would be sent ------------------------------------------------------ */
@@ -164,7 +164,7 @@ static int plan(lua_State *L, struct ck_call *call) {
 
 /* The client was closed, or this process is a fork: the call has lost its libcurl handle. */
 static bool is_detached(const struct ck_call *call) {
-  return call->exchange.transfer.attempt == NULL;
+  return ck_transfer_is_detached(&call->exchange.transfer);
 }
 
 /* Runs after on_event or a hook, which may have closed the client, or forked. */
@@ -173,7 +173,7 @@ static void after_callback(const struct ck_client *client) {
     ck_transport_cancel(client->transport);
 }
 
-static void notify(lua_State *L, int client_index, struct ck_call *call, enum ck_step step) {
+static void emit(lua_State *L, int client_index, struct ck_call *call, enum ck_step step) {
   struct ck_client *client = call->client;
   if (!call->settings.on_event || client->is_closed) return;
   if (step == CK_STEP_NONE || step == CK_STEP_FINISHED) return;
@@ -193,7 +193,7 @@ static void redact(struct ck_response *response, const struct ck_secret *key) {
   ck_secret_hide(key, response->detail, strlen(response->detail), false);
 }
 
-static void note_attempt(struct ck_call *call) {
+static void redact_and_log(struct ck_call *call) {
   const struct ck_client *client = call->client;
   redact(&call->exchange.transfer.response, &client->key);
   if (client->log != CK_LOG_NONE && client->transport != NULL)
@@ -208,8 +208,8 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   ck_transfer_notify(&call->exchange.transfer, NULL);
   do {
     step = ck_exchange_advance(&call->exchange);
-    if (step == CK_STEP_RESPONSE) note_attempt(call);
-    notify(L, client, call, step);
+    if (step == CK_STEP_RESPONSE) redact_and_log(call);
+    emit(L, client, call, step);
   } while (step != CK_STEP_NONE && !has_ended(call));
   ck_transfer_notify(&call->exchange.transfer, call->task);
   lua_settop(L, top);
@@ -323,7 +323,7 @@ static int read_response(lua_State *L, struct ck_call *call) {
   if (response->body.length == 0) lua_pushboolean(L, true);
   else if (!ck_decode(L, response->body.data, response->body.length, call->settings.keep_null)) {
     exchange->outcome.kind = CK_KIND_RESPONSE;
-    notify(L, CLIENT, call, CK_STEP_GIVE_UP);
+    emit(L, CLIENT, call, CK_STEP_GIVE_UP);
     ck_error_push_unreadable(L, response, exchange->outcome.applied);
     return fail_sent(L, call);
   }
@@ -411,7 +411,7 @@ static int call_request(lua_State *L) {
   struct ck_client *client = ck_client_check(L);
   if (client == NULL) return fail_without_client(L);
   ck_usage_check_tables(L, "request");
-  lua_pushvalue(L, RESOURCE);
+  lua_pushvalue(L, SELF);
   return make(L, client, NULL);
 }
 

@@ -28,11 +28,11 @@ struct ck_client {
 /* The user values of a client. */
 enum {
   CK_CLIENT_TASKS = CK_LOOP_TASKS,
-  CK_CLIENT_RESOURCES, /* { runs = …, results = …, api_url = … } */
-  CK_CLIENT_IDLE,      /* anchors of finished calls whose buffers can be used again: see pool.h */
-  CK_CLIENT_HEADERS,   /* { name = value }: the user agent, and the headers option's */
-  CK_CLIENT_ON_EVENT,  /* a function, or nil */
-  CK_CLIENT_CALLS,     /* { address = call }: those that have not been finalized */
+  CK_CLIENT_RESOURCES,  /* { runs = …, results = …, api_url = … } */
+  CK_CLIENT_IDLE_CALLS, /* anchors of finished calls whose buffers can be used again: see pool.h */
+  CK_CLIENT_HEADERS,    /* { name = value }: the user agent, and the headers option's */
+  CK_CLIENT_ON_EVENT,   /* a function, or nil */
+  CK_CLIENT_CALLS,      /* { address = call }: those that have not been finalized */
   CK_CLIENT_VALUES = CK_CLIENT_CALLS
 };
 

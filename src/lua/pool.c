@@ -36,9 +36,10 @@ static int anchor_close(lua_State *L) {
   lua_getiuservalue(L, ANCHOR, ANCHOR_CLIENT);
   struct ck_call *call = anchor->call;
   ck_pool_suspend(L, CLIENT, call);
-  if (call->exchange.transfer.attempt == NULL || !ck_exchange_has_ended(&call->exchange)) return 0;
+  if (ck_transfer_is_detached(&call->exchange.transfer) || !ck_exchange_has_ended(&call->exchange))
+    return 0;
   call->is_idle = true;
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE);
+  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE_CALLS);
   lua_pushvalue(L, ANCHOR);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
   return 0;
@@ -114,7 +115,7 @@ static struct ck_call *take_idle(lua_State *L, lua_Integer count) {
 }
 
 struct ck_call *ck_pool_take(lua_State *L, int client) {
-  lua_getiuservalue(L, client, CK_CLIENT_IDLE);
+  lua_getiuservalue(L, client, CK_CLIENT_IDLE_CALLS);
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   if (count == 0) lua_pop(L, 1);
   struct ck_call *call = count > 0 ? take_idle(L, count) : take_new(L, client);

@@ -35,7 +35,7 @@ enum ck_applied { CK_APPLIED_NO, CK_APPLIED_UNKNOWN, CK_APPLIED_YES };
 /* Whether another attempt may succeed, and which calls may make it. */
 enum ck_retriable {
   CK_RETRY_NEVER,
-  CK_RETRY_IDEMPOTENT, /* the server may have acted: only idempotent calls */
+  CK_RETRY_IDEMPOTENT, /* the server may have acted: idempotent calls, and those with retry_unknown */
   CK_RETRY_ALWAYS      /* the server did not act: every call */
 };
 

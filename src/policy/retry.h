@@ -13,7 +13,6 @@ struct ck_policy {
   int max_attempts;
   double backoff_base, backoff_cap; /* seconds */
   bool idempotent;                  /* sending the call twice has the same effect as once */
-  bool reads;                       /* the server never acts on the call, whatever its outcome */
   bool retry_unknown;               /* the caller accepts that the call may take effect twice */
 };
 
@@ -32,8 +31,8 @@ struct ck_decision {
 
 /*
 ** Decides on another attempt. Every call may be sent again if the server did not act on it. If the
-** server may have acted, an idempotent call may be sent again, and with `retry_unknown` any call.
-** There is no other attempt if the wait would pass the deadline.
+** server may have acted, an idempotent call may be sent again; with `retry_unknown` every call, unless
+** its status shows that the server did act. There is no other attempt if the wait would pass the deadline.
 */
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "text/head.h"
-#include "policy/reason.h"
+#include "http/reason.h"
 #include "text/utf8.h"
 #include "decode.h"
 #include "mend.h"
@@ -281,7 +281,7 @@ static void append_contents(lua_State *L, const struct ck_response *response) {
 
 static void push_failure(lua_State *L, const struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
-  const char *reason = ck_response_reason(response), *advice = ck_response_advice(response);
+  const char *reason = ck_reason_of(response), *advice = ck_reason_advice(response);
   if (advice != NULL) lua_pushfstring(L, "%s (%s)", reason, advice);
   else lua_pushstring(L, reason);
   append_rate_limit(L, exchange);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "http/clock.h"
-#include "policy/reason.h"
+#include "http/reason.h"
 #include "http/transport.h"
 #include "text/utf8.h"
 #include "lua/request/options.h"
@@ -89,7 +89,7 @@ static void add_outcome(struct line *line, const struct ck_exchange *exchange) {
   if (status != 0) ck_buffer_add_string(&line->text, text);
   if (exchange->outcome.kind == CK_KIND_OK) return;
   if (status < 300) {
-    const char *reason = ck_response_reason(response);
+    const char *reason = ck_reason_of(response);
     if (status != 0) ck_buffer_add_string(&line->text, ", ");
     add_text(line, reason, strlen(reason), REASON_AT_MOST);
   }

@@ -2,12 +2,12 @@
 #ifndef CK_REASON_H
 #define CK_REASON_H
 
-#include "http/transfer.h"
+#include "transfer.h"
 
 /* Returns the reason: a literal, or the response's own `detail`. */
-const char *ck_response_reason(const struct ck_response *response);
+const char *ck_reason_of(const struct ck_response *response);
 
 /* Returns what the user may do about it, a literal; NULL if there is no advice. */
-const char *ck_response_advice(const struct ck_response *response);
+const char *ck_reason_advice(const struct ck_response *response);
 
 #endif

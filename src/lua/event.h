@@ -8,7 +8,7 @@
 
 #include "contract/contract.h"
 #include "http/exchange.h"
-#include "lua/client.h"
+#include "client.h"
 
 /*
 ** Pops on_event, and calls it with a table that describes the step. Raises nothing: an error of

@@ -3,7 +3,7 @@
 
 #include <curl/curl.h>
 
-const char *ck_response_reason(const struct ck_response *response) {
+const char *ck_reason_of(const struct ck_response *response) {
   const struct ck_observation *observed = &response->observed;
   if (observed->cancelled) return "cancelled";
   if (observed->paused)
@@ -21,7 +21,7 @@ const char *ck_response_reason(const struct ck_response *response) {
   return "the response was cut off";
 }
 
-const char *ck_response_advice(const struct ck_response *response) {
+const char *ck_reason_advice(const struct ck_response *response) {
   if (response->observed.status != 0) return NULL;
   switch (response->observed.code) {
     case CURLE_PEER_FAILED_VERIFICATION:
