@@ -80,14 +80,17 @@ describe("without a free descriptor", function()
       local output, code = run(([[
         local client = cekura.new { api_url = %s, api_key = "k", ca_file = CA, proxy = "",
           deadline = 5, max_attempts = 1 }
-        for _ = 1, 3 do
+        for free = 0, 8 do
           assert(vote(client))
           take_all()
-          print(client.results:bulk_evaluate_metrics { result_ids = { 1 }, metric_ids = { 2 } })
+          give(free)
+          for _ = 1, 3 do
+            print(client.results:bulk_evaluate_metrics { result_ids = { 1 }, metric_ids = { 2 } })
+          end
           give_all()
         end
       ]]):format(url))
-      assert.equal(3, select(2, output:gsub("table: [^\n]*\n", "")), output)
+      assert.equal(27, select(2, output:gsub("table: [^\n]*\n", "")), output)
       assert.equal(0, code)
     end)
   end

@@ -59,15 +59,22 @@ void ck_multi_close(struct ck_multi *multi, bool inherited) {
   if (multi->poller >= 0) ck_poller_close(multi->poller, inherited);
 }
 
-static bool lacks_descriptor(const struct ck_multi *multi) {
-  int copy = fcntl(multi->poller, F_DUPFD_CLOEXEC, 0);
-  if (copy >= 0) (void)close(copy);
-  return copy < 0;
+/*
+** An attempt has released its descriptors when it has failed: this counts all that it may need, for
+** two sockets, the resolver and a file of certificates.
+*/
+static bool lacks_descriptors(const struct ck_multi *multi) {
+  enum { NEEDED = 8 };
+  int copies[NEEDED], count = 0;
+  while (count < NEEDED && (copies[count] = fcntl(multi->poller, F_DUPFD_CLOEXEC, 0)) >= 0) count++;
+  bool lacks = count < NEEDED;
+  while (count > 0) (void)close(copies[--count]);
+  return lacks;
 }
 
 /* The easy handle counts as active before it is added, so that a failure can remove it. */
 bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
-  if (multi->lean && multi->active == 0 && !lacks_descriptor(multi)) ck_multi_disconnect(multi);
+  if (multi->lean && multi->active == 0 && !lacks_descriptors(multi)) ck_multi_disconnect(multi);
   multi->active++;
   multi->closes_at = 0;
   if (connect_handle(multi) && curl_multi_add_handle(multi->handle, easy) == CURLM_OK) return true;
@@ -80,7 +87,7 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
 ** one remain for connections.
 */
 bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy) {
-  if (multi->active > 0 || !multi->used || !lacks_descriptor(multi)) return false;
+  if (multi->active > 0 || !multi->used || !lacks_descriptors(multi)) return false;
   CURLM *old = multi->handle;
   multi->handle = NULL;
   (void)connect_handle(multi);

@@ -38,7 +38,7 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy);
 
 /*
 ** Adds an easy handle that failed for want of a descriptor once more, after closing all idle
-** connections. Returns false if there are none, if there are descriptors, or on failure.
+** connections. Returns false if there are none, if descriptors are left, or on failure.
 */
 bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy);
 
