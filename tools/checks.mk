@@ -7,7 +7,7 @@
 # ---- what the specs build
 
 spec_programs = $(patsubst %,$(BUILD)/%,alloc host session) \
-                $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal)
+                $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal full_poller)
 
 # The pure decisions of the core, as a Lua module.
 $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(filter-out src/lua/%,$(core_c)))
@@ -27,8 +27,9 @@ $(BUILD)/session: $(BUILD)/obj/spec/c/session.o
 $(BUILD)/fork.so $(BUILD)/signals.so: $(BUILD)/%.so: $(BUILD)/obj/spec/c/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
 
-# Preloaded libraries: a resolver that hangs for some names, and a Ctrl-C at a chosen moment.
-$(BUILD)/slow_dns.so $(BUILD)/late_signal.so: $(BUILD)/%.so: spec/c/%.c
+# Preloaded libraries: a resolver that hangs for some names, a Ctrl-C at a chosen moment, and a poller
+# that refuses a socket.
+$(BUILD)/slow_dns.so $(BUILD)/late_signal.so $(BUILD)/full_poller.so: $(BUILD)/%.so: spec/c/%.c
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(shared) -o $@ $< -ldl
 

@@ -93,7 +93,7 @@ bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy) {
   (void)connect_handle(multi);
   (void)curl_multi_cleanup(old);
   multi->timer = 0;
-  multi->used = multi->lean = false;
+  multi->used = multi->lean = multi->failed = false;
   bool added = ck_multi_add(multi, easy);
   multi->lean = true;
   return added;

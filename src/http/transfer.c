@@ -89,21 +89,20 @@ void ck_transfer_start(struct ck_transfer *transfer) {
   ck_transfers_collect(attempt->transport); /* a near server may have responded already */
 }
 
-/* When the multi handle has failed, its attempts end before it is cleaned up. */
+/* When the multi handle has failed, its other attempts end before it is cleaned up. */
 void ck_transfers_collect(struct ck_transport *transport) {
   CURL *easy;
   CURLcode code;
-  if (transport->multi.failed) {
-    for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next)
-      if (attempt->active) finish(attempt, CURLE_ABORTED_BY_CALLBACK);
-    ck_multi_disconnect(&transport->multi);
-  }
   while ((easy = ck_multi_next_finished(&transport->multi, &code)) != NULL) {
     char *private = NULL;
     if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK) continue;
     struct ck_attempt *attempt = (struct ck_attempt *)(void *)private;
     if (!begin_again(attempt, code)) finish(attempt, code);
   }
+  if (!transport->multi.failed) return;
+  for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next)
+    if (attempt->active) finish(attempt, CURLE_ABORTED_BY_CALLBACK);
+  ck_multi_disconnect(&transport->multi);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
