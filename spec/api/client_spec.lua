@@ -250,7 +250,7 @@ describe("a client", function()
   end)
 
   describe("reads the environment:", function()
-    -- What a script writes that has a vote at hand, and the sandbox's address in URL.
+    -- Returns the output of a script, which has the variables VOTE and URL, the sandbox's address.
     local function run(environment, text)
       local all = { CEKURA_API_KEY = false, CEKURA_API_URL = false, CEKURA_CA_FILE = false }
       for name, value in pairs(environment) do all[name] = value end
@@ -339,7 +339,7 @@ describe("a client", function()
   end)
 
   describe("with max_evaluations", function()
-    -- { what, endpoint, changes, how many it would start, how the error says it }
+    -- { what, endpoint, changes, number of evaluations, their words in the error }
     for _, row in ipairs {
       { "counts runs times metrics", EVALUATE, { run_ids = range(3), metric_ids = range(4) }, 12,
         "would start 12 metric" },
@@ -362,12 +362,12 @@ describe("a client", function()
           { err.kind, err.applied, err.endpoint, err.attempts })
         assert.truthy(tostring(err):find(said, 1, true))
         assert.same({}, server:requests())
-        calls.make(strict, name, changes, { max_evaluations = count })  -- of the call, comes first
+        calls.make(strict, name, changes, { max_evaluations = count })  -- the call's option wins
         assert.equal(1, #server:requests())
         err = select(2, calls.make(client, name, changes, { max_evaluations = 0 }))
         assert.equal("budget", err.kind)
         err = select(2, calls.make(strict, name, changes, { evaluations = 1, uncounted = true }))
-        assert.equal("budget", err.kind)  -- the arguments prove more than is stated
+        assert.equal("budget", err.kind)  -- the arguments show a higher number than the stated one
         assert.equal(1, #server:requests())
       end)
     end
@@ -384,7 +384,7 @@ describe("a client", function()
       end
     end
 
-    -- { what, the call, its changes, how many are known, how the error says it }
+    -- { what, endpoint, changes, the number that is known, its words in the error }
     for _, row in ipairs {
       { "a bulk call", made(BULK), { result_ids = range(29), metric_ids = range(2) }, 58,
         "is not known (at least 58), max_evaluations is 100: nothing was sent" },
@@ -429,7 +429,7 @@ describe("a client", function()
           assert.equal(1, #server:requests())
         end)
 
-        it("even if a lower number than the arguments prove is stated", function()
+        it("even if the stated number is lower than the arguments show", function()
           if known == 0 then return end
           for _, options in ipairs { { evaluations = 0 }, { evaluations = known - 1 },
               { uncounted = true }, {} } do
@@ -496,7 +496,7 @@ describe("a client", function()
         }, shown)
         assert.equal(1, #{ calls.make(client, name, changes, { dry_run = true }) })
         calls.make(client, name, changes)
-        local request = server:requests()[1]  -- and what it shows is true
+        local request = server:requests()[1]  -- the call sends what the dry run showed
         assert.same({ path, body }, { request.path, request.body })
       end)
     end
@@ -569,7 +569,7 @@ describe("a client", function()
       it(next(problems), function()
         local client <close> = new()
         local _, err = calls.vote(client, { run_id = calls.none }, options)
-        local fields = { run_id = { "is required" } }  -- with what else is wrong
+        local fields = { run_id = { "is required" } }  -- and another problem
         for path, message in pairs(problems) do fields[path] = { message } end
         assert.same(fields, err.fields)
         assert.same({ "validation", "no" }, { err.kind, err.applied })
@@ -709,7 +709,7 @@ describe("a client", function()
       is_closed(runs)
     end)
 
-    it("not before its last resource is collected", function()
+    it("only after its last resource is collected", function()
       local runs = new().runs
       local vote = runs.mark_metric_vote
       for _ = 1, 3 do
@@ -737,7 +737,7 @@ describe("a client", function()
         assert(vote())
         local before = descriptors()
         for _ = 1, 10 do assert(vote()) end
-        -- A stale slot of Lua's stack may hold one client more, with its poller and its socket.
+        -- A stale index of Lua's stack may hold one more client, with its poller and its socket.
         print(descriptors() - before <= 2)]]):format(server.url))
       assert.equal("true\n", output)
       assert.equal(11, #server:requests())

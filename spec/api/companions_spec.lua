@@ -54,7 +54,7 @@ describe("among the companion operations", function()
       local run = assert(client.runs:get { run_id = 5544 })
       assert.same({ 5544, 373, "completed" }, { run.id, run.result_id, run.status })
       assert.is_string(run.evaluation.metrics[1].name)
-      assert.is_nil(run.error_message)  -- null is absent, and with keep_null it is not
+      assert.is_nil(run.error_message)  -- null is absent without keep_null
       local keeping <close> = assert(cekura.new { api_url = server.url,
         api_key = server.api_key, keep_null = true })
       assert.equal(cekura.null, keeping.runs:get({ run_id = 5544 }).error_message)
@@ -190,7 +190,7 @@ describe("among the companion operations", function()
       end)
     end
 
-    it("the last words of a message say what to do, unless the call only reads", function()
+    it("the message ends with advice, unless the call only reads", function()
       local client <close> = retries.client(server, { max_attempts = 1 })
       -- { endpoint, response, last words of the message }
       for _, row in ipairs {

@@ -326,7 +326,7 @@ describe("an error", function()
       assert.matches("ca_file", tostring(err), 1, true)
     end)
 
-    it("asks whether the server speaks TLS if it sends plain text", function()
+    it("asks whether the server uses TLS if the response is plain text", function()
       local plain <close> = sandbox.start()
       local err = failing((plain.url:gsub("^http:", "https:")))
       assert.same({ "tls", "no" }, { err.kind, err.applied })
@@ -338,7 +338,7 @@ describe("an error", function()
       assert.matches("https://", tostring(failing(server.url)), 1, true)
     end)
 
-    it("has none of these hints if the reason is another", function()
+    it("has none of these hints for any other reason", function()
       local gone = faults.start()
       gone:stop()
       for _, err in ipairs { failing(gone.url), failing((gone.url:gsub("^http:", "https:"))) } do
@@ -467,7 +467,7 @@ describe("an error", function()
       assert.equal(plan.url, err.url)
     end)
 
-    it("is printed by assert", function()  -- in a child: busted's assert is its own
+    it("is printed by assert", function()  -- in a child, because busted replaces assert
       server:script { faults.status(404, {}, '{"detail": "No such run."}') }
       local output, code = script.run(([[
         local client = assert(require "cekura".new { api_url = %q, api_key = "the-key" })

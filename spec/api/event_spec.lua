@@ -16,7 +16,7 @@ describe("on_event", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- A client, and the list of its events in order.
+  -- Returns a client, and the list of its events in order.
   local function new(options)
     local events = {}
     local all = { on_event = function(event) events[#events + 1] = event end }
@@ -24,7 +24,7 @@ describe("on_event", function()
     return retries.client(server, all), events
   end
 
-  -- "type attempt status kind applied", with a dash for an absent field.
+  -- Returns a line for each event: "type attempt status kind applied", "-" for an absent field.
   local function lines(events)
     local list = {}
     for i, event in ipairs(events) do
@@ -117,7 +117,7 @@ describe("on_event", function()
       server:script { faults.status(429, { ["Retry-After"] = "0.1" }) }
       calls.vote(client)
       assert.equal(0.1, events[3].wait)
-      -- The wait begins with the response, before its events.
+      -- The wait starts when the response arrives, before on_event is called.
       assert.is_true(events[4].elapsed - events[1].elapsed >= 0.1)
     end)
 
@@ -205,7 +205,7 @@ describe("on_event", function()
   end)
 
   describe("does not fail the call", function()
-    -- What a script writes in which `on_event` is that, and a vote meets a 503 first.
+    -- Returns the output of a script with this `on_event`, whose vote gets a 503 first.
     local function run(on_event)
       server:script { faults.status(503) }
       return (script.run(([[

@@ -90,7 +90,7 @@ local VALID = {
   { "a comment in a string", '"a/*b*/c//d"', "a/*b*/c//d" },
 }
 
--- { what, text } of what is no JSON, or, with a reason, of what a reader may refuse and we do.
+-- { what, text } of invalid JSON, or, with a reason, of JSON that a reader may refuse.
 local INVALID = {
   { "blanks alone", " " },
   { "a word", "hello" },
@@ -238,7 +238,7 @@ local INVALID = {
   { "no UTF-8 outside of a string", "[1\xE5]" },
 }
 
--- { what, text, what is read, why } of what is not JSON, or need not be read, and says enough.
+-- { what, text, value, reason } of text that is read although it is invalid, or may be refused.
 local MENDED = {
   { "a byte order mark", "\u{FEFF}[1]", { 1 }, MARK },
   { "NaN", "[NaN]", { null }, INFINITE },
@@ -285,8 +285,8 @@ local MENDED = {
     { a = FFFD .. FFFD, b = { null } }, INFINITE },
 }
 
--- { what, text, what is read, why } of what may be read or refused; another lua-cjson may
--- be stricter.
+-- { what, text, value, reason } of text that may be read or refused: other versions of lua-cjson
+-- may be stricter.
 local LENIENT = {
   { "a point last", "[1.]", { 1 }, DIGITS },
   { "a point last, negative", "[-0.]", { 0 }, DIGITS },
@@ -372,7 +372,7 @@ describe("internal.json", function()
         ["a\0"] = true, [""] = 2.0 })
   end)
 
-  it("returns nil and the path of a value that JSON cannot say", function()
+  it("returns nil and the path of a value that JSON cannot represent", function()
     assert.same({ nil, "value.a[2]: must be a JSON value, got a function" },
       { internal.json { a = { 1, print } } })
     assert.same({ nil, "body: must be a finite number, got an infinity" },

@@ -150,7 +150,7 @@ describe("JSONTestSuite", function()
     end
   end)
 
-  it("has no i_ file that is not named once", function()
+  it("has only i_ files that are named once here", function()
     for _, name in ipairs(names) do
       local count = 0
       for _, list in ipairs { ROUNDED, MENDED, REFUSED } do

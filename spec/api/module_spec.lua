@@ -34,7 +34,7 @@ describe("the module", function()
       assert.equal("true\ntrue\n", output)
     end)
 
-    it("without a Lua file, too", function()
+    it("without any Lua file", function()
       local server <close> = sandbox.start()
       local output = script.run(([[
         package.path = ""
@@ -46,7 +46,7 @@ describe("the module", function()
       assert.equal("true\t16\tnil\n", output)
     end)
 
-    it("with lua-cjson only: its absence is the error of require", function()
+    it("only with lua-cjson: without it, require raises", function()
       local output = script.run [[
         package.preload.cjson = function() error "no cjson here" end
         print(pcall(require, "cekura"))]]
@@ -90,7 +90,7 @@ describe("the module", function()
       { "a list with a rest", { 1, 2, 3, 4 }, 3, { { 1, 2, 3 }, { 4 } } },
       { "single items", { "a", false, "c" }, 1, { { "a" }, { false }, { "c" } } },
     } do
-      it("goes through " .. row[1], function()
+      it("iterates over " .. row[1], function()
         local slices = {}
         for slice in cekura.chunks(row[2], row[3]) do slices[#slices + 1] = slice end
         assert.same(row[4], slices)
@@ -286,7 +286,7 @@ describe("lua-cjson", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- What a script writes that has a client, and `vote(value)`.
+  -- Returns the output of a script that has a client and vote(value).
   local function run(before, after)
     return (script.run(before .. ([[
       local cekura = require "cekura"
@@ -299,8 +299,8 @@ describe("lua-cjson", function()
       ]]):format(server.url, server.api_key) .. after))
   end
 
-  -- Stands for lua-cjson 2.1.0.14 and newer, on top of whichever is here: integers are integers,
-  -- and there are marks for arrays.
+  -- Imitates lua-cjson 2.1.0.14 and newer with the installed version: integers are decoded as
+  -- integers, and arrays are marked.
   local NEWER = [[
     local cjson = require "cjson"
     local function integers_in(value)
@@ -342,7 +342,7 @@ describe("lua-cjson", function()
     assert.equal("123\t9223372036854775807\t9007199254740993\t-5\t0.5\t1e+300\n", output)
   end)
 
-  it("with array_mt has it honoured", function()
+  it("with array_mt has its arrays marked by it", function()
     local output = run(NEWER, [[
       print(getmetatable(cekura.array {}) == cjson.array_mt)
       vote {
@@ -354,7 +354,7 @@ describe("lua-cjson", function()
       server:requests()[1].body)
   end)
 
-  -- Its decode returns nil and a message.
+  -- The decode of cjson.safe returns nil and a message.
   it("replaced by cjson.safe still reports invalid JSON", function()
     server:faults { { body = '{"a": ' }, { body = '{"a": 1}' } }
     local output = run([[package.loaded.cjson = require "cjson.safe"]] .. "\n", [[
@@ -364,7 +364,7 @@ describe("lua-cjson", function()
     assert.equal("nil\tresponse\tcannot be read: its JSON is cut off\n1\n", output)
   end)
 
-  it("that lacks its functions is an error of require", function()
+  it("without its functions makes require raise", function()
     local output = script.run [[
       local function new() return { decode = print, decode_invalid_numbers = type,
         decode_max_depth = type } end

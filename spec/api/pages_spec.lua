@@ -7,7 +7,7 @@ local sandbox = require "cekura.sandbox"
 
 local LIST = "/test_framework/v1/results/"
 
--- A page of items with these ids.
+-- Returns a page of items with these ids.
 local function page(ids, following, count)
   local results = {}
   for i, id in ipairs(ids) do results[i] = { id = id } end
@@ -15,7 +15,7 @@ local function page(ids, following, count)
   return faults.ok((text:gsub('"results":{}', '"results":[]')))
 end
 
--- The memory that is in use, in kB.
+-- Returns the memory in use, in kB.
 local function settled()
   collectgarbage()
   collectgarbage()
@@ -54,7 +54,7 @@ describe("pages", function()
         end
         assert.equal(assert(client[name]:list(arguments)).count, count)
         assert.equal(math.ceil(count / arguments.page_size), #server:requests() - 1)
-        assert.is_nil(arguments.page)  -- the caller's table is the caller's
+        assert.is_nil(arguments.page)  -- the caller's table is unchanged
       end)
     end
 
@@ -104,7 +104,7 @@ describe("pages", function()
       assert.is_function(cekura.results.pages)
     end)
 
-    -- { what is wrong, arguments, options, what is said of it }
+    -- { what is wrong, arguments, options, message }
     for _, row in ipairs {
       { "an unknown field", { agent = 1 }, nil, 'results.list: agent: unknown field' },
       { "a page that is none", { page = "x" }, nil, "results.list: page: must be a whole number" },
@@ -225,11 +225,11 @@ describe("pages", function()
         assert.equal(i, next_result().id)
         if i == 2 then before = settled() end
       end
-      assert.is_true(settled() - before < 200)  -- kB: fifty texts are a thousand
+      assert.is_true(settled() - before < 200)  -- kB: fifty texts have a thousand
       assert.is_nil(next_result())
     end)
 
-    -- { `next`, what is said of it }
+    -- { `next`, message }
     for _, row in ipairs {
       { "page=0", "names no page" }, { "page=-1", "names no page" },
       { "page=two", "names no page" },
@@ -276,10 +276,10 @@ describe("pages", function()
     describe("shared by several tasks", function()
       local slow = { "sleep", 0.05 }
 
-      -- The same answer, which takes its time.
+      -- Returns the same entry with a delay.
       local function slowly(entry) return { slow, table.unpack(entry) } end
 
-      -- A task that reads all items; its results are their ids, or those until an error, and that.
+      -- Returns a task that reads all items. Its results are the ids, and the error that ended it.
       local function reader(next_result)
         return client:spawn(function()
           local ids = {}
@@ -363,7 +363,7 @@ describe("pages", function()
           while server:deliveries() < 1 do client:step(0.01) end
           assert.is_true(stop(one, co))
           assert.same({ 1, 2 }, (other:wait()))
-          one:cancel()  -- the call of one whose coroutine was closed may still be in flight
+          one:cancel()  -- the call of a closed coroutine may still be in flight
         end)
       end
 

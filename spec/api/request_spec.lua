@@ -190,7 +190,7 @@ describe("request", function()
       assert.matches("NUL byte%): unknown field", err.message)
     end)
 
-    it("refuses a body that JSON cannot say, with the path to it", function()
+    it("refuses a body that JSON cannot represent, and names the path", function()
       local _, err = client:request { method = "POST", path = "/y", body = { a = { print } } }
       assert.same({ "must be a JSON value, got a function" }, err.fields["body.a[1]"])
     end)

@@ -21,7 +21,7 @@ local function with(options)
   return all
 end
 
--- Answers of a fault server, from tables.
+-- Returns entries of a fault server that respond with these tables.
 local function answers(...)
   local list = {}
   for i, value in ipairs { ... } do list[i] = faults.ok(json.encode(value)) end
@@ -36,7 +36,7 @@ local function paths_of(server)
   return list
 end
 
--- How often each distinct thing stands in a list.
+-- Returns how often each item occurs in a list.
 local function counts(list)
   local found = {}
   for _, item in ipairs(list) do found[item] = (found[item] or 0) + 1 end
@@ -166,7 +166,7 @@ describe("wait", function()
         local done, err = client.results:wait({ result_id = id }, QUICK)
         return done and done.status, err
       end, { collect = true }))
-      -- Some metrics are for other agents: what began took its time together.
+      -- Some metrics belong to other agents and fail. The evaluations that began ran concurrently.
       assert.is_true(report.ok > 1, tostring(report.errors[1] and report.errors[1].error))
       assert.is_true(system.monotime() - began < 0.2 * report.ok + clock.AT_ONCE)
     end)
@@ -208,7 +208,7 @@ describe("wait", function()
       assert.equal("in_progress", err.last.status)
     end)
 
-    -- { error kind, what is done }
+    -- { error kind, function that makes the call }
     for _, row in ipairs {
       { "not_found", function() return client.results:wait({ result_id = 1 }, QUICK) end },
       { "not_found", function()
@@ -240,7 +240,7 @@ describe("wait", function()
       local value, err = client.calls:wait({ call_logs = logs, metrics = { 55 } }, QUICK)
       assert.is_nil(value)
       assert.equal("not_found", err.kind)
-      assert.is_true(#server:requests() <= 8)  -- those under way at the same time
+      assert.is_true(#server:requests() <= 8)  -- those in flight when the first one fails
       assert.equal(40, #err.last)
     end)
   end)
@@ -273,7 +273,7 @@ describe("wait", function()
       end)
     end
 
-    -- { what the optimiser says, what that means }
+    -- { response of the optimiser, its meaning }
     for _, row in ipairs {
       { { status = "success" }, "done" }, { { state = "COMPLETED" }, "done" },
       { { data = { status = "Success" } }, "done" },
@@ -509,7 +509,7 @@ describe("wait", function()
         end)
       end
 
-      -- { what, snapshot, metrics, polls, the poll that it is done with }
+      -- { what, snapshot, metrics, polls, number of the poll that ends the wait }
       for _, row in ipairs {
         { "a value where there was none", log(EARLY, {}), { 1 },
           { log(EARLY, {}), log(EARLY, { [1] = 5 }) }, 2 },
@@ -539,7 +539,7 @@ describe("wait", function()
       end
 
       it("an unchanged value among several counts after one and a half times as long", function()
-        local moved = log(LATE, { 3, 5 })  -- the first is new, the second may be at work
+        local moved = log(LATE, { 3, 5 })  -- the first is new, the second may not have run yet
         local polls, began = 0, system.monotime()
         local entries = { log(EARLY, { 5, 5 }), log(EARLY, { 5, 5 }), moved }
         assert(wait_for(log(EARLY, { 5, 5 }), { 1, 2 }, entries, { interval = 0.1,
@@ -552,7 +552,7 @@ describe("wait", function()
         local before, half = log(EARLY, { 5, 5 }), log(LATE, { 3, 5 })
         local new = log("2026-01-01T10:00:09Z", { 3, 4 })
 
-        -- That the new value of the second metric is waited for, which comes with the last poll.
+        -- Fails unless the wait ends with the last poll, which has the second metric's new value.
         local function waits_for_it(snapshot, list)
           local logs = assert(wait_for(snapshot, { 1, 2 }, list, { interval = 0.02 }))
           assert.equal(4, logs[1].evaluation.metrics[2].score)
@@ -586,7 +586,7 @@ describe("wait", function()
       end)
 
       describe("does not exceed the timeout for all of them with", function()
-        -- Seconds that a wait for many logs takes whose reads are answered so, and its error.
+        -- Returns the duration and the results of a wait for `count` logs that get the entry.
         local function time(count, entry, options)
           local snapshots = {}
           for i = 1, count do snapshots[i] = { id = i, updated_at = EARLY, metrics = {} } end
@@ -595,14 +595,14 @@ describe("wait", function()
             { call_logs = snapshots, metrics = { 1 } }, with(options))
         end
 
-        it("a server that does not answer", function()
+        it("a server that does not respond", function()
           local seconds, value, err = time(40, "hang", { timeout = 0.4 })
           assert.is_nil(value)
           assert.same({ "timeout", "timeout", 40 }, { err.kind, err.cause.kind, #err.last })
           assert.is_true(seconds < 0.4 + clock.OVERRUN, seconds)
         end)
 
-        it("a server that answers slowly", function()
+        it("a server that responds slowly", function()
           local slow = { { "sleep", 0.15 }, table.unpack(encoded(log(EARLY, {}))) }
           local seconds, value, err = time(100, slow, { timeout = 0.5 })
           assert.is_nil(value)
@@ -635,7 +635,7 @@ describe("wait", function()
         assert.equal(22, server:deliveries())
       end)
 
-      it("times out if new values cannot be told from old ones", function()
+      it("times out if new values cannot be distinguished from old ones", function()
         local _, err = wait_for(log(EARLY, { 5 }), { 1 }, { log(EARLY, { 5 }) }, { timeout = 0.1 })
         assert.equal("timeout", err.kind)
         assert.matches("1 of 1 call logs have no new values yet: 7", err.message)
@@ -643,7 +643,7 @@ describe("wait", function()
       end)
     end)
 
-    -- { method, arguments, options, what is said of it }
+    -- { method, arguments, options, message }
     for _, row in ipairs {
       { "results", {}, nil, "results.wait: result_id: is required" },
       { "results", { result_id = "x", resultid = 1 }, nil, 'did you mean "result_id"' },

@@ -28,7 +28,7 @@ describe("on the wire:", function()
     return assert(requests[#requests], "nothing has reached the server")
   end
 
-  describe("a call of", function()
+  describe("method, path, headers and body are correct for", function()
     for _, row in ipairs {
       { "runs.mark_metric_vote", { feedback = "missed a \"step\"" }, VOTE_PATH,
         [[{"metric_id":55,"thumbs_up":false,"expected_value":2,"feedback":"missed a \"step\""}]] },
@@ -52,7 +52,7 @@ describe("on the wire:", function()
         assert.equal(1, #requests)
         assert.same({ "POST", path, "", body },
           { request.method, request.path, request.query, request.body })
-        -- libcurl decides which encodings it accepts; we decide that it says so.
+        -- libcurl decides which encodings it accepts; the contract, which calls send the header.
         local encodings = request.headers["accept-encoding"]
         request.headers["accept-encoding"] = nil
         assert.equal(row.large_response, encodings and encodings:find "gzip" ~= nil)
@@ -107,7 +107,7 @@ describe("on the wire:", function()
     } do
       local name, changes, method, path, query, body = table.unpack(row, 1, 6)
 
-      it(("%s: %s %s?%s"):format(name, method, path, query), function()
+      it(("%s is sent as %s %s?%s"):format(name, method, path, query), function()
         local client <close> = new()
         calls.make(client, name, changes)
         local requests = server:requests()
@@ -126,7 +126,7 @@ describe("on the wire:", function()
       end)
     end
 
-    it("different endpoints in turn have their own method, headers and body", function()
+    it("different endpoints in sequence have their own method, headers and body", function()
       local client <close> = new { headers = { ["X-One"] = "1" } }
       local own = { headers = { ["X-Two"] = "2" } }
       for i, name in ipairs { "runs.get", "runs.mark_metric_vote", "billing.info", "metrics.update",
@@ -146,7 +146,7 @@ describe("on the wire:", function()
       local other <close> = faults.start()
       local client <close> = new { api_url = other.url, headers = { ["X-One"] = "1" } }
       assert(calls.vote(client, {}, { headers = { ["X-Two"] = "2" } }))
-      local row = other:ledger()[1]  -- where a header that comes twice is joined to "a, a"
+      local row = other:ledger()[1]  -- its ledger joins a header that occurs twice: "a, a"
       assert.equal("POST " .. VOTE_PATH .. " HTTP/1.1", row.request_line)
       row.headers["user-agent"] = nil
       assert.same({
@@ -158,7 +158,7 @@ describe("on the wire:", function()
   end)
 
   describe("additional headers", function()
-    -- { what, of the client, of the call, what arrives }
+    -- { what, headers of the client, headers of the call, headers that arrive }
     for _, row in ipairs {
       { "come from the client", { ["X-Team"] = "qa" }, nil, { ["x-team"] = "qa" } },
       { "come from the call", nil, { ["X-Team"] = "qa" }, { ["x-team"] = "qa" } },
@@ -223,7 +223,7 @@ describe("on the wire:", function()
       { "has a prefix and a slash", "/staging/", "/staging" .. VOTE_PATH },
       { "has an escaped prefix", "/a%20b", "/a%20b" .. VOTE_PATH },
     } do
-      it("that " .. row[1], function()
+      it("that " .. row[1] .. " precedes the path", function()
         local client <close> = new { api_url = server.url .. row[2] }
         calls.vote(client)
         assert.same({ row[3], "", host },
@@ -231,7 +231,7 @@ describe("on the wire:", function()
       end)
     end
 
-    it("with a name for the host", function()
+    it("may have a name as the host", function()
       local client <close> = new { api_url = "http://localhost:" .. server.port }
       assert(calls.vote(client))
       assert.equal("localhost:" .. server.port, last_request().headers.host)
@@ -325,11 +325,11 @@ describe("on the wire:", function()
     assert.equal("53", last_request().headers["content-length"])
   end)
 
-  it("100 votes in turn return as soon as their responses have arrived", function()
+  it("100 votes in sequence return as soon as their responses have arrived", function()
     local client <close> = new()
     local slow = 0
     for _ = 1, 100 do
-      server:clear()  -- the server's thread is awake then, and quick to answer
+      server:clear()  -- wakes the server's thread, so that it responds at once
       local _, response = assert(calls.vote(client))
       if response.elapsed >= 0.1 then slow = slow + 1 end
     end

@@ -6,14 +6,14 @@ local diff = require "support.diff"
 
 local SEED = math.tointeger(os.getenv "SEED") or os.time()
 
--- The rows as text: "-b +c".
+-- Returns the rows as text: "-b +c".
 local function marks(old, new)
   local words = {}
   for i, row in ipairs(diff.rows(old, new)) do words[i] = row.mark .. row.line end
   return table.concat(words, ",")
 end
 
--- The text that the rows with these marks are of.
+-- Returns the text of the rows with these marks.
 local function text_of(rows, pattern)
   local lines = {}
   for _, row in ipairs(rows) do

@@ -18,7 +18,7 @@ local ENVIRONMENT = {
   LUA_CPATH = absolute(os.getenv "LUA_CPATH" or ""),
 }
 
--- What --help says.
+-- Texts that --help must contain.
 local SAID = {
   agreement_report = { "Exit codes", "reads, and costs nothing" },
   auto_improve = { "Exit codes", "SPENDS CREDITS", "--start", "--apply", "--state" },

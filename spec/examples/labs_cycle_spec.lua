@@ -10,7 +10,7 @@ local START = "POST /test_framework/metric%-reviews/process_feedbacks/"
 local EVALUATE = "POST .*/evaluate_metrics/"
 local NO_ERRORS = ""
 
--- What a person makes of the transcripts that the first run shows.
+-- The votes of a person who has read the transcripts of the first run.
 local VOTES = [[
 run_id,metric_id,thumbs_up,expected_value,feedback
 5945,55,no,3,"Identity, offer and confirmation: all three are there"
@@ -42,7 +42,7 @@ describe("labs_cycle", function()
 
   local function state() return json.decode(scratch.read(cycle:path "state")) end
 
-  -- Each step's name, in order.
+  -- Returns the names of the steps, in order.
   local function steps(output)
     local names = {}
     for number, name in output:gmatch "\nStep (%d) of 7, ([^:]+):" do
@@ -51,7 +51,7 @@ describe("labs_cycle", function()
     return names
   end
 
-  -- How often each result was evaluated.
+  -- Returns how often each result was evaluated.
   local function evaluations()
     local counts = {}
     for _, line in ipairs(cycle:changes(EVALUATE)) do

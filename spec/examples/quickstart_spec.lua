@@ -110,7 +110,7 @@ describe("the quickstart, live", function()
     assert.equal(0, code, output)
     local requests, bodies = server:requests(), {}
     for i, request in ipairs(requests) do bodies[i] = request.body end
-    assert.equal(6, #requests)  -- the five, and the one with a wrong key
+    assert.equal(6, #requests)  -- five endpoints, and a call with a wrong key
     assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":1,'
       .. '"feedback":"Agent missed the reschedule step"}', bodies[1])
     assert.equal('{"run_ids":["5540","5544"],"metric_ids":["55"]}', bodies[2])

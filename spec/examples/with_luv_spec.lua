@@ -19,7 +19,7 @@ describe("the example with luv", function()
     local votes, failed, requests, seconds = output:match
       "^(%d+) votes, (%d+) failed, (%d+) requests in ([%d.]+) seconds\n"
     assert.same({ "60", "0", "63" }, { votes, failed, requests }, output)
-    assert.is_true(tonumber(seconds) > 1, output)  -- a 429 asked for it
+    assert.is_true(tonumber(seconds) > 1, output)  -- because of the 429
     local ticks = tonumber(output:match "\n(%d+) ticks, the latest [%d.]+ ms late\n$")
     assert.is_true(ticks > (is_checked and 10 or 50), output)
   end)
@@ -51,7 +51,7 @@ end)
 
 describe("luv's loop", function()
   local TICK = 10                            -- milliseconds
-  local LATE = is_checked and 800 or 300     -- milliseconds; what is waited for takes a second
+  local LATE = is_checked and 800 or 300     -- milliseconds; a wait takes a second
 
   local function now() return uv.hrtime() / 1e6 end
 
@@ -67,7 +67,7 @@ describe("luv's loop", function()
       local seconds = is_task_left and client:timeout()
       longest = math.max(longest, now() - started)
       if not is_task_left then
-        latest = math.max(latest, now() - due)  -- of the tick that does not come any more
+        latest = math.max(latest, now() - due)  -- of the tick that is due at the end
         for _, handle in ipairs { poll, timer, ticker } do handle:close() end
         return
       end
@@ -83,8 +83,8 @@ describe("luv's loop", function()
     return latest, longest, ticks
   end
 
-  -- Other processes want the processor, too, and a tick may be late without anybody's fault: what
-  -- holds up the loop by itself does so each time.
+  -- A tick may also be late because other processes use the processor. A call that blocks the loop
+  -- does so each time.
   local function is_never_late(begin)
     local latest, longest, ticks
     for _ = 1, 3 do
@@ -99,7 +99,7 @@ describe("luv's loop", function()
     backoff = { base = 0.2, cap = 0.4 } }
   if is_checked then OPTIONS.timeout, OPTIONS.connect_timeout = 3, 3 end
 
-  -- Everything that takes its time, twice, and one 429 among it.
+  -- Returns entries of all kinds of delays and failures, twice, with one 429 among them.
   local function misbehave(kind)
     local slow = { { "read" }, { "sleep", 0.2 }, faults.ok()[1] }
     local entries = {}
@@ -156,7 +156,7 @@ describe("luv's loop", function()
     end)
   end)
 
-  it("is blocked by a call outside of a task, which shows that the measure can fail", function()
+  it("is blocked by a call outside of a task, which the measurement detects", function()
     local server <close> = faults.start()
     server:script { { { "read" }, { "sleep", 2 * LATE / 1000 }, faults.ok()[1] } }
     local client <close> = retries.client(server, { timeout = 60 })

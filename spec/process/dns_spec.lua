@@ -17,7 +17,7 @@ local SCRIPT = [[
   print(err.kind, err.applied, err.attempts, system.monotime() - start)
 ]]
 
--- Returns what the script prints, and how long its process ran.
+-- Returns the output of the script, and the duration of its process.
 local function run(options)
   local start = system.monotime()
   local output = script.run(SCRIPT:format(options), { LD_PRELOAD = PRELOAD })
@@ -27,7 +27,7 @@ local function run(options)
 end
 
 describe("a resolver that hangs", function()
-  it("delays a call until its deadline, and the end of the process not at all", function()
+  it("delays a call until its deadline, but not the end of the process", function()
     local result, seconds, lived = run "deadline = 0.5"
     assert.same({ "timeout", "no", 1 }, result)
     assert.truthy(seconds >= 0.5 and seconds <= 0.7, seconds)
@@ -55,7 +55,7 @@ describe("a resolver that hangs", function()
     end
   ]]
 
-  -- The resolver returns after so many seconds, or after half a minute.
+  -- The resolver returns after `seconds`, or after half a minute.
   local function run_tasks(deadline, text, slow)
     return script.run(TASKS:format(deadline) .. text, { LD_PRELOAD = PRELOAD, SLOW_DNS = slow })
   end
@@ -95,7 +95,7 @@ describe("a resolver that hangs", function()
     end)
   end
 
-  it("that returns after its client was closed does no harm", function()
+  it("that returns after its client was closed is harmless", function()
     local output, code = run_tasks("60", [[
       step(0.05)
       client:close()

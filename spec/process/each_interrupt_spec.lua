@@ -1,4 +1,4 @@
--- Ctrl-C in client:each, in the stock interpreter; and its progress on a terminal.
+-- Ctrl-C in client:each, in the stock interpreter; the progress of each on a terminal.
 local child = require "support.child"
 local faults = require "support.faults"
 local retries = require "support.retries"
@@ -9,11 +9,11 @@ local system = require "system"
 local terminal = require "support.terminal"
 local votes = require "support.votes"
 
-local GRACE = 2  -- seconds that what is in flight is given to end
+local GRACE = 2  -- seconds that items in flight are given to end
 
 local is_checked = (os.getenv "CEKURA_RUN" or "") ~= ""
-local LATE = is_checked and 20 or 1    -- seconds that an end may come late: fewer than GRACE
-local LIMIT = is_checked and 60 or 5   -- seconds to begin
+local LATE = is_checked and 20 or 1    -- seconds by which an end may be late: less than GRACE
+local LIMIT = is_checked and 60 or 5   -- seconds to start a process
 
 describe("Ctrl-C in each", function()
   local server, path, running
@@ -32,7 +32,7 @@ describe("Ctrl-C in each", function()
     os.remove(path)
   end)
 
-  -- Begins it, and waits until so many requests have arrived.
+  -- Starts a process, and waits until `count` requests have arrived.
   local function start(text, count)
     running = child.start_checked { child.lua, "-e",
       votes.START:format(server.url, "k") .. ("local PATH = %q\n"):format(path) .. text }
@@ -41,7 +41,8 @@ describe("Ctrl-C in each", function()
     return running
   end
 
-  -- Waits for its end. Returns what it wrote, its exit code, and the seconds since `sent`.
+  -- Waits for the end of the process. Returns its output, its exit code, and the seconds since
+  -- `sent`.
   local function finish(process, sent)
     local output, code = process:finish()
     running = nil
@@ -60,14 +61,14 @@ describe("Ctrl-C in each", function()
     assert.equal(1, code)
   end
 
-  -- The events in the journal, sorted.
+  -- Returns the events in the journal, sorted.
   local function events()
     local list = {}
     for event in scratch.read(path):gmatch "Z (%l+ %d+)" do list[#list + 1] = event end
     return votes.sorted(list)
   end
 
-  -- An answer that takes its time.
+  -- Returns an entry whose response is delayed.
   local function slow(seconds)
     return { { "read" }, { "sleep", seconds }, { "answer", 200, {}, '{"success": true}' } }
   end
@@ -101,7 +102,7 @@ describe("Ctrl-C in each", function()
     local output, code, seconds = interrupt(start(THREE .. [[
       local started = os.clock()
       print(pcall(go, {}))
-      print(os.clock() - started < 1)  -- it has not spun meanwhile
+      print(os.clock() - started < 1)  -- each sleeps instead of polling meanwhile
       print(client:step(), vote(100).success)
       local report = assert(go {})
       print(report.ok, report.skipped, report.unknown)
@@ -123,7 +124,7 @@ describe("Ctrl-C in each", function()
       go {}
       print "went on"]], 3)
     process:signal "INT"
-    system.sleep(0.3)  -- well within the two seconds
+    system.sleep(0.3)  -- much less than GRACE
     local sent = system.monotime()
     process:signal "INT"
     local output, code, seconds = finish(process, sent)
@@ -202,7 +203,7 @@ describe("Ctrl-C in each", function()
     assert.equal(0, server:open())
   end)
 
-  -- The interpreter's hook is on the main thread: the coroutine is told by what each returns.
+  -- The interpreter's hook is on the main thread: in a coroutine, each returns an error instead.
   it("fails an each in a coroutine", function()
     server:script(retries.times(3, slow(0.3)))
     local output, code = interrupt(start(THREE .. [[
@@ -216,7 +217,7 @@ describe("Ctrl-C in each", function()
     assert.equal(3, server:deliveries())
   end)
 
-  -- The waiter is told, and nobody else: what is in flight is given no time to end.
+  -- Only task:wait() raises: the items in flight are given no time to end.
   it("ends the process at once while the main thread waits for an each in a task", function()
     server:script(retries.times(3, { { "hang" } }))
     local output, code, seconds = interrupt(start(THREE .. [[
@@ -254,7 +255,7 @@ describe("Ctrl-C in each", function()
     assert.same({ "failed 1", "failed 2", "failed 3" }, table.move(events(), 1, 3, 1, {}))
   end)
 
-  -- It comes wherever it likes.
+  -- The signal may arrive at any moment.
   it("is not lost among many short calls", function()
     for _ = 1, 8 do
       server:clear()
@@ -294,7 +295,7 @@ describe("Ctrl-C in each", function()
         if item <= 3 then return vote(item) end
         client:sleep(0.3)
         look "then"
-        -- a shell of its own, for os.execute would ignore the signal
+        -- in a shell of its own, because os.execute ignores the signal
         io.popen("exec env -u LD_PRELOAD sh -c 'kill -INT $PPID'"):close()
         while true do client:sleep(1) end
       end, { progress = true, concurrency = 4 }))
@@ -306,8 +307,8 @@ describe("Ctrl-C in each", function()
   end)
 end)
 
--- Ctrl-C sets a hook on the main thread, which raises the error: here the script itself does so, to
--- the instruction. After each time all must be as if it had come at any other.
+-- Ctrl-C sets a hook on the main thread, and the hook raises the error. Here the script sets such a
+-- hook for one instruction after the other; the result must always be the same.
 describe("Ctrl-C in each", function()
   local START = votes.START .. [[
     local votes = require "support.votes"
@@ -321,7 +322,7 @@ describe("Ctrl-C in each", function()
       end, "", count)
     end
 
-    -- Nothing is left of it, and the next run completes what it has begun.
+    -- Raises unless no task is left, and the next run completes the items.
     local function check(what, go)
       debug.sethook(main)
       assert(not client:step(), what .. ": a task is left")
@@ -348,7 +349,7 @@ describe("Ctrl-C in each", function()
   end
 
   for what, path_or_nil in pairs { ["with a journal"] = "path", ["without one"] = "nil" } do
-    it("at any instruction of the main thread, leaves nothing behind, " .. what, function()
+    it("leaves nothing behind at any instruction of the main thread, " .. what, function()
       local count = run(([[
         local instructions, came = 0, nil
         repeat
@@ -378,7 +379,7 @@ describe("Ctrl-C in each", function()
 
   for what, call in pairs { ["each"] = "inner(item)",
       ["each in a coroutine"] = "coroutine.wrap(inner)(item)" } do
-    it("at any call of a function of the caller's, within " .. what, function()
+    it("loses no item at any call of a function of the caller, within " .. what, function()
       local count = run(([[
         local calls = 0
         repeat
@@ -415,7 +416,7 @@ describe("Ctrl-C in each", function()
           end
           pcall(go)
           local came = seen >= calls
-          seen = calls  -- once is enough
+          seen = calls  -- one interruption per round
           for item in io.open(path):read "a":gmatch "Z done (%%d)" do
             assert(done[math.tointeger(item)] == 2, calls .. ": done is not done")
           end

@@ -13,7 +13,7 @@ local SEED = math.tointeger(os.getenv "SEED") or os.time()
 local AT = "2026-11-21T04:20:11Z "
 local LINE = "%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ ([^\n]*)\n"
 
--- That it says so and counts nothing else.
+-- Fails unless the report has these counts, and 0 for the others.
 local function counts(expected, report)
   for _, name in ipairs { "ok", "failed", "skipped", "unknown" } do
     assert.equal(expected[name] or 0, report[name], name)
@@ -50,20 +50,20 @@ describe("each with a journal", function()
     return client:each(items, fn, all)
   end
 
-  -- The events in the file, without their times.
+  -- Returns the events in the file, without their times.
   local function events()
     local list = {}
     for line in scratch.read(path):gmatch(LINE) do list[#list + 1] = line end
     return list
   end
 
-  -- A file in which that has happened.
+  -- Writes a journal with these events.
   local function write(lines)
     for i, line in ipairs(lines) do lines[i] = AT .. line .. "\n" end
     scratch.write(path, header .. table.concat(lines))
   end
 
-  -- Votes, but for some items that go wrong.
+  -- Votes for an item; 2 is an invalid call, and 3 raises after its vote.
   local function mixed(item)
     if item == 2 then return client.runs:mark_metric_vote {} end
     if item == 3 then
@@ -226,7 +226,7 @@ describe("each with a journal", function()
   end)
 
   describe("starts no item with a journal", function()
-    -- Nothing has been done, and the file is as it was.
+    -- Fails unless each returns an error, sends nothing, and leaves the file unchanged.
     local function refuses(pattern, options)
       local before = scratch.read(path)
       local report, problem = each(votes.items(3), error, options)
@@ -285,7 +285,7 @@ describe("each with a journal", function()
   describe("does not record a dry run as finished:", function()
     local function plan(item) return votes.cast(client, item, { dry_run = true }) end
 
-    -- That an item that does that counts as ok, and is done by the next run.
+    -- Fails unless items with this function count as ok, and the next run does them.
     local function does_again(fn)
       counts({ ok = 2 }, each({ 1, 2 }, fn))
       assert.equal(0, #arrived())
@@ -366,7 +366,7 @@ describe("each with a journal", function()
   end)
 
   describe("does not repeat an item that may have spent and then raised,", function()
-    -- That the next run does not do it again.
+    -- Fails unless the item is unknown, and the next run does not repeat it.
     local function spends_once(fn)
       counts({ unknown = 1 }, each({ 7 }, function(item)
         fn(item)
@@ -377,7 +377,7 @@ describe("each with a journal", function()
       assert.same({ 7 }, arrived())
     end
 
-    -- Another client, which ends with the spec.
+    -- Returns a function of an item that calls fn with another client, and closes that client.
     local function with_other(fn)
       return function(item)
         local other <close> = assert(cekura.new { api_url = server.url,
@@ -503,7 +503,7 @@ describe("each with a journal", function()
 
   it("has no line of an item that was cancelled before it started", function()
     local task = client:spawn(each, votes.items(3), vote)
-    client:step()  -- they are in line, and none has begun
+    client:step()  -- no item has started
     task:cancel()
     assert.equal(0, #server:requests())
     counts({ ok = 3 }, each(votes.items(3), vote))
@@ -645,7 +645,7 @@ describe("each with a journal that is killed", function()
       votes.START:format(server.url, "k") .. ("local PATH = %q\n"):format(path) .. text }
   end
 
-  -- What the journal says of each key.
+  -- Returns the last event of each key in the journal.
   local function states()
     local all = {}
     for event, key in (scratch.read(path) or ""):gmatch "Z (%l+) (%d+)[^\n]*\n" do
@@ -654,7 +654,7 @@ describe("each with a journal that is killed", function()
     return all
   end
 
-  -- How often each item has arrived.
+  -- Returns how often each item has arrived.
   local function deliveries()
     local all = {}
     for _, row in ipairs(server:ledger()) do
@@ -678,7 +678,7 @@ describe("each with a journal that is killed", function()
     assert.same({ "started 1", "done 1", "started 2", "done 2", "started 3" }, lines)
   end)
 
-  -- What it has written until it was killed after some lines, or had come to its end.
+  -- Kills a process after a number of lines, unless it ends earlier. Returns its output.
   local function kill_after(process, lines)
     local output = {}
     for i = 1, lines do
@@ -690,8 +690,8 @@ describe("each with a journal that is killed", function()
     return table.concat(output, "\n")
   end
 
-  -- Runs the text again and again, until a run comes to its end. Returns what that one wrote, and
-  -- how many have been killed. `look` is called after each.
+  -- Runs the text again and again, until a run is not killed. Returns the output of that run, and
+  -- the number of killed runs. Calls `look` after each run.
   local function run_and_kill(text, look)
     for kills = 0, 200 do
       local output = kill_after(start(text), math.random(2, 60))
@@ -743,7 +743,7 @@ describe("each with a journal that is killed", function()
     local before = {}
     local output = run_and_kill(text, function()
       local now = states()
-      for item, state in pairs(before) do  -- what was in flight stays as it was
+      for item, state in pairs(before) do  -- items that were in flight stay unknown
         if state == "started" then assert.equal(state, now[item], item) end
       end
       before = now

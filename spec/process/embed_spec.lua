@@ -10,7 +10,7 @@ describe("a host that links the client in", function()
     assert(code == 0, output)
   end)
 
-  -- Without the folder that has core.so: what is not linked in must not be found.
+  -- The search path lacks the folder of core.so, so that only linked code is found.
   local function run(script)
     local cpath = (os.getenv "LUA_CPATH" or ";;"):gsub("build[^;]*%?%.so", "")
     return child.run_checked({ build .. "/embed", script },

@@ -1,4 +1,4 @@
--- internal.open_file and its like: files that are locked, appended to, and forced to disk.
+-- internal.open_file and the other functions on files: lock, append, truncate, sync, replace.
 local child = require "support.child"
 local scratch = require "support.scratch"
 require "cekura"
@@ -59,7 +59,7 @@ describe("a file", function()
   end)
 
   it("is closed by the collector", function()
-    coroutine.wrap(internal.open_file)(path)  -- on a stack that is collected, too
+    coroutine.wrap(internal.open_file)(path)  -- in a coroutine, which is collected, too
     collectgarbage()
     collectgarbage()
     assert(internal.open_file(path)):close()
@@ -77,8 +77,8 @@ describe("a file", function()
   end)
 
   it("has nothing of a text that does not fit on the disk", function()
-    -- A limit on the size of files stands for a full disk. Its unit is 512 or 1024 bytes: in both
-    -- cases a part of the last line of 100 bytes fits, and then a line of 20 bytes.
+    -- A limit on the size of files simulates a full disk. Its unit is 512 or 1024 bytes. With both,
+    -- the last line of 100 bytes fits only in part, and a line of 20 bytes fits.
     local output = child.run_on_full_disk(2, ([[
         require "cekura"
         local file = assert(require "cekura.internal".open_file(%q))
@@ -109,7 +109,7 @@ describe("a file", function()
   for what, row in pairs {
     ["in a missing folder"] = { "/no/such/folder/x", "No such file or directory" },
     ["that is a folder"] = { "/", "Is a directory" },
-    ["that is not writable"] = { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- not even root
+    ["that is not writable"] = { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- nor for root
   } do
     it("is not opened at a path " .. what, function()
       local file, message = internal.open_file(row[1])

@@ -40,7 +40,7 @@ describe("a fork", function()
 
   local function run(text, path) return script.run(START:format(server.url, path or "") .. text) end
 
-  -- What arrived, each item with how many times.
+  -- Returns how often each item has arrived.
   local function arrived()
     local counts = {}
     for _, item in ipairs(votes.arrived(server:ledger())) do
@@ -53,7 +53,7 @@ describe("a fork", function()
 
   describe("in on_event returns an error in the child,", function()
     for type, deliveries in pairs { request = 1, response = 1, retry = 2 } do
-      it("of a call that blocks, at a " .. type, function()
+      it("for a call that blocks, at a " .. type, function()
         if type == "retry" then server:script { faults.status(503) } end
         local output, code = run(([[
           local client = new(forking %q)
@@ -68,8 +68,8 @@ describe("a fork", function()
         assert.same({ deliveries, 2, 1 }, arrived())
       end)
 
-      it("of a task's call, at a " .. type, function()
-        -- Whichever arrives second is still in flight when the other one is tried again.
+      it("for a task's call, at a " .. type, function()
+        -- The call that arrives second is still in flight when the other one is retried.
         local slow = { { "read" }, { "sleep", 0.5 }, faults.ok()[1] }
         if type == "retry" then server:script { faults.status(503), slow } end
         local output, code = run(([[
@@ -92,7 +92,7 @@ describe("a fork", function()
       end)
     end
 
-    it("of a call that gives up, or that raises", function()
+    it("for a call that gives up, or that raises", function()
       server:script { faults.status(400) }
       local output = run [[
         local fork_once = forking "give_up"
@@ -108,8 +108,8 @@ describe("a fork", function()
       assert.same({ 1, 1 }, arrived())
     end)
 
-    it("of a task's call, while another call blocks", function()
-      -- To both: which of them arrives first is not said.
+    it("for a task's call, while another call blocks", function()
+      -- Both calls get this entry, because either may arrive first.
       server:script(times(2, { { "read" }, { "sleep", 0.5 }, faults.ok()[1] }))
       local output, code = run [[
         local client = new(forking "give_up")
@@ -125,7 +125,7 @@ describe("a fork", function()
       assert.same({ 1, 1 }, arrived())
     end)
 
-    it("of a task's call, while the client sleeps", function()
+    it("for a task's call, while the client sleeps", function()
       local output, code = run [[
         local client = new(forking "response")
         client:spawn(vote, client, 1)
@@ -164,7 +164,7 @@ describe("a fork", function()
     assert.equal(0, code)
   end)
 
-  -- { how the child ends, what it prints before }
+  -- { how the child ends, its output }
   for _, ending in ipairs {
     "os.exit(true)", "os.exit(true, true)", "client:close() os.exit(true)",
     "client = nil collectgarbage() collectgarbage() os.exit(true)",

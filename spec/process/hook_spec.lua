@@ -19,7 +19,7 @@ describe("a signal's handler", function()
   before_each(function() server:clear() end)
 
   after_each(function()
-    if running then running:signal "KILL" end  -- the test has failed before its end
+    if running then running:signal "KILL" end  -- the test has failed
     running = nil
   end)
 
@@ -29,7 +29,7 @@ describe("a signal's handler", function()
     signals.on("HUP", function() return on_hup() end)
   ]]
 
-  -- Starts the script, and returns when it waits for a response, or prints "ready".
+  -- Starts the script. Returns when it waits for a response, or, with says_so, prints "ready".
   local function start(text, says_so)
     running = child.start_checked { child.lua, "-e",
       votes.START:format(server.url, "k") .. START .. text }
@@ -45,7 +45,7 @@ describe("a signal's handler", function()
     return output, code
   end
 
-  -- { what waits, its text, what it prints, whether nothing is sent }
+  -- { what waits, script, its output, whether nothing is sent }
   local waits = {
     { "a call", [[
         local value, response = vote(1)
@@ -87,7 +87,7 @@ describe("a signal's handler", function()
   for _, row in ipairs(waits) do
     local what, text, output, says_so, body = table.unpack(row, 1, 5)
 
-    it("runs during " .. what .. ", which goes on", function()
+    it("runs during " .. what .. ", which continues", function()
       server:script { slow(1, body) }
       start(text, says_so):signal "HUP"
       assert.equal("hup", running:line())
@@ -181,7 +181,7 @@ describe("a signal's handler", function()
     assert.equal(1, code)
   end)
 
-  -- A hook of the script's own, set while a call waits: by the handler.
+  -- The handler sets a hook of the script while a call waits.
   for what, arguments in pairs {
     ["for a count of 1"] = '"", 1', ["for a count of 1000"] = '"", 1000', ["for lines"] = '"l"',
     ["for calls and returns"] = '"cr"', ["for everything"] = '"crl", 7',
@@ -268,7 +268,7 @@ describe("a debug hook on the main thread", function()
   before_each(function() server:clear() end)
   after_each(function() debug.sethook(main) end)
 
-  -- Has the next instruction of the main thread raise it.
+  -- Makes the next instruction of the main thread raise this value.
   local function raise_on_main(raised)
     debug.sethook(main, function()
       debug.sethook(main)
@@ -277,7 +277,7 @@ describe("a debug hook on the main thread", function()
   end
 
   for _, kind in ipairs { "request", "response" } do
-    it("that raises in on_event of a task's " .. kind .. " is raised by step, and the call goes on",
+    it("that raises in on_event of a task's " .. kind .. " is raised by step, but not by the call",
       function()
         local thrown, told = {}, false
         local client <close> = assert(cekura.new { api_url = server.url, api_key = "k",

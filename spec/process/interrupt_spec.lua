@@ -9,7 +9,7 @@ local system = require "system"
 -- the end of the interpreter, and the tool that it runs under.
 local AT_ONCE = (os.getenv "CEKURA_RUN" or "") == "" and 0.35 or 20
 
-local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 5 or 60  -- seconds to begin
+local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 5 or 60  -- seconds to start a process
 
 local START = [[
   io.stdout:setvbuf "line"
@@ -29,10 +29,10 @@ describe("Ctrl-C", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  local running  -- the process that a test has begun
+  local running  -- the process that a test has started
 
   after_each(function()
-    if running then running:signal "KILL" end  -- the test has failed before its end
+    if running then running:signal "KILL" end  -- the test has failed
     running = nil
   end)
 
@@ -41,13 +41,13 @@ describe("Ctrl-C", function()
     return running
   end
 
-  -- The server has read a request and done what it does about it.
+  -- Waits until the server has read requests and played their entries.
   local function await_request(count)
     assert.is_true(server:wait(count or 1, LIMIT))
     server:ledger()
   end
 
-  -- Sends it, and returns what the process wrote until its end, and its exit code.
+  -- Sends the signal. Returns the output of the process, and its exit code.
   local function interrupt(process)
     local sent = system.monotime()
     process:signal "INT"
@@ -58,10 +58,10 @@ describe("Ctrl-C", function()
     return output, code
   end
 
-  -- { what, the server's script, what may have been done by then }
+  -- { what, the server's script, `applied` of the call }
   local blocked = {
-    { "a call to a server that does not answer", { "hang" }, "unknown" },
-    { "a call whose answer comes byte by byte", { faults.trickle(5) }, "yes" },
+    { "a call to a server that does not respond", { "hang" }, "unknown" },
+    { "a call whose response arrives byte by byte", { faults.trickle(5) }, "yes" },
     { "a wait that the server asked for",
       { faults.status(503, { ["Retry-After"] = 3500 }) }, "unknown" },
     { "a wait that is for all calls of a client",
@@ -111,7 +111,7 @@ describe("Ctrl-C", function()
         assert.equal(0, code)
       end)
 
-      -- The interpreter's hook is on the main thread: the coroutine is told by the call.
+      -- The interpreter's hook is on the main thread: in a coroutine, the call returns an error.
       it("cancels a call in a coroutine", function()
         local output, code = interrupt(begin [[
           local run = coroutine.wrap(function()
@@ -148,7 +148,7 @@ describe("Ctrl-C", function()
     end)
   end
 
-  -- The event of another call sends the signal while the call stands in line.
+  -- The on_event of another call sends the signal while the call is queued.
   local QUEUED = [[
     local limited
     PATIENT.on_event = function(event)
@@ -176,7 +176,7 @@ describe("Ctrl-C", function()
 
   for what, row in pairs {
     ["in a new handle"] = {},
-    ["in the handle of an answer that could not be read"] = { "not_json", "not_json", "not_json" },
+    ["in the handle of a response that could not be read"] = { "not_json", "not_json", "not_json" },
   } do
     it("ends a call that is queued after a 429, " .. what, function()
       local before = #row
@@ -190,8 +190,7 @@ describe("Ctrl-C", function()
     end)
   end
 
-  -- The moment varies, and is tried several times: also while a response is decoded, which is
-  -- protected.
+  -- The signal arrives at varying moments, also while a response is decoded in a protected call.
   it("is not swallowed among many short calls", function()
     for _ = 1, 10 do
       server:clear()
@@ -210,7 +209,7 @@ describe("Ctrl-C", function()
     end
   end)
 
-  -- on_event is called protected: only other errors become warnings.
+  -- on_event runs in a protected call, which turns all other errors into warnings.
   it("is not swallowed while on_event runs", function()
     server:script { "hang" }
     local process = start [[
@@ -232,7 +231,7 @@ describe("Ctrl-C", function()
   end)
 end)
 
--- Ctrl-C raises wherever Lua runs, as between an attempt and the wait for the next one.
+-- Ctrl-C raises wherever Lua runs, such as in on_event between two attempts.
 describe("the error of Ctrl-C", function()
   for _, kind in ipairs { "request", "response", "retry" } do
     it("is raised by the call if it ends on_event at a " .. kind, function()
@@ -260,7 +259,7 @@ describe("a hook of the script", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- Answers that take several of the client's looks, and a wait between the two attempts.
+  -- Returns delayed responses, for which the client polls several times, and a wait between them.
   local function slow(wait)
     return {
       { { "read" }, { "sleep", 0.25 }, { "answer", 503, { { "Retry-After", wait } }, "{}" } },

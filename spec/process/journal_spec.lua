@@ -1,4 +1,4 @@
--- The journal by itself: what an earlier run wrote, however it ended, a later run reads.
+-- The journal without each: a later run reads the events of earlier runs, however these ended.
 local child = require "support.child"
 local journal = require "cekura.each.journal"
 local locale = require "support.locale"
@@ -19,7 +19,7 @@ describe("a journal", function()
 
   local function open(options) return assert(journal.open(path, options or WORK)) end
 
-  -- The file with "T " for its times, which are those of this test.
+  -- Returns the file with "T " in place of its times, which must be those of this test.
   local function content()
     return (scratch.read(path):gsub(TIME, function(time)
       assert.is_true(time == AT or began <= time and time <= os.date(NOW), time)
@@ -27,7 +27,7 @@ describe("a journal", function()
     end))
   end
 
-  -- That the file is refused with a message that matches, and left as it is.
+  -- Fails unless the file is refused with a message that matches, and left unchanged.
   local function is_refused(text, pattern, options)
     scratch.write(path, text)
     local nothing, message = journal.open(path, options or WORK)
@@ -342,12 +342,12 @@ describe("a journal", function()
       assert.is_nil(nothing)
       assert.equal(path .. REFUSAL, message)
       assert.equal(before, after)
-      local it <close> = open()  -- the lock has gone with its process
+      local it <close> = open()  -- the lock ends with its process
       assert.equal("started", it:state "a")
     end)
 
     it("a journal that is collected or refused is unlocked", function()
-      coroutine.wrap(open)()  -- on a stack that goes, too
+      coroutine.wrap(open)()  -- in a coroutine, which is collected, too
       collectgarbage()
       collectgarbage()
       open():close()
@@ -383,7 +383,7 @@ describe("a journal", function()
       end)
     end
 
-    it("is not taken for one if the script changes its folder", function()
+    it("is distinguished from a journal whose script changes its folder", function()
       local output = script.run(([[
         local lfs, journal = require "lfs", require "cekura.each.journal"
         assert(lfs.chdir %q)
@@ -453,7 +453,7 @@ describe("a journal", function()
     { "/no/such/folder/x", "No such file or directory" },
     { "/", "Is a directory" },
     { "/proc/sys/kernel/ostype", "[PR]e.+" },  -- read-only, also for root
-    { "/dev/null", "not a regular file" },     -- it would forget
+    { "/dev/null", "not a regular file" },     -- it keeps no events
   } do
     it("reports a problem with " .. row[1], function()
       local nothing, message = journal.open(row[1], WORK)
@@ -474,7 +474,7 @@ describe("a journal", function()
   end)
 
   describe("is synced", function()
-    -- Counts, and fails when it is told to.
+    -- Replaces the journal's file by one that counts syncs, and fails with `watched.problem`.
     local function watch(it)
       local file, watched = it.file, { count = 0 }
       function watched.append(_, text) return file:append(text) end

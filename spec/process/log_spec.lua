@@ -153,7 +153,7 @@ describe("CEKURA_LOG", function()
 
   it("does not write to a connection if the descriptor of stderr is free", function()
     local text = 'local file = io.open "/dev/null"\n' .. PRELUDE .. [[
-      file:close()  -- it had the descriptor of stderr
+      file:close()  -- frees the descriptor of stderr
       for i = 1, 3 do assert(vote()) end
       os.exit(7, true)
     ]]

@@ -4,7 +4,7 @@ local internal = require "cekura.internal"
 local progress = require "cekura.each.progress"
 local terminal = require "support.terminal"
 
--- A clock that goes when it is told to, and numbers in the midst of 20,000 votes.
+-- Defines a clock that only pass() advances, and numbers in the middle of 20,000 votes.
 local START = [[
   require "cekura.core"
   local internal = require "cekura.internal"
@@ -23,7 +23,7 @@ local START = [[
   local meter = require "cekura.each.progress".new(true)
 ]]
 
--- Runs it; whatever it writes must be on stderr.
+-- Runs the text after START. All of its output must be on stderr.
 local function run(columns, text, environment)
   local ran = terminal.run(columns, START .. text, environment or { TERM = "xterm" })
   assert.equal("", ran.stdout)
@@ -31,7 +31,7 @@ local function run(columns, text, environment)
   return ran
 end
 
--- The one line that there is on a terminal of that width.
+-- Returns the only line on a terminal of this width.
 local function line(columns, changes)
   local ran = run(columns, ("meter:show(numbers(%s)) look 'then'"):format(changes or ""))
   assert.is_true(#ran.screen.looks["then"] <= 1)
@@ -132,7 +132,7 @@ describe("progress on a terminal", function()
     end)
   end
 
-  it("takes 80 columns if the terminal does not tell its width", function()
+  it("has 80 columns if the terminal does not report its width", function()
     assert.equal(line(80), line(0))
   end)
 
@@ -184,7 +184,7 @@ describe("progress on a terminal", function()
       ["at the end"] = "",
       ["in a window that has become narrower"] = "resize(17)",
       ["in a window that has become wider"] = "resize(200)",
-      -- What a terminal shows when it is pressed, wherever the cursor is.
+      -- A terminal shows this at the cursor when Ctrl-C is pressed.
       ["after a Ctrl-C"] = [[io.stderr:write "^C"]],
       ["when it is ended twice, and shown after that"] = [[
         meter:finish(numbers())
@@ -192,7 +192,7 @@ describe("progress on a terminal", function()
         meter:show(numbers())]],
     } do
       it(what, function()
-        for _, columns in ipairs { 50, 80 } do  -- at 50 the line is as long as can be
+        for _, columns in ipairs { 50, 80 } do  -- at 50 the line fills the terminal
           local ran = run(columns, ([[
             io.stderr:write "before\n"
             meter:show(numbers())
@@ -213,7 +213,7 @@ describe("progress on a terminal", function()
   end)
 end)
 
--- What a file, or a terminal that only writes on, has got.
+-- Returns the lines in a file, or on a terminal without cursor control.
 local function lines_of(text)
   assert.is_nil(text:find("[\27\r]"), text)
   local lines = {}
@@ -340,7 +340,7 @@ describe("no progress", function()
   end
 
   for _, option in ipairs { "yes", 1, {} } do
-    it("can be had for " .. type(option), function()
+    it("can be requested with a " .. type(option) .. ", which raises", function()
       assert.has_error(function() progress.new(option) end, "progress: expected true or a function")
     end)
   end

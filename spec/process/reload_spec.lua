@@ -42,7 +42,7 @@ describe("the module", function()
     assert.equal(0, code)
   end)
 
-  -- libcurl's thread goes on when its state has gone, and with it the module that asked.
+  -- libcurl's thread continues after the state was closed and the module was unloaded.
   it("can be unloaded while a DNS lookup hangs", function()
     local output, code = host([[
       kept = use("https://name.hangs.invalid")

@@ -37,7 +37,7 @@ local SCRIPT = [[
   assert(err.kind == "network", err)
   local tls <close> = assert(cekura.new { api_url = TLS_URL, api_key = "k", ca_file = CA })
   for _ = 1, 3 do assert(tls.runs:get { run_id = 1 }) end
-  -- A name, so that libcurl's own threads come into it; nobody listens there.
+  -- A name makes libcurl start threads of its own. No server listens at this port.
   local named <close> = assert(cekura.new {
     api_url = "https://localhost:1", api_key = "k", max_attempts = 1, deadline = 1,
   })

@@ -8,7 +8,7 @@ local retries = require "support.retries"
 local system = require "system"
 
 local SPENDING, LIST = "results.bulk_evaluate_metrics", "results.list"
-local MANY, SOME = 100, 36  -- each more than one look at the sockets finds
+local MANY, SOME = 100, 36  -- each more than one step reads from the sockets
 local tool = os.getenv "CEKURA_RUN" or ""
 local TIMEOUT = tool == "" and 1 or 5
 local BUSY = TIMEOUT * 1.3
@@ -17,8 +17,8 @@ local function late(entry)
   return { { "read" }, { "sleep", TIMEOUT * 0.8 }, table.unpack(entry or faults.ok()) }
 end
 
--- Begins `count` calls and steps until the server has them all, and until libcurl has no timer left
--- for which it would read the sockets. None has been answered by then.
+-- Starts `count` calls and steps until the server has received all of them, and until libcurl has
+-- no timer that would make it read the sockets. No response has arrived by then.
 local function begin(server, client, count, name)
   local tasks = {}
   for i = 1, count do tasks[i] = client:spawn(calls.make, client, name) end
@@ -131,7 +131,7 @@ describe("a request whose deadline passes before it can be sent", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- The handshake has begun, and waits for the client.
+  -- Starts a call, and returns while the handshake waits for the client.
   local function begin_handshake(client)
     local task = client:spawn(calls.make, client, SPENDING)
     client:step(0)

@@ -31,7 +31,7 @@ describe("the deadline", function()
   local many = {}
   for i = 1, 200000 do many[i] = 1000000000000000 + i end
 
-  -- Without another attempt.
+  -- Calls that end without another attempt:
   -- { what, entry, kind, applied, status; `tls`; `hole`; the `name` and `changes` of the call }
   for _, row in ipairs {
     { "no connection is made", nil, "timeout", "no", hole = true },
@@ -104,7 +104,7 @@ describe("the deadline", function()
         server:script(times(100, entry))
         err = select(2, calls.vote(client, nil, { deadline = DEADLINE }))
       end)
-      -- the deadline may also end an attempt that would have met it once more
+      -- the deadline may also end an attempt before it fails in the same way
       if err.kind ~= "timeout" then assert.equal(kind, err.kind) end
       assert.is_true(err.applied == applied or err.applied == "unknown")
       assert.is_true(err.attempts > 1)

@@ -172,7 +172,7 @@ describe("the limiter", function()
 
   before_each(function() limiter = decisions.limiter() end)
 
-  -- The tickets of `count` attempts that begin now; nil if they may not.
+  -- Returns the tickets of `count` attempts that begin now; nil if they may not.
   local function begin(count, now)
     local tickets = {}
     for i = 1, count do
@@ -196,7 +196,7 @@ describe("the limiter", function()
     for _, ticket in ipairs(tickets) do succeed(ticket) end
   end
 
-  -- How many may begin now. They have ended on return.
+  -- Returns how many attempts may begin now. They have ended on return.
   local function room(now)
     local count = 0
     while count < 1000 and decisions.allows(limiter, now) do
@@ -207,7 +207,7 @@ describe("the limiter", function()
     return count
   end
 
-  -- Lets as many as may begin succeed, `count` times: a list of how many those were.
+  -- Lets all attempts that may begin succeed, `count` times. Returns their numbers.
   local function rounds(count, now)
     local sizes = {}
     for i = 1, count do
@@ -280,7 +280,7 @@ describe("the limiter", function()
     reject(tickets[1], 0, 0)
     for i = 2, MANY do succeed(tickets[i]) end
     for _ = 1, 1000 do succeed_all(begin(1, 0)) end
-    assert.equal(3, (decisions.limit(limiter)))  -- one fills half of two, and not of three
+    assert.equal(3, (decisions.limit(limiter)))  -- one uses half of two, but not of three
   end)
 
   it("always allows one attempt after a pause, however often it is rejected", function()
@@ -292,7 +292,7 @@ describe("the limiter", function()
     assert.same({ 0, 1 }, { room(1000.5), room(1001) })
   end)
 
-  it("tries more attempts more and more rarely while that is rejected every time", function()
+  it("tries to grow less and less often while the server rejects it every time", function()
     local LIMIT, now = 4, 0
     local rejected = {}  -- after how many successes
     local successes = 0
@@ -307,7 +307,7 @@ describe("the limiter", function()
     local late = 0
     for _, at in ipairs(rejected) do late = late + (at > 1000 and 1 or 0) end
     assert.is_true(late > 0 and late <= 0.01 * 3000)
-    for _ = 1, 40 do rounds(16, now) end  -- now there is room
+    for _ = 1, 40 do rounds(16, now) end  -- the server accepts more from now on
     assert.is_true(room(now) > 3 * LIMIT)
   end)
 end)

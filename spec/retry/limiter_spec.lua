@@ -21,8 +21,8 @@ local function vote(client, number, options)
   return calls.vote(client, { run_id = number }, options)
 end
 
--- A vote for each number up to `count`, or always for the same run; the report, whose results are
--- the numbers of attempts.
+-- Votes for each number up to `count`, or always for the run `run`. Returns the report, whose
+-- results are the numbers of attempts.
 local function vote_all(client, count, options, run)
   local list = {}
   for i = 1, count do list[i] = i end
@@ -70,13 +70,13 @@ local function all_are_ok(report, count)
   assert.equal(count, report.ok)
 end
 
--- The first call of a client meets a 429.
+-- Pauses a client: its first call gets a 429.
 local function pause(server, client, retry_after)
   server:script { limit(retry_after) }
   assert.equal("rate_limited", select(2, vote(client, 1000, { max_attempts = 1 })).kind)
 end
 
--- Tasks that vote, one for each number; their calls have begun, and are queued.
+-- Returns a task for each number, whose vote is queued.
 local function spawn_votes(client, numbers, options)
   local tasks = {}
   for i, number in ipairs(numbers) do
@@ -105,10 +105,10 @@ describe("after a 429", function()
     assert.equal(0, internal.pause_left(client))
   end)
 
-  -- Another call gives up while the blocking one is the only one admitted.
+  -- Another call fails while the blocking call is the only one in flight.
   for what, raise in pairs {
     ["an error"] = function() error "wrong" end,
-    ["what Ctrl-C raises"] = function() error("interrupted!", 0) end,
+    ["the error of Ctrl-C"] = function() error("interrupted!", 0) end,
     ["a table"] = function() error {} end,
   } do
     it("a blocking call ends if the on_event of another call raises " .. what, function()
@@ -187,7 +187,7 @@ describe("after a 429", function()
     end)
   end
 
-  it("the calls keep to the rate per second that the server accepts", function()
+  it("the calls do not exceed the rate per second that the server accepts", function()
     local up <close> = sandbox.start { api_key = "the-key", rate_limit = { per_second = 100 } }
     local client <close> = new { url = up.url }
     local report = vote_all(client, 250, nil, 5544)
@@ -202,7 +202,7 @@ describe("after a 429", function()
     assert.equal(108, server:deliveries())
   end)
 
-  it("without Retry-After all calls wait for the backoff of one", function()
+  it("without Retry-After all calls wait for the backoff of the limited call", function()
     local client <close> = new(server, { max_attempts = 1, backoff = { base = 0.4, cap = 0.4 } })
     local waited = 0
     for _ = 1, 5 do
@@ -251,7 +251,7 @@ describe("after a 429", function()
     local seconds = clock.time(function()
       local tasks = spawn_votes(client, { 1, 2, 3 })
       while server:deliveries() < 3 do client:step(0.01) end
-      client:sleep(0.07)  -- the first 429 has come, the other has not
+      client:sleep(0.07)  -- the first 429 has arrived, the other has not
       table.move(spawn_votes(client, { 4, 5 }), 1, 2, 4, tasks)
       local ok = 0
       for _, task in ipairs(tasks) do
@@ -331,7 +331,7 @@ describe("after a 429", function()
     assert(vote(client, 4))
     for _, task in ipairs(tasks) do assert(task:wait()) end
     local numbers = numbers_delivered()
-    assert.same({ 5, 1, 4 }, { #numbers, numbers[2], numbers[5] })  -- 2 and 3 go together
+    assert.same({ 5, 1, 4 }, { #numbers, numbers[2], numbers[5] })  -- 2 and 3 are admitted together
   end)
 
   it("a call that met the 429 is admitted before others, but not for the trial", function()
@@ -340,11 +340,11 @@ describe("after a 429", function()
     server:usually(after(0.03, faults.ok()))
     local tasks = spawn_votes(client, { 1, 2 })
     while server:deliveries() < 2 do client:step(0.01) end
-    client:sleep(0.1)  -- one of the two has met the pause by now
+    client:sleep(0.1)  -- one of the two is queued during the pause by now
     table.move(spawn_votes(client, { 3, 4, 5, 6 }), 1, 4, 3, tasks)
     for _, task in ipairs(tasks) do assert(task:wait()) end
     local numbers = table.concat(numbers_delivered(), "", 3)
-    assert.truthy(numbers:find "^3[12][12][456]+$")  -- 3 finds out that the pause is over
+    assert.truthy(numbers:find "^3[12][12][456]+$")  -- 3 is the trial after the pause
   end)
 end)
 
@@ -367,7 +367,7 @@ describe("while a server is down", function()
     ["answers 503"] = faults.status(503), ["resets connections"] = faults.reset_before_answer(),
     ["hangs"] = faults.hang(),
   } do
-    it(("and %s, at most one retry is made for ten calls, beyond fifty"):format(what), function()
+    it(("and %s, at most 50 retries, and one for ten calls, are made"):format(what), function()
       local timeout = what == "hangs" and 0.03 or nil
       local client <close> = new(server, { timeout = timeout })
       server:usually(entry)
@@ -385,7 +385,7 @@ describe("while a server is down", function()
     end)
   end
 
-  it("and refuses connections, at most one retry is made for ten calls, beyond fifty", function()
+  it("and refuses connections, at most 50 retries, and one for ten calls, are made", function()
     local gone = faults.start()
     gone:stop()
     local client <close> = new(gone)

@@ -204,7 +204,7 @@ describe("the sandbox", function()
         return get(server, ("%s?page_size=1&timestamp_from=%s%02d%s%s"):format(CALLS, day, h, rest,
           zone)).body.count
       end
-      local ahead = (hour + 0) < 12  -- so that it stays the same day
+      local ahead = (hour + 0) < 12  -- the day stays the same
       local all = count(hour, "Z")
       assert.equal(all, count(hour + (ahead and 2 or -2), ahead and "%2B02:00" or "-02:00"))
       assert.is_true(all < count(0, "%2B14:00"))

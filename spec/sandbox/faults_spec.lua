@@ -28,7 +28,7 @@ describe("the fault server", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  it("answers 200 without a script, and records the request", function()
+  it("responds with 200 without a script, and records the request", function()
     assert.equal('{"success": true}', (curl(server, "-H 'X-One: 1' --data-binary 'a=b'")))
     local row = server:ledger()[1]
     assert.equal("POST /path HTTP/1.1", row.request_line)
@@ -165,7 +165,7 @@ describe("the fault server over TLS", function()
     return code, server:deliveries(), server:silent(), output
   end
 
-  it("answers with a good certificate", function()
+  it("has a certificate that curl accepts", function()
     assert.same({ 0, 1, 0 }, { table.unpack({ code_with(certificates.valid) }, 1, 3) })
   end)
 

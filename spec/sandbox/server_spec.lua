@@ -84,7 +84,7 @@ describe("the sandbox", function()
       it("to " .. row[1], function()
         local server <close> = sandbox.start()
         assert.equal(row[5], send(server, table.unpack(row, 2, 4)).status)
-        assert.is_table(server:state("runs", 5544)) -- with what the vote has left there
+        assert.is_table(server:state("runs", 5544)) -- after the vote
         assert.is_table(server:state "votes")
       end)
     end
@@ -196,7 +196,7 @@ describe("the sandbox", function()
     end)
   end)
 
-  it("reports a port of make sandbox that is in use in one line", function()
+  it("reports in one line that the port of make sandbox is in use", function()
     local first <close> = sandbox.start()
     for port, problem in pairs {
       [tostring(first.port)] = "cannot listen on 127.0.0.1:" .. first.port,

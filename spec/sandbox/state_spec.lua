@@ -20,7 +20,7 @@ describe("the sandbox", function()
       assert.is_nil(server:state("runs", 1))
       assert.equal(3, #keys_of(server:state "agents"))
       assert.same({ initial = 10000, remaining = 10000, used = 0 }, server:state "balance")
-      if os.getenv "CEKURA_GC" ~= "aggressive" then -- half a minute of collecting, with that
+      if os.getenv "CEKURA_GC" ~= "aggressive" then -- it would collect for half a minute
         local state = server:state()
         assert.same({ 1080, 320 }, { #keys_of(state.runs), #keys_of(state.call_logs) })
         assert.same(state.runs[5544], server:state("runs", 5544))

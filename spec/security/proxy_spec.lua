@@ -301,7 +301,7 @@ describe("a proxy", function()
 
   for what, entry in pairs {
     ["refuses the tunnel"] = faults.status(502),
-    ["wants a password"] = faults.status(407, { ["Proxy-Authenticate"] = 'Basic realm="x"' }),
+    ["requires a password"] = faults.status(407, { ["Proxy-Authenticate"] = 'Basic realm="x"' }),
     ["points elsewhere"] = faults.redirect(307, "https://elsewhere.invalid/"),
     ["closes"] = faults.close_before_answer(),
     ["resets"] = faults.reset_before_answer(),

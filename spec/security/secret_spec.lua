@@ -193,7 +193,7 @@ describe("the key", function()
     assert.equal(text:gsub("%%s", stars), select(2, calls.vote(client)).body)
   end)
 
-  it("may be there in part, in a complete response", function()
+  it("may remain in part in a complete response", function()
     local part = KEY:sub(1, -2)
     for _, body in ipairs { part, "x" .. part .. " ", KEY:sub(2), ('{"a": %q}'):format(part) } do
       server:script { faults.status(502, {}, body) }

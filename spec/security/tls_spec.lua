@@ -66,7 +66,7 @@ describe("over TLS", function()
       for _, name in ipairs {
         "close_before_handshake", "cut_handshake", "reset_before_handshake",
       } do
-        -- a reset may also come while libcurl still connects, and is not an error of TLS then
+        -- a reset that arrives while libcurl connects is not an error of TLS
         local function kind_of(err)
           return name == "reset_before_handshake" and err and err.kind == "network" and err.kind
         end
@@ -207,7 +207,7 @@ describe("over TLS", function()
       { "is reset", { { "read_body", 65536 }, { "reset" } } },
       { "is closed", { { "read_body", 65536 }, { "close" } } },
       { "is cut off", { { "read_body", 65536 }, { "tls_cut" } } },
-      { "answers early, and is reset", { { "read_body", 65536 },
+      { "gets an early response, and is reset", { { "read_body", 65536 },
         { "answer", 413, {}, "{}" }, { "reset" } } },
     } do
       it("that " .. row[1] .. " while a large body goes out does not kill the process", function()
@@ -220,7 +220,7 @@ describe("over TLS", function()
     end
 
     for _, how in ipairs { "fin", "reset", "close" } do
-      it("that died after an answer (" .. how .. ") does not kill the process", function()
+      it("that ended after a response (" .. how .. ") does not kill the process", function()
         local entries = {}
         for i = 1, 12 do entries[i] = faults.ok_then_dead(how) end
         server:script(entries)
@@ -230,7 +230,7 @@ describe("over TLS", function()
     end
   end)
 
-  it("a name that cannot be resolved is tried again, and nothing is sent", function()
+  it("a call to a name that cannot be resolved is retried, and nothing is sent", function()
     for _, endpoint in ipairs { VOTE, SPENDING } do
       local client <close> = new({ max_attempts = 3 }, "https://name.invalid")
       local value, err = calls.make(client, endpoint)

@@ -7,7 +7,7 @@ local faults = require "support.faults"
 local sandbox = require "cekura.sandbox"
 
 local runner = os.getenv "CEKURA_RUN" or ""
-if runner:find "valgrind" then return end  -- ASan says the same, and not in an hour
+if runner:find "valgrind" then return end  -- ASan finds the same in less than an hour
 
 local CJSON = assert(package.searchpath("cjson", package.cpath))
 
@@ -49,7 +49,7 @@ describe("an allocation failure", function()
 
   setup(function()
     tls_server = faults.start { tls = true }
-    tls_url = "https://127.0.0.1:" .. tls_server.port  -- no name, which a thread would look up
+    tls_url = "https://127.0.0.1:" .. tls_server.port  -- not a name, which a thread would resolve
     server = sandbox.start { record = 0, faults = {
       { path = "/runs/77777/", delay = 0.5, times = math.huge },
       { path = "/runs/66666/", status = 503, times = math.huge },
@@ -95,7 +95,7 @@ describe("an allocation failure", function()
     assert.is_true(tls_server:resumed() >= 4)  -- one in each of the runs in which nothing fails
   end)
 
-  -- What is libcurl's own: no line of ours runs.
+  -- A fault of libcurl: no code of this project runs.
 
   local function remember(n)
     return child.run_checked({ build .. "/session", tls_url, tls_server.ca_file, n })
@@ -111,16 +111,16 @@ describe("an allocation failure", function()
       assert.is_truthy(n or line:find "^libcurl/.* %d+ allocations have failed$", line)
     end
     report(output)
-    if not output:find("libcurl/7.88.1", 1, true) then return end  -- another may do better
+    if not output:find("libcurl/7.88.1", 1, true) then return end  -- others may be correct
     assert.is_true(#points > 0)
     output, code = remember(points[1])
     assert.not_equal(0, code)
     assert.matches("double[ -]free", output)
   end)
 
-  -- What is lua-cjson's own: nothing of ours is loaded.
+  -- Faults of lua-cjson: no code of this project is loaded.
 
-  local BUFFER = 1 << 20  -- bytes that the text takes, each time anew
+  local BUFFER = 1 << 20  -- bytes that decoding the text allocates each time
 
   it("makes lua-cjson's decoder leak when Lua has none", function()
     local output, code = child.run_checked({ build .. "/alloc", "lua", "twice", "1", "1",

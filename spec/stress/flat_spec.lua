@@ -6,9 +6,9 @@ local script = require "support.script"
 local is_checked = (os.getenv "CEKURA_RUN" or "") ~= ""
 local CALLS = math.tointeger(os.getenv "CALLS") or is_checked and 500 or 20000
 local CLIENTS = math.tointeger(os.getenv "CLIENTS") or is_checked and 50 or 2000
-local MOST = is_checked and math.huge or 512  -- KiB that may be gained: a tool keeps what is freed
+local MOST = is_checked and math.huge or 512  -- KiB of growth; a tool keeps freed memory
 
--- `sample` after each tenth of the work; the first tenth is to warm up.
+-- A script calls sample() after each tenth of its work, except for the first, which warms up.
 local START = [[
   local cekura = require "cekura"
   local URL, COUNT = %q, %d
@@ -43,7 +43,7 @@ describe("memory and descriptors do not grow", function()
   setup(function() server = sandbox.start { api_key = "the-key", record = false } end)
   teardown(function() server:stop() end)
 
-  -- `connections`: so many descriptors may come and go, whatever the count is.
+  -- `connections`: the number of descriptors that may vary, whatever the count is.
   local function is_flat(count, connections, text)
     local output, code = script.run(START:format(server.url, count) .. text .. "\ntell()")
     assert.equal(0, code, output)
@@ -82,8 +82,8 @@ describe("memory and descriptors do not grow", function()
   end)
 
   it("over many clients, closed and forgotten, some with calls in flight", function()
-    -- A variable and a stale slot of Lua's stack keep a client each: a poller, two pairs, a socket
-    -- or two.
+    -- A variable and a stale index of Lua's stack keep a client each: a poller, two pairs, and
+    -- one or two sockets.
     is_flat(CLIENTS, 14, [[
       for i = 1, COUNT do
         local client = new()

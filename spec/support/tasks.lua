@@ -1,18 +1,18 @@
--- What the specs of tasks have in common.
+-- Functions that the specs of tasks share: options, a variable with __close, and checks.
 local assert = require "luassert"
 local clock = require "support.clock"
 
 local tasks = {}
 
--- A client's options with which no wait for a retry ends.
+-- Options of a client whose waits for a retry do not end within a test.
 tasks.NEVER = { timeout = 60, deadline = 80000, backoff = { base = 80000, cap = 80000 } }
 
--- A variable that calls the function when it is closed.
+-- Returns a value whose __close calls the function.
 function tasks.closing(fn)
   return setmetatable({}, { __close = function(_, raised) fn(raised) end })
 end
 
--- Steps the client until the condition holds.
+-- Steps the client until holds() is true.
 function tasks.drive(client, holds)
   local till = os.time() + clock.LIMIT
   while not holds() do
@@ -30,7 +30,7 @@ function tasks.is_cancelled(task, applied)
   assert.is_nil(tostring(err):find "[\r\n]")
 end
 
--- No task is left, and nothing is to be waited for.
+-- Fails unless the client has no task, and nothing to wait for.
 function tasks.is_idle(client)
   assert.is_false(client:step())
   assert.is_nil(client:timeout())

@@ -8,7 +8,7 @@ local script = require "support.script"
 local terminal = require "support.terminal"
 local votes = require "support.votes"
 
--- That it says so and counts nothing else.
+-- Fails unless the report has these counts, 0 for the others, and no problem.
 local function counts(expected, report, problem)
   assert.is_nil(problem)
   local seen = {}
@@ -19,7 +19,7 @@ local function counts(expected, report, problem)
   assert.equal(report.failed + report.unknown, #report.errors)
 end
 
--- An error that `pcall` of the function gives.
+-- Returns the error that the function raises.
 local function raised_by(fn, ...)
   local result = table.pack(pcall(fn, ...))
   assert.is_false(result[1])
@@ -46,7 +46,7 @@ describe("each", function()
   local function vote(item) return votes.cast(client, item) end
   local function arrived() return votes.arrived(server:requests()) end
 
-  -- Nothing is left of an each: the client works on.
+  -- Fails if an `each` has left a task behind, or if the client cannot make a call.
   local function is_sound()
     assert.is_false(client:step())
     local before = #server:requests()
@@ -274,8 +274,8 @@ describe("each", function()
   end)
 
   describe("keeps in flight", function()
-    -- How many requests the server had in hand when each of them came, at least: none is answered
-    -- before the time is over.
+    -- Returns the highest number of requests that were in flight at once: the server responds to
+    -- each after the delay.
     local function in_hand(delay)
       local most, requests = 0, server:requests()
       for i, request in ipairs(requests) do
@@ -372,7 +372,7 @@ describe("each", function()
       end)
     end
 
-    -- { what, list, what is said of it }
+    -- { what, list, message }
     for _, row in ipairs {
       { "a list with a hole", { 1, nil, 3 }, "without holes: keys 1 to n" },
       { "a list that begins with a hole", { nil, 2 }, "without holes: keys 1 to n" },
@@ -529,7 +529,7 @@ describe("each", function()
       end, { collect = true })
       counts({ ok = 2 }, report)
       counts({ ok = 2 }, report.results[1])
-      counts({ ok = 1, unknown = 1 }, report.results[2])  -- for one of its votes has arrived
+      counts({ ok = 1, unknown = 1 }, report.results[2])  -- because one of its votes has arrived
       assert.matches("the last$", report.results[2].errors[1].error)
       assert.same({ 111, 112, 121, 122, 211, 212, 221 }, votes.sorted(arrived()))
     end)
@@ -548,7 +548,7 @@ describe("each", function()
     end)
 
     describe("in coroutines of sixty items", function()
-      -- That each of the items is counted once, and how many of them are ok.
+      -- Fails unless each item is counted once. Returns how many of them are ok.
       local function count_all(fn, options)
         options.concurrency = 60
         local report, problem = client:each(votes.items(60), fn, options)
@@ -839,13 +839,13 @@ describe("each, with a server that does not respond,", function()
 
   local function vote(item) return votes.cast(client, item) end
 
-  -- Nothing is in flight any more: the server's connections are over.
+  -- Fails if a call is in flight, that is, if the server has an open connection.
   local function is_quiet()
     server:ledger()
     assert.equal(0, server:open())
   end
 
-  -- In a task: those of three items have arrived.
+  -- Waits, in a task, for the requests of three items.
   local function await_requests()
     while server:deliveries() < 3 do client:sleep(0.01) end
   end

@@ -28,7 +28,7 @@ describe("a client", function()
 
   local function run(text) return script.run(START:format(server.url) .. text) end
 
-  -- { what the script waits in, the kind of error that returns }
+  -- { where the script waits, kind of the error }
   for where, row in pairs {
     ["a call blocks"] = { "return vote(client)", "cancelled" },
     ["it sleeps"] = { "return client:sleep(10)", "config" },

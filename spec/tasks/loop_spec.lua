@@ -99,7 +99,7 @@ describe("a host's event loop", function()
         spent = spent + 1
       end)
     end
-    local began = os.clock() -- of this process: others take the processor too
+    local began = os.clock() -- of this process, because others use the processor, too
     assert.is_true(client:step())
     assert.is_true(os.clock() - began < 0.15)
     assert.is_true(spent > 0 and spent < 20)

@@ -29,7 +29,7 @@ describe("a task", function()
     tasks.drive(client, function() return server:deliveries() >= count end)
   end
 
-  -- { where a task is suspended, what a call in it may have done, a function that brings it there }
+  -- { where a task is suspended, `applied` of its call, function that suspends it there }
   local places = {
     { "not begun", "no", function(run) return client:spawn(run) end },
     { "in a call", "unknown", function(run)
@@ -109,7 +109,7 @@ describe("a task", function()
     describe("that is " .. where, function()
       local closed, went_on, own
 
-      -- The function of the task; shows how it ends.
+      -- The function of the task. It records how it ends.
       local function run(suspend)
         own = coroutine.running()
         local _ <close> = tasks.closing(function(err) closed = { err } end)
@@ -121,7 +121,7 @@ describe("a task", function()
 
       local function is_given_up()
         assert.is_false(went_on)
-        if own then assert.same({}, closed) end  -- it has begun
+        if own then assert.same({}, closed) end  -- the task has started
       end
 
       it("can be cancelled, once", function()
@@ -135,7 +135,7 @@ describe("a task", function()
         assert.is_true(server:deliveries() <= 1)
       end)
 
-      it("can be cancelled by another task, which ends waits for it", function()
+      it("can be cancelled by another task, which ends the waits for it", function()
         local task = begin(run)
         local waits = client:spawn(function() return task:wait() end)
         local other = client:spawn(function() return task:cancel() end)

@@ -135,7 +135,7 @@ describe("a process with tasks", function()
       running = nil
     end)
 
-    -- { where the process is, what it runs there, what it writes when it has come there }
+    -- { where, script, line that it writes when it is there }
     for _, row in ipairs {
       { "in task:wait() of a call", "client:spawn(vote):wait()" },
       { "in task:wait() of a sleep",
@@ -182,7 +182,7 @@ describe("a process with tasks", function()
       end)
     end
 
-    -- Nothing that waits may rely on the signal to end its wait: it can come just before.
+    -- A wait must not rely on being interrupted, because the signal can arrive just before.
     for where, text in pairs {
       ["a call"] = "vote()",
       ["client:sleep"] = "client:sleep(1000)",

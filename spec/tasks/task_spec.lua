@@ -65,7 +65,7 @@ describe("a task", function()
       assert.same({ nil, "not_found", "no" }, { none, err.kind, err.applied })
     end)
 
-    it("they remain if other code resumes its coroutine after its end", function()
+    it("task:wait() returns them even if other code resumes its coroutine after its end", function()
       local own
       local task = client:spawn(function()
         own = coroutine.running()
@@ -141,11 +141,11 @@ describe("a task", function()
   end)
 
   describe("shares the connections of its client:", function()
-    it("calls of 20 all are in flight at the same time", function()
+    it("the calls of 20 tasks are in flight at the same time", function()
       server:script(retries.times(20, "hang"))
       local all = {}
       for i = 1, 20 do all[i] = client:spawn(vote) end
-      drive_to(20)  -- and none of them has been answered
+      drive_to(20)  -- and none of them has a response
       for _, task in ipairs(all) do
         assert.is_false(task:ended())
         assert.is_true(task:cancel())
@@ -198,7 +198,7 @@ describe("a task", function()
       assert.is_true(went_on)
     end)
 
-    it("four all with five calls each use at most four connections", function()
+    it("four tasks with five calls each use at most four connections", function()
       local function several() for _ = 1, 5 do assert(vote()) end return true end
       local before = server:connections()
       local all = {}
@@ -296,7 +296,7 @@ describe("a task", function()
     local before = memory()
     run(10000)
     local after = memory()
-    assert.is_true(after - before < 1000)  -- the client's list of them has kept its size
+    assert.is_true(after - before < 1000)  -- the client's list of tasks keeps its size
     run(10000)
     assert.is_true(memory() - after < 50)
   end)

@@ -70,7 +70,7 @@ describe("a task", function()
       assert.matches("cannot wait for its own end", message)
     end)
 
-    -- Tasks that wait for each other in a cycle, by `wait`.
+    -- Returns tasks that wait for each other in a cycle, each with `wait`.
     local function cycle(count, wait)
       local all = {}
       for i = 1, count do
@@ -82,7 +82,7 @@ describe("a task", function()
     local function plain(task) return task:wait() end
     local function in_coroutine(task) return coroutine.wrap(plain)(task) end
 
-    -- { what else goes on without an end, how the all wait }
+    -- { what, function that starts other endless work, function with which a task waits }
     for _, row in ipairs {
       { "with nothing else", function() end, plain },
       { "with a task that sleeps", function() client:spawn(client.sleep, client, 1000) end, plain },
@@ -110,7 +110,7 @@ describe("a task", function()
       end
     end
 
-    it("in a cycle, which raises in the last task, and that can go on", function()
+    it("in a cycle, which raises in the last task, which can continue", function()
       client:spawn(client.sleep, client, 1000)
       local all = cycle(3, function(task, i)
         if i < 3 then return task:wait() end
@@ -134,7 +134,7 @@ describe("a task", function()
       assert.matches("deadlock", report.errors[1].error)
     end)
 
-    it("by several all while it waits itself", function()
+    it("by several tasks while it waits itself", function()
       local last = client:spawn(function() return client:sleep(0.05) end)
       local middle = client:spawn(function() return last:wait() end)
       local all = {}
@@ -336,7 +336,7 @@ describe("a task", function()
   end)
 
   describe("in nested waits", function()
-    -- Each waits in a coroutine of its own, and so blocks.
+    -- Each wait is in a coroutine of its own, where it blocks.
     local function nest(depth)
       if depth == 0 then return "bottom" end
       return coroutine.wrap(function()

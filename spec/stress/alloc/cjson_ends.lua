@@ -1,4 +1,4 @@
--- lua-cjson alone. It asks malloc for a buffer, and there is no room left for it.
+-- lua-cjson alone: it calls malloc for a buffer when no memory is left.
 local decode = require "cjson".decode
 
 local held, text = {}, '"' .. ("x"):rep(1 << 23) .. '"'

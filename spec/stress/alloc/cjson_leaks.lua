@@ -1,4 +1,4 @@
--- lua-cjson alone: no allocation of Lua's fails without some memory of libc's that stays behind.
+-- lua-cjson alone: after each failed allocation of Lua, some memory of libc is lost.
 local failing = ...
 local decode = require "cjson".decode
 local text = '["' .. ("x"):rep(1 << 20) .. '"]'

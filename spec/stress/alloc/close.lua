@@ -1,4 +1,4 @@
--- close, with a task that stands in a call.
+-- Closes a client while a task waits in a call. The task ends, and another client works.
 local failing, url = ...
 local common = require "stress.alloc.common"
 

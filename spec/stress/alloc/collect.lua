@@ -1,5 +1,5 @@
--- Calls that were given up are collected, and no memory is left to run their finalizers with. (In a
--- new coroutine Lua needs some for each call of a function.) The client does not mind.
+-- Collects calls that were cancelled when no memory is left to run their finalizers: in a new
+-- coroutine, Lua needs memory for each call of a function. The next collection frees the calls.
 local failing, url = ...
 local common = require "stress.alloc.common"
 

@@ -1,14 +1,14 @@
--- What the scripts share that spec/c/alloc.c runs.
+-- Functions that the scripts of spec/c/alloc.c share: options, a vote, and a check of the result.
 local common = {
-  descriptors = _G.descriptors,  -- how many are open: spec/c/alloc.c's
-  -- Runs that spec/stress/alloc_spec.lua's server is slow to answer for, or unable to.
+  descriptors = _G.descriptors,  -- returns the number of open descriptors; from spec/c/alloc.c
+  -- Runs for which the server of spec/stress/alloc_spec.lua responds late, or with an error.
   SLOW = 77777,
   BROKEN = 66666,
 }
 
--- Whether that is what a call may end with when memory runs out: a result, nil and an error, or
--- Lua's own error, raised or as what a task has failed with. (Of a stack that cannot grow, Lua does
--- not say why: it calls it an overflow.) Takes what pcall returned.
+-- Takes the results of pcall. Raises an error unless a call may end with them when no memory is
+-- left: with a value, with nil and an error, or with Lua's own error. If a stack cannot grow for
+-- lack of memory, Lua reports an overflow.
 function common.check(ok, value, err)
   local raised = tostring(not ok and value or err)
   if not ok or (value == nil and not err.kind) then
@@ -16,7 +16,7 @@ function common.check(ok, value, err)
   end
 end
 
--- Nothing waits long here: what hangs is a failure.
+-- Returns the options of a client whose calls end within seconds, so that a hang is a failure.
 function common.options(url, on_event)
   assert(url, "no server")
   return { api_url = url, api_key = "sandbox-key", proxy = "", deadline = 5, max_attempts = 2,

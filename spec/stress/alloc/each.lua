@@ -1,4 +1,4 @@
--- Ten items at once, one of which the server makes try again, with a listener. Then it all works.
+-- An `each` over ten items, one of which is retried, with an on_event. A second `each` succeeds.
 local failing, url = ...
 local common = require "stress.alloc.common"
 local cekura = require "cekura"

@@ -1,4 +1,4 @@
--- A call that is refused here, and one that the server refuses.
+-- A call with invalid arguments, and a call that the server refuses.
 local failing, url = ...
 local common = require "stress.alloc.common"
 

@@ -1,4 +1,5 @@
--- An evaluation with a large answer, over a used client. What follows is as it would have been.
+-- An evaluation with a large response, on a client that has a connection. Later calls succeed, and
+-- use that connection.
 local failing, url = ...
 local common = require "stress.alloc.common"
 

@@ -1,4 +1,5 @@
--- each with a journal: a file that is locked, read, written and forced to disk. It can be taken up.
+-- An `each` with a journal, a file that is locked, read, written and synced. A second `each`
+-- continues the journal.
 local failing, url, how = ...
 local common = require "stress.alloc.common"
 local cekura = require "cekura"
@@ -12,7 +13,7 @@ local function each()
 end
 
 common.check(failing(each))
--- Where there is no memory at all, Lua has none to call a __close with: the collector must do it.
+-- Without memory, Lua cannot call a __close: the collector closes the file.
 if how == "onwards" then collectgarbage() end
 local report, err = each()
 os.remove(path)

@@ -1,4 +1,4 @@
--- Loading the module. It can be loaded afterwards.
+-- Loads the module. A second attempt succeeds.
 local failing, url = ...
 local common = require "stress.alloc.common"
 

@@ -1,4 +1,4 @@
--- Making a client. Another one can be made afterwards.
+-- Creates a client. A second attempt succeeds.
 local failing, url = ...
 local common = require "stress.alloc.common"
 local cekura = require "cekura.core"

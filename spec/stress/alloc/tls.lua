@@ -1,4 +1,4 @@
--- Two calls over TLS. The second has a connection of its own and takes up the session of the first.
+-- Two calls over TLS. The second opens its own connection, and resumes the session of the first.
 local failing, url, _, ca_file = ...
 local common = require "stress.alloc.common"
 

@@ -1,4 +1,4 @@
--- The first vote of a client, with all that it makes then. The next one succeeds.
+-- The first vote of a client, which opens a connection. The next vote succeeds.
 local failing, url = ...
 local common = require "stress.alloc.common"
 
