@@ -133,8 +133,7 @@ local function jitter() return 1 - JITTER + 2 * JITTER * (internal.monotime() * 
 --- Returns the seconds that the server asked to wait for; 0 if it did not.
 function Wait:retry_after(response)
   if self.problem then return tonumber(self.problem.retry_after) or 0 end
-  local text = response and response.headers["retry-after"]
-  return text and text:find "^%d+$" and tonumber(text) or 0
+  return response and internal.retry_after(response.headers) or 0
 end
 
 --- Returns the seconds to the next poll, nil if there is no time for one. The last poll is shortly

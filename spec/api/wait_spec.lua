@@ -355,6 +355,20 @@ describe("wait", function()
       end
     end)
 
+    it("honours the date form of Retry-After in a successful response", function()
+      local headers = { { "Date", "Fri, 01 Aug 2025 10:00:00 GMT" },
+        { "Retry-After", "Fri, 01 Aug 2025 10:10:00 GMT" } }
+      server:script { { { "answer", 202, headers, json.encode(RUNNING) } }, answers(OVER)[1] }
+      local _, err = wait { timeout = 60 }
+      assert.same({ "timeout", 1 }, { err.kind, server:deliveries() })
+    end)
+
+    it("ignores a Retry-After of more than an hour in a successful response", function()
+      local headers = { { "Retry-After", "86400" } }
+      server:script { { { "answer", 202, headers, json.encode(RUNNING) } }, answers(OVER)[1] }
+      assert.equal("completed", assert(wait()).status)
+    end)
+
     it("does not start a pause that is longer than the timeout", function()
       client:close()
       client = retries.client(server, { max_attempts = 1 })

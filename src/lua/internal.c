@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "text/nearest.h"
+#include "policy/retry_after.h"
 #include "text/timestamp.h"
 #include "client.h"
 #include "lua/response/error.h"
@@ -123,6 +124,26 @@ static int internal_nearest(lua_State *L) {
   return 1;
 }
 
+/* retry_after(headers): the seconds that a response asks to wait for; nil if it asks for none. */
+static int internal_retry_after(lua_State *L) {
+  size_t length;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_pushliteral(L, "retry-after: ");
+  if (lua_getfield(L, 1, "retry-after") != LUA_TSTRING) return 0;
+  lua_pushliteral(L, "\r\ndate: ");
+  if (lua_getfield(L, 1, "date") != LUA_TSTRING) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "");
+  }
+  lua_pushliteral(L, "\r\n");
+  lua_concat(L, 5);
+  const char *head = lua_tolstring(L, -1, &length);
+  double seconds = ck_retry_after(head, length, time(NULL));
+  if (seconds < 0) return 0;
+  lua_pushnumber(L, seconds);
+  return 1;
+}
+
 /*
 ** timestamp(value): the seconds since 1970, and the digits of the fraction as a string; nil if the
 ** value is not an RFC 3339 timestamp.
@@ -213,6 +234,7 @@ static void push_module(lua_State *L) {
                                         { "note_failure", internal_note_failure },
                                         { "pause_left", internal_pause_left },
                                         { "redacted", internal_redacted },
+                                        { "retry_after", internal_retry_after },
                                         { "timestamp", internal_timestamp },
                                         { "watch", internal_watch },
                                         { NULL, NULL } };
