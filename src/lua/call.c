@@ -1,4 +1,7 @@
-/* The path of a call: check and write, send and retry, read. `make`, at the end, has all of it. */
+/*
+** The path of a call: check and write, send and retry, read. `make`, near the end, contains all of
+** it.
+*/
 #include "call.h"
 
 #include <lauxlib.h>
@@ -25,8 +28,8 @@
 /* The stack of a call. */
 enum { SELF = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
 
-/* Above this, libcurl would ask "Expect: 100-continue" and wait a second for the response. */
-enum { EXPECT_ABOVE = 1024 * 1024 };
+/* Above this size, libcurl would send "Expect: 100-continue" and wait a second for a response. */
+enum { EXPECT_ABOVE = 1024 * 1024 }; /* bytes */
 
 static bool has_ended(const struct ck_call *call) { return ck_exchange_has_ended(&call->exchange); }
 
@@ -34,7 +37,9 @@ static bool is_raw(const struct ck_call *call) { return call->endpoint == &call-
 
 /* ---- check and write ------------------------------------------------------------------------- */
 
-/* Headers are read again after the check: a copy, which finalizers cannot change in between. */
+/*
+** Copies options with headers, which are read twice: a finalizer may change the original between.
+*/
 static void copy_headers(lua_State *L) {
   if (!lua_istable(L, OPTIONS)) return;
   lua_pushliteral(L, "headers");
@@ -46,7 +51,9 @@ static void copy_headers(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* Pushes the client's headers, then the call's own. Returns the index of those; 0 = it has none. */
+/*
+** Pushes the client's headers, then the call's. Returns the index of the call's; 0 = it has none.
+*/
 static int push_headers(lua_State *L) {
   lua_getiuservalue(L, CLIENT, CK_CLIENT_HEADERS);
   if (!lua_istable(L, OPTIONS)) return 0;
@@ -69,7 +76,7 @@ static void write_headers(lua_State *L, struct ck_call *call) {
   lua_settop(L, top);
 }
 
-/* The server may have closed an idle connection: a call that must not be sent twice opens one. */
+/* A call that must not be sent twice opens a connection: an idle one may have been closed. */
 static void apply_settings(struct ck_call *call) {
   struct ck_exchange *exchange = &call->exchange;
   struct ck_request *request = &exchange->transfer.request;
@@ -184,7 +191,7 @@ static void emit(lua_State *L, int client_index, struct ck_call *call, enum ck_s
   after_callback(client);
 }
 
-/* Redacts the key in what the server said, and in libcurl's message, before anything reads them. */
+/* Redacts the key in the response, and in libcurl's message, before other code reads them. */
 static void redact(struct ck_response *response, const struct ck_secret *key) {
   bool is_cut = !response->observed.whole;
   if (key->text == NULL) return; /* the client is closed, and nothing reads them */
@@ -200,7 +207,7 @@ static void redact_and_log(struct ck_call *call) {
     ck_log_attempt(client->log, client->transport, &call->exchange, &client->key);
 }
 
-/* Takes every step that needs no waiting. The transfer then notifies the task of the next one. */
+/* Takes every step that needs no waiting. The transfer notifies the task when there is another. */
 static void advance(lua_State *L, int client, struct ck_call *call) {
   int top = lua_gettop(L);
   enum ck_step step;
@@ -249,7 +256,7 @@ static bool run_hook(struct ck_client *client, unsigned long before) {
   return came;
 }
 
-/* A hook that raises ends the call; its error is raised when the caller goes on. */
+/* A hook that raises ends the call; its error is raised after the call has returned. */
 static void block(lua_State *L, struct ck_call *call, unsigned long raised) {
   while (!has_ended(call)) {
     if (run_hook(call->client, raised)) ck_exchange_cancel(&call->exchange);
@@ -270,7 +277,7 @@ static void explain(lua_State *L) {
   lua_setfield(L, -2, "message");
 }
 
-/* An attempt that was not sent may not have reached the proxy either. */
+/* Names the proxy in the error of an attempt that was not sent: the proxy may be the cause. */
 static void explain_proxy(lua_State *L, const struct ck_call *call) {
   const struct ck_observation *attempt = &call->exchange.transfer.response.observed;
   const char *proxy = ck_transport_proxy(call->client->transport);
@@ -280,7 +287,7 @@ static void explain_proxy(lua_State *L, const struct ck_call *call) {
   explain(L);
 }
 
-/* error → nil, the error with what the exchange adds to it */
+/* error → nil, the error with the fields that the exchange sets */
 static int fail_sent(lua_State *L, struct ck_call *call) {
   push_url(L, call);
   lua_setfield(L, -2, "url");
@@ -296,14 +303,14 @@ static int fail_sent(lua_State *L, struct ck_call *call) {
   return fail(L, call);
 }
 
-/* The key of a closed client is gone, and the parent alone learns what its request has done. */
+/* A closed client has no key to redact with; after fork, only the parent learns the outcome. */
 static int fail_detached(lua_State *L, struct ck_call *call) {
   bool reads = ck_endpoint_reads(call->endpoint);
   if (call->client->is_closed) {
     lua_pushliteral(L, "the client was closed during the call");
     ck_error_new(L, CK_KIND_CANCELLED, call->exchange.outcome.applied);
   } else {
-    lua_pushliteral(L, "the call was begun before fork: it is the parent's");
+    lua_pushliteral(L, "the call was begun before fork: only the parent process can continue it");
     ck_error_new(L, CK_KIND_CONFIG, reads ? CK_APPLIED_NO : CK_APPLIED_UNKNOWN);
   }
   return fail(L, call);
@@ -335,7 +342,7 @@ static int read_response(lua_State *L, struct ck_call *call) {
 
 static int suspend(lua_State *L, struct ck_call *call);
 
-/* Continues the call of a task, whose coroutine other code may have resumed. */
+/* Continues the call of a task. Other code may have resumed its coroutine too early. */
 static int resume(lua_State *L, int status, lua_KContext context) {
   struct ck_call *call = (struct ck_call *)context;
   (void)status;
@@ -367,13 +374,16 @@ static int send_request(lua_State *L, struct ck_call *call) {
   return read_response(L, call);
 }
 
-/* nil, error → the same: there is no client that can be used */
+/* nil, error → the same, after noting the error: there is no client that can be used */
 static int fail_without_client(lua_State *L) {
   ck_task_note_error(L);
   return 2;
 }
 
-/* The client is on the top, at CLIENT. `endpoint` is NULL if the arguments describe it. */
+/*
+** Makes a call of the client, which is on the top of the stack, at CLIENT. `endpoint` is NULL for
+** client:request, whose arguments describe it.
+*/
 static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint *endpoint) {
   struct ck_call *call = ck_pool_take(L, CLIENT);
   if (call == NULL) {

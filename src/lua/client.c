@@ -1,4 +1,4 @@
-/* The client object: its methods, its use in the right process, and its end. */
+/* The client object: its methods, the check that it can be used, and its end. */
 #include "client.h"
 
 #include <lauxlib.h>
@@ -50,7 +50,7 @@ struct ck_client *ck_client_push(lua_State *L) {
 
 /*
 ** Ends the calls and sleeps of tasks, which are ready then. A call that was collected before its
-** client has notified nobody.
+** client has notified no task.
 */
 static void release_tasks(lua_State *L, int index, struct ck_client *client) {
   struct ck_link *sleeper;
@@ -66,7 +66,7 @@ static void release_tasks(lua_State *L, int index, struct ck_client *client) {
   }
 }
 
-/* Frees the buffers of idle calls, or of all. Lua may have had no memory to finalize those. */
+/* Frees the buffers of idle calls, or of all: Lua drops a finalizer that it has no memory for. */
 static void free_calls(lua_State *L, int index, bool only_idle) {
   if (lua_getiuservalue(L, index, CK_CLIENT_CALLS) != LUA_TTABLE) return;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {

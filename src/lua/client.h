@@ -1,5 +1,5 @@
 /*
-** A client: its settings, its key, its connections, its tasks.
+** A client: its settings, its key, its connections and its tasks.
 */
 #ifndef CK_CLIENT_H
 #define CK_CLIENT_H
@@ -20,8 +20,8 @@ struct ck_client {
   enum ck_log_level log;
   struct ck_loop loop;
   struct ck_interrupt *interrupt; /* the state's */
-  bool is_closed;                 /* `close` was called, which may still be put off */
-  int running;                    /* calls on the C stack: `close` is put off until there is none */
+  bool is_closed;                 /* `close` was called; it is deferred while `running` > 0 */
+  int running;                    /* calls on the C stack */
   int callbacks;                  /* on_event and debug hooks that run within those calls */
 };
 
@@ -29,7 +29,7 @@ struct ck_client {
 enum {
   CK_CLIENT_TASKS = CK_LOOP_TASKS,
   CK_CLIENT_RESOURCES,  /* { runs = …, results = …, api_url = … } */
-  CK_CLIENT_IDLE_CALLS, /* anchors of finished calls whose buffers can be used again: see pool.h */
+  CK_CLIENT_IDLE_CALLS, /* anchors of finished calls, whose buffers are reused: see pool.h */
   CK_CLIENT_HEADERS,    /* { name = value }: the user agent, and the headers option's */
   CK_CLIENT_ON_EVENT,   /* a function, or nil */
   CK_CLIENT_CALLS,      /* { address = call }: those that have not been finalized */
@@ -46,8 +46,8 @@ void ck_client_push_methods(lua_State *L);
 struct ck_client *ck_client_push(lua_State *L);
 
 /*
-** Returns the client at stack index 1; anything else raises. Returns NULL, with nil and an error
-** pushed, where ck_client_is_usable returns false.
+** Returns the client at stack index 1; raises if the value is not a client. Returns NULL, with nil
+** and an error pushed, if the client is not usable: see ck_client_is_usable.
 */
 struct ck_client *ck_client_check(lua_State *L);
 
@@ -57,12 +57,12 @@ struct ck_client *ck_client_check(lua_State *L);
 */
 bool ck_client_is_usable(lua_State *L, const struct ck_client *client);
 
-/* Raises while on_event, or a debug hook, interrupts a call of the client. */
+/* Raises while on_event, or a debug hook, runs within a call of the client. */
 void ck_client_check_callbacks(lua_State *L, const struct ck_client *client);
 
 /*
-** A call is on the C stack between these two: `close` only sets a flag meanwhile. The last leave
-** closes the client, which is at `index`.
+** Mark the beginning and the end of a time in which a call is on the C stack, and `close` only sets
+** a flag. The last ck_client_leave then closes the client, which is at `index`.
 */
 void ck_client_enter(struct ck_client *client);
 void ck_client_leave(lua_State *L, int index);

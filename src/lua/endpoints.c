@@ -9,7 +9,7 @@
 
 #include "contract/contract.h"
 
-/* NULL is left out. */
+/* Sets a string field; NULL sets nothing. */
 static void set_string(lua_State *L, const char *name, const char *value) {
   if (value == NULL) return;
   lua_pushstring(L, value);
@@ -21,7 +21,7 @@ static void set_boolean(lua_State *L, const char *name, bool value) {
   lua_setfield(L, -2, name);
 }
 
-/* 0 is left out. */
+/* Sets an integer field; 0 sets nothing. */
 static void set_count(lua_State *L, const char *name, unsigned value) {
   if (value == 0) return;
   lua_pushinteger(L, (lua_Integer)value);

@@ -161,7 +161,7 @@ static int internal_timestamp(lua_State *L) {
   return 2;
 }
 
-/* Tasks that were made in the item and have not ended may still do anything. */
+/* Unfinished tasks that were made in the item may still make calls. */
 static enum ck_applied applied_in_item(const struct ck_task *task) {
   return task->descendants > 0 && task->applied == CK_APPLIED_NO ? CK_APPLIED_UNKNOWN
                                                                  : task->applied;
@@ -187,8 +187,8 @@ static int watch_look(lua_State *L) {
 ** watch(task): a function that returns, of the item since its last call: the maximum of `applied`
 ** over the calls made in it, whether the task was suspended, whether the client is open, how many
 ** tasks are resumed within each other (0 = by a wait of the parent), whether it has only made dry
-** runs, and the error of the first failed call, or nil. Failures are not passed on to the parent
-** any more.
+** runs, and the error of the first failed call, or nil. From now on, failures in the task do not
+** count as failures in its parent.
 */
 static int internal_watch(lua_State *L) {
   ck_task_judge(ck_task_check(L, 1));
@@ -207,7 +207,7 @@ static int internal_note_failure(lua_State *L) {
   return 0;
 }
 
-/* forgive(error): forgets the failure if it is the noted one */
+/* forgive(error): clears the noted failure of the running task if it is this one */
 static int internal_forgive(lua_State *L) {
   lua_settop(L, 1);
   ck_task_forgive(L);
@@ -241,7 +241,7 @@ static void push_module(lua_State *L) {
   luaL_newlib(L, functions);
   ck_file_add(L);
   ck_system_add(L);
-  ck_client_push_methods(L); /* for what is written in Lua to be added */
+  ck_client_push_methods(L); /* the Lua files add methods to these */
   lua_setfield(L, -2, "client_methods");
   ck_resource_push_methods(L);
   lua_setfield(L, -2, "resource_methods");

@@ -1,4 +1,4 @@
-/* The loop of a client's tasks: one step of it, and the methods of clients and tasks that wait. */
+/* The loop of a client's tasks: one step, and the methods of clients and tasks that drive it. */
 #include "loop.h"
 
 #include <lauxlib.h>
@@ -12,7 +12,7 @@
 
 /* ---- one step ------------------------------------------------------------------------------ */
 
-/* Returns the seconds until a task is ready, unless the transport makes it so; HUGE_VAL = never. */
+/* Returns the seconds until a task is ready without the transport's doing; HUGE_VAL = never. */
 static double time_to_wait(const struct ck_loop *loop) {
   const struct ck_link *first = ck_list_first(&loop->asleep);
   if (ck_list_first(&loop->ready) != NULL) return 0;
@@ -21,8 +21,7 @@ static double time_to_wait(const struct ck_loop *loop) {
   return left > 0 ? left : 0;
 }
 
-static const double SLICE =
-    0.01; /* seconds, after which a step leaves ready tasks to the next one */
+static const double SLICE = 0.01; /* seconds; then a step leaves ready tasks to the next step */
 
 /*
 ** Resumes each ready task once, or as many as SLICE allows. A task may fork: the child resumes no
@@ -68,7 +67,7 @@ static struct ck_client *check_drivable(lua_State *L) {
 
 /*
 ** client:step(seconds): waits for at most that long, by default 0; returns whether a task is left.
-** Waits in pieces: a Ctrl-C that comes just before a wait does not end it.
+** It waits in pieces, because a Ctrl-C just before a wait does not end that wait.
 */
 static int client_step(lua_State *L) {
   double seconds = luaL_optnumber(L, 2, 0), left = seconds > 0 ? seconds : 0;
@@ -127,10 +126,14 @@ static int raise_deadlock(lua_State *L) {
 }
 
 static int fail_inherited(lua_State *L) {
-  return fail(L, CK_KIND_CONFIG, "the task was begun before fork: it is the parent's");
+  return fail(L, CK_KIND_CONFIG,
+              "the task was begun before fork: only the parent process can continue it");
 }
 
-/* The task, or one that it waits for, is below us on the C stack; or nothing can make it ready. */
+/*
+** Returns whether the task, or one that it waits for, is below us on the C stack, or nothing can
+** make it ready.
+*/
 static bool is_deadlocked(const struct ck_task *task) {
   const struct ck_loop *loop = task->loop;
   return ck_task_last_joined(task)->state == CK_TASK_RUNNING ||
@@ -138,7 +141,7 @@ static bool is_deadlocked(const struct ck_task *task) {
           loop->awaiting == 0);
 }
 
-/* A step may fork, and this process be the child. */
+/* A step may fork, and the loop may then be in the child. */
 static int block_until_end(lua_State *L, struct ck_task *task) {
   ck_task_push_client(L, 1);
   int index = lua_gettop(L);

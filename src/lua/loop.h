@@ -1,6 +1,6 @@
 /*
-** The loop of a client's tasks. A caller that waits for a task runs it, or a host's event loop
-** does, by one descriptor and one timeout.
+** The loop of a client's tasks. It is driven by a caller that waits for a task, or by a host's
+** event loop, which needs one descriptor and one timeout.
 */
 #ifndef CK_LOOP_H
 #define CK_LOOP_H

@@ -30,7 +30,7 @@ static void require_cjson(lua_State *L) {
   lua_call(L, 1, 1);
 }
 
-/* cekura.runs and the like, of the default client. */
+/* Adds the resources of the default client to the module: cekura.runs and the like. */
 static void set_default_resources(lua_State *L) {
   ck_resource_push_all(L, 0);
   for (lua_pushnil(L); lua_next(L, -2);) { /* module, resources, name, resource */

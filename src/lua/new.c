@@ -18,7 +18,7 @@ enum { OPTIONS = 1, CLIENT, PROBLEMS };
 /* Place in the registry: the default client. */
 static const char default_key;
 
-/* Pushes an option. Raw, as it was checked: no metamethod may replace it. */
+/* Pushes an option, without metamethods, as the check has read it. Returns its type. */
 static int push_option(lua_State *L, const char *name) {
   if (!lua_istable(L, OPTIONS)) {
     lua_pushnil(L);
@@ -30,7 +30,7 @@ static int push_option(lua_State *L, const char *name) {
 
 /* ---- check ----------------------------------------------------------------------------------- */
 
-/* A key that is given and yet NULL has a problem already. */
+/* A key that is given, but not a string, is NULL and has a problem already. */
 static void check_key(const char *key, bool is_given, struct ck_problems *problems) {
   const struct ck_path path = { .name = "api_key" };
   if (key == NULL && is_given) return;
@@ -46,7 +46,7 @@ static void check_key(const char *key, bool is_given, struct ck_problems *proble
   }
 }
 
-/* Takes the environment's proxy unless the options name one. */
+/* Checks the proxy of the options, or else of the environment. */
 static void check_proxy(struct ck_settings *settings, struct ck_problems *problems) {
   struct ck_path path = { .name = "proxy" };
   bool is_plain = ck_ascii_begins(settings->api_url, "http:");
@@ -68,7 +68,7 @@ static void check(struct ck_settings *settings, bool key_is_given, struct ck_pro
     ck_problems_add(problems, &agent, "must not contain line breaks or other control characters");
 }
 
-/* The key that the client would have, owned by the options or the environment. */
+/* Returns the key that the client would have; the options or the environment own it. */
 static struct ck_secret borrow_key(lua_State *L) {
   struct ck_secret key = { .text = (char *)ck_options_environment("CEKURA_API_KEY") };
   if (key.text != NULL) key.length = strlen(key.text);
@@ -78,7 +78,7 @@ static struct ck_secret borrow_key(lua_State *L) {
   return key;
 }
 
-/* cekura:new{ … } gives the module as the options. */
+/* Raises for cekura:new{ … }, which passes the module as the options. */
 static void check_dot(lua_State *L) {
   if (push_option(L, "new") == LUA_TFUNCTION && lua_tocfunction(L, -1) == ck_new)
     luaL_error(L, "call it with a dot: cekura.new{ … }");
@@ -87,7 +87,7 @@ static void check_dot(lua_State *L) {
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
-/* A copy, so that a later change of the caller's table changes nothing. */
+/* Copies the headers, so that a later change of the caller's table has no effect. */
 static void set_headers(lua_State *L, const struct ck_settings *settings) {
   lua_newtable(L);
   int headers = lua_gettop(L);
@@ -121,7 +121,7 @@ static void set_values(lua_State *L, const struct ck_settings *settings) {
   lua_setiuservalue(L, CLIENT, CK_CLIENT_RESOURCES);
 }
 
-/* Returns NULL, or the problem. At every moment the client owns what has been acquired so far. */
+/* Returns NULL, or what failed. The client owns each resource as soon as it is acquired. */
 static const char *connect(lua_State *L, struct ck_client *client) {
   struct ck_settings *settings = &client->settings;
   const char *problem;

@@ -9,12 +9,12 @@
 
 #include "client.h"
 
-/* cekura.new(options): a client; nil and an error of kind `config` if an option is wrong */
+/* cekura.new(options): returns a client; nil and an error of kind `config` if an option is wrong */
 int ck_new(lua_State *L);
 
 /*
-** Pushes the default client, which is made on first use. Returns false with nil and an error
-** pushed.
+** Pushes the default client, which is made on first use. Returns false, with nil and an error
+** pushed, if it cannot be made.
 */
 bool ck_new_push_default(lua_State *L);
 

@@ -11,7 +11,7 @@ struct anchor {
 /* The user values of an anchor. */
 enum {
   ANCHOR_CLIENT = 1,
-  ANCHOR_CALL, /* keeps the memory for as long as a finalizer may bring back a task that awaits it */
+  ANCHOR_CALL, /* the call's memory, also for a task that a finalizer resurrects */
   ANCHOR_VALUES = ANCHOR_CALL
 };
 
@@ -28,7 +28,7 @@ void ck_pool_resume(struct ck_call *call) {
   ck_client_enter(call->client);
 }
 
-/* The function of the call has ended. A call in flight remains its task's. */
+/* Runs when the function of a call ends. A call in flight, which a task awaits, is not idle. */
 static int anchor_close(lua_State *L) {
   enum { ANCHOR = 1, CLIENT };
   lua_settop(L, ANCHOR);
@@ -77,7 +77,7 @@ static struct anchor *push_anchor(lua_State *L, int client) {
   return anchor;
 }
 
-/* The client's table holds a call under its address. anchor → anchor */
+/* anchor → anchor. Makes a call, and adds it to the client's table, with its address as the key. */
 static struct ck_call *make_call(lua_State *L, int client) {
   struct ck_call *call = lua_newuserdatauv(L, sizeof(*call), 0);
   memset(call, 0, sizeof(*call));
@@ -101,7 +101,7 @@ static struct ck_call *take_new(lua_State *L, int client) {
   return call;
 }
 
-/* idle anchors → the last of them */
+/* idle anchors → the last of them, removed from the list */
 static struct ck_call *take_idle(lua_State *L, lua_Integer count) {
   lua_rawgeti(L, -1, count);
   lua_pushnil(L);

@@ -1,10 +1,10 @@
 /*
 ** Calls, and the pool of finished ones whose buffers the next call reuses.
 **
-** A userdata anchors each call on the stack: its __close releases the call when the function that
-** made it returns or raises, its finalizer when the stack is collected. Lua drops a finalizer that
-** it has no memory for, and libcurl may still write to the call then: so the client's table owns
-** the memory of the call itself.
+** A userdata anchors each call on the stack. Its __close releases the call when the function that
+** made the call returns or raises, its finalizer when the stack is collected. The client's table
+** owns the memory of the call: Lua drops a finalizer that it has no memory for, and libcurl may
+** then still write to the call.
 */
 #ifndef CK_POOL_H
 #define CK_POOL_H
@@ -17,11 +17,11 @@ struct ck_call {
   struct ck_exchange exchange;
   struct ck_client *client; /* kept alive by the anchor */
   const struct ck_endpoint *endpoint;
-  struct ck_endpoint raw; /* what `endpoint` points to in a call of client:request */
+  struct ck_endpoint raw; /* the row of a client:request, to which `endpoint` points then */
   struct ck_task *task;   /* suspended until the call has ended; NULL = the caller blocks */
   struct ck_settings settings;
-  lua_Integer evaluations; /* that its arguments start at least; -1 = unknown */
-  bool is_running;         /* its function is on the C stack: the client's `close` is put off */
+  lua_Integer evaluations; /* the arguments start at least so many; -1 = unknown */
+  bool is_running;         /* its function is on the C stack: the client's `close` is deferred */
   bool is_idle;            /* in the pool */
 };
 
@@ -29,14 +29,15 @@ struct ck_call {
 void ck_pool_open(lua_State *L);
 
 /*
-** Pushes the anchor of a call of the client at `client`, marks it to be closed, and returns the
-** call, which is running and has ended. Returns NULL if a finalizer has closed the client
+** Pushes the anchor of a call of the client at `client` as a to-be-closed value. Returns the call,
+** which is running, and whose exchange can begin. Returns NULL if a finalizer has closed the client
 ** meanwhile.
 */
 struct ck_call *ck_pool_take(lua_State *L, int client);
 
 /*
-** The call's function yields; it goes on. ck_pool_suspend closes a client whose close was put off.
+** Note that the call's function is about to yield, and that it has been resumed. ck_pool_suspend
+** closes a client whose close was deferred.
 */
 void ck_pool_suspend(lua_State *L, int client, struct ck_call *call);
 void ck_pool_resume(struct ck_call *call);

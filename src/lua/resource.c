@@ -79,7 +79,7 @@ void ck_resource_push_methods(lua_State *L) {
   lua_remove(L, metatables);
 }
 
-/* A script can give a table the metatable of a resource. */
+/* The type is checked as well: a script can set the metatable of a resource in a table. */
 bool ck_resource_is(lua_State *L, int index, int metatable) {
   if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return false;
   bool is_resource = lua_rawequal(L, -1, metatable);

@@ -20,10 +20,10 @@ enum {
   TASK_VALUES = TASK_ERROR
 };
 
-/* In place of a number of results: the content is an error, and the results are nil and it. */
+/* A special number of results: TASK_CONTENT is an error, and the results are nil and that error. */
 enum { ERROR_ALONE = -1 };
 
-/* Tasks that end within each other. Lua limits nested resumptions, but not these. */
+/* The limit of tasks that end within each other. Lua limits nested resumptions, but not these. */
 enum { MAX_CLOSING = 100 };
 
 /* ---- make ------------------------------------------------------------------------------------ */
@@ -102,8 +102,8 @@ static void push_unfinished(lua_State *L, int client, const struct ck_task *task
 }
 
 /*
-** task → task, whose parent has not ended. Otherwise tasks that each make the next one, and end,
-** would form a chain.
+** task → task. Replaces a parent that has ended by its own parent. Otherwise tasks that each make
+** the next one, and end, would form a chain that is never collected.
 */
 static void skip_ended_parents(lua_State *L, struct ck_task *task) {
   for (const struct ck_task *ended; (ended = task->parent) != NULL;) {
@@ -117,7 +117,7 @@ static void skip_ended_parents(lua_State *L, struct ck_task *task) {
   }
 }
 
-/* task → task. A parent is kept alive for as long as a child may note something in it. */
+/* task → task. Anchors the parent, in which the task notes what its calls have done. */
 static void set_parent(lua_State *L, struct ck_task *task) {
   struct ck_task *parent = *task->loop->current;
   if (parent == NULL || !push_alive(L, parent)) return;
@@ -138,7 +138,7 @@ static void count_descendant(const struct ck_task *task, int change) {
   for (; at != NULL; at = parent_in_item(at)) at->descendants += change;
 }
 
-/* function, arguments, task → the same; the function and the arguments are copied to a coroutine */
+/* function, arguments, task → the same. Copies the function and the arguments to a coroutine. */
 static void set_coroutine(lua_State *L, struct ck_task *task, int count) {
   int first = lua_gettop(L) - count - 1;
   task->co = lua_newthread(L);
@@ -227,7 +227,7 @@ void ck_task_begin_item(lua_State *L, int index) {
 
 /* ---- suspend --------------------------------------------------------------------------------- */
 
-/* A coroutine that the task's function made, or a C function that cannot yield, must be blocked. */
+/* A coroutine that the task's function has made, or a C function that cannot yield, must block. */
 struct ck_task *ck_task_current(lua_State *L, const struct ck_loop *loop) {
   struct ck_task *task = loop->running;
   return task != NULL && task->co == L && lua_isyieldable(L) ? task : NULL;
@@ -264,7 +264,7 @@ const struct ck_task *ck_task_last_joined(const struct ck_task *task) {
   return task;
 }
 
-/* The task waits for nothing any more. */
+/* Removes the task from what it waits for. */
 static void end_suspension(struct ck_task *task) {
   if (task->state == CK_TASK_AWAITING) task->loop->awaiting--;
   task->state = CK_TASK_RUNNING;
@@ -289,7 +289,7 @@ void ck_task_wake(struct ck_loop *loop, double now) {
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
-/* A call that failed in a task has failed in its parent, too. */
+/* A call that failed in a task counts as failed in its parent, too. */
 static void pass_failure_on(lua_State *L, int index) {
   const struct ck_task *task = lua_touserdata(L, index);
   struct ck_task *parent = task->parent;
@@ -317,7 +317,7 @@ static void finish(lua_State *L, int index) {
   task->loop->unfinished--;
   count_descendant(task, -1);
   pass_failure_on(L, index);
-  if (task->descendants == 0) { /* those note in the parent what their calls have done */
+  if (task->descendants == 0) { /* descendants note in the parent what their calls have done */
     task->parent = NULL;
     set_nil(L, index, TASK_PARENT);
   }
@@ -332,7 +332,7 @@ static void finish(lua_State *L, int index) {
     ck_task_make_ready((struct ck_task *)joiner);
 }
 
-/* `count` results → */
+/* `count` results → nothing */
 static void end(lua_State *L, int index, int count) {
   struct ck_task *task = lua_touserdata(L, index);
   if (count > 0) lua_createtable(L, count, 0);
@@ -344,7 +344,7 @@ static void end(lua_State *L, int index, int count) {
   finish(L, index);
 }
 
-/* error → ; without memory for a list of results */
+/* error → nothing. Needs no memory, as a list of results would. */
 static void end_without_list(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   lua_setiuservalue(L, index, TASK_CONTENT);
@@ -352,7 +352,7 @@ static void end_without_list(lua_State *L, int index) {
   finish(L, index);
 }
 
-/* error → */
+/* error → nothing */
 static void fail(lua_State *L, int index) {
   lua_pushnil(L);
   lua_insert(L, -2);
@@ -366,7 +366,9 @@ static void fail_cancelled(lua_State *L, int index, const char *message) {
   fail(L, index);
 }
 
-/* Closes its variables. Returns whether that pushed an error, which may be an earlier one. */
+/*
+** Closes the task's variables. Returns whether that pushed an error, which may be an earlier one.
+*/
 static bool close_coroutine(lua_State *L, struct ck_task *task) {
   struct ck_loop *loop = task->loop;
   struct ck_task *outer = loop->running, *others = *loop->current;
@@ -380,7 +382,7 @@ static bool close_coroutine(lua_State *L, struct ck_task *task) {
   return failed;
 }
 
-/* Ends the task by `how`. If that raises for lack of memory, the error is the task's result. */
+/* Ends the task with `how`. If that raises for lack of memory, the error is the task's result. */
 static void conclude(lua_State *L, int index, lua_CFunction how) {
   const struct ck_task *task = lua_touserdata(L, index);
   lua_pushcfunction(L, how);
@@ -390,7 +392,7 @@ static void conclude(lua_State *L, int index, lua_CFunction how) {
   else lua_pop(L, 1);
 }
 
-/* task → ; its function has returned */
+/* task → nothing. The task's function has returned. */
 static int succeed(lua_State *L) {
   const struct ck_task *task = lua_touserdata(L, 1);
   int count = lua_gettop(task->co);
@@ -404,7 +406,7 @@ static int succeed(lua_State *L) {
   return 0;
 }
 
-/* task → ; its function has raised, or the C stack has no room left, and it was not resumed */
+/* task → nothing. The function has raised, or was not resumed because the C stack is full. */
 static int fail_raised(lua_State *L) {
   struct ck_task *task = lua_touserdata(L, 1);
   int status = lua_status(task->co);
@@ -414,13 +416,13 @@ static int fail_raised(lua_State *L) {
   return 0;
 }
 
-/* task → */
+/* task → nothing */
 static int fail_taken(lua_State *L) {
   fail_cancelled(L, 1, "the task's coroutine was resumed or closed by other code");
   return 0;
 }
 
-/* task → */
+/* task → nothing */
 static int fail_killed(lua_State *L) {
   if (close_coroutine(L, lua_touserdata(L, 1))) fail(L, 1);
   else fail_cancelled(L, 1, "the task was cancelled");
@@ -477,7 +479,7 @@ static int resume(lua_State *L, struct ck_task *task) {
   return status;
 }
 
-/* A function that yields by itself is resumed in the next round. */
+/* Resumes the task. A function that yields by itself is resumed again in the next round. */
 static void step(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   if (!is_resumable(task->co)) {

@@ -25,7 +25,10 @@ static const struct ck_field *only_required(const struct ck_endpoint *endpoint) 
   return found;
 }
 
-/* An id in place of the table is shown in the table. Text that is not an id may be the key. */
+/*
+** If the argument is an id, the message shows it in a table. A text that is not an id may be the
+** key.
+*/
 static void check_bare_id(lua_State *L, const struct ck_endpoint *endpoint, const char *name) {
   const struct ck_field *field = only_required(endpoint);
   int type = lua_type(L, ARGUMENTS);

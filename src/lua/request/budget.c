@@ -1,7 +1,7 @@
-/* The option max_evaluations, compared with what the arguments prove and the caller states. */
+/* Compares max_evaluations with the number of evaluations that is proven or stated. */
 #include "budget.h"
 
-/* Returns the larger of what is proven and what is stated; -1 = neither is known. */
+/* Returns the larger one of the proven and the stated number; -1 = neither is known. */
 static lua_Integer evaluations(const struct ck_settings *settings, lua_Integer proven) {
   return settings->evaluations > proven ? settings->evaluations : proven;
 }

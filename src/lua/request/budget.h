@@ -10,8 +10,8 @@
 #include "options.h"
 
 /*
-** Pushes and returns the message why max_evaluations refuses the call; NULL = it does not. `proven`
-** is the number of evaluations that the arguments start at least, -1 = unknown.
+** Returns NULL if max_evaluations permits the call; otherwise pushes and returns a message.
+** `proven` is the number of evaluations that the arguments start at least, -1 = unknown.
 */
 const char *ck_budget_problem(lua_State *L, const struct ck_endpoint *endpoint,
                               const struct ck_settings *settings, lua_Integer proven);

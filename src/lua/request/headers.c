@@ -9,7 +9,7 @@
 
 #include "text/ascii.h"
 
-/* Only requests with a body have it. ck_headers_of expects it to be the first of the list. */
+/* Only requests with a body have this header. ck_headers_of expects it to be the first one. */
 static const char content_type[] = "Content-Type";
 
 static const char media_type[] = "application/json";
@@ -43,7 +43,7 @@ static void check_header(const struct ck_path *path, struct ck_problems *problem
     ck_problems_add(problems, path, "must not contain line breaks or other control characters");
 }
 
-/* Each header of a call is compared with each of the client, and no server accepts so many. */
+/* Each header of a call is compared with each of the client. No server accepts so many. */
 enum { HEADERS_AT_MOST = 1000 };
 
 void ck_request_headers_check(int index, const struct ck_path *path, struct ck_problems *problems) {
@@ -64,7 +64,9 @@ void ck_request_headers_check(int index, const struct ck_path *path, struct ck_p
     ck_problems_add(problems, path, "must have at most %d names, got %d", HEADERS_AT_MOST, count);
 }
 
-/* Whether the table at `index`, 0 = none, has the header, in any case of letters. */
+/*
+** Returns whether the table at `index` (0 = none) has the header; the case of letters is ignored.
+*/
 static bool has_header(lua_State *L, int index, const char *name) {
   if (index == 0) return false;
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {

@@ -1,6 +1,6 @@
 /*
 ** Writes JSON from Lua values: strings, exact integers, floats that read back as the same number,
-** tables as lists or objects. What JSON cannot say becomes a problem with its path.
+** tables as lists or objects. A value that JSON cannot express becomes a problem with its path.
 */
 #include "json.h"
 
@@ -83,7 +83,7 @@ static int compare_names(const void *one, const void *other) {
   return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
 }
 
-/* The strings are pinned by a list of their own: a finalizer may change the table meanwhile. */
+/* A list of their own pins the strings, because a finalizer may change the table meanwhile. */
 int ck_json_push_names(lua_State *L, int index) {
   lua_Integer count = 0;
   lua_newtable(L); /* the sorted names */
@@ -131,7 +131,7 @@ static void add_value(struct writer *writer, int index, const struct level *leve
 /* Keys of the registry. */
 static const char mark_key, empty_mark_key, empty_array_key;
 
-/* Whether the table at `index` is marked as an array, by cekura.array or lua-cjson. */
+/* Returns whether the table at `index` is marked as an array, by cekura.array or lua-cjson. */
 static bool is_marked(lua_State *L, int index) {
   if (!lua_getmetatable(L, index)) return false;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &mark_key);
@@ -141,7 +141,7 @@ static bool is_marked(lua_State *L, int index) {
   return marked;
 }
 
-/* Returns how many entries the table has; `strings` is how many of their keys are strings. */
+/* Returns the number of entries, and sets `strings` to the number of those with string keys. */
 static lua_Integer count_entries(lua_State *L, int index, lua_Integer *strings) {
   lua_Integer entries = 0;
   *strings = 0;

@@ -129,7 +129,7 @@ static const char *push_wanted(lua_State *L, const struct option *row) {
   return wanted;
 }
 
-/* Adds that the value must be something else: the type's words, unless `wanted` has others. */
+/* Adds the problem that the value must be `wanted`; NULL: what its type requires. */
 static void refuse(const struct option *row, const char *wanted, const struct ck_path *path,
                    struct ck_problems *problems) {
   lua_State *L = problems->L;

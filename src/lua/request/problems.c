@@ -1,6 +1,6 @@
 /*
-** Problems are kept in a list of Lua strings, which nobody else sees, and are redacted when they
-** leave it.
+** The problems of a caller's tables, in a list of Lua strings that no other code can reach. They
+** are redacted when they leave it.
 */
 #include "problems.h"
 

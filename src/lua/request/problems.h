@@ -18,7 +18,7 @@ struct ck_path {
 
 struct ck_problems {
   lua_State *L;
-  const struct ck_secret *secret; /* borrowed; redacted, because a caller's value may have it */
+  const struct ck_secret *secret; /* borrowed; redacted, because a caller's value may contain it */
   int index; /* of the stack: nil, or a list of path, message, path, message … */
   int count;
 };
@@ -36,7 +36,7 @@ const char *ck_problems_name(lua_State *L, int index, const char *otherwise);
 void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, const char *format,
                      ...);
 
-/* Adds that the path ends with an unknown `what`; `known` is the nearest known name, or NULL. */
+/* Adds the problem of an unknown `what`; `known` is the nearest known name, or NULL. */
 void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path *path,
                              const char *what, const char *known);
 
@@ -44,7 +44,8 @@ void ck_problems_add_unknown(struct ck_problems *problems, const struct ck_path 
 const char *ck_problems_describe(struct ck_problems *problems, int index);
 
 /*
-** Adds that the value on the top of the stack must be something else, and leaves the value there.
+** Adds the problem that the value on the top of the stack must be `wanted`, and leaves the value
+** there.
 */
 void ck_problems_refuse(struct ck_problems *problems, const struct ck_path *path,
                         const char *wanted);

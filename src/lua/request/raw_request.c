@@ -90,8 +90,8 @@ static bool has_bad_escape(const char *text) {
 }
 
 /*
-** Whether a segment is "." or "..", which servers and proxies resolve. Dots and slashes may be
-** percent-encoded, and some servers treat an encoded slash or a backslash as a slash.
+** Returns whether a segment is "." or "..", which servers and proxies resolve. Dots and slashes may
+** be percent-encoded, and some servers treat an encoded slash or a backslash as a slash.
 */
 static bool has_dot_segment(const char *text) {
   size_t dots = 0, length = 0; /* of the current segment */

@@ -12,7 +12,7 @@
 
 /*
 ** Reads { method, path, query, body, spends_credits, idempotent } at `index` into `row`, which
-** gets no path, and of its fields the names only. Writes the request's method, path, query and
+** gets no path, and only the names of its fields. Writes the request's method, path, query and
 ** body. Adds every problem; if there is one, the request must not be sent.
 */
 void ck_raw_request_check(struct ck_endpoint *row, int index, struct ck_request *request,

@@ -47,7 +47,7 @@ struct conversion {
   bool to_integers; /* this lua-cjson decodes every number as a float */
 };
 
-/* table, name, value → table, name, value. lua_next allows changing and clearing existing fields. */
+/* table → table. lua_next allows changing and clearing existing fields. */
 static void convert_table(lua_State *L, const struct conversion *conversion) {
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) { /* table, name, value */
     int type = lua_type(L, -1), is_whole;

@@ -1,5 +1,5 @@
 /*
-** Decodes JSON with lua-cjson, and removes the differences between its versions.
+** Decodes JSON with lua-cjson; the values are the same with each of its versions.
 */
 #ifndef CK_DECODE_H
 #define CK_DECODE_H

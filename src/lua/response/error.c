@@ -80,7 +80,7 @@ void ck_error_open(lua_State *L) {
 
 /* ---- the table ----------------------------------------------------------------------------- */
 
-/* Whether a later call may succeed. The error of an exchange depends on its outcome instead. */
+/* Returns whether a later call may succeed. For an exchange, its outcome decides instead. */
 static bool is_transient(enum ck_kind kind) {
   return kind == CK_KIND_RATE_LIMITED || kind == CK_KIND_SERVER || kind == CK_KIND_NETWORK ||
          kind == CK_KIND_TIMEOUT;
@@ -126,7 +126,7 @@ static void push_detail(lua_State *L) {
   lua_pushnil(L);
 }
 
-/* Pushes { field = { message, … } } of the table on the top, without what is not a message. */
+/* Pushes { field = { message, … } } of the table on the top, without values of other types. */
 static void push_fields(lua_State *L) {
   int body = lua_gettop(L), fields = body + 1;
   lua_newtable(L);

@@ -1,6 +1,6 @@
 /*
-** The log: one line per attempt on stderr, as CEKURA_LOG asks for. Works without Lua, so that it
-** cannot raise.
+** The log: one line per attempt on stderr, as CEKURA_LOG specifies. It works without Lua, so that
+** it cannot raise.
 */
 #include "log.h"
 
@@ -40,7 +40,8 @@ struct line {
 };
 
 /*
-** Returns the length of the control character at `at`, two for U+0080 to U+009F; 0 if it is none.
+** Returns the length of the control character at `at`, 2 for U+0080 to U+009F; 0 for other
+** characters.
 */
 static size_t control_length(const unsigned char *at, size_t left) {
   if (at[0] < ' ' || at[0] == 0x7f) return 1;

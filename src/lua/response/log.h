@@ -1,5 +1,5 @@
 /*
-** The log that CEKURA_LOG asks for: one line on stderr per attempt.
+** The log that CEKURA_LOG requests: one line on stderr per attempt.
 */
 #ifndef CK_LOG_H
 #define CK_LOG_H

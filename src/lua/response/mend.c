@@ -1,5 +1,5 @@
 /*
-** Mends text from a server: invalid UTF-8, and what other writers of JSON add to the standard.
+** Mends text from a server: invalid UTF-8, and extensions of JSON, such as NaN.
 */
 #include "mend.h"
 
@@ -27,7 +27,10 @@ void ck_mend_push_utf8(lua_State *L, const char *text, size_t length) {
   luaL_pushresult(&mended);
 }
 
-/* Whether the text, which ends with a NUL, begins with \uDXYY and X is one of these digits. */
+/*
+** Returns whether the text, which ends with a NUL, begins with \uDXYY, where X is one of the
+** digits.
+*/
 static bool is_surrogate(const char *text, const char *digits) {
   return text[0] == '\\' && text[1] == 'u' && (text[2] == 'd' || text[2] == 'D') &&
          strspn(text + 3, digits) > 0 && strspn(text + 4, "0123456789abcdefABCDEF") >= 2;

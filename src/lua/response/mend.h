@@ -1,5 +1,5 @@
 /*
-** Makes text readable that a single invalid byte or number would make unreadable as a whole.
+** Mends text from a server, so that one invalid byte or number does not make all of it unreadable.
 */
 #ifndef CK_MEND_H
 #define CK_MEND_H

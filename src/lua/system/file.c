@@ -21,9 +21,9 @@ enum { PATH = 1 }; /* the user value: the path, for messages */
 
 struct file {
   int fd;      /* -1: closed */
-  int folder;  /* that a relative path starts from, whatever chdir does; -1 = the current one */
+  int folder;  /* of a relative path, in spite of a later chdir; -1 = the current folder */
   pid_t owner; /* the process that may write: a forked child must not */
-  off_t torn;  /* bytes at the end of the file that belong to a text that was not written whole */
+  off_t torn;  /* bytes at the end of the file that are part of a text that was not written whole */
 };
 
 /* ---- arguments and results ----------------------------------------------------------------- */
@@ -56,7 +56,7 @@ static int push_refusal(lua_State *L, const char *path, const char *reason) {
   return 2;
 }
 
-/* The same with the reason that errno has. */
+/* nil, "PATH: reason", with the reason in errno */
 static int push_failure(lua_State *L, const char *path) {
   return push_refusal(L, path, strerror(errno));
 }
@@ -173,7 +173,8 @@ static int file_append(lua_State *L) {
   size_t length;
   const char *text = luaL_checklstring(L, 2, &length), *path = path_of(L);
   if (file->owner != getpid())
-    return push_refusal(L, path, "this file was opened before fork: it is the parent's");
+    return push_refusal(
+        L, path, "this file was opened before fork: only the parent process can write to it");
   if (!is_in_place(file, path))
     return push_refusal(L, path, "this file was replaced or deleted while it was in use");
   bool ok = cut_torn(file) && write_all(file, text, length);
@@ -266,7 +267,7 @@ static int replace_file(lua_State *L) {
   return push_result(L, fd >= 0 && write_and_close(fd, text, length), path);
 }
 
-/* ---- which file a path names --------------------------------------------------------------- */
+/* ---- paths --------------------------------------------------------------------------------- */
 
 static int real_path(lua_State *L) {
   const char *path = check_path(L);

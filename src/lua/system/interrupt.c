@@ -1,4 +1,4 @@
-/* Debug hooks of the main thread: run while we wait, and their errors raised afterwards. */
+/* Runs the debug hook of the main thread while a call waits, and raises its error afterwards. */
 #include "interrupt.h"
 
 #include <lauxlib.h>
@@ -74,7 +74,7 @@ static void raise_stored(lua_State *L, lua_Debug *unused) {
   (void)lua_error(L);
 }
 
-/* Another hook may have replaced ours: it is set again after the error was raised. */
+/* Sets our hook. The one that it replaces is set again when the error is raised. */
 static void arm(struct ck_interrupt *interrupt) {
   lua_State *main = interrupt->main;
   if (lua_gethook(main) == raise_stored) return;
@@ -123,7 +123,8 @@ static int do_nothing(lua_State *L) {
 }
 
 /*
-** Tries whether a hook runs: not within another one. Signals are blocked: their hook would be lost.
+** Returns whether the thread is within a hook. It sets a hook and calls a function: Lua runs no
+** hook within another. Signals are blocked, because a hook that they set would be lost.
 */
 static bool is_in_some_hook(lua_State *L, struct ck_interrupt *interrupt) {
   sigset_t all, before;
@@ -140,7 +141,7 @@ static bool is_in_some_hook(lua_State *L, struct ck_interrupt *interrupt) {
   return interrupt->noted;
 }
 
-/* A hook whose function ends with a tail call has no frame. */
+/* The search misses a hook whose function ends with a tail call, and has no frame. */
 bool ck_interrupt_note(lua_State *L, lua_CFunction within) {
   struct ck_interrupt *interrupt = ck_interrupt_of(L);
   lua_Debug frame;

@@ -13,13 +13,13 @@
 
 struct ck_interrupt;
 
-/* Makes the state's interrupt, which the registry owns; does nothing if there is one. */
+/* Makes the state's interrupt, which the registry owns; a no-op if there is one. */
 void ck_interrupt_open(lua_State *L);
 
 /* Returns the state's interrupt. */
 struct ck_interrupt *ck_interrupt_of(lua_State *L);
 
-/* Returns the number of errors that hooks have raised so far; to be asked before a wait. */
+/* Returns the number of errors that hooks have raised so far; for `before` after a wait. */
 unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt);
 
 /*
@@ -29,14 +29,14 @@ unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt);
 bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before);
 
 /*
-** For a message handler. Returns whether a hook has raised the error, below the call of `within`;
-** ck_interrupt_take then takes the error that lua_pcall has left on the stack.
+** Is called by a message handler. Returns whether a hook that runs within the function `within` has
+** raised the error; ck_interrupt_take then takes the error that lua_pcall has left on the stack.
 */
 bool ck_interrupt_note(lua_State *L, lua_CFunction within);
 
 /*
-** Pops the error on the top and returns true if it was noted: it is raised on the main thread
-** later. Returns false, and pops nothing, otherwise.
+** Pops the error on the top and returns true if it was noted; it is raised on the main thread
+** later. Otherwise pops nothing and returns false.
 */
 bool ck_interrupt_take(lua_State *L);
 

@@ -1,5 +1,5 @@
 /*
-** The key of a client, and its redaction. A key of fewer than six characters is not looked for.
+** The key of a client, and its redaction. A key of fewer than six characters is not redacted.
 */
 #ifndef CK_SECRET_H
 #define CK_SECRET_H
@@ -21,8 +21,8 @@ void ck_secret_wipe(struct ck_secret *secret);
 
 /*
 ** Overwrites the key in a response with asterisks, or a key of digits with other digits. If the
-** text was cut, it may end within the key: then the beginning of a key at its end is overwritten,
-** too.
+** text was cut, it may end within the key: then a beginning of the key at the end of the text is
+** overwritten, too.
 */
 void ck_secret_hide(const struct ck_secret *secret, char *text, size_t length, bool is_cut);
 

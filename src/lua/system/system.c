@@ -1,6 +1,6 @@
 /*
-** What programs need of the system and Lua's libraries lack: a monotonic clock, the width of the
-** terminal, output that can fail without ending the process.
+** Functions of the system that Lua's libraries lack: a monotonic clock, the width of the terminal,
+** output that can fail without ending the process.
 */
 #include "system.h"
 
@@ -15,7 +15,7 @@
 
 #include "http/clock.h"
 
-enum { USUAL_WIDTH = 80 }; /* of a terminal that does not tell */
+enum { USUAL_WIDTH = 80 }; /* of a terminal that does not report its width */
 
 static int system_monotime(lua_State *L) {
   lua_pushnumber(L, ck_clock_now());

@@ -1,12 +1,12 @@
 /*
 ** Of the module "cekura.internal":
 **
-**   monotime()        returns seconds since an arbitrary moment; the clock never goes back
+**   monotime()        returns the seconds since an arbitrary moment; the clock never goes back
 **   terminal_width()  returns the columns of stderr's terminal; nil if it is not a terminal that
 **                     can move its cursor
-**   guard_output()    for programs: opens closed standard descriptors, so that no other file gets
-**                     their numbers, with the wrong mode, so that using them still fails; and
-**                     ignores SIGPIPE and SIGXFSZ, so that a write fails instead of killing
+**   guard_output()    for programs: opens each closed standard descriptor, so that no other file
+**                     gets its number, but in the wrong mode, so that its use still fails. Ignores
+**                     SIGPIPE and SIGXFSZ, so that a write fails instead of ending the process
 */
 #ifndef CK_SYSTEM_H
 #define CK_SYSTEM_H
