@@ -34,7 +34,7 @@ static int explain(lua_State *L) {
   return 1;
 }
 
-/* Everything that may raise. The argument is the script's name. */
+/* Does everything that may raise. The argument is the script's name. */
 static int run_script(lua_State *L) {
   luaL_openlibs(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

@@ -1,5 +1,6 @@
 -- logs.lua URL KEY COUNT IDS: evaluates the call logs IDS COUNT times; a response has about 1 MiB.
 -- logs.lua decode FILE COUNT: decodes the file COUNT times with lua-cjson alone.
+
 local function decode_only(file, count)
   local text = assert(io.open(file)):read "a"
   local decode = require "cjson".decode

@@ -22,7 +22,7 @@ static inline struct curl_slist *vote_headers(const char *key) {
   return curl_slist_append(headers, "Accept: application/json");
 }
 
-/* Returns a handle with the options that all its votes share. */
+/* Returns an easy handle with the options that all its votes share. */
 static inline CURL *vote_open(struct curl_slist *headers, const char *agent) {
   CURL *easy = curl_easy_init();
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);

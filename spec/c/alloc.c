@@ -46,8 +46,8 @@ enum {
 };
 
 /*
-** Addresses are numbers, which libcurl looks up, in a thread, only if it has no memory to parse
-** them.
+** The counts are atomic because of libcurl's resolver thread, which looks up even a numeric address
+** if there is no memory to parse it.
 */
 static struct {
   atomic_long live[KINDS]; /* blocks; of Lua, bytes */
@@ -123,16 +123,16 @@ static void *curl_calloc(size_t count, size_t size) { return new_zeroed(BY_CURL,
 static void *curl_realloc(void *block, size_t size) { return resized(BY_CURL, block, size); }
 
 /*
-** The one fault that is tolerated. libcurl 7.88.1 stores a TLS session with copies of the host's
+** One fault is tolerated: libcurl 7.88.1 stores a TLS session with copies of the host's
 ** name and of the connection's settings (Curl_ssl_addsessionid). If one of the latter fails, it
-** frees the name, keeps the pointer, and frees it again with the next session: see
-** spec/c/session.c. Such a name is kept until it is freed the second time.
+** frees the name, leaves the pointer in the cache, and frees it again with the next session: see
+** spec/c/session.c. The memory of such a name is released when it is freed the second time.
 */
 static struct {
-  char *copy; /* of the host's name, the last */
+  char *copy; /* the last copy of the host's name */
   char *name; /* the one that was to go with a session; NULL: no such copy has failed */
   bool freed; /* once */
-  long count; /* of those that were freed twice */
+  long count; /* names that were freed twice */
 } session;
 
 static const char host[] = "127.0.0.1"; /* of spec/stress/alloc_spec.lua */
@@ -180,10 +180,10 @@ static void curl_release(void *block) {
   else freed(BY_CURL, block);
 }
 
-/* A block that does not grow is not an allocation: that always succeeds. */
+/* A block that does not grow is not an allocation, and always succeeds. */
 static void *lua_allocate(void *unused, void *block, size_t before, size_t after) {
   (void)unused;
-  if (block == NULL) before = 0; /* which is a type then */
+  if (block == NULL) before = 0; /* a type, not a size */
   if (after > before && fails(BY_LUA)) return NULL;
   void *moved = after > 0 ? __real_realloc(block, after) : NULL;
   if (after > 0 && moved == NULL) return NULL;
@@ -227,7 +227,10 @@ static int descriptors(lua_State *L) {
   return 1;
 }
 
-/* Everything that may raise. The script's name and its arguments are a list of C strings. */
+/*
+** Does everything that may raise. The argument is a list of C strings: the script's name, and its
+** own.
+*/
 static int run_script(lua_State *L) {
   char **words = lua_touserdata(L, 1);
   luaL_openlibs(L);
@@ -274,7 +277,7 @@ static bool is_same(const struct account *a, const struct account *b) {
   return same;
 }
 
-/* A DNS lookup that was left behind has blocks and a descriptor until its thread ends. */
+/* A DNS lookup whose call has ended has blocks and a descriptor until its thread ends. */
 static struct account settle_account(const struct account *wanted) {
   struct account now = take_account();
   for (int ms = 0; ms < MAX_MS && !is_same(&now, wanted); ms++) {
@@ -339,7 +342,7 @@ static long ask_libc(void) {
 #endif
 }
 
-/* A leak has no function names if lua_close has unloaded its module. */
+/* Keeps the module loaded: after lua_close has unloaded it, a leak has no function names. */
 static bool keep_loaded(const char *path) {
   return path == NULL || dlopen(path, RTLD_NOW | RTLD_NODELETE) != NULL;
 }
@@ -366,7 +369,8 @@ int main(int count, char **words) {
     return 2;
   aim("onwards", LONG_MAX);
   if (!keep_loaded(getenv("ALLOC_KEEP"))) return 2;
-  if (!run(words + 5)) return 1; /* makes what is made once for the process */
+  if (!run(words + 5))
+    return 1; /* the first run also allocates what lives as long as the process */
   long before = ask_libc();
   int code = run_all(words[2], strtol(words[3], NULL, 10), strtol(words[4], NULL, 10), words + 5);
   printf("libc: %+ld\n", ask_libc() - before);

@@ -1,5 +1,5 @@
 /*
-** The pure decisions of the core as a Lua module for the specs: they need no network and no clock.
+** The decisions of src/policy as a Lua module for the specs. They need no network and no clock.
 */
 #include <lauxlib.h>
 #include <lua.h>
@@ -50,7 +50,7 @@ static int judge(lua_State *L) {
   return 3;
 }
 
-/* decide{ what judge takes, idempotent, retry_unknown, attempt, … } → wait, or false to stop */
+/* decide{ the fields of judge, idempotent, retry_unknown, attempt, … } → wait, or false to stop */
 static int decide(lua_State *L) {
   struct ck_policy policy = {
     .max_attempts = (int)number(L, "max_attempts", 4),
@@ -72,7 +72,7 @@ static int decide(lua_State *L) {
   return 1;
 }
 
-/* retry_after(head, now) → seconds, negative where there is nothing to understand */
+/* retry_after(head, now) → seconds, negative without a valid Retry-After */
 static int retry_after(lua_State *L) {
   size_t length;
   const char *head = luaL_checklstring(L, 1, &length);
@@ -82,7 +82,7 @@ static int retry_after(lua_State *L) {
 
 /* ---- limiter -------------------------------------------------------------------------------- */
 
-/* limiter() → a limiter that has never seen a 429; the first argument of what follows */
+/* limiter() → a limiter without a limit; the first argument of the functions below */
 static int limiter(lua_State *L) {
   *(struct ck_limiter *)lua_newuserdatauv(L, sizeof(struct ck_limiter), 0) =
       (struct ck_limiter){ 0 };
@@ -142,7 +142,7 @@ static int limit(lua_State *L) {
 
 /* ---- retry quota ---------------------------------------------------------------------------- */
 
-/* quota() → a quota of which nothing has been spent; the first argument of what follows */
+/* quota() → an unspent quota; the first argument of the functions below */
 static int quota(lua_State *L) {
   *(struct ck_retry_quota *)lua_newuserdatauv(L, sizeof(struct ck_retry_quota), 0) =
       (struct ck_retry_quota){ 0 };
@@ -155,7 +155,7 @@ static int earn(lua_State *L) {
   return 0;
 }
 
-/* spend(quota, now) → whether there was one retry left */
+/* spend(quota, now) → whether a retry was left */
 static int spend(lua_State *L) {
   lua_pushboolean(L, ck_retry_quota_spend(lua_touserdata(L, 1), luaL_checknumber(L, 2)));
   return 1;

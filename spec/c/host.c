@@ -1,7 +1,7 @@
 /*
 ** A host that runs a script in many Lua states: THREADS threads, each with STATES states, one after
-** the other. A state unloads its modules when it is closed. The host waits for SECONDS at the end,
-** in which threads that were left behind would crash it.
+** the other. A state unloads its modules when it is closed. At the end the host waits for
+** SECONDS, in which a thread of an unloaded module would crash it.
 **
 **   host THREADS STATES SCRIPT [SECONDS]
 */

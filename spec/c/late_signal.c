@@ -1,6 +1,6 @@
 /*
-** An epoll_wait to be preloaded: raises SIGINT just before its first long wait, too late for the
-** script to see it, and too early to end the wait.
+** An epoll_wait to be preloaded. It raises SIGINT just before its first long wait: too late for the
+** script to notice it before the wait, and too early to end the wait.
 */
 #pragma GCC visibility push(default)
 #include <sys/epoll.h>

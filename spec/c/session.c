@@ -1,8 +1,8 @@
 /*
-** libcurl alone, without the module: its faults when there is no memory to store a TLS session.
+** Shows libcurl's own faults, without the module, if there is no memory to store a TLS session.
 **
-**   session URL CA_FILE      fails each of libcurl's allocations in turn, and reports every block that
-**                            it frees twice, or never
+**   session URL CA_FILE      fails each of libcurl's allocations in turn, and reports every block
+**                            that it frees twice, or never
 **   session URL CA_FILE N    fails the N-th only, with libc's own free, which may abort
 **
 ** Each run makes two requests over connections of their own, so that sessions are stored and
@@ -23,7 +23,9 @@ enum { REQUESTS = 2 };
 
 static const long MAX_MS = 5000;
 
-/* Precedes each block, which is kept when it is freed, so that a second free is detected. */
+/*
+** Precedes the bytes of a block, whose memory outlives its free, so that a second one is detected.
+*/
 struct block {
   struct block *next;
   size_t size;
@@ -109,7 +111,7 @@ static void request(const char *url, const char *ca_file) {
   curl_easy_cleanup(easy);
 }
 
-static void tell(const struct block *block) {
+static void report(const struct block *block) {
   if (block->frees == 1) return;
   printf("%ld (%s): freed %d times: %zu bytes, \"%.40s\"\n", memory.fails, memory.what,
          block->frees, block->size, (const char *)block->bytes);
@@ -122,7 +124,7 @@ static bool run(long n, char **words) {
   request(words[1], words[2]);
   for (struct block *block = memory.blocks, *next; block != NULL; block = next) {
     next = block->next;
-    tell(block);
+    report(block);
     free(block);
   }
   memory.blocks = NULL;

@@ -1,6 +1,6 @@
 /*
 ** A getaddrinfo to be preloaded. For names that end in ".hangs.invalid" it hangs for SLOW_DNS
-** seconds, or 30, as a resolver does whose server does not answer.
+** seconds (30 by default), like a resolver whose server does not respond.
 */
 #pragma GCC visibility push(default)
 #include <netdb.h>

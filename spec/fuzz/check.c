@@ -61,37 +61,37 @@ static void push_right(lua_State *L, struct fuzz_input *input, const struct ck_f
   }
 }
 
-/* ---- arguments --------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static void set_field(lua_State *L, struct fuzz_input *input, const struct ck_field *field,
-                      int *budget) {
+                      int *left) {
   switch (fuzz_pick(input, 4)) {
     case 0: return;
-    case 1: fuzz_push_value(L, input, budget); break;
+    case 1: fuzz_push_value(L, input, left); break;
     default: push_right(L, input, field);
   }
   lua_setfield(L, -2, field->name);
 }
 
-static void set_unknown(lua_State *L, struct fuzz_input *input, int *budget) {
+static void set_unknown(lua_State *L, struct fuzz_input *input, int *left) {
   if (fuzz_pick(input, 8) != 1) return;
   push_text(L, input);
-  fuzz_push_value(L, input, budget);
+  fuzz_push_value(L, input, left);
   lua_rawset(L, -3);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static lua_State *L;
   struct fuzz_input input = { data, size };
-  int budget = VALUES;
+  int left = VALUES;
   if (L == NULL) L = fuzz_open("check", false);
   const struct ck_endpoint *endpoint =
       &ck_endpoints[fuzz_pick(&input, (unsigned)ck_endpoint_count)];
   lua_pushstring(L, endpoint->name);
   lua_newtable(L);
   for (size_t i = 0; i < endpoint->field_count; i++)
-    set_field(L, &input, &endpoint->fields[i], &budget);
-  set_unknown(L, &input, &budget);
+    set_field(L, &input, &endpoint->fields[i], &left);
+  set_unknown(L, &input, &left);
   fuzz_judge(L, 2);
   return 0;
 }

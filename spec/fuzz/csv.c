@@ -1,5 +1,4 @@
-/* Fuzz target of the examples' CSV.
- * csv.lua checks the input. */
+/* Fuzzes the CSV reader and writer of the examples. csv.lua is the oracle. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

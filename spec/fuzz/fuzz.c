@@ -1,5 +1,6 @@
 /*
-** The shared part of the fuzz targets: input bytes, a Lua state with an oracle, line coverage of Lua.
+** The shared part of the fuzz targets: input bytes, a Lua state with an oracle, coverage of Lua
+** lines.
 */
 #include "fuzz.h"
 
@@ -40,7 +41,7 @@ static void count_line(lua_State *L, lua_Debug *activation) {
   last = line;
 }
 
-/* ---- the state --------------------------------------------------------------------------------- */
+/* ---- the state ------------------------------------------------------------------------------- */
 
 static int show_traceback(lua_State *L) {
   luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);

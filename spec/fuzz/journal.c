@@ -1,4 +1,4 @@
-/* Fuzzes journals: journal.lua checks the promise. The file is in memory. */
+/* Fuzzes journals, in a file in memory. journal.lua is the oracle. */
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 /*
-** Bytes as the head and body of a response, read as a success and as an error. See response.lua.
+** Fuzzes the head and body of a response, read as a success and as an error. response.lua is the
+** oracle.
 */
 #include <lauxlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
-** Any head of a response has no Retry-After, or one within bounds that does not depend on the clock
-** if the response has a Date.
+** Fuzzes Retry-After: the wait is within bounds, and does not depend on the clock if the response
+** has a Date.
 */
 #include "policy/retry_after.h"
 

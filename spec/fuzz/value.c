@@ -10,7 +10,7 @@
 struct maker {
   lua_State *L;
   struct fuzz_input *input;
-  int *budget;
+  int *left;
   int outer; /* stack index of the table that will contain the value, 0 = none */
 };
 
@@ -89,7 +89,7 @@ static void push_no_json(const struct maker *maker) {
   }
 }
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static void push_list(const struct maker *maker) {
   unsigned count = fuzz_pick(maker->input, FEW);
@@ -152,13 +152,13 @@ static void push_with_metatable(const struct maker *maker) {
   lua_setmetatable(maker->L, -2);
 }
 
-/* A table that contains itself. */
+/* Pushes the table that will contain this value, which then contains itself. */
 static void push_outer(const struct maker *maker) {
   if (maker->outer != 0) lua_pushvalue(maker->L, maker->outer);
   else lua_newtable(maker->L);
 }
 
-/* 2^n values are few, or are refused as too deep; anything between takes too long. */
+/* A tree of 2^n values is small, or refused as too deep; between the two it takes too long. */
 static bool is_quick(unsigned depth) { return depth < QUICK || depth == DEEP - 1; }
 
 /*
@@ -168,7 +168,7 @@ static bool is_quick(unsigned depth) { return depth < QUICK || depth == DEEP - 1
 static void push_deep(const struct maker *maker) {
   unsigned depth = fuzz_pick(maker->input, DEEP), twice = fuzz_byte(maker->input) & 1;
   if (!is_quick(depth)) twice = 0;
-  if (twice) *maker->budget = 0;
+  if (twice) *maker->left = 0;
   push_within(maker, 0);
   for (unsigned i = 0; i < depth; i++) {
     lua_newtable(maker->L);
@@ -181,7 +181,7 @@ static void push_deep(const struct maker *maker) {
   }
 }
 
-/* ---- any ----------------------------------------------------------------------------------------- */
+/* ---- any value ------------------------------------------------------------------------------- */
 
 static void (*const makers[])(const struct maker *maker) = {
   push_nil,     push_null,  push_boolean, push_small,          push_integer, push_float,
@@ -193,11 +193,11 @@ static void push_within(const struct maker *maker, int outer) {
   struct maker inner = *maker;
   inner.outer = outer;
   luaL_checkstack(maker->L, 12, "value");
-  if (--*maker->budget < 0) push_small(maker);
+  if (--*maker->left < 0) push_small(maker);
   else makers[fuzz_pick(maker->input, sizeof(makers) / sizeof(makers[0]))](&inner);
 }
 
-void fuzz_push_value(lua_State *L, struct fuzz_input *input, int *budget) {
-  struct maker maker = { L, input, budget, 0 };
+void fuzz_push_value(lua_State *L, struct fuzz_input *input, int *left) {
+  struct maker maker = { L, input, left, 0 };
   push_within(&maker, 0);
 }

@@ -87,7 +87,7 @@ static int make_change(int queue, const struct kevent *change) {
                              : refuse(ENOENT);
   }
   if (before != 0 && set_filters(queue, socket, before, before | filter) == 0) return 0;
-  return set_filters(queue, socket, 0, filter); /* the socket is another one than before */
+  return set_filters(queue, socket, 0, filter); /* it is a new socket with an old number */
 }
 
 /* ---- what is reported ------------------------------------------------------------------- */
