@@ -15,7 +15,7 @@
 struct ck_app {
   lua_State *state;     /* NULL: not open */
   pthread_mutex_t lock; /* guards `state`; lives as long as `state` */
-  locale_t locale;      /* the host's numbers, and everything else as in "C"; owned */
+  locale_t locale;      /* owned; the numbers of the host, and everything else as in "C" */
   int handle;           /* registry: function(method, target, headers, body, connection) */
   int control;          /* registry: function(what, …) */
 };
@@ -28,9 +28,9 @@ struct ck_app {
 void ck_app_open(struct ck_app *app, lua_State *host, int config);
 
 /*
-** Calls lua_pcall in the state, in its locale; the caller holds the lock. HTTP and JSON are ASCII in
-** every locale of the host. The numbers stay the host's, because lua-cjson has cached its decimal
-** point.
+** Calls lua_pcall in the state, in its locale; the caller holds the lock. Letters are ASCII, as in
+** HTTP and JSON, in every locale of the host. Numbers have the host's decimal point, which
+** lua-cjson has cached.
 */
 int ck_app_pcall(struct ck_app *app, int arguments, int results, int on_error);
 

@@ -8,8 +8,9 @@
 #include <lua.h>
 
 /*
-** Pushes onto `to` a copy of the value at `index` of `from`. Raises in `to`, never in `from`, if the
-** value has another type or is nested too deeply; `from` then has additional values on its stack.
+** Pushes onto `to` a copy of the value at `index` of `from`. Raises in `to`, never in `from`, if
+** the value has another type or is nested too deeply; `from` then has additional values on its
+** stack.
 */
 void ck_copy_value(lua_State *from, int index, lua_State *to);
 

@@ -23,15 +23,15 @@
 #include "response.h"
 
 enum {
-  CONNECTION_MEMORY = 256 * 1024, /* bytes; the for the headers of a request and its response */
+  CONNECTION_MEMORY = 256 * 1024, /* bytes, for the headers of a request and its response */
   BACKLOG = 4096,      /* connections that wait to be accepted; the system may allow fewer */
-  DESCRIPTORS = 65536, /* the soft limit that a sandbox requests */
-  STEP_MS = 20         /* longest wait for an event without a descriptor */
+  DESCRIPTORS = 65536, /* the soft limit that raise_descriptor_limit sets */
+  STEP_MS = 20         /* the longest wait if an event has no descriptor */
 };
 
 /* ---- libmicrohttpd's callbacks ---- */
 
-/* libmicrohttpd decodes the target in place later; only here is it as on the wire. */
+/* Copies the target as it is on the wire: libmicrohttpd decodes it in place later. */
 static void *on_target(void *cls, const char *target, struct MHD_Connection *connection) {
   (void)cls;
   (void)connection;
@@ -112,7 +112,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 
 /* ---- connections ---- */
 
-/* A socket that no child process inherits, or -1. */
+/* Returns a socket that no child process inherits; -1 without one. */
 static int accept_socket(int listening, struct sockaddr_in *peer) {
   socklen_t size = sizeof *peer;
 #ifdef __linux__
@@ -206,7 +206,7 @@ static void *serve(void *arg) {
   return NULL;
 }
 
-/* Signals are delivered to the host's threads: this one blocks them. */
+/* Starts the thread with all signals blocked: they are for the host's threads. */
 static int start_thread(struct ck_listener *listener) {
   sigset_t all, before;
   sigfillset(&all);
@@ -285,7 +285,7 @@ const char *ck_listener_open(struct ck_listener *listener, struct ck_app *app,
   return errno ? "cannot start a thread" : NULL;
 }
 
-/* The pipe is opened first: without it nothing else is open. */
+/* The pipe was opened first: without it, nothing else is open. */
 static void close_descriptors(struct ck_listener *listener) {
   if (!listener->has_wake) return;
   close(listener->wake[0]);
@@ -308,8 +308,8 @@ void ck_listener_close(struct ck_listener *listener) {
 }
 
 /*
-** The copy of the daemon is never freed: stopping it would shut down the parent's sockets. The port
-** is free once the parent has closed its listening socket, too.
+** The child's copy of the daemon is never freed: stopping it would shut down the parent's sockets.
+** The port becomes free when the parent has closed its listening socket, too.
 */
 void ck_listener_abandon(struct ck_listener *listener) {
   listener->daemon = NULL;

@@ -1,6 +1,7 @@
 /*
 ** Listens on a loopback port and serves its connections in a thread, which runs libmicrohttpd's
-** loop: a delayed response holds up no other, and the thread ends when it is asked to. Uses no Lua.
+** loop: a delayed response delays no other one, and the thread ends on request. This file uses no
+** Lua.
 */
 #ifndef CK_SANDBOX_LISTENER_H
 #define CK_SANDBOX_LISTENER_H
@@ -16,7 +17,7 @@
 
 struct ck_listener {
   struct MHD_Daemon *daemon;
-  struct ck_app *app; /* not owned; stays open as long as the listener */
+  struct ck_app *app; /* borrowed; stays open as long as the listener */
   pthread_t thread;
   bool has_thread, has_wake;
   bool has_shortage;            /* the thread's: connections wait for a descriptor */
@@ -28,8 +29,8 @@ struct ck_listener {
 };
 
 /*
-** Listens on 127.0.0.1, on a free port if `port` is 0. Returns NULL, or what failed: a constant, with
-** the reason in errno (0 for none). ck_listener_close then releases what was acquired.
+** Listens on 127.0.0.1, on a free port if `port` is 0. Returns NULL, or what failed: a literal,
+** with the reason in errno (0 = none). ck_listener_close then releases what was acquired.
 */
 const char *ck_listener_open(struct ck_listener *listener, struct ck_app *app, unsigned short port);
 

@@ -30,7 +30,7 @@ struct ck_request {
   unsigned status;
   struct MHD_Response *response; /* owned, also after it has been queued */
   bool drop;                     /* close the connection instead */
-  double due;                    /* ck_clock_now() at which it may be sent; 0 = at once */
+  double due;                    /* when it may be sent, on ck_clock_now's clock; 0 = at once */
 
   struct MHD_Connection *suspended; /* until `due`; NULL: not suspended */
   struct ck_request *next;          /* in the list of suspended requests */

@@ -1,6 +1,6 @@
 /*
-** The response to a request: calls handle() of cekura.sandbox.app with the request, and turns its
-** results into a response of libmicrohttpd.
+** The response to a request: calls handle() of cekura.sandbox.app with the request, and makes a
+** response of libmicrohttpd from its results.
 */
 #include "response.h"
 
@@ -27,7 +27,7 @@ static void push_lower(lua_State *L, const char *text, size_t length) {
   luaL_pushresultsize(&b, length);
 }
 
-/* Pushes a table by lower-case name; the values of a repeated header are joined with a comma. */
+/* Pushes { name = value }, with names in lower case. The values of a repeated name are joined. */
 static void push_headers(lua_State *L, const struct ck_request *request) {
   lua_createtable(L, 0, (int)request->header_count);
   for (size_t i = 0; i < request->header_count; i++) {
@@ -89,7 +89,9 @@ static void add_headers(lua_State *L, struct MHD_Response *response) {
   }
 }
 
-/* Makes the response from the results of handle(). The request owns it at once: this may raise. */
+/*
+** Makes the response from the results of handle(). The request owns it before add_headers raises.
+*/
 static void read_results(lua_State *L, struct ck_request *request) {
   size_t size;
   const char *body = luaL_optlstring(L, BODY, "", &size);

@@ -45,18 +45,18 @@ static int server_stop(lua_State *L) {
 static struct server *check_running(lua_State *L) {
   struct server *server = luaL_checkudata(L, 1, SERVER);
   if (server->owner != getpid())
-    luaL_error(L, "the sandbox belongs to the process that started it, and this is its child");
+    luaL_error(L, "the sandbox was started before fork: only the parent process can use it");
   if (!server->running) luaL_error(L, "the sandbox has been stopped");
   return server;
 }
 
-/* If this raises, the collector stops what was started. */
+/* If it raises, the collector stops what was started. */
 static int start(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   lua_getfield(L, 1, "port");
   lua_Integer port = luaL_optinteger(L, -1, 0);
-  if (port < 0 || port > 65535) return luaL_error(L, "port: not between 0 and 65535");
+  if (port < 0 || port > 65535) return luaL_error(L, "port: must be from 0 to 65535");
   lua_settop(L, 1);
   struct server *server = lua_newuserdatauv(L, sizeof *server, 0);
   memset(server, 0, sizeof *server);

@@ -90,7 +90,7 @@ static int response_tostring(lua_State *L) {
   return 1;
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 void ck_response_open(lua_State *L) {
   static const luaL_Reg metamethods[] = { { "__index", response_index },
