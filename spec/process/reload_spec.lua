@@ -82,6 +82,7 @@ describe("the module", function()
     local output = script.run((START .. [[
       local before = require "cekura"
       local old = use(URL)
+      local begun = old:spawn(function() return old:sleep(0.01) end)
       local _, problem = old.runs:mark_metric_vote {}
       package.loaded["cekura.core"], package.loaded.cekura = nil, nil
       local after = require "cekura"
@@ -96,10 +97,11 @@ describe("the module", function()
       collectgarbage()
       local task = old:spawn(function() return vote(new), vote(old) end)
       print(task:wait())
+      print(begun:wait())
       old:close()
       print(new.runs:mark_metric_vote(arguments).success)
     ]]):format(server.url))
     assert.equal("true\ttrue\ntrue\tvalidation\trun_id\ntrue\ntrue\ttrue\n"
-      .. "true\ttrue\ntrue\n", output)
+      .. "true\ttrue\ntrue\ntrue\n", output)
   end)
 end)

@@ -29,6 +29,18 @@ enum { MAX_CLOSING = 100 };
 /* ---- make ------------------------------------------------------------------------------------ */
 
 void ck_task_open(lua_State *L, const luaL_Reg *methods) {
+  /* Tasks and loops refer to all of these, also if the module is loaded again in its state. */
+  bool is_open = lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (is_open) return;
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  *(struct ck_task **)lua_newuserdatauv(L, sizeof(struct ck_task *), 0) = NULL;
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &current_key);
   lua_createtable(L, 0, 2);
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
@@ -36,18 +48,6 @@ void ck_task_open(lua_State *L, const luaL_Reg *methods) {
   lua_pushliteral(L, "cekura.task");
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  /* Existing loops point to these if the module is loaded again in its state. */
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &current_key) == LUA_TNIL) {
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
-    *(struct ck_task **)lua_newuserdatauv(L, sizeof(struct ck_task *), 0) = NULL;
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &current_key);
-  }
-  lua_pop(L, 1);
 }
 
 static struct ck_task **current_of(lua_State *L) {
