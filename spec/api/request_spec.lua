@@ -228,6 +228,20 @@ describe("request", function()
     end)
   end)
 
+  it("that raises in a coroutine, which dies, lets the client close its connections", function()
+    local server <close> = faults.start()
+    local client = retries.client(server)
+    assert(client:request { method = "GET", path = "/y" })
+    local coroutine_of_call = coroutine.create(client.request)
+    local ok, raised = coroutine.resume(coroutine_of_call, client,
+      { method = "POST", path = "/y", body = ("x"):rep(65 << 20) })
+    assert.is_false(ok)
+    assert.matches("larger than 64 MiB", raised)
+    client:close()
+    assert.is_true(server:closes())
+    assert.equal("dead", coroutine.status(coroutine_of_call))  -- it is not collected before
+  end)
+
   describe("is retried", function()
     local server, client
     setup(function()

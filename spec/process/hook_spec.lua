@@ -295,6 +295,18 @@ describe("a debug hook on the main thread", function()
       end)
   end
 
+  -- The hook may raise before any code of the call runs again: when the call returns.
+  it("that raises during a call lets the client close its connections", function()
+    local client = assert(cekura.new { api_url = server.url, api_key = "k",
+      on_event = function(event)
+        if event.type == "response" then raise_on_main "hook" end
+      end })
+    assert.same({ false, "hook" }, { pcall(calls.vote, client) })
+    assert.equal(1, server:open())
+    client:close()
+    assert.is_true(server:closes())
+  end)
+
   it("that raises as a task ends leaves the task its result", function()
     local client <close> = assert(cekura.new { api_url = server.url, api_key = "k" })
     local task = client:spawn(function()

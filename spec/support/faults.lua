@@ -44,6 +44,8 @@
 -- script, the next connection takes it: { "close_before_handshake" },
 -- { "reset_before_handshake" }, { "hang_before_handshake" }, { "cut_handshake" }.
 local json = require "cjson".new()
+local clock = require "support.clock"
+local system = require "system"
 
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 local faults = {}
@@ -306,6 +308,13 @@ function server:connections() return ask(self, { ["do"] = "connections" }) end
 function server:silent() return ask(self, { ["do"] = "silent" }) end
 function server:resumed() return ask(self, { ["do"] = "resumed" }) end
 function server:open() return ask(self, { ["do"] = "open" }) end
+
+-- Waits until no connection is open. Returns whether that came about.
+function server:closes()
+  local till = system.monotime() + clock.LIMIT
+  while self:open() > 0 and system.monotime() < till do system.sleep(0.01) end
+  return self:open() == 0
+end
 
 -- Ends every connection that waits for a request, and returns their number. "fin" (over TLS after
 -- close_notify), "tls_cut" (without it) and "reset" end them before the function returns;

@@ -1,5 +1,5 @@
 /*
-** The path of a call: check and write, send and retry, read. `make`, near the end, contains all of
+** The path of a call: check and write, send and retry, read. `run`, near the end, contains all of
 ** it.
 */
 #include "call.h"
@@ -99,6 +99,14 @@ static void apply_settings(struct ck_call *call) {
   };
 }
 
+/* With the line of the Lua code that called `make`, which has called us. */
+static void raise_too_large(lua_State *L) {
+  luaL_where(L, 2);
+  lua_pushliteral(L, "the request is larger than 64 MiB, or there is not enough memory");
+  lua_concat(L, 2);
+  (void)lua_error(L);
+}
+
 /* Writes the whole request, unless there are problems. */
 static void check_and_write(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
   struct ck_request *request = &call->exchange.transfer.request;
@@ -112,8 +120,7 @@ static void check_and_write(lua_State *L, struct ck_call *call, struct ck_proble
   else call->evaluations = ck_check(call->endpoint, ARGUMENTS, request, problems);
   ck_options_read(&call->settings, OPTIONS, call->endpoint, problems);
   if (problems->count > 0) return;
-  if (request->body.failed || request->target.failed)
-    luaL_error(L, "the request is larger than 64 MiB, or there is not enough memory");
+  if (request->body.failed || request->target.failed) raise_too_large(L);
   write_headers(L, call);
   apply_settings(call);
 }
@@ -380,19 +387,11 @@ static int fail_without_client(lua_State *L) {
   return 2;
 }
 
-/*
-** Makes a call of the client, which is on the top of the stack, at CLIENT. `endpoint` is NULL for
-** client:request, whose arguments describe it.
-*/
-static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint *endpoint) {
-  struct ck_call *call = ck_pool_take(L, CLIENT);
-  if (call == NULL) {
-    (void)ck_client_is_usable(L, client);
-    return fail_without_client(L);
-  }
-  call->endpoint = endpoint != NULL ? endpoint : &call->raw;
+/* The whole path of a call. The arguments are those of `make`, the client and the anchor. */
+static int run(lua_State *L) {
+  struct ck_call *call = ck_pool_call(L, CALL);
   lua_settop(L, TOP);
-  struct ck_problems problems = ck_problems_begin(L, PROBLEMS, &client->key);
+  struct ck_problems problems = ck_problems_begin(L, PROBLEMS, &call->client->key);
   check_and_write(L, call, &problems);
   if (problems.count > 0) {
     ck_error_push_problems(&problems, CK_KIND_VALIDATION);
@@ -404,6 +403,31 @@ static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint
   }
   if (call->settings.dry_run) return plan(L, call);
   return send_request(L, call);
+}
+
+/* Releases the call. The results of `run`, or its error, are above CALL. */
+static int release(lua_State *L, int status, lua_KContext unused) {
+  (void)unused;
+  ck_pool_release(L, CLIENT, CALL);
+  if (status != LUA_OK && status != LUA_YIELD) return lua_error(L);
+  return lua_gettop(L) - CALL;
+}
+
+/*
+** Makes a call of the client, which is on the top of the stack, at CLIENT. `endpoint` is NULL for
+** client:request, whose arguments describe it. The call runs protected: it is released even if an
+** error ends the coroutine, where Lua would close no to-be-closed value.
+*/
+static int make(lua_State *L, struct ck_client *client, const struct ck_endpoint *endpoint) {
+  struct ck_call *call = ck_pool_take(L, CLIENT);
+  if (call == NULL) {
+    (void)ck_client_is_usable(L, client);
+    return fail_without_client(L);
+  }
+  call->endpoint = endpoint != NULL ? endpoint : &call->raw;
+  lua_pushcfunction(L, run);
+  for (int i = SELF; i <= CALL; i++) lua_pushvalue(L, i);
+  return release(L, lua_pcallk(L, CALL, LUA_MULTRET, 0, 0, release), 0);
 }
 
 /* resource:call(arguments, options): see ck_resource_open for the upvalues */

@@ -17,6 +17,10 @@ enum {
 
 static const char metatable_key;
 
+struct ck_call *ck_pool_call(lua_State *L, int anchor) {
+  return ((struct anchor *)lua_touserdata(L, anchor))->call;
+}
+
 void ck_pool_suspend(lua_State *L, int client, struct ck_call *call) {
   if (!call->is_running) return;
   call->is_running = false;
@@ -28,21 +32,16 @@ void ck_pool_resume(struct ck_call *call) {
   ck_client_enter(call->client);
 }
 
-/* Runs when the function of a call ends. A call in flight, which a task awaits, is not idle. */
-static int anchor_close(lua_State *L) {
-  enum { ANCHOR = 1, CLIENT };
-  lua_settop(L, ANCHOR);
-  const struct anchor *anchor = lua_touserdata(L, ANCHOR);
-  lua_getiuservalue(L, ANCHOR, ANCHOR_CLIENT);
-  struct ck_call *call = anchor->call;
-  ck_pool_suspend(L, CLIENT, call);
+void ck_pool_release(lua_State *L, int client, int anchor) {
+  struct ck_call *call = ck_pool_call(L, anchor);
+  ck_pool_suspend(L, client, call);
   if (ck_transfer_is_detached(&call->exchange.transfer) || !ck_exchange_has_ended(&call->exchange))
-    return 0;
+    return;
   call->is_idle = true;
-  lua_getiuservalue(L, CLIENT, CK_CLIENT_IDLE_CALLS);
-  lua_pushvalue(L, ANCHOR);
+  lua_getiuservalue(L, client, CK_CLIENT_IDLE_CALLS);
+  lua_pushvalue(L, anchor);
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-  return 0;
+  lua_pop(L, 1);
 }
 
 static int anchor_gc(lua_State *L) {
@@ -59,9 +58,7 @@ static int anchor_gc(lua_State *L) {
 }
 
 void ck_pool_open(lua_State *L) {
-  static const luaL_Reg metamethods[] = { { "__close", anchor_close },
-                                          { "__gc", anchor_gc },
-                                          { NULL, NULL } };
+  static const luaL_Reg metamethods[] = { { "__gc", anchor_gc }, { NULL, NULL } };
   luaL_newlib(L, metamethods);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }
@@ -94,7 +91,6 @@ static struct ck_call *make_call(lua_State *L, int client) {
 static struct ck_call *take_new(lua_State *L, int client) {
   struct anchor *anchor = push_anchor(L, client);
   struct ck_call *call = anchor->call = make_call(L, client);
-  lua_toclose(L, -1);
   if (call->client->is_closed) return NULL; /* by a finalizer */
   if (!ck_transfer_open(&call->exchange.transfer, call->client->transport))
     luaL_error(L, "not enough memory");
@@ -107,8 +103,7 @@ static struct ck_call *take_idle(lua_State *L, lua_Integer count) {
   lua_pushnil(L);
   lua_rawseti(L, -3, count);
   lua_remove(L, -2);
-  lua_toclose(L, -1);
-  struct ck_call *call = ((struct anchor *)lua_touserdata(L, -1))->call;
+  struct ck_call *call = ck_pool_call(L, -1);
   call->is_idle = false;
   ck_transfer_reset(&call->exchange.transfer);
   return call;

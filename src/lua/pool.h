@@ -1,10 +1,9 @@
 /*
 ** Calls, and the pool of finished ones whose buffers the next call reuses.
 **
-** A userdata anchors each call on the stack. Its __close releases the call when the function that
-** made the call returns or raises, its finalizer when the stack is collected. The client's table
-** owns the memory of the call: Lua drops a finalizer that it has no memory for, and libcurl may
-** then still write to the call.
+** A userdata anchors each call on the stack. Its finalizer frees the call when the stack is
+** collected. The client's table owns the memory of the call: Lua drops a finalizer that it has no
+** memory for, and libcurl may then still write to the call.
 */
 #ifndef CK_POOL_H
 #define CK_POOL_H
@@ -29,11 +28,13 @@ struct ck_call {
 void ck_pool_open(lua_State *L);
 
 /*
-** Pushes the anchor of a call of the client at `client` as a to-be-closed value. Returns the call,
-** which is running, and whose exchange can begin. Returns NULL if a finalizer has closed the client
-** meanwhile.
+** Pushes the anchor of a call of the client at `client`. Returns the call, which is running, and
+** whose exchange can begin. Returns NULL if a finalizer has closed the client meanwhile.
 */
 struct ck_call *ck_pool_take(lua_State *L, int client);
+
+/* Returns the call of the anchor at `anchor`. */
+struct ck_call *ck_pool_call(lua_State *L, int anchor);
 
 /*
 ** Note that the call's function is about to yield, and that it has been resumed. ck_pool_suspend
@@ -41,5 +42,11 @@ struct ck_call *ck_pool_take(lua_State *L, int client);
 */
 void ck_pool_suspend(lua_State *L, int client, struct ck_call *call);
 void ck_pool_resume(struct ck_call *call);
+
+/*
+** Notes that the call's function has returned or raised, and closes a client whose close was
+** deferred. The call is idle then, unless it is in flight, which a task awaits.
+*/
+void ck_pool_release(lua_State *L, int client, int anchor);
 
 #endif
