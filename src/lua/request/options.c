@@ -25,36 +25,36 @@ enum type { ANY, SECONDS, NUMBER, INTEGER, BOOLEAN, STRING, FUNCTION, TABLE, HEA
 struct option {
   const char *name;
   enum type type;
-  double low, top; /* of a number, both included */
   unsigned scopes;
-  size_t offset; /* in struct ck_settings; unused by HEADERS and BACKOFF */
+  double low, top; /* of a number, both included */
+  size_t offset;   /* in struct ck_settings; unused by HEADERS and BACKOFF */
 };
 
 #define AT(member) offsetof(struct ck_settings, member)
 
 static const struct option options[] = {
-  { "api_key", STRING, 0, 0, CK_SCOPE_CLIENT, AT(api_key) },
-  { "api_url", STRING, 0, 0, CK_SCOPE_CLIENT, AT(api_url) },
-  { "timeout", SECONDS, SHORTEST, A_DAY, BOTH, AT(timeout) },
-  { "connect_timeout", SECONDS, SHORTEST, A_DAY, CK_SCOPE_CLIENT, AT(connect_timeout) },
-  { "deadline", SECONDS, SHORTEST, A_DAY, BOTH, AT(deadline) },
-  { "max_attempts", INTEGER, 1, 100, BOTH, AT(max_attempts) },
-  { "backoff", BACKOFF, 0, 0, CK_SCOPE_CLIENT, 0 },
-  { "max_response_bytes", INTEGER, 1, NO_LIMIT, CK_SCOPE_CLIENT, AT(max_response_bytes) },
-  { "max_evaluations", INTEGER, 0, NO_LIMIT, BOTH, AT(max_evaluations) },
-  { "keep_null", BOOLEAN, 0, 0, CK_SCOPE_CLIENT, AT(keep_null) },
-  { "allow_http", BOOLEAN, 0, 0, CK_SCOPE_CLIENT, AT(allow_http) },
-  { "ca_file", STRING, 0, 0, CK_SCOPE_CLIENT, AT(ca_file) },
-  { "ca_path", STRING, 0, 0, CK_SCOPE_CLIENT, AT(ca_path) },
-  { "proxy", STRING, 0, 0, CK_SCOPE_CLIENT, AT(proxy) },
-  { "user_agent", STRING, 0, 0, CK_SCOPE_CLIENT, AT(user_agent) },
-  { "headers", HEADERS, 0, 0, BOTH, 0 },
-  { "on_event", FUNCTION, 0, 0, CK_SCOPE_CLIENT, AT(on_event) },
-  { "event_bodies", BOOLEAN, 0, 0, CK_SCOPE_CLIENT, AT(event_bodies) },
-  { "retry_unknown", BOOLEAN, 0, 0, CK_SCOPE_CALL, AT(retry_unknown) },
-  { "dry_run", BOOLEAN, 0, 0, CK_SCOPE_CALL, AT(dry_run) },
-  { "evaluations", INTEGER, 0, NO_LIMIT, CK_SCOPE_CALL, AT(evaluations) },
-  { "uncounted", BOOLEAN, 0, 0, CK_SCOPE_CALL, AT(uncounted) },
+  { "api_key", STRING, CK_SCOPE_CLIENT, 0, 0, AT(api_key) },
+  { "api_url", STRING, CK_SCOPE_CLIENT, 0, 0, AT(api_url) },
+  { "timeout", SECONDS, BOTH, SHORTEST, A_DAY, AT(timeout) },
+  { "connect_timeout", SECONDS, CK_SCOPE_CLIENT, SHORTEST, A_DAY, AT(connect_timeout) },
+  { "deadline", SECONDS, BOTH, SHORTEST, A_DAY, AT(deadline) },
+  { "max_attempts", INTEGER, BOTH, 1, 100, AT(max_attempts) },
+  { "backoff", BACKOFF, CK_SCOPE_CLIENT, 0, 0, 0 },
+  { "max_response_bytes", INTEGER, CK_SCOPE_CLIENT, 1, NO_LIMIT, AT(max_response_bytes) },
+  { "max_evaluations", INTEGER, BOTH, 0, NO_LIMIT, AT(max_evaluations) },
+  { "keep_null", BOOLEAN, CK_SCOPE_CLIENT, 0, 0, AT(keep_null) },
+  { "allow_http", BOOLEAN, CK_SCOPE_CLIENT, 0, 0, AT(allow_http) },
+  { "ca_file", STRING, CK_SCOPE_CLIENT, 0, 0, AT(ca_file) },
+  { "ca_path", STRING, CK_SCOPE_CLIENT, 0, 0, AT(ca_path) },
+  { "proxy", STRING, CK_SCOPE_CLIENT, 0, 0, AT(proxy) },
+  { "user_agent", STRING, CK_SCOPE_CLIENT, 0, 0, AT(user_agent) },
+  { "headers", HEADERS, BOTH, 0, 0, 0 },
+  { "on_event", FUNCTION, CK_SCOPE_CLIENT, 0, 0, AT(on_event) },
+  { "event_bodies", BOOLEAN, CK_SCOPE_CLIENT, 0, 0, AT(event_bodies) },
+  { "retry_unknown", BOOLEAN, CK_SCOPE_CALL, 0, 0, AT(retry_unknown) },
+  { "dry_run", BOOLEAN, CK_SCOPE_CALL, 0, 0, AT(dry_run) },
+  { "evaluations", INTEGER, CK_SCOPE_CALL, 0, NO_LIMIT, AT(evaluations) },
+  { "uncounted", BOOLEAN, CK_SCOPE_CALL, 0, 0, AT(uncounted) },
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -170,8 +170,8 @@ static void store(lua_State *L, const struct option *row, struct ck_settings *se
 /* The option backoff is a table with rows of its own. */
 static void read_backoff(struct ck_settings *settings, const struct ck_path *path,
                          struct ck_problems *problems) {
-  static const struct option rows[] = { { "base", SECONDS, 0, A_DAY, 0, AT(backoff_base) },
-                                        { "cap", SECONDS, 0, A_DAY, 0, AT(backoff_cap) } };
+  static const struct option rows[] = { { "base", SECONDS, 0, 0, A_DAY, AT(backoff_base) },
+                                        { "cap", SECONDS, 0, 0, A_DAY, AT(backoff_cap) } };
   lua_State *L = problems->L;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     const char *name = ck_problems_name(L, -2, "");
