@@ -37,7 +37,7 @@ struct ck_attempt {
 
   /* The easy handle has reported this since the attempt began. */
   bool head_complete; /* the blank line has arrived */
-  bool delimited;     /* the head says where the body ends */
+  bool delimited;     /* the head states where the body ends */
   bool has_length;    /* one of its lines does: Content-Length, or chunked */
   bool late;          /* the deadline passed before the request was sent, so it was not sent */
 };

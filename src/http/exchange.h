@@ -21,7 +21,7 @@
 #include "policy/retry.h"
 #include "transfer.h"
 
-/* What ck_exchange_advance did. */
+/* The step that ck_exchange_advance has taken. */
 enum ck_step {
   CK_STEP_NONE,     /* nothing: the transfer is not done, or the exchange has ended */
   CK_STEP_REQUEST,  /* began an attempt */

@@ -37,7 +37,7 @@ void ck_multi_close(struct ck_multi *multi, bool inherited);
 bool ck_multi_add(struct ck_multi *multi, CURL *easy);
 
 /*
-** Adds an easy handle that failed for want of a descriptor once more, after closing all idle
+** Adds an easy handle that failed for lack of a descriptor once more, after closing all idle
 ** connections. Returns false if there are none, if descriptors are left, or on failure.
 */
 bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy);

@@ -35,11 +35,11 @@ enum ck_applied { CK_APPLIED_NO, CK_APPLIED_UNKNOWN, CK_APPLIED_YES };
 /* Whether another attempt may succeed, and which calls may make it. */
 enum ck_retriable {
   CK_RETRY_NEVER,
-  CK_RETRY_IDEMPOTENT, /* the server may have acted: idempotent calls, and those with retry_unknown */
+  CK_RETRY_IDEMPOTENT, /* the server may have acted: idempotent calls, or with retry_unknown */
   CK_RETRY_ALWAYS      /* the server did not act: every call */
 };
 
-/* What src/http has observed of one attempt. */
+/* The observations of src/http about one attempt. */
 struct ck_observation {
   int code;              /* libcurl's CURLcode */
   unsigned times_sent;   /* how often sending the request has begun */

@@ -31,8 +31,9 @@ struct ck_decision {
 
 /*
 ** Decides on another attempt. Every call may be sent again if the server did not act on it. If the
-** server may have acted, an idempotent call may be sent again; with `retry_unknown` every call, unless
-** its status shows that the server did act. There is no other attempt if the wait would pass the deadline.
+** server may have acted, an idempotent call may be sent again; with `retry_unknown` every call,
+** unless its status shows that the server did act. There is no other attempt if the wait would pass
+** the deadline.
 */
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation);

@@ -1,4 +1,4 @@
-/* Reads the head of a response, and says where its body ends. */
+/* Reads the head of a response, and finds out where its body ends. */
 #include "head.h"
 
 #include <string.h>

@@ -26,7 +26,7 @@ bool ck_head_find(const char *head, size_t length, const char *name, struct ck_h
 int ck_head_status(const char *line, size_t length);
 
 /*
-** Returns whether this line of a head says where the body ends: by its length, or by chunks.
+** Returns whether this line of a head states where the body ends: by its length, or by chunks.
 ** Without such a line the body ends with the connection, and a truncated one looks complete.
 */
 bool ck_head_delimits(const char *line, size_t length);
