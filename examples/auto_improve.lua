@@ -23,7 +23,7 @@ local text = require "support.text"
 local waiting = require "support.waiting"
 
 local NAME = "auto_improve"
-local ADVICE = "run the same command again to go on: the jobs go on, too, and are not paid again"
+local ADVICE = "run the same command again to continue: started jobs are not paid again"
 local ENOUGH = 6  -- disagreements that the optimiser needs for a good proposal
 local fail = command.fail
 

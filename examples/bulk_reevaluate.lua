@@ -43,8 +43,9 @@ leaves them out, in any order. A result is also left out, and named, if it is un
 evaluation was started; --redo-unknown sends it again.
 The results that --agent finds are saved next to the journal (FILE.ID.ids), and later runs use them.
 
-Exit codes: 0 done; 1 some of it was refused, as without credits; 2 wrong usage, ids or key; 4 no
-connection, or it is unknown whether some were started; 5 not done in time; 130 Ctrl-C.]]
+Exit codes: 0 done; 1 the server refused a call, for lack of credits or another reason; 2 wrong
+usage, ids or key; 4 no connection, or it is unknown whether some were started; 5 not done in time;
+130 Ctrl-C.]]
 
 parser:option("--metrics", "The metrics to evaluate: 55,57.", nil, ids.list)
   :argname "IDS":count "1"
@@ -53,11 +54,11 @@ parser:mutex(
   parser:option("--from-file", "The results whose ids are in this file."):argname "FILE",
   parser:option("--agent", "All results of this agent.", nil, ids.one):argname "ID"
 )
-parser:option("--since", "Of an agent: results from this date on.", nil, times.first)
+parser:option("--since", "With --agent: results from this date on.", nil, times.first)
   :argname "DATE"
-parser:option("--until", "Of an agent: results up to this date.", nil, times.last):argname "DATE"
+parser:option("--until", "With --agent: results up to this date.", nil, times.last):argname "DATE"
 parser:flag("--apply", "Start the evaluations; spends credits.")
-parser:option("--max-evaluations", "Refuse to start more than this.", nil, command.count)
+parser:option("--max-evaluations", "Refuse to start more evaluations.", nil, command.count)
   :argname "N"
 parser:option("--journal", "The record of what was sent.", NAME .. ".journal"):argname "FILE"
 parser:flag("--redo-unknown", "Send unknown results again; may pay twice.")

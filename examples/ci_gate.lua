@@ -41,7 +41,7 @@ Thresholds; at least one is required:
   --metric "52=confirmed>=0.8"   the share of runs of which metric 52 says "confirmed"
 
 Exit codes: 0 pass; 1 below a threshold; 2 wrong usage, id or key; 3 a person is needed: the runs
-did not get through, or a metric has no value; 4 no connection, or it is unknown whether the
+were not connected, or a metric has no value; 4 no connection, or it is unknown whether the
 evaluation was started; 5 not finished in time; 130 Ctrl-C. With --json, one line of JSON on stdout
 says the same.]]
 

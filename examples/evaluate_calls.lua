@@ -36,8 +36,9 @@ Without --apply nothing is started: the plan with its cost and the existing valu
 Calls that have a value of each metric are left out. A second run, after the first one has ended,
 therefore pays for nothing twice. Without --since and --until, the calls of the last 30 days count.
 
-Exit codes: 0 done; 1 some of it was refused, as without credits; 2 wrong usage, ids or key; 4 no
-connection, or it is unknown whether some were started; 5 not done in time; 130 Ctrl-C.]]
+Exit codes: 0 done; 1 the server refused a call, for lack of credits or another reason; 2 wrong
+usage, ids or key; 4 no connection, or it is unknown whether some were started; 5 not done in time;
+130 Ctrl-C.]]
 
 parser:mutex(
   parser:option("--agent", "Calls of this agent.", nil, ids.one):argname "ID",
@@ -54,7 +55,7 @@ parser:option("--reviewed", "Only calls that a person has reviewed, or only the 
 parser:option("--limit", "At most this many calls.", nil, command.count):argname "N"
 parser:flag("--again", "Also calls that have all values already; pays for them again.")
 parser:flag("--apply", "Start the evaluation; spends credits.")
-parser:option("--max-evaluations", "Refuse to start more than this.", nil, command.count)
+parser:option("--max-evaluations", "Refuse to start more evaluations.", nil, command.count)
   :argname "N"
 waiting.add_options(parser, 1800)
 

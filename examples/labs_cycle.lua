@@ -28,7 +28,7 @@ local values = require "support.values"
 local waiting = require "support.waiting"
 
 local NAME = "labs_cycle"
-local ADVICE = "run the same command again to go on: what has been started is not paid again"
+local ADVICE = "run the same command again to continue: nothing is paid twice"
 local fail = command.fail
 
 -- ---- the command line ----
@@ -60,7 +60,7 @@ parser:option("--want", "How many disagreements the optimiser needs.", 6, comman
 parser:option("--state", "The record of the steps (default: labs_cycle-METRIC.state).")
   :argname "FILE"
 parser:flag("--apply", "Vote, spend credits, and save the improvement.")
-parser:flag("--restart", "Start again what failed or is unknown. May pay twice.")
+parser:flag("--restart", "Start failed or unknown steps again; may pay twice.")
 waiting.add_options(parser, 1800)
 
 -- `cycle` has { client, options, saved, data, metric, results, runs }; `data` is saved.data.
@@ -141,7 +141,7 @@ local function look(cycle)
   if #cycle.runs == 0 then fail("failed", NEVER_RUN, cycle.options.metric) end
   local reviewed, agreed = agreement_of(cycle, cycle.runs)
   text.print("  results: %s", table.concat(cycle.results, ", "))
-  text.print("  The metric has judged %s in them; reviewers have gone over %d.",
+  text.print("  The metric has judged %s in them; reviewers have reviewed %d.",
     text.count(#cycle.runs, "run"), reviewed)
   text.print("  agreement: %s", share_text(agreed, reviewed))
   return reviewed - agreed
@@ -424,7 +424,7 @@ end
 
 local LAST = 8  -- results, unless --last is given
 
---- Opens the state, which belongs to the metric, the agent and the --last that it was begun with.
+--- Opens the state, which belongs to the metric, the agent and the --last of its first run.
 local function open_state(client, options)
   local path = options.state or ("%s-%d.state"):format(NAME, options.metric)
   for _, ending in ipairs(options.sheet and { "", ".journal" } or {}) do

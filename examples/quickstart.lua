@@ -81,7 +81,7 @@ end
 
 local function explain(missing)
   output.print "With CEKURA_DEMO_LIVE=1 this runs against the real API. It spends credits, and"
-  output.print "needs to know on what. Still missing:\n"
+  output.print "needs ids. These are missing:\n"
   if not command.setting "CEKURA_API_KEY" then
     output.print "   CEKURA_API_KEY    in the environment"
   end

@@ -33,8 +33,9 @@ local parser = command.parser(NAME,
 parser:epilog [[
 Without --apply nothing is started: the plan with its cost and the current values are printed.
 
-Exit codes: 0 done; 1 it was refused, as without credits; 2 wrong usage, ids or key; 4 no
-connection, or it is unknown whether it was started; 5 not done in time; 130 Ctrl-C.]]
+Exit codes: 0 done; 1 the server refused the call, for lack of credits or another reason; 2 wrong
+usage, ids or key; 4 no connection, or it is unknown whether the evaluation was started; 5 not done
+in time; 130 Ctrl-C.]]
 
 parser:argument("result", "The id of the result."):convert(ids.one)
 parser:option("--metrics", "The metrics to evaluate: 55,57.", nil, ids.list)
@@ -42,7 +43,7 @@ parser:option("--metrics", "The metrics to evaluate: 55,57.", nil, ids.list)
 parser:option("--runs", "Only these runs (default: all that were completed).", nil, ids.list)
   :argname "IDS"
 parser:flag("--apply", "Start the evaluation; spends credits.")
-parser:option("--max-evaluations", "Refuse to start more than this.", nil, command.count)
+parser:option("--max-evaluations", "Refuse to start more evaluations.", nil, command.count)
   :argname "N"
 waiting.add_options(parser, 600)
 
@@ -91,7 +92,7 @@ end
 local ENDED = { completed = true, failed = true, timeout = true, cancelled = true }
 
 local UNKNOWN = "%s. The result is %s, changed last at %s: nothing shows that it was started. It "
-  .. "is not sent again: look once more in a minute, without --apply"
+  .. "is not sent again: run this in a minute without --apply"
 
 --- Starts the evaluation. If it is unknown whether the call was applied, the status of the result
 --- decides: an evaluation makes the result run.

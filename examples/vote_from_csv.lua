@@ -22,7 +22,7 @@ local responses = require "support.responses"
 local values = require "support.values"
 
 local NAME = "vote_from_csv"
-local ADVICE = "run the same command again to go on"
+local ADVICE = "run the same command again to continue"
 local endpoint = cekura.endpoints["runs.mark_metric_vote"]
 local fail = command.fail
 

@@ -79,7 +79,7 @@ tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under Th
 	$(submake) test SPEC=spec/process/threads_spec.lua HOST=$(BUILD)/tsan/host HOST_CPATH="$(BUILD)/tsan/?.so;;"
 
 # -O0: a branch of the report is then a branch of the source. The counters are atomic because there
-# are threads. RUN=env tells the specs that everything takes longer, as under valgrind.
+# are threads. With RUN=env the specs have longer limits, as under valgrind.
 coverage: needs-build-sandbox-examples-test-coverage  ## lines and branches of the client that the specs reach
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
 	$(submake) test SPEC="$(SPEC)" BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage \

@@ -50,7 +50,8 @@ end
 --- Adds the option for progress on stderr.
 function command.add_progress(parser)
   parser:flag("--progress", "Show progress on stderr (the default).")
-  parser:flag("--no-progress", "Show none."):target "progress":action "store_false":init(true)
+  parser:flag("--no-progress", "Show no progress.")
+    :target "progress":action "store_false":init(true)
 end
 
 --- Parses an argument that is a positive integer. Returns it, or nil and a message.

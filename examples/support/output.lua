@@ -1,5 +1,5 @@
---- What a command writes to stdout and stderr. A write that fails is noted, so that the command
---- does not end with success.
+--- Writes of a command to stdout and stderr. A failed write is noted, so that the command does not
+--- end with success.
 
 require "cekura.core"  -- loads cekura.internal
 local internal = require "cekura.internal"

@@ -16,7 +16,8 @@ end
 function waiting.add_options(parser, timeout)
   local text = ("Wait no longer than this, in seconds (default: %d)."):format(timeout)
   parser:option("--timeout", text, timeout, seconds):argname "SECONDS"
-  parser:option("--interval", "Look this often, in seconds (default: the client's).", nil, seconds)
+  parser:option("--interval", "Poll at this interval, in seconds (default: the client's).")
+    :convert(seconds)
     :argname "SECONDS"
   command.add_progress(parser)
 end

@@ -53,8 +53,8 @@ for _, name in ipairs(OF_CLIENTS) do
   end
 end
 
---- Iterates over a list in slices: `for slice in cekura.chunks(ids, 100) do … end`. Raises if there
---- is no list or no size.
+--- Iterates over a list in slices: `for slice in cekura.chunks(ids, 100) do … end`. Raises
+--- unless it gets a list and a size.
 ---@param list any[] a list without holes
 ---@param size integer items per slice, at least 1
 ---@return fun(): any[]? # the next slice, a new table each time

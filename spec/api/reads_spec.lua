@@ -35,14 +35,14 @@ for name, read in pairs { ["results:list"] = get_page, ["client:request with GET
       { "if the response is too large", "endless_body", "response" },
     } do
       it(row[1], function()
-        local told
+        local last
         local client <close> = retries.client(server, { max_attempts = 1, timeout = clock.SHORT,
-          max_response_bytes = 100000, on_event = function(event) told = event end })
+          max_response_bytes = 100000, on_event = function(event) last = event end })
         server:usually(row[2])
         local value, err = read(client)
         assert.is_nil(value)
         has_not_acted(err, row[3])
-        assert.same({ "give_up", "no" }, { told.type, told.applied })
+        assert.same({ "give_up", "no" }, { last.type, last.applied })
       end)
     end
 

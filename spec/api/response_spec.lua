@@ -1,4 +1,4 @@
--- How responses are read: values, headers, and what a broken or hostile server sends.
+-- Responses: values, headers, and the responses of broken or malicious servers.
 local cekura = require "cekura"
 local calls = require "support.calls"
 local faults = require "support.faults"

@@ -22,7 +22,7 @@ local function with(options)
 end
 
 -- Returns entries of a fault server that respond with these tables.
-local function answers(...)
+local function responses(...)
   local list = {}
   for i, value in ipairs { ... } do list[i] = faults.ok(json.encode(value)) end
   return list
@@ -185,17 +185,17 @@ describe("wait", function()
       start { evaluation_time = 60 }
       assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
         metric_ids = { 55 } })
-      local told = 0
+      local seen = 0
       local task = assert(client:spawn(function()
         return client.results:wait({ result_id = 373 }, with { progress = function()
-          told = told + 1
+          seen = seen + 1
         end })
       end))
       for _ = 1, 20 do client:step(0.01) end
       assert.is_true(task:cancel())
-      local before = told
+      local before = seen
       for _ = 1, 5 do client:step(0.01) end
-      assert.equal(before, told)
+      assert.equal(before, seen)
     end)
 
     it("ends if the client is closed", function()
@@ -267,7 +267,7 @@ describe("wait", function()
     } do
       local meaning = ends and "ended" or "running"
       it(("takes a result that is %q for %s"):format(status, meaning), function()
-        server:script(answers({ status = status }, OVER))
+        server:script(responses({ status = status }, OVER))
         assert.is_string(assert(wait()).status)
         assert.equal(ends and 1 or 2, server:deliveries())
       end)
@@ -296,7 +296,7 @@ describe("wait", function()
       { {}, "running" }, { { progress = 40 }, "running" },
     } do
       it(("takes a job that says %s for %s"):format(json.encode(row[1]), row[2]), function()
-        server:script(answers(row[1], { status = "completed", second = true }))
+        server:script(responses(row[1], { status = "completed", second = true }))
         local value, err = client.metric_reviews:wait({ progress_id = "a" }, QUICK)
         local kinds = { failed = "failed", needs_person = "asks" }
         local found = value and (value.second and "running" or "done") or kinds[err.kind]
@@ -308,7 +308,7 @@ describe("wait", function()
     it("reads a state in capital letters in every locale", function()
       local turkish <close> = locale.turkish()
       if not turkish then return end
-      server:script(answers({ status = "FAILED", waiting = 1 }, { status = "FAILED" },
+      server:script(responses({ status = "FAILED", waiting = 1 }, { status = "FAILED" },
         { status = "AWAITING_USER_INPUT" }))
       local output = script.run(turkish.SET .. ([[
         local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
@@ -321,20 +321,20 @@ describe("wait", function()
     it("continues after transient failures, and calls on_poll after each poll", function()
       client:close()
       client = retries.client(server, { max_attempts = 1 })
-      server:script { answers(RUNNING)[1], faults.status(503), "close_before_answer",
+      server:script { responses(RUNNING)[1], faults.status(503), "close_before_answer",
         "reset_before_answer", "cut_body", "not_json", faults.status(502), faults.html(504),
-        faults.status(500), faults.status(429), faults.status(408), answers(OVER)[1] }
-      local told = {}
+        faults.status(500), faults.status(429), faults.status(408), responses(OVER)[1] }
+      local seen = {}
       local result = wait { on_poll = function(value, n, err)
-        told[n] = value and value.status or err.kind
+        seen[n] = value and value.status or err.kind
       end }
       assert.equal("completed", assert(result).status)
       assert.same({ "running", "server", "network", "network", "response", "response", "server",
-        "server", "server", "rate_limited", "bad_request", "completed" }, told)
+        "server", "server", "rate_limited", "bad_request", "completed" }, seen)
     end)
 
     it("retries each poll, as any call that reads", function()
-      server:script { faults.status(503), faults.status(503), answers(OVER)[1] }
+      server:script { faults.status(503), faults.status(503), responses(OVER)[1] }
       local polls = 0
       assert(wait { on_poll = function() polls = polls + 1 end })
       assert.same({ 1, 3 }, { polls, server:deliveries() })
@@ -343,13 +343,13 @@ describe("wait", function()
     it("honours Retry-After", function()
       client:close()
       client = retries.client(server, { max_attempts = 1 })
-      for _, answer in ipairs {
+      for _, entry in ipairs {
         faults.status(429, { ["Retry-After"] = "1" }),
         faults.status(503, { ["Retry-After"] = "1" }),
         { { "answer", 202, { { "Retry-After", "1" } }, json.encode(RUNNING) } },
       } do
         server:clear()
-        server:script { answer, answers(OVER)[1] }
+        server:script { entry, responses(OVER)[1] }
         local seconds = clock.time(function() assert(wait()) end)
         assert.is_true(seconds >= 1 and seconds < 1 + clock.LIMIT / 3)
       end
@@ -358,21 +358,21 @@ describe("wait", function()
     it("honours the date form of Retry-After in a successful response", function()
       local headers = { { "Date", "Fri, 01 Aug 2025 10:00:00 GMT" },
         { "Retry-After", "Fri, 01 Aug 2025 10:10:00 GMT" } }
-      server:script { { { "answer", 202, headers, json.encode(RUNNING) } }, answers(OVER)[1] }
+      server:script { { { "answer", 202, headers, json.encode(RUNNING) } }, responses(OVER)[1] }
       local _, err = wait { timeout = 60 }
       assert.same({ "timeout", 1 }, { err.kind, server:deliveries() })
     end)
 
     it("ignores a Retry-After of more than an hour in a successful response", function()
       local headers = { { "Retry-After", "86400" } }
-      server:script { { { "answer", 202, headers, json.encode(RUNNING) } }, answers(OVER)[1] }
+      server:script { { { "answer", 202, headers, json.encode(RUNNING) } }, responses(OVER)[1] }
       assert.equal("completed", assert(wait()).status)
     end)
 
     it("does not start a pause that is longer than the timeout", function()
       client:close()
       client = retries.client(server, { max_attempts = 1 })
-      server:script { answers(RUNNING)[1], faults.status(503, { ["Retry-After"] = "600" }) }
+      server:script { responses(RUNNING)[1], faults.status(503, { ["Retry-After"] = "600" }) }
       local seconds, value, err = clock.time(wait, { timeout = 60 })
       assert.is_nil(value)
       assert.is_true(seconds < clock.LIMIT / 3)
@@ -381,7 +381,7 @@ describe("wait", function()
     end)
 
     it("times out with the last value", function()
-      server:script(retries.times(1000, answers(RUNNING)[1]))
+      server:script(retries.times(1000, responses(RUNNING)[1]))
       local seconds, value, err = clock.time(wait, { timeout = 0.2, interval = 0.02 })
       assert.is_nil(value)
       assert.is_true(seconds >= 0.1 and seconds < 0.2 + clock.OVERRUN)
@@ -393,12 +393,12 @@ describe("wait", function()
     end)
 
     it("polls once more before the timeout, however long the interval", function()
-      server:script(answers(RUNNING, OVER))
+      server:script(responses(RUNNING, OVER))
       assert.equal("completed", assert(wait { timeout = 0.4, interval = 60 }).status)
     end)
 
     it("does not exceed its timeout if the server does not respond", function()
-      server:script { answers(RUNNING)[1], "hang" }
+      server:script { responses(RUNNING)[1], "hang" }
       local seconds, value, err = clock.time(wait, { timeout = 0.3 })
       assert.is_nil(value)
       assert.is_true(seconds < 0.3 + clock.OVERRUN)
@@ -410,7 +410,7 @@ describe("wait", function()
     it("times out if the server is gone", function()
       local gone = faults.start()
       local lonely <close> = retries.client(gone)
-      gone:script(answers(RUNNING))
+      gone:script(responses(RUNNING))
       local polls = 0
       local value, err = lonely.results:wait({ result_id = 1 }, with { timeout = 0.5,
         on_poll = function()
@@ -432,7 +432,7 @@ describe("wait", function()
     end)
 
     it("grows its pauses from a second, with jitter", function()
-      server:script(retries.times(10, answers(RUNNING)[1]))
+      server:script(retries.times(10, responses(RUNNING)[1]))
       local at = {}
       client.results:wait({ result_id = 1 }, { timeout = 3.9, on_poll = function(_, n)
         at[n] = system.monotime()
@@ -442,7 +442,7 @@ describe("wait", function()
     end)
 
     it("sends its headers with each poll", function()
-      server:script(answers(RUNNING, OVER))
+      server:script(responses(RUNNING, OVER))
       assert(wait { headers = { ["X-One"] = "1" } })
       for _, row in ipairs(server:ledger()) do assert.equal("1", row.headers["x-one"]) end
       assert.equal(2, server:deliveries())
@@ -450,7 +450,7 @@ describe("wait", function()
 
     it("raises the errors of on_poll and progress", function()
       for _, name in ipairs { "on_poll", "progress" } do
-        server:script(answers(RUNNING, RUNNING))
+        server:script(responses(RUNNING, RUNNING))
         local ok, err = pcall(wait, { [name] = function() error({ "mine" }) end })
         assert.is_false(ok)
         assert.equal("mine", err[1])
@@ -458,7 +458,7 @@ describe("wait", function()
     end)
 
     it("calls a progress function with its numbers", function()
-      server:script(answers({ status = "running",
+      server:script(responses({ status = "running",
         runs = { ["1"] = { status = "completed" }, ["2"] = { status = "evaluating" } } }, OVER))
       local seen = {}
       assert(wait { progress = function(numbers) seen[#seen + 1] = numbers end })
@@ -468,7 +468,7 @@ describe("wait", function()
 
     for where, columns in pairs { ["a terminal"] = 80, ["a file"] = "pipe" } do
       it("shows in " .. where .. " how far it is, and how long it has taken", function()
-        server:script(answers({ status = "running", runs = { a = OVER, b = RUNNING } }, OVER))
+        server:script(responses({ status = "running", runs = { a = OVER, b = RUNNING } }, OVER))
         local ran = terminal.run(columns, ([[
           local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
           local polls = 0
@@ -717,7 +717,7 @@ describe("wait", function()
     end)
 
     it("ends with Ctrl-C in a pause, and erases its line", function()
-      server:script(answers(RUNNING))
+      server:script(responses(RUNNING))
       local process = child.start_checked { child.lua, "-e", ([[
         local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
         client.results:wait({ result_id = 1 }, { interval = 60, progress = true })

@@ -27,7 +27,7 @@ describe("auto_improve", function()
   end)
 
   -- Sets the response of the optimiser to every poll.
-  local function answer(body, fields)
+  local function respond(body, fields)
     body.status = body.status or "completed"
     local fault = { path = PROGRESS_PATH, status = 200, body = body, times = math.huge }
     for name, value in pairs(fields or {}) do fault[name] = value end
@@ -92,7 +92,7 @@ describe("auto_improve", function()
   end)
 
   it("saves triggers, types and code in the fields of the metric", function()
-    answer {
+    respond {
       improved_metric_description = "Count.", improved_evaluation_trigger = "Was it a booking?",
       improved_trigger_kind = "llm_judge", type = "llm_judge", custom_code = "_result = 1\n",
     }
@@ -107,7 +107,7 @@ describe("auto_improve", function()
   end)
 
   it("prints no control characters", function()
-    answer { improved_metric_description = "a\27[2J\194\155b",
+    respond { improved_metric_description = "a\27[2J\194\155b",
       improved_evaluation_trigger = "always" }
     local output = improve:run("--metrics", "55", "--start")
     assert.is_nil(output:find "\27")
@@ -123,7 +123,7 @@ describe("auto_improve", function()
   end)
 
   it("does not save a proposal that scores worse", function()
-    answer { improved_metric_description = "Worse.", improved_evaluation_trigger = "always",
+    respond { improved_metric_description = "Worse.", improved_evaluation_trigger = "always",
       old_score = { score = 0.8 }, new_score = { score = 0.7 } }
     local _, errors, code = improve:run("--metrics", "55", "--apply")
     assert.equal(1, code)
@@ -273,7 +273,7 @@ describe("auto_improve", function()
     end)
 
     it("of a failed job, and continues with the others", function()
-      answer({ status = "failed", error = "no GPU" }, { times = 1 })
+      respond({ status = "failed", error = "no GPU" }, { times = 1 })
       local output, errors, code = improve:run("--metrics", "55,52", "--apply")
       assert.equal(1, code)
       assert.matches("metric 55: the optimiser's job has failed: [^\n]*no GPU", errors)
@@ -296,7 +296,7 @@ describe("auto_improve", function()
       improve.server:stop()
       local output, code = process:finish()
       assert.equal(4, code)
-      assert.matches("The job goes on: run the same command again", output)
+      assert.matches("The job continues: run the same command again", output)
     end)
 
     it("of a job that the server does not know", function()
@@ -316,7 +316,7 @@ describe("auto_improve", function()
       process:signal "INT"
       local output, code, _ = process:finish()
       assert.equal(130, code)
-      assert.matches("auto_improve: interrupted: run the same command again to go on", output)
+      assert.matches("auto_improve: interrupted: run the same command again to continue", output)
       _, _, code = improve:run("--metrics", "55")
       assert.equal(0, code)
       assert.equal(1, #improve:changes(START))

@@ -190,7 +190,7 @@ describe("reevaluate_result", function()
       start { faults = { { method = "POST", drop = true } } }
       local output, errors, code = run "--apply"
       assert.equal(PLAN, output)
-      assert.matches("The result is completed, changed last at [^\n]*It is not sent again: look",
+      assert.matches("The result is completed, changed last at [^\n]*It is not sent again: run",
         errors)
       assert.equal(4, code)
       assert.same({ "POST " .. PATH, BODY }, example:sent())

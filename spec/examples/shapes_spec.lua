@@ -101,9 +101,9 @@ end
 -- Returns rules of the sandbox: valid responses except for one.
 local function rules_with(index, text)
   local rules = {}
-  for i, answer in ipairs(RESPONSES) do
-    rules[i] = { method = answer[1], path = answer[2], status = 200, times = math.huge,
-      body = i == index and text or answer[3] }
+  for i, response in ipairs(RESPONSES) do
+    rules[i] = { method = response[1], path = response[2], status = 200, times = math.huge,
+      body = i == index and text or response[3] }
   end
   return rules
 end
@@ -112,9 +112,9 @@ end
 local function mutations_of(indexes)
   local list = {}
   for _, index in ipairs(indexes) do
-    local answer = RESPONSES[index]
-    each_mutation(answer[3], function(text, where)
-      list[#list + 1] = { index, text, ("%s %s: %s"):format(answer[1], answer[2], where) }
+    local response = RESPONSES[index]
+    each_mutation(response[3], function(text, where)
+      list[#list + 1] = { index, text, ("%s %s: %s"):format(response[1], response[2], where) }
     end)
   end
   table.sort(list, function(a, b) return a[3] < b[3] end)

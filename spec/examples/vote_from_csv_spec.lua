@@ -771,7 +771,7 @@ PATH:11: run_id: the same run and metric as in line 2
       local failed = math.tointeger(output:match "^ok 0, failed (%d+), skipped 0, unknown 0\n$")
       assert.is_true(failed <= 4)
       assert.matches("^vote_from_csv: gave up, with " .. 60 - failed
-        .. " rows left: [^\n]*401[^\n]*run the same command again to go on\n$", errors)
+        .. " rows left: [^\n]*401[^\n]*run the same command again to continue\n$", errors)
       assert.equal(2, code)
       assert.equal(failed, #server:requests())
     end)
@@ -849,7 +849,7 @@ PATH:11: run_id: the same run and metric as in line 2
     await_requests(10)
     process:signal "INT"
     local output, code = process:finish()
-    assert.equal("vote_from_csv: interrupted: run the same command again to go on\n", output)
+    assert.equal("vote_from_csv: interrupted: run the same command again to continue\n", output)
     assert.equal(130, code)
     local done, sent = journal_has(path, "done"), select(2, arrivals())
     assert.is_true(sent < #ids)

@@ -22,7 +22,7 @@ local function without_nulls(value, keep_null)
   return copy
 end
 
--- Whether a text may be mended. If so, it may be readable although lua-cjson refuses it.
+-- Returns whether a text may be mended. If so, it may be readable although lua-cjson refuses it.
 local function may_be_mended(body)
   return not utf8.len(body) or body:find "^\xEF\xBB\xBF" or body:find "\\u[dD][89a-fA-F]"
     or body:find("NaN", 1, true) or body:find("Infinity", 1, true)

@@ -279,11 +279,11 @@ describe("a debug hook on the main thread", function()
   for _, kind in ipairs { "request", "response" } do
     it("that raises in on_event of a task's " .. kind .. " is raised by step, but not by the call",
       function()
-        local thrown, told = {}, false
+        local thrown, has_raised = {}, false
         local client <close> = assert(cekura.new { api_url = server.url, api_key = "k",
           on_event = function(event)
-            if event.type ~= kind or told then return end
-            told = true
+            if event.type ~= kind or has_raised then return end
+            has_raised = true
             raise_on_main(thrown)
           end })
         local task = client:spawn(calls.vote, client)

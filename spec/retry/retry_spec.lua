@@ -221,7 +221,7 @@ describe("an attempt that fails", function()
   -- ---- dead connections
 
   describe("on a dead connection:", function()
-    -- How an idle connection dies. With "next", it dies when the next request arrives, which the
+    -- The ends of an idle connection. With "next", it ends when the next request arrives, which the
     -- server records. libcurl may notice the others before it sends.
     local DEATHS = { "fin", "tls_cut", "reset", "close_next", "reset_next" }
 

@@ -10,7 +10,7 @@ local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
 -- removed; CEKURA_RUN sets it again for the program that it starts.
 local function command_of(words, environment, stderr)
   local command = { "exec env -u LD_PRELOAD" }
-  for name, value in pairs(environment or {}) do  -- env wants all -u before the first NAME=VALUE
+  for name, value in pairs(environment or {}) do  -- env requires all -u before NAME=VALUE
     table.insert(command, value and #command + 1 or 2,
       value and quoted(name .. "=" .. value) or "-u " .. name)
   end

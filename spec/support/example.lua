@@ -13,7 +13,7 @@ local system = require "system"
 local Example = {}
 Example.__index = Example
 
--- Whether a tool runs the processes, under which everything takes longer.
+-- True if a tool such as valgrind runs the processes, which then take longer.
 Example.is_slow = (os.getenv "CEKURA_RUN" or "") ~= ""
 
 -- Seconds: a timeout that passes after one or two polls, a timeout during which the server is

@@ -580,7 +580,7 @@ describe("each", function()
 
       it("fails if it nests too deep, and reports the others", function()
         assert.is_true(count_all(function(item)
-          client:sleep(0.02)  -- all have begun
+          client:sleep(0.02)  -- all items have started
           return in_coroutine(item)
         end, {}) > 0)
       end)

@@ -20,8 +20,8 @@ describe("a task", function()
 
   describe("is waited for", function()
     it("by two tasks, and by the main thread", function()
-      local function answer() return vote().success end
-      local task = client:spawn(answer)
+      local function succeeds() return vote().success end
+      local task = client:spawn(succeeds)
       local function wait() return task:wait() end
       local one, two = client:spawn(wait), client:spawn(wait)
       assert.same({ true, true, true }, { (one:wait()), (two:wait()), (task:wait()) })

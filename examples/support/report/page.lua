@@ -1,5 +1,5 @@
---- The report as a page. Its sections answer: Which metric is unreliable? Is it getting better?
---- What kind of mistake does it make, and where?
+--- The report as a page. Its sections show the least reliable metrics, their trends, the kinds of
+--- mistakes, and calls with such mistakes.
 
 local agreement = require "support.report.agreement"
 local chart = require "support.report.chart"

@@ -246,7 +246,7 @@ local function read_rule(given, here)
   return rule
 end
 
---- Whether `earlier` applies to every request that `later` matches.
+--- Returns whether `earlier` applies to every request that `later` matches.
 local function covers(earlier, later)
   return earlier.times == math.huge and earlier.skip == 0
     and (not earlier.method or earlier.method == later.method)
