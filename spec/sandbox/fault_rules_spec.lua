@@ -162,6 +162,8 @@ describe("the sandbox", function()
       { { { method = "PSOT", status = 500 } }, 'did you mean "POST"?' },
       { { { method = "GET", path = VOTE, status = 500 } },
         "faults[1].method: no endpoint with this path takes GET, but POST does" },
+      { { { method = "PATCH", path = "/metrics/identity_verified/", status = 500 } },
+        "faults[1].method: no endpoint with this path takes PATCH, but GET does" },
       { { { path = "(a", status = 500 } }, "faults[1].path: must be a Lua pattern" },
       { { { path = "x%", status = 500 } }, "faults[1].path: must be a Lua pattern" },
       { { { path = "%d%1", status = 500 } }, "faults[1].path: must be a Lua pattern" },

@@ -157,6 +157,33 @@ local function without_ids(path)
   end))
 end
 
+--- Returns whether the path names a metric by its slug, and not by its id or with a pattern.
+local function has_slug(path)
+  local slug = path:match "%f[A-Za-z_]metrics/([A-Za-z_][A-Za-z0-9_]*)%f[/$\0]"
+  for segment in path:gmatch "[^/]+" do
+    if is_slug[segment] then slug = segment end
+  end
+  return slug ~= nil
+end
+
+--- Returns whether the endpoint may be named by a slug in its path.
+local function takes_slug(row)
+  for _, field in ipairs(row.fields) do
+    if field.place == "path" then return field.format == "slug" end
+  end
+end
+
+--- Returns the methods, as keys, of the endpoints that a rule's path matches.
+local function methods_of(rule_path)
+  local path, is_by_slug, methods = without_ids(rule_path), has_slug(rule_path), {}
+  for _, row in ipairs(core.endpoints) do
+    local is_match = Faults.fits_path(path, (row.path:gsub("{[^}]*}", "{}")))
+      and (takes_slug(row) or not is_by_slug)
+    methods[row.method] = is_match or methods[row.method]
+  end
+  return methods
+end
+
 --- Returns the first segment that is similar to a segment of the API's paths, or part of one, and
 --- the API's segment.
 local function mistyped(path)
@@ -178,11 +205,7 @@ end
 --- Raises if no request to the API can match the rule. A rule with a body or a 2xx status may
 --- define an endpoint for client:request; any other rule needs an endpoint of the API.
 local function check_endpoint(rule, here)
-  local path, methods = without_ids(rule.path), {}
-  for _, row in ipairs(core.endpoints) do
-    local is_match = Faults.fits_path(path, (row.path:gsub("{[^}]*}", "{}")))
-    methods[row.method] = is_match or methods[row.method]
-  end
+  local methods = methods_of(rule.path)
   local makes_up = rule.body ~= nil or rule.status ~= nil and rule.status < 300
   if not next(methods) then
     local segment, near = mistyped(rule.path)
