@@ -54,8 +54,10 @@ static int error_tostring(lua_State *L) {
   const char *text = lua_tolstring(L, -1, &length);
   luaL_Buffer line;
   char *to = luaL_buffinitsize(L, &line, length);
-  for (size_t i = 0; i < length; i++)
-    to[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+  for (size_t i = 0; i < length; i++) {
+    to[i] = text[i];
+    if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) to[i] = ' ';
+  }
   luaL_pushresultsize(&line, length);
   return 1;
 }
