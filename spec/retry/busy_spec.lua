@@ -13,16 +13,16 @@ local tool = os.getenv "CEKURA_RUN" or ""
 local TIMEOUT = tool == "" and 1 or 5
 local BUSY = TIMEOUT * 1.3
 
-local function late(entry)
-  return { { "read" }, { "sleep", TIMEOUT * 0.8 }, table.unpack(entry or faults.ok()) }
+local function late(entry, timeout)
+  return { { "read" }, { "sleep", (timeout or TIMEOUT) * 0.8 }, table.unpack(entry or faults.ok()) }
 end
 
 -- Starts `count` calls and steps until the server has received all of them, and until libcurl has
 -- no timer that would make it read the sockets. No response has arrived by then.
-local function begin(server, client, count, name)
+local function begin(server, client, count, name, timeout)
   local tasks = {}
   for i = 1, count do tasks[i] = client:spawn(calls.make, client, name) end
-  local till = system.monotime() + TIMEOUT / 2
+  local till = system.monotime() + (timeout or TIMEOUT) / 2
   while system.monotime() < till do client:step(0.01) end
   assert.equal(count, server:deliveries())
   return tasks
@@ -51,12 +51,14 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
     end
 
     for _, name in ipairs { SPENDING, LIST } do
-      local count = next(options) and SOME or MANY
+      local is_tls = next(options) ~= nil
+      local count, longer = is_tls and SOME or MANY, is_tls and 2 or 1  -- for the handshakes
       it(("all of %d responses to %s count"):format(count, name), function()
-        local client <close> = new()
-        server:usually(late())
-        local tasks = begin(server, client, count, name)
-        system.sleep(BUSY)
+        local timeout = TIMEOUT * longer
+        local client <close> = new { timeout = timeout }
+        server:usually(late(nil, timeout))
+        local tasks = begin(server, client, count, name, timeout)
+        system.sleep(BUSY * longer)
         all_are_ok(tasks)
       end)
     end
