@@ -98,7 +98,7 @@ manual.error = {
   { name = "detail?", type = "string", text = "the response's description of the failure" },
   { name = "body?", type = "string", text = "the body of the response, without the key; 64 KiB at most" },
   { name = "retry_after?", type = "number",
-    text = "seconds to wait before the next call, if the server named them" },
+    text = "seconds to wait before the next call: `Retry-After`, or the rest of a pause after a 429" },
   { name = "request_id?", type = "string", text = "`X-Request-Id` of the response, for support" },
   { name = "endpoint?", type = "string", text = 'of the call: `"runs.mark_metric_vote"`' },
   { name = "method?", type = "string", text = "of the call" },

@@ -43,7 +43,7 @@
 ---@field status? integer of the response, if there was one
 ---@field detail? string the response's description of the failure
 ---@field body? string the body of the response, without the key; 64 KiB at most
----@field retry_after? number seconds to wait before the next call, if the server named them
+---@field retry_after? number seconds to wait before the next call: `Retry-After`, or the rest of a pause after a 429
 ---@field request_id? string `X-Request-Id` of the response, for support
 ---@field endpoint? string of the call: `"runs.mark_metric_vote"`
 ---@field method? string of the call

@@ -4,11 +4,11 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "policy/retry_quota.h"
-#include "policy/outcome.h"
 #include "policy/limiter.h"
+#include "policy/outcome.h"
 #include "policy/retry.h"
 #include "policy/retry_after.h"
+#include "policy/retry_quota.h"
 
 __attribute__((visibility("default"))) int luaopen_decisions(lua_State *L);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/transport.h"
 #include "fuzz.h"
+#include "http/transport.h"
 
 static const char added[] = "/test_framework/v1/x/";
 

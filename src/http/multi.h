@@ -63,7 +63,7 @@ CURL *ck_multi_next_finished(struct ck_multi *multi, CURLcode *code);
 /* Closes all connections; no easy handle may be active. ck_multi_add then opens a new handle. */
 void ck_multi_disconnect(struct ck_multi *multi);
 
-/* Disconnects if all connections have been idle for CK_MULTI_MAX_IDLE seconds. */
+/* Disconnects if no easy handle has been active for CK_MULTI_MAX_IDLE seconds. Called at each step. */
 void ck_multi_disconnect_expired(struct ck_multi *multi, double now);
 
 #endif

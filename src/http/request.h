@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "text/buffer.h"
 #include "headers.h"
+#include "text/buffer.h"
 
 /* These seldom differ from one request of a client to the next. */
 struct ck_request_options {

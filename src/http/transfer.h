@@ -17,8 +17,8 @@
 #define CK_TRANSFER_H
 
 #include "policy/outcome.h"
-#include "request.h"
 #include "policy/retry_quota.h"
+#include "request.h"
 
 struct ck_attempt;
 struct ck_transport;

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/ascii.h"
 #include "clock.h"
 #include "proxy.h"
+#include "text/ascii.h"
 #include "transport_private.h"
 
 /* ---- libcurl, once for the process ---------------------------------------------------------- */

@@ -7,8 +7,8 @@
 
 #include "attempt.h"
 #include "multi.h"
-#include "queue.h"
 #include "policy/retry_quota.h"
+#include "queue.h"
 
 struct ck_transport {
   struct ck_multi multi;

@@ -8,21 +8,21 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "client.h"
 #include "contract/contract.h"
+#include "event.h"
 #include "http/exchange.h"
 #include "lua/request/budget.h"
 #include "lua/request/check.h"
-#include "client.h"
+#include "lua/request/headers.h"
+#include "lua/request/raw_request.h"
 #include "lua/response/decode.h"
 #include "lua/response/error.h"
-#include "event.h"
+#include "lua/response/response.h"
 #include "lua/system/interrupt.h"
 #include "new.h"
 #include "pool.h"
-#include "lua/request/raw_request.h"
-#include "lua/request/headers.h"
 #include "resource.h"
-#include "lua/response/response.h"
 #include "usage.h"
 
 /* The stack of a call. */

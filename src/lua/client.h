@@ -7,9 +7,9 @@
 #include <lua.h>
 
 #include "http/transport.h"
-#include "lua/system/interrupt.h"
-#include "lua/response/log.h"
 #include "lua/request/options.h"
+#include "lua/response/log.h"
+#include "lua/system/interrupt.h"
 #include "lua/system/secret.h"
 #include "task.h"
 

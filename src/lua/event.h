@@ -6,9 +6,9 @@
 
 #include <lua.h>
 
+#include "client.h"
 #include "contract/contract.h"
 #include "http/exchange.h"
-#include "client.h"
 
 /*
 ** Pops on_event, and calls it with a table that describes the step. Raises nothing: an error of

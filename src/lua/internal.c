@@ -4,16 +4,16 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "text/nearest.h"
-#include "policy/retry_after.h"
-#include "text/timestamp.h"
 #include "client.h"
+#include "lua/request/json.h"
 #include "lua/response/error.h"
 #include "lua/system/file.h"
-#include "lua/request/json.h"
-#include "new.h"
-#include "resource.h"
 #include "lua/system/system.h"
+#include "new.h"
+#include "policy/retry_after.h"
+#include "resource.h"
+#include "text/nearest.h"
+#include "text/timestamp.h"
 
 /* default_client(): the client, or nil and an error */
 static int internal_default_client(lua_State *L) { return ck_new_push_default(L) ? 1 : 2; }

@@ -4,9 +4,9 @@
 #include <lauxlib.h>
 #include <math.h>
 
-#include "http/clock.h"
 #include "call.h"
 #include "client.h"
+#include "http/clock.h"
 #include "lua/response/error.h"
 #include "lua/system/interrupt.h"
 

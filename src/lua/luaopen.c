@@ -4,17 +4,17 @@
 
 #include "call.h"
 #include "client.h"
-#include "lua/response/decode.h"
 #include "endpoints.h"
-#include "lua/response/error.h"
 #include "internal.h"
-#include "lua/system/interrupt.h"
-#include "lua/request/json.h"
 #include "loop.h"
+#include "lua/request/json.h"
+#include "lua/response/decode.h"
+#include "lua/response/error.h"
+#include "lua/response/response.h"
+#include "lua/system/interrupt.h"
 #include "new.h"
 #include "pool.h"
 #include "resource.h"
-#include "lua/response/response.h"
 #include "version.h"
 
 __attribute__((visibility("default"))) int luaopen_cekura_core(lua_State *L);

@@ -4,12 +4,12 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "text/ascii.h"
 #include "http/proxy.h"
 #include "http/url.h"
-#include "lua/response/error.h"
 #include "lua/request/headers.h"
+#include "lua/response/error.h"
 #include "resource.h"
+#include "text/ascii.h"
 #include "version.h"
 
 /* The stack of cekura.new. */

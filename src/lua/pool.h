@@ -8,9 +8,9 @@
 #ifndef CK_POOL_H
 #define CK_POOL_H
 
+#include "client.h"
 #include "contract/contract.h"
 #include "http/exchange.h"
-#include "client.h"
 
 struct ck_call {
   struct ck_exchange exchange;

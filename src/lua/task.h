@@ -12,8 +12,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "text/list.h"
 #include "policy/outcome.h"
+#include "text/list.h"
 
 enum ck_task_state {
   CK_TASK_READY,    /* queued to be resumed */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/ascii.h"
 #include "clock.h"
+#include "text/ascii.h"
 
 struct exchange {
   struct ck_app *app;

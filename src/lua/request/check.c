@@ -7,11 +7,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "json.h"
+#include "options.h"
 #include "text/nearest.h"
 #include "text/percent.h"
 #include "text/timestamp.h"
-#include "json.h"
-#include "options.h"
 
 struct walk {
   lua_State *L;

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "http/headers.h"
-#include "problems.h"
 #include "lua/system/secret.h"
+#include "problems.h"
 
 /* Checks the value at `index`, which must be a table of name = value; adds its problems. */
 void ck_request_headers_check(int index, const struct ck_path *path, struct ck_problems *problems);

@@ -8,8 +8,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "text/buffer.h"
 #include "problems.h"
+#include "text/buffer.h"
 
 enum { CK_MAX_DEPTH = 128 }; /* of tables within tables, written or read */
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "headers.h"
 #include "text/ascii.h"
 #include "text/nearest.h"
-#include "headers.h"
 
 enum ck_scope { CK_SCOPE_CLIENT = 1, CK_SCOPE_CALL = 2, BOTH = CK_SCOPE_CLIENT | CK_SCOPE_CALL };
 

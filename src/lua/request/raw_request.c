@@ -7,9 +7,9 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "text/percent.h"
 #include "check.h"
 #include "json.h"
+#include "text/percent.h"
 
 struct reader {
   lua_State *L;

@@ -6,11 +6,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "lua/request/json.h"
+#include "lua/system/interrupt.h"
+#include "mend.h"
 #include "text/head.h"
 #include "text/utf8.h"
-#include "lua/system/interrupt.h"
-#include "lua/request/json.h"
-#include "mend.h"
 
 /* Places in the registry: the instance's functions, and whether it decodes integers as integers. */
 static const char decode_key, new_key, integers_key;

@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "text/head.h"
-#include "http/reason.h"
-#include "text/utf8.h"
 #include "decode.h"
+#include "http/reason.h"
 #include "mend.h"
+#include "text/head.h"
+#include "text/utf8.h"
 
 /* Place in the registry: the metatable of errors. */
 static const char metatable_key;

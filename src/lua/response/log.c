@@ -15,8 +15,8 @@
 #include "http/clock.h"
 #include "http/reason.h"
 #include "http/transport.h"
-#include "text/utf8.h"
 #include "lua/request/options.h"
+#include "text/utf8.h"
 
 enum { BODY_AT_MOST = 2000, URL_AT_MOST = 4000, REASON_AT_MOST = 300 }; /* bytes that are shown */
 
