@@ -53,13 +53,12 @@ struct ck_exchange {
   int attempts;
   double started;
   double deadline_at;
-  double elapsed; /* seconds; set at the end */
-  double wait;    /* seconds; of the last CK_STEP_RETRY */
-  double random;  /* jitter of the wait after the last attempt, from 0 to 1 */
-  double
-      retry_after; /* seconds that the server asked for, or that are left of a pause; negative = none */
-  int retries;     /* taken from the client's retry quota */
-  bool over_quota; /* there was no other attempt because the quota was used up */
+  double elapsed;     /* seconds; set at the end */
+  double wait;        /* seconds; of the last CK_STEP_RETRY */
+  double random;      /* jitter of the wait after the last attempt, from 0 to 1 */
+  double retry_after; /* seconds: asked for, or the rest of a pause; negative = none */
+  int retries;        /* taken from the client's retry quota */
+  bool over_quota;    /* there was no other attempt because the quota was used up */
   struct ck_outcome outcome;
   enum ck_applied applied; /* the maximum over all attempts */
 };
