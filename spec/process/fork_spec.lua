@@ -247,6 +247,21 @@ describe("a fork", function()
       assert.same({ [0] = 1, [2] = 1, [3] = 1, [4] = 1 }, arrived())
     end)
 
+  it("lets a child that waits for the parent's task know that its call may take effect", function()
+    server:script { { { "read" }, { "sleep", 0.3 }, faults.ok()[1] } }
+    local output = run [[
+      local client = new()
+      local task = client:spawn(vote, client, 1)
+      for _ = 1, 5 do client:step(0.01) end
+      print(fork.run(function()
+        local value, err = task:wait()
+        return ("%s %s %s"):format(value, err.kind, err.applied)
+      end))
+      show(task:wait())
+    ]]
+    assert.equal("nil config unknown\nparent\ttrue\tnil\tnil\n", output)
+  end)
+
   it("can be repeated by children", function()
     server:script(times(4, { { "read" }, { "sleep", 0.05 }, faults.ok()[1] }))
     local output = run [[

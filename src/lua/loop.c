@@ -125,9 +125,12 @@ static int raise_deadlock(lua_State *L) {
   return luaL_error(L, "deadlock: the task waits for one that waits for it");
 }
 
+/* The parent continues the task, whose calls may take effect. */
 static int fail_inherited(lua_State *L) {
-  return fail(L, CK_KIND_CONFIG,
-              "the task was begun before fork: only the parent process can continue it");
+  lua_pushnil(L);
+  lua_pushliteral(L, "the task was begun before fork: only the parent process can continue it");
+  ck_error_new(L, CK_KIND_CONFIG, CK_APPLIED_UNKNOWN);
+  return 2;
 }
 
 /*
