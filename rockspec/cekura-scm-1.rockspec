@@ -37,6 +37,7 @@ build = {
         "src/http/url.c",
         "src/lua/call.c",
         "src/lua/client.c",
+        "src/lua/default.c",
         "src/lua/endpoints.c",
         "src/lua/event.c",
         "src/lua/internal.c",

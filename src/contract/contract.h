@@ -37,7 +37,7 @@ struct ck_field {
   enum ck_place place;
   bool required;             /* must be present; may be null if it is nullable */
   bool nullable;             /* accepts cekura.null */
-  bool one_of;               /* exactly one of the endpoint's fields with this mark is required */
+  bool one_of;               /* of the two fields with this mark exactly one is required */
   bool counted;              /* a list whose length multiplies the number of evaluations */
   unsigned minimum;          /* of an integer; 0 = no minimum */
   unsigned min_length;       /* of a string, in bytes */

@@ -30,17 +30,20 @@ static bool is_cancelled(const struct ck_exchange *exchange) {
   return is_detached(exchange) || exchange->transfer.response.observed.cancelled;
 }
 
-void ck_exchange_begin(struct ck_exchange *exchange) {
-  exchange->state = CK_STATE_READY;
-  exchange->attempts = 0;
-  exchange->started = ck_clock_now();
-  exchange->deadline_at = exchange->started + exchange->max_elapsed;
+void ck_exchange_reset(struct ck_exchange *exchange) {
+  exchange->attempts = exchange->retries = 0;
   exchange->wait = exchange->random = 0;
   exchange->retry_after = -1;
-  exchange->retries = 0;
   exchange->over_quota = false;
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_APPLIED_NO;
+}
+
+void ck_exchange_begin(struct ck_exchange *exchange) {
+  ck_exchange_reset(exchange);
+  exchange->state = CK_STATE_READY;
+  exchange->started = ck_clock_now();
+  exchange->deadline_at = exchange->started + exchange->max_elapsed;
   if (!is_detached(exchange)) ck_retry_quota_earn(ck_transfer_retry_quota(&exchange->transfer));
 }
 

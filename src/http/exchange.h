@@ -63,6 +63,9 @@ struct ck_exchange {
   enum ck_applied applied; /* the maximum over all attempts */
 };
 
+/* Forgets the results of an earlier call. */
+void ck_exchange_reset(struct ck_exchange *exchange);
+
 /* Begins the call. Nothing is sent before ck_exchange_advance. */
 void ck_exchange_begin(struct ck_exchange *exchange);
 

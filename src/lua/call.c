@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "contract/contract.h"
+#include "default.h"
 #include "event.h"
 #include "http/exchange.h"
 #include "lua/request/budget.h"
@@ -20,7 +21,6 @@
 #include "lua/response/error.h"
 #include "lua/response/response.h"
 #include "lua/system/interrupt.h"
-#include "new.h"
 #include "pool.h"
 #include "resource.h"
 #include "usage.h"
@@ -111,9 +111,7 @@ static void raise_too_large(lua_State *L) {
 static void check_and_write(lua_State *L, struct ck_call *call, struct ck_problems *problems) {
   struct ck_request *request = &call->exchange.transfer.request;
   call->settings = call->client->settings;
-  call->exchange.attempts = 0;
-  call->exchange.outcome = (struct ck_outcome){ 0 };
-  call->exchange.retry_after = -1;
+  ck_exchange_reset(&call->exchange);
   call->evaluations = -1;
   copy_headers(L);
   if (is_raw(call)) ck_raw_request_check(&call->raw, ARGUMENTS, request, problems);
@@ -435,7 +433,7 @@ static int call_endpoint(lua_State *L) {
   const struct ck_endpoint *endpoint = lua_touserdata(L, lua_upvalueindex(1));
   lua_settop(L, OPTIONS);
   ck_usage_check(L, endpoint, lua_upvalueindex(2));
-  struct ck_client *client = ck_new_client_of_resource(L);
+  struct ck_client *client = ck_default_client_of_resource(L);
   return client != NULL ? make(L, client, endpoint) : fail_without_client(L);
 }
 

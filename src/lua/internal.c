@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "default.h"
 #include "lua/request/json.h"
 #include "lua/response/error.h"
 #include "lua/system/file.h"
@@ -16,7 +17,7 @@
 #include "text/timestamp.h"
 
 /* default_client(): the client, or nil and an error */
-static int internal_default_client(lua_State *L) { return ck_new_push_default(L) ? 1 : 2; }
+static int internal_default_client(lua_State *L) { return ck_default_push(L) ? 1 : 2; }
 
 /*
 ** client_of(resource, name, method): the client of the resource, or nil and an error. Raises if
@@ -24,7 +25,7 @@ static int internal_default_client(lua_State *L) { return ck_new_push_default(L)
 */
 static int internal_client_of(lua_State *L) {
   ck_resource_check(L, luaL_checkstring(L, 2), luaL_checkstring(L, 3));
-  return ck_new_client_of_resource(L) != NULL ? 1 : 2;
+  return ck_default_client_of_resource(L) != NULL ? 1 : 2;
 }
 
 /* deadline_of(client): the seconds that its calls may take by default */

@@ -15,9 +15,6 @@
 /* The stack of cekura.new. */
 enum { OPTIONS = 1, CLIENT, PROBLEMS };
 
-/* Place in the registry: the default client. */
-static const char default_key;
-
 /* Pushes an option, without metamethods, as the check has read it. Returns its type. */
 static int push_option(lua_State *L, const char *name) {
   if (!lua_istable(L, OPTIONS)) {
@@ -169,31 +166,4 @@ int ck_new(lua_State *L) {
   }
   lua_settop(L, CLIENT);
   return 1;
-}
-
-/* ---- the default client ---------------------------------------------------------------------- */
-
-bool ck_new_push_default(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TUSERDATA) {
-    const struct ck_client *client = lua_touserdata(L, -1);
-    if (!client->is_closed && !ck_client_is_inherited(client)) return true;
-  }
-  lua_pop(L, 1);
-  lua_pushcfunction(L, ck_new);
-  lua_call(L, 0, 2);
-  if (lua_isnil(L, -2)) return false;
-  lua_pop(L, 1);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
-  return true;
-}
-
-struct ck_client *ck_new_client_of_resource(lua_State *L) {
-  ck_resource_push_client(L);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    if (!ck_new_push_default(L)) return NULL;
-  }
-  struct ck_client *client = lua_touserdata(L, -1);
-  return ck_client_is_usable(L, client) ? client : NULL;
 }
