@@ -5,7 +5,6 @@
 #include "options.h"
 
 #include <lauxlib.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,10 +91,11 @@ static bool is_text(lua_State *L, int index) {
 static bool fits(lua_State *L, const struct option *row) {
   lua_Number number = lua_tonumber(L, -1);
   bool in_range = lua_type(L, -1) == LUA_TNUMBER && number >= row->low && number <= row->top;
+  int is_whole;
   switch (row->type) {
     case SECONDS:
     case NUMBER: return in_range; /* false for NaN */
-    case INTEGER: return in_range && number == floor(number);
+    case INTEGER: (void)lua_tointegerx(L, -1, &is_whole); return in_range && is_whole;
     case BOOLEAN: return lua_isboolean(L, -1);
     case STRING: return is_text(L, -1);
     case FUNCTION: return lua_isfunction(L, -1);
