@@ -188,6 +188,9 @@ describe("a task", function()
         assert.equal("config", got.then_[2].kind)
         local err = got[2]
         if err then assert.is_true(err.kind == "cancelled" or err.kind == "config") end
+        for _ = 1, 100 do  -- a step resumes as many tasks as there is time for
+          if client:step() == nil then break end
+        end
         assert.is_nil((client:step()))
       end)
 

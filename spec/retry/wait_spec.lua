@@ -382,19 +382,24 @@ describe("wait", function()
 
     it("times out with the last value", function()
       server:script(retries.times(1000, responses(RUNNING)[1]))
-      local seconds, value, err = clock.time(wait, { timeout = 0.2, interval = 0.02 })
+      local timeout = math.max(0.2, clock.SHORT)
+      local seconds, value, err = clock.time(wait, { timeout = timeout, interval = 0.02 })
       assert.is_nil(value)
-      assert.is_true(seconds >= 0.1 and seconds < 0.2 + clock.OVERRUN)
+      assert.is_true(seconds >= 0.1 and seconds < timeout + clock.OVERRUN)
       assert.same({ "timeout", "no", "results.wait", "GET", "running" },
         { err.kind, err.applied, err.endpoint, err.method, err.last.status })
-      assert.is_nil(err.cause)
-      assert.equal('results.wait: not done after 0 s: the result\'s status is "running" (timeout)',
-        tostring(err))
+      if err.cause then  -- under valgrind the last poll may be too slow
+        assert.equal("timeout", err.cause.kind)
+      else
+        assert.equal(('results.wait: not done after %.0f s: the result\'s status is "running" '
+          .. '(timeout)'):format(timeout), tostring(err))
+      end
     end)
 
     it("polls once more before the timeout, however long the interval", function()
       server:script(responses(RUNNING, OVER))
-      assert.equal("completed", assert(wait { timeout = 0.4, interval = 60 }).status)
+      local timeout = 2 * math.max(0.2, clock.SHORT)
+      assert.equal("completed", assert(wait { timeout = timeout, interval = 60 }).status)
     end)
 
     it("does not exceed its timeout if the server does not respond", function()
@@ -711,7 +716,7 @@ describe("wait", function()
           { "call it with a colon: " .. name .. ":wait{ … }", {} },
         } do
           local _, message = pcall(function() client[name].wait(table.unpack(row, 2)) end)
-          assert.matches("^spec/api/wait_spec.lua:%d+: .*" .. row[1], message)
+          assert.matches("^spec/retry/wait_spec.lua:%d+: .*" .. row[1], message)
         end
       end
     end)
