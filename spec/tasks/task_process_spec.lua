@@ -110,7 +110,7 @@ describe("a process with tasks", function()
   end)
 
   it("can fork in a task, whose child shares nothing", function()
-    local output = run [[
+    local output = script.run(text_of [[
       local fork, in_child = require "fork", nil
       local task = client:spawn(function()
         vote()
@@ -121,7 +121,7 @@ describe("a process with tasks", function()
       local value, err = task:wait()
       print(in_child, value and value.success, err.kind)
       if in_child then os.exit(true) end
-    ]]
+    ]], { LSAN_OPTIONS = "detect_leaks=0" })  -- gcc 12's LeakSanitizer crashes after this fork
     assert.equal("true\tnil\tconfig\nfalse\ttrue\tnil\n", output)
     assert.equal(2, server:deliveries())
   end)
