@@ -61,6 +61,14 @@ cycle:
     assert.equal(1, code)
   end)
 
+  it("reports a header of a folder above", function()
+    local output, code = check {
+      [LOWER .. "/a.c"] = '#if 0\n#include "lua/client.h"\n#endif\nint a(void) { return 1; }',
+    }
+    assert.equal(LOWER .. "/a.c: must not include lua/client.h\n", output)
+    assert.equal(1, code)
+  end)
+
   it("reports a source without an object", function()
     local folder = scratch.folder()
     child.run { "mkdir", "-p", folder .. "/" .. LOWER }
