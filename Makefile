@@ -11,6 +11,14 @@ PORT    := 8080
 CFLAGS  := -O2 -g
 LDFLAGS :=
 
+# Lua 5.4, unless only Lua 5.5 is installed.
+ifndef LUA_VERSION
+  LUA_VERSION := $(if $(shell command -v lua5.4 lua54),5.4,$(if $(shell command -v lua5.5 lua55),5.5,5.4))
+endif
+ifeq ($(filter 5.4 5.5,$(LUA_VERSION)),)
+  $(error LUA_VERSION must be 5.4 or 5.5, not "$(LUA_VERSION)")
+endif
+
 # POLLER=kqueue builds the poller of macOS and the BSDs, on Linux with a replacement for kqueue,
 # and selects the specs that depend on it.
 ifeq ($(POLLER),kqueue)
@@ -24,6 +32,7 @@ endif
 export CEKURA_BUILD := $(BUILD)
 export CEKURA_RUN   := $(RUN)
 export CEKURA_GC
+export LUA_VERSION
 export LUA_PATH     := lua/?.lua;lua/?/init.lua;spec/?.lua;;
 export LUA_CPATH    := $(BUILD)/?.so;;
 
@@ -37,9 +46,11 @@ endif
 
 # Programs and libraries are looked up when a recipe needs them (`=` instead of `:=`): on a bare
 # machine `make demo` installs them first, in the same run.
-LUA         = $(firstword $(shell command -v lua5.4 lua54 lua))
-lua_cflags  = $(shell for p in lua5.4 lua-5.4 lua54 lua; do pkg-config --cflags $$p 2>/dev/null && break; done)
-lua_libs    = $(shell for p in lua5.4 lua-5.4 lua54 lua; do pkg-config --libs $$p 2>/dev/null && break; done)
+LUA         = $(firstword $(shell command -v lua$(LUA_VERSION) lua$(subst .,,$(LUA_VERSION)) lua))
+lua_pc      = $(shell for p in lua$(LUA_VERSION) lua-$(LUA_VERSION) lua$(subst .,,$(LUA_VERSION)) lua; do \
+                pkg-config --exists "$$p >= $(LUA_VERSION) $$p < $(LUA_VERSION).99" && echo $$p && break; done)
+lua_cflags  = $(shell pkg-config --cflags $(lua_pc))
+lua_libs    = $(shell pkg-config --libs $(lua_pc))
 curl_cflags = $(shell pkg-config --cflags libcurl 2>/dev/null || curl-config --cflags)
 curl_libs   = $(shell pkg-config --libs libcurl 2>/dev/null || curl-config --libs)
 mhd_cflags  = $(shell pkg-config --cflags libmicrohttpd)
@@ -84,7 +95,13 @@ $(BUILD)/obj/src/sandbox/%.o: includes = $(lua_cflags) $(mhd_cflags)
 $(BUILD)/obj/examples/%.o:    includes = $(lua_cflags)
 $(BUILD)/obj/spec/%.o:        includes = $(curl_cflags) $(lua_cflags)
 
-$(BUILD)/obj/%.o: %.c | check-build
+# Everything is compiled again for another version of Lua.
+$(BUILD)/lua-$(LUA_VERSION):
+	rm -rf $(BUILD)/cekura $(BUILD)/lua-*
+	@mkdir -p $(@D)
+	touch $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/lua-$(LUA_VERSION) | check-build
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -121,8 +138,8 @@ test: needs-build-sandbox-examples-test  ## run the specs, or some: SPEC="spec/r
 # ---- installing
 
 home        = $(abspath $(PREFIX))
-lib         = $(DESTDIR)$(PREFIX)/lib/lua/5.4
-share       = $(DESTDIR)$(PREFIX)/share/lua/5.4
+lib         = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
+share       = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
 core_lua    = $(shell find lua/cekura -name '*.lua' -not -path 'lua/cekura/sandbox/*')
 sandbox_lua = $(shell find lua/cekura/sandbox -name '*.lua')
 install_lua = for file in $(1); do install -d $(share)/$$(dirname $${file:4}) && \
@@ -138,8 +155,8 @@ install: core  ## install into PREFIX=/usr/local, after DESTDIR; the sandbox too
 	  $(call install_lua,$(sandbox_lua)); \
 	fi
 	@printf '%s\n' '' 'For programs that use it:' '' \
-	  'export LUA_PATH="$(home)/share/lua/5.4/?.lua;$(home)/share/lua/5.4/?/init.lua;;"' \
-	  'export LUA_CPATH="$(home)/lib/lua/5.4/?.so;;"'
+	  'export LUA_PATH="$(home)/share/lua/$(LUA_VERSION)/?.lua;$(home)/share/lua/$(LUA_VERSION)/?/init.lua;;"' \
+	  'export LUA_CPATH="$(home)/lib/lua/$(LUA_VERSION)/?.so;;"'
 
 uninstall:  ## remove what install wrote
 	rm -rf $(lib)/cekura $(share)/cekura

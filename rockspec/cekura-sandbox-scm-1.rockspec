@@ -11,7 +11,7 @@ description = {
 }
 supported_platforms = { "unix" }
 dependencies = {
-  "lua >= 5.4, < 5.5",
+  "lua >= 5.4, < 5.6",
   "cekura",
   "lua-cjson >= 2.1.0.14",
 }

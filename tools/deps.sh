@@ -5,27 +5,35 @@
 #                                 conformance, coverage, fuzz
 #   tools/deps.sh --check GROUP…  only lists what is missing, and fails if anything is
 #
-# Prints nothing if nothing is missing. Before it calls sudo on a terminal, it lists the packages and
-# waits for Enter. It tests whether a program or library works, not whether a package is installed.
+# The environment's LUA_VERSION is 5.4 (the default) or 5.5. Prints nothing if nothing is missing.
+# Before it calls sudo on a terminal, it lists the packages and waits for Enter. It tests whether a
+# program or library works, not whether a package is installed.
 set -euo pipefail
 
+v=${LUA_VERSION:-5.4}
+case $v in
+  5.4) brew_lua=lua@5.4 luv=lua-luv ;;
+  5.5) brew_lua=lua luv='lua-luv libuv1-dev xz-utils' ;;  # to compile luv, see below
+  *)   echo "LUA_VERSION must be 5.4 or 5.5, not \"$v\"" >&2; exit 2 ;;
+esac
+
 # group | description | test | apt | dnf | brew package (empty: not available)
-table='
+table="
 build|a C compiler|c_compiler|gcc libc6-dev|gcc glibc-devel|gcc
 build|make|have make|make|make|make
 build|pkg-config|have pkg-config|pkg-config|pkgconf-pkg-config|pkgconf
-build|Lua 5.4|lua_54|lua5.4|lua|lua
-build|the headers of Lua 5.4|library lua5.4 lua-5.4 lua54 lua|liblua5.4-dev|lua-devel|lua
-build|lua-cjson for Lua 5.4|lua_module cjson|lua-cjson|lua-cjson|luarocks:lua-cjson
+build|Lua $v|run_lua|lua$v|lua|$brew_lua
+build|the headers of Lua $v|lua_headers|liblua$v-dev|lua-devel|$brew_lua
+build|lua-cjson for Lua $v|lua_module cjson|lua-cjson|lua-cjson|luarocks:lua-cjson
 build|libcurl with headers|libcurl|libcurl4-openssl-dev|libcurl-devel|curl
 sandbox|libmicrohttpd with headers|library libmicrohttpd|libmicrohttpd-dev|libmicrohttpd-devel|libmicrohttpd
-examples|argparse 0.7.1 or newer for Lua 5.4|argparse_071|lua-argparse|luarocks:argparse|luarocks:argparse
-test|busted for Lua 5.4|lua_module busted|lua-busted|luarocks:busted|luarocks:busted
+examples|argparse 0.7.1 or newer for Lua $v|argparse_071|lua-argparse|luarocks:argparse|luarocks:argparse
+test|busted for Lua $v|lua_module busted|lua-busted|luarocks:busted|luarocks:busted
 test|openssl (certificates for the TLS specs)|have openssl|openssl|openssl|openssl
 test|python3 (servers that misbehave)|have python3|python3|python3|python3
 test|sources of locales (to make one with decimal commas)|locale_sources|locales|glibc-locale-source|
 test|curl (a second client)|have curl|curl|curl|curl
-test|luv for Lua 5.4 (an event loop)|lua_module luv|lua-luv|luarocks:luv|luarocks:luv
+test|luv for Lua $v (an event loop)|lua_module luv|$luv|luarocks:luv|luarocks:luv
 valgrind|valgrind|have valgrind|valgrind|valgrind|valgrind
 coverage|gcovr|have gcovr|gcovr|gcovr|gcovr
 lint|luacheck|have luacheck|lua-check|luarocks:luacheck|luacheck
@@ -37,12 +45,23 @@ fuzz|clang with libFuzzer|libfuzzer|clang libclang-rt-14-dev|clang compiler-rt|l
 rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks
 conformance|Node.js|have node|nodejs|nodejs|node
 conformance|npm|have npm|npm|nodejs-npm|node
-'
+"
 
 have()       { command -v "$1" >/dev/null; }
 c_compiler() { have cc && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; }
-run_lua()    { "$(type -P lua5.4 lua54 lua | head -n 1)" -e "$1" 2>/dev/null; }
-lua_54()     { run_lua 'os.exit(_VERSION == "Lua 5.4")'; }
+run_lua()    {
+  local lua
+  lua=$(type -P "lua$v" "lua${v/./}" lua | head -n 1)
+  "$lua" -e "if _VERSION ~= 'Lua $v' then os.exit(1) end ${1-}" 2>/dev/null
+}
+lua_package() {  # prints the name of Lua's pkg-config package
+  local name
+  for name in "lua$v" "lua-$v" "lua${v/./}" lua; do
+    pkg-config --exists "$name >= $v $name < $v.99" 2>/dev/null && echo "$name" && return
+  done
+  return 1
+}
+lua_headers() { lua_package >/dev/null; }
 lua_module() { run_lua "os.exit(package.searchpath('$1', package.path .. ';' .. package.cpath) ~= nil)"; }
 argparse_071() { run_lua 'os.exit(require "argparse".version >= "0.7.1")'; }
 library()    { local name; for name; do pkg-config --exists "$name" 2>/dev/null && return; done; return 1; }
@@ -55,7 +74,7 @@ locale_sources() { [ -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz ]; }
 
 check_only=no
 if [ "${1-}" = --check ]; then check_only=yes; shift; fi
-[ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2; }
 groups=" $* "
 
 manager=
@@ -118,8 +137,34 @@ if [ -n "$packages" ]; then
     brew) run brew install -q $packages ;;
   esac
 fi
+
+# Compiles a module that Debian has for other versions of Lua only, from the upstream files of Debian's
+# source package, into a folder of Lua's own search path. apt verifies these files. Its lists of source
+# packages are in a temporary folder, so that the system's own lists remain as they are.
+compile() (  # compile MODULE PACKAGE COMPILER'S-ARGUMENTS
+  module=$1 package=$2
+  shift 2
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  cd "$folder"
+  mkdir lists source
+  apt-get indextargets 'Created-By: Packages' \
+    --format 'deb-src [signed-by=$(SIGNED_BY)] $(REPO_URI) $(RELEASE) $(COMPONENT)' |
+    sed 's/\[signed-by=\$(SIGNED_BY)\] //' >sources.list
+  apt="apt-get -qq -o APT::Sandbox::User=$(id -un) -o Dir::Cache=$folder -o Dir::State::Lists=$folder/lists
+    -o Dir::Etc::SourceList=$folder/sources.list -o Dir::Etc::SourceParts=-"
+  run $apt update
+  run $apt source --download-only --tar-only "$package"
+  run tar -xf ./*.orig.tar.* -C source --strip-components=1
+  cd source
+  run cc -shared -O2 -fPIC $(pkg-config --cflags "$(lua_package)") -o "$module.so" "$@"
+  run $root install -D -m 644 "$module.so" "/usr/local/lib/lua/$v/$module.so"
+)
+case $packages in *lua-cjson*) lua_module cjson || compile cjson lua-cjson lua_cjson.c strbuf.c fpconv.c ;; esac
+case $packages in *lua-luv*)   lua_module luv   || compile luv lua-luv -Isrc src/luv.c -luv ;; esac
+
 for rock in $rocks; do
-  run $root luarocks --lua-version 5.4 install $rock
+  run $root luarocks --lua-version $v install $rock
 done
 
 "$0" --check "$@"  # fails if an installed package was not enough

@@ -3,7 +3,8 @@
 # `make lint` builds the objects first, in $BUILD.
 set -uo pipefail
 BUILD=${BUILD:-build}
-lua=$(command -v lua5.4 lua54 lua | head -n 1)
+v=${LUA_VERSION:-5.4}
+lua=$(command -v "lua$v" "lua${v/./}" lua | head -n 1)
 sources=$(find src examples spec -name '*.c' | sort)
 headers=$(find src examples spec -name '*.h' | sort)
 failed=''
@@ -33,7 +34,7 @@ fresh() {  # the generated files are those that tools/generate.lua writes now
 
 tidy() {
   local flags
-  flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags lua5.4 libcurl libmicrohttpd)"
+  flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags "lua$v" libcurl libmicrohttpd)"
   xargs -P "$(nproc)" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags" 2>&1 <<<"$sources" |
     sed '/warnings\{0,1\} generated\.$/d'
 }

@@ -3,7 +3,8 @@
 # in which Lua finds only that tree.
 set -euo pipefail
 unset LUA_PATH LUA_CPATH MAKEFLAGS
-lua=$(command -v lua5.4 lua54 lua | head -n 1)
+v=${LUA_VERSION:-5.4}
+lua=$(command -v "lua$v" "lua${v/./}" lua | head -n 1)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -15,14 +16,14 @@ git ls-files -z --cached --others --exclude-standard |
 
 cd "$work/source"
 for rockspec in rockspec/cekura-scm-1.rockspec rockspec/cekura-sandbox-scm-1.rockspec; do
-  luarocks make --lua-version 5.4 --deps-mode none --tree "$work/tree" "$rockspec" >"$work/log" 2>&1 ||
+  luarocks make --lua-version $v --deps-mode none --tree "$work/tree" "$rockspec" >"$work/log" 2>&1 ||
     { cat "$work/log" >&2; exit 1; }
 done
 
 cd /
 system_cpath=$("$lua" -e 'print(package.cpath)')
-LUA_PATH="$work/tree/share/lua/5.4/?.lua;$work/tree/share/lua/5.4/?/init.lua" \
-LUA_CPATH="$work/tree/lib/lua/5.4/?.so;$system_cpath" "$lua" - <<'LUA'
+LUA_PATH="$work/tree/share/lua/$v/?.lua;$work/tree/share/lua/$v/?/init.lua" \
+LUA_CPATH="$work/tree/lib/lua/$v/?.so;$system_cpath" "$lua" - <<'LUA'
 local cekura = require "cekura"
 local server = require "cekura.sandbox".start()
 local client = assert(cekura.new { api_url = server.url, api_key = server.api_key })

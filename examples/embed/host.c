@@ -13,6 +13,12 @@
 int luaopen_cekura_core(lua_State *L);           /* libcekura.a */
 int luaopen_cekura_sandbox_server(lua_State *L); /* the sandbox, which your host may not need */
 
+#if LUA_VERSION_NUM >= 505 /* Lua 5.5 seeds the hashes of its strings with a number of the host */
+#define NEW_STATE(allocate, userdata) lua_newstate(allocate, userdata, luaL_makeseed(NULL))
+#else
+#define NEW_STATE(allocate, userdata) lua_newstate(allocate, userdata)
+#endif
+
 struct state {
   const char *script;
   size_t used, peak; /* bytes that Lua has now, and had at most */
@@ -49,7 +55,7 @@ static int run_script(lua_State *L) {
 
 static void *run(void *argument) {
   struct state *state = argument;
-  lua_State *L = lua_newstate(allocate, state);
+  lua_State *L = NEW_STATE(allocate, state);
   state->status = LUA_ERRMEM;
   if (L == NULL) return NULL;
   lua_pushcfunction(L, explain);

@@ -247,7 +247,11 @@ static int run_script(lua_State *L) {
 }
 
 static bool run(char **words) {
+#if LUA_VERSION_NUM >= 505
+  lua_State *L = lua_newstate(lua_allocate, NULL, 0); /* the same seed in every run */
+#else
   lua_State *L = lua_newstate(lua_allocate, NULL);
+#endif
   if (L == NULL) return false;
   lua_pushcfunction(L, explain);
   lua_pushcfunction(L, run_script);

@@ -183,8 +183,8 @@ describe("the sandbox", function()
 
     it("by a signal, in the foreground", function()
       local text = [[require "cekura.sandbox".serve { api_key = "k" } print "served"]]
-      local command = "lua5.4 -e %s & child=$!; echo $child; wait $child; echo $?"
-      command = command:format(quote(text))
+      local command = "%s -e %s & child=$!; echo $child; wait $child; echo $?"
+      command = command:format(child.lua, quote(text))
       for _, signal in ipairs { "INT", "TERM" } do
         local pipe <close> = assert(io.popen("exec 2>&1; " .. command))
         local pid = pipe:read "l"
@@ -202,7 +202,8 @@ describe("the sandbox", function()
       [tostring(first.port)] = "cannot listen on 127.0.0.1:" .. first.port,
       many = "options.port: must be a whole number from 0 to 65535",
     } do
-      local pipe <close> = assert(io.popen("exec 2>&1; lua5.4 tools/sandbox.lua " .. port))
+      local command = ("exec 2>&1; %s tools/sandbox.lua %s"):format(child.lua, port)
+      local pipe <close> = assert(io.popen(command))
       local output = pipe:read "a"
       assert.matches("^sandbox.start: " .. problem, output)
       assert.matches("make sandbox PORT=8081\n$", output)

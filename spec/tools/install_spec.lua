@@ -3,6 +3,8 @@
 local child = require "support.child"
 local scratch = require "support.scratch"
 
+local VERSION = _VERSION:match "%d%.%d"
+
 local function install(...)
   local output, code = child.run({ "make", "--no-print-directory", "install",
     "BUILD=" .. os.getenv "CEKURA_BUILD", ... }, { MAKEFLAGS = false, MFLAGS = false })
@@ -41,18 +43,19 @@ describe("make install", function()
       print(package.searchpath("cekura.core", package.cpath))
     ]])
     assert.equal(0, code, output)
-    assert.equal(folder .. "/share/lua/5.4/cekura/init.lua\n" .. folder ..
-      "/lib/lua/5.4/cekura/core.so\n", output)
+    assert.equal(folder .. "/share/lua/" .. VERSION .. "/cekura/init.lua\n" .. folder ..
+      "/lib/lua/" .. VERSION .. "/cekura/core.so\n", output)
   end)
 
   it("prints a relative PREFIX as an absolute path", function()
     local lines = exports_of(install("PREFIX=opt/x", "DESTDIR=" .. folder .. "/"))
-    assert.truthy(lines:find('LUA_CPATH="/[^;]+/opt/x/lib/lua/5%.4/%?%.so;;"'), lines)
+    assert.equal(VERSION, lines:match 'LUA_CPATH="/[^;]+/opt/x/lib/lua/(5%.%d)/%?%.so;;"', lines)
   end)
 
   it("prints PREFIX without DESTDIR", function()
     local lines = exports_of(install("PREFIX=/opt/x", "DESTDIR=" .. folder))
-    assert.truthy(lines:find('LUA_CPATH="/opt/x/lib/lua/5.4/?.so;;"', 1, true), lines)
+    assert.truthy(lines:find('LUA_CPATH="/opt/x/lib/lua/' .. VERSION .. '/?.so;;"', 1, true),
+                  lines)
     assert.is_nil(lines:find(folder, 1, true))
   end)
 end)

@@ -78,11 +78,11 @@ static int response_pairs(lua_State *L) {
 
 /* cekura.response (200 after 1.234 s), with a point in every locale */
 static int response_tostring(lua_State *L) {
-  lua_Integer ms;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_getfield(L, 1, "status");
   lua_getfield(L, 1, "elapsed");
-  if (!lua_numbertointeger(lua_tonumber(L, -1) * 1000 + 0.5, &ms) || ms < 0) ms = 0;
+  lua_Number rounded = lua_tonumber(L, -1) * 1000 + 0.5;
+  lua_Integer ms = rounded >= 0 && rounded < 9e18 ? (lua_Integer)rounded : 0;
   char fraction[8];
   (void)snprintf(fraction, sizeof(fraction), "%03d", (int)(ms % 1000));
   lua_pushfstring(L, "cekura.response (%I after %I.%s s)", (LUAI_UACINT)lua_tointeger(L, -2),
