@@ -72,6 +72,7 @@ build = {
         "src/text/buffer.c",
         "src/text/head.c",
         "src/text/nearest.c",
+        "src/text/number.c",
         "src/text/percent.c",
         "src/text/timestamp.c",
         "src/text/utf8.c",

@@ -98,7 +98,7 @@ describe("a call", function()
       { "zero", 0, "0" },
       { "a negative number", -1, "-1" },
       { "a fraction", 1.5, "1.5" },
-      { "2^63", 2.0 ^ 63, "9.2233720368548e+18" },
+      { "2^63", 2.0 ^ 63, "9.223372036854776e+18" },
       { "NaN", 0 / 0, tostring(0 / 0) },
       { "an infinity", math.huge, "inf" },
       { "zero as a string", "000", '"000"' },

@@ -8,6 +8,7 @@
 
 local busted = require "busted"
 local calls = require "support.calls"
+local collector = require "support.collector"
 local keys = require "support.keys"
 local scratch = require "support.scratch"
 
@@ -22,23 +23,22 @@ end)
 local BUDGET = 20000
 
 local function begin_test()
-  collectgarbage("setpause", 0)
-  debug.sethook(function() collectgarbage("setpause", 110) end, "", BUDGET)
+  collector.set_pause(0)
+  debug.sethook(function() collector.set_pause(110) end, "", BUDGET)
   return nil, true
 end
 
 local function end_test()
   debug.sethook()
-  collectgarbage("setpause", 110)
+  collector.set_pause(110)
   return nil, true
 end
 
 local mode = os.getenv "CEKURA_GC"
 if mode == "aggressive" then
-  collectgarbage "incremental"
-  collectgarbage("setstepmul", 1000)
+  collector.use_whole_cycles()
   busted.subscribe({ "test", "start" }, begin_test)
   busted.subscribe({ "test", "end" }, end_test)
 elseif mode == "frequent" then
-  collectgarbage("generational", 1, 100)
+  collector.use_frequent()
 end

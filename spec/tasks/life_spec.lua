@@ -184,7 +184,7 @@ describe("a client", function()
       client = assert(cekura.new { api_url = %q, api_key = KEY })
       armed, count = false, 0
       for _ = 1, 300 do setmetatable({}, closes) end
-      collectgarbage("incremental", 100, 100, 1)
+      require "support.collector".use_small_steps()
       while count == 0 do collectgarbage("step", 0) end
       armed, count = true, 0
     end
@@ -254,7 +254,7 @@ describe("a client", function()
           options.headers = { A = ("a"):rep(50) .. n, B = ("b"):rep(50) .. n }
           armed, count, nth = false, 0, n
           for _ = 1, 300 do setmetatable({}, changes) end
-          collectgarbage("incremental", 100, 100, 1)
+          require "support.collector".use_small_steps()
           while count == 0 do collectgarbage("step", 0) end
           armed, count = true, 0
           local value, err = client.runs:mark_metric_vote(arguments, options)
@@ -284,7 +284,7 @@ describe("a client", function()
           user_agent = ("u"):rep(50) .. n, headers = { A = "b" } }
         armed, count, nth = false, 0, n
         for _ = 1, 300 do setmetatable({}, changes) end
-        collectgarbage("incremental", 100, 100, 1)
+        require "support.collector".use_small_steps()
         while count == 0 do collectgarbage("step", 0) end
         armed, count = true, 0
         local made, err = cekura.new(options)

@@ -5,12 +5,12 @@
 #include "json.h"
 
 #include <lauxlib.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "text/number.h"
 #include "text/utf8.h"
 
 /* ---- strings and numbers ------------------------------------------------------------------- */
@@ -53,21 +53,6 @@ void ck_json_add_integer(struct ck_buffer *buffer, lua_Integer value) {
   } while (rest > 0);
   if (value < 0) *--at = '-';
   ck_buffer_add(buffer, at, (size_t)(digits + sizeof(digits) - at));
-}
-
-/* Writes the shortest form that reads back as the same number, with a point in every locale. */
-static void add_float(struct ck_buffer *buffer, lua_Number value) {
-  static const char digits[] = "-0123456789", digits_and_e[] = "0123456789e";
-  char text[40];
-  for (int precision = 15; precision <= 17; precision++) {
-    (void)snprintf(text, sizeof(text), "%.*g", precision, value);
-    if (strtod(text, NULL) == value) break;
-  }
-  size_t whole = strspn(text, digits), point = strcspn(text + whole, digits_and_e);
-  ck_buffer_add(buffer, text, whole);
-  if (point > 0) ck_buffer_add_char(buffer, '.');
-  ck_buffer_add_string(buffer, text + whole + point);
-  if (text[whole] == '\0') ck_buffer_add_string(buffer, ".0"); /* stays a float */
 }
 
 /* ---- names in order ------------------------------------------------------------------------ */
@@ -256,8 +241,11 @@ static void add_number(struct writer *writer, int index, const struct level *lev
   lua_Integer integer = lua_tointegerx(L, index, &whole);
   if (lua_isinteger(L, index) || (whole && writer->canonical))
     ck_json_add_integer(writer->buffer, integer);
-  else if (isfinite(value)) add_float(writer->buffer, value);
-  else
+  else if (isfinite(value)) {
+    char text[CK_NUMBER_SIZE];
+    ck_number_write(value, text);
+    ck_buffer_add_string(writer->buffer, text);
+  } else
     ck_problems_add(writer->problems, level->path, "must be a finite number, got %s",
                     isnan(value) ? "nan" : "an infinity");
 }

@@ -5,9 +5,11 @@
 #include "problems.h"
 
 #include <lauxlib.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "text/number.h"
 #include "text/utf8.h"
 
 enum { QUOTE_AT_MOST = 40, SAY_AT_MOST = 10 };
@@ -85,10 +87,18 @@ static const char *quote(struct ck_problems *problems, int index) {
   return lua_tostring(L, -1);
 }
 
+static const char *push_number(lua_State *L, int index) {
+  char text[CK_NUMBER_SIZE];
+  lua_Number value = lua_tonumber(L, index);
+  if (lua_isinteger(L, index) || !isfinite(value)) return luaL_tolstring(L, index, NULL);
+  ck_number_write(value, text);
+  return lua_pushstring(L, text);
+}
+
 const char *ck_problems_describe(struct ck_problems *problems, int index) {
   lua_State *L = problems->L;
   switch (lua_type(L, index)) {
-    case LUA_TNUMBER: return luaL_tolstring(L, index, NULL);
+    case LUA_TNUMBER: return push_number(L, index);
     case LUA_TSTRING: return quote(problems, index);
     case LUA_TLIGHTUSERDATA:
       return lua_pushstring(L, lua_touserdata(L, index) == NULL ? "null" : "userdata");
