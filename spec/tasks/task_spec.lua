@@ -101,8 +101,10 @@ describe("a task", function()
       end)
     end
 
-    it("nil has the results nil and nil", function()
-      assert.same(table.pack(nil, nil), table.pack(client:spawn(error):wait()))
+    it("nil has the results nil and what Lua makes of nil", function()
+      local raised
+      if _VERSION ~= "Lua 5.4" then raised = "<no error object>" end
+      assert.same(table.pack(nil, raised), table.pack(client:spawn(error):wait()))
     end)
 
     it("while its variables are closed has the last error as result", function()

@@ -50,8 +50,12 @@ void ck_problems_add(struct ck_problems *problems, const struct ck_path *path, c
   lua_rawseti(L, problems->index, 2 * problems->count + 1);
   va_list arguments;
   va_start(arguments, format);
-  lua_pushvfstring(L, format, arguments);
+  const char *message = lua_pushvfstring(L, format, arguments);
   va_end(arguments);
+  if (message == NULL) { /* Lua 5.5 does not raise, and 5.5.1 does not even push its message */
+    lua_pushliteral(L, "not enough memory");
+    (void)lua_error(L);
+  }
   lua_rawseti(L, problems->index, 2 * problems->count + 2);
   problems->count++;
 }
