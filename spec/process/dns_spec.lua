@@ -1,5 +1,7 @@
 -- A hanging resolver delays neither the call nor the end of the process: getaddrinfo is that of
 -- spec/c/slow_dns.c, which sleeps for half a minute.
+local faults = require "support.faults"
+local scratch = require "support.scratch"
 local script = require "support.script"
 local system = require "system"
 
@@ -8,7 +10,7 @@ local PRELOAD = (os.getenv "CEKURA_BUILD" or "build") .. "/slow_dns.so"
 local SCRIPT = [[
   local cekura, system = require "cekura", require "system"
   local client = assert(cekura.new {
-    api_key = "sandbox-key", api_url = "https://name.hangs.invalid", %s,
+    api_key = "sandbox-key", api_url = "https://name.hangs.invalid", proxy = "", %s,
   })
   local start = system.monotime()
   local _, err = client.runs:mark_metric_vote {
@@ -29,6 +31,14 @@ end
 describe("a resolver that hangs", function()
   it("delays a call until its deadline, but not the end of the process", function()
     local result, seconds, lived = run "deadline = 0.5"
+    assert.same({ "timeout", "no", 1 }, result)
+    assert.truthy(seconds >= 0.5 and seconds <= 0.7, seconds)
+    assert.truthy(lived < 15, lived)
+  end)
+
+  it("of a proxy delays a call until its deadline, but not the end of the process", function()
+    local result, seconds, lived = run [[
+      deadline = 0.5, api_url = "https://127.0.0.1", proxy = "http://name.hangs.invalid:3128"]]
     assert.same({ "timeout", "no", 1 }, result)
     assert.truthy(seconds >= 0.5 and seconds <= 0.7, seconds)
     assert.truthy(lived < 15, lived)
@@ -75,9 +85,19 @@ describe("a resolver that hangs", function()
     ["the end of the script"] = "", ["os.exit"] = "os.exit(7)", ["lua_close"] = "os.exit(7, true)",
     ["an error"] = "error 'boom'", ["close"] = "client:close()",
     ["collection"] = "client, tasks = nil, nil collectgarbage() collectgarbage()",
+    ["cancel"] = "for i = 1, 8 do tasks[i]:cancel() end",
+    ["Ctrl-C"] = "io.popen 'sleep 0.2; kill -INT $PPID' tasks[1]:wait()",
+    ["many clients"] = [[
+      for i = 1, 20 do
+        local other = assert(cekura.new { api_key = "k", api_url = "https://name.hangs.invalid" })
+        for j = 1, 4 do other:spawn(other.request, other, { method = "GET", path = "/" }) end
+        other:step(0.01)
+      end
+    ]],
+    ["exec"] = "os.execute 'exec true'",
     ["a fork"] = "print(require 'fork'.run(function() client:close() return 'closed' end))",
   } do
-    local wanted = ending:find "exit" and 7 or ending:find "error" and 1 or 0
+    local wanted = ending:find "exit" and 7 or (ending:find "error" or ending:find "INT") and 1 or 0
 
     it("does not delay the end of a process by " .. what, function()
       local start = system.monotime()
@@ -106,5 +126,39 @@ describe("a resolver that hangs", function()
     ]], "0.2")
     assert.equal("went on\n", output)
     assert.equal(0, code)
+  end)
+
+  it("of IPv6 addresses alone delays neither a call nor the end of the process", function()
+    local server <close> = faults.start()
+    local start = system.monotime()
+    local output = script.run(([[
+      local client = assert(require "cekura".new {
+        api_key = "k", api_url = "http://v6.hangs.invalid:%d", allow_http = true, timeout = 10,
+      })
+      print(client:request { method = "GET", path = "/" } ~= nil)
+    ]]):format(server.port), { LD_PRELOAD = PRELOAD })
+    assert.equal("true\n", output)
+    assert.truthy(system.monotime() - start < 15)
+  end)
+
+  it("does not delay a call that is made once the resolver has recovered", function()
+    local server <close> = faults.start()
+    local path = scratch.path()
+    local output = script.run(([[
+      local cekura = require "cekura"
+      local client = assert(cekura.new {
+        api_key = "k", api_url = "http://name.hangs.invalid:%d", allow_http = true,
+        deadline = 0.2, max_attempts = 1,
+      })
+      local tasks = {}
+      for i = 1, 50 do
+        tasks[i] = client:spawn(client.request, client, { method = "GET", path = "/" })
+      end
+      for i = 1, 50 do assert(not tasks[i]:wait()) end
+      assert(io.open(%q, "w")):close()
+      print(client:request({ method = "GET", path = "/" }, { deadline = 10 }) ~= nil)
+    ]]):format(server.port, path), { LD_PRELOAD = PRELOAD, SLOW_DNS_RECOVERED = path })
+    os.remove(path)
+    assert.equal("true\n", output)
   end)
 end)

@@ -35,6 +35,18 @@ static int on_timer(CURLM *handle, long ms, void *user) {
 
 /* ---- the handle ----------------------------------------------------------------------------- */
 
+/*
+** From libcurl 8.20 on, the lookups of a multi handle share a pool of threads. Its clean-up must
+** not wait for those that hang, and they must not delay the lookups of other calls. The options
+** are given as numbers, so that a module that was compiled with older headers sets them too; an
+** older libcurl does not know them, and has a thread for each lookup.
+*/
+static void detach_lookups(CURLM *handle) {
+  enum { RESOLVE_THREADS_MAX = CURLOPTTYPE_LONG + 20, QUICK_EXIT = CURLOPTTYPE_LONG + 21 };
+  (void)curl_multi_setopt(handle, (CURLMoption)RESOLVE_THREADS_MAX, MAX_CONNECTIONS);
+  (void)curl_multi_setopt(handle, (CURLMoption)QUICK_EXIT, 1L);
+}
+
 static bool connect_handle(struct ck_multi *multi) {
   if (multi->handle != NULL) return true;
   CURLM *handle = multi->handle = curl_multi_init();
@@ -43,8 +55,10 @@ static bool connect_handle(struct ck_multi *multi) {
       curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
       curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, multi) == CURLM_OK &&
       curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
-      curl_multi_setopt(handle, CURLMOPT_TIMERDATA, multi) == CURLM_OK)
+      curl_multi_setopt(handle, CURLMOPT_TIMERDATA, multi) == CURLM_OK) {
+    detach_lookups(handle);
     return true;
+  }
   ck_multi_disconnect(multi);
   return false;
 }

@@ -21,7 +21,7 @@
 static CURLcode global_code;
 
 /*
-** A hanging look-up is a thread of libcurl's that may outlive the Lua state. The module is
+** A hanging lookup is a thread of libcurl's that may outlive the Lua state. The module is
 ** therefore never unloaded: libcurl would be unloaded with it while that thread runs.
 */
 static void init_global(void) {
@@ -64,7 +64,7 @@ static bool set_protocols(CURL *easy) {
 /* Redirects are not followed, because the key would be sent to another server. */
 static bool set_template(CURL *easy, const struct ck_transport_options *options) {
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* A clean-up does not wait for a hanging look-up, which would exceed the call's deadline. */
+  /* A clean-up does not wait for a hanging lookup, which would exceed the call's deadline. */
   if (!CK_SET(easy, CURLOPT_QUICK_EXIT, 1L)) return false;
 #endif
   return ck_attempt_set_template(easy) && set_protocols(easy) &&
