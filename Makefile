@@ -61,7 +61,8 @@ core_c    := $(filter-out $(sandbox_c),$(sort $(shell find src -name '*.c'))) $(
 embed_c   := $(wildcard examples/embed/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-.PHONY: all core static embed deps demo sandbox test install uninstall clean help
+.PHONY: all core static embed deps demo sandbox test install install-core install-sandbox uninstall \
+        clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -137,29 +138,48 @@ test: needs-build-sandbox-examples-test  ## run the specs, or some: SPEC="spec/r
 
 # ---- installing
 
-home        = $(abspath $(PREFIX))
-lib         = $(DESTDIR)$(PREFIX)/lib/lua/$(LUA_VERSION)
-share       = $(DESTDIR)$(PREFIX)/share/lua/$(LUA_VERSION)
-core_lua    = $(shell find lua/cekura -name '*.lua' -not -path 'lua/cekura/sandbox/*')
-sandbox_lua = $(shell find lua/cekura/sandbox -name '*.lua')
-install_lua = for file in $(1); do install -d $(share)/$$(dirname $${file:4}) && \
-              install -m 644 $$file $(share)/$${file:4} || exit 1; done
+# Each path may contain spaces. `home` is PREFIX as an absolute path.
+home        = $(if $(filter /%,$(firstword $(PREFIX))),,$(CURDIR)/)$(PREFIX)
+root        = $(DESTDIR)$(PREFIX)
+lib         = $(root)/lib/lua/$(LUA_VERSION)
+share       = $(root)/share/lua/$(LUA_VERSION)
+core_lua    = $(shell find lua/cekura -type d -not -path 'lua/cekura/sandbox*')
+sandbox_lua = $(shell find lua/cekura/sandbox -type d)
+install_lua = for folder in $(1); do install -d "$(share)/$${folder:4}" && \
+              install -m 644 $$folder/*.lua "$(share)/$${folder:4}" || exit 1; done
+version     = $(shell sed -n 's/.*CK_VERSION "\(.*\)"/\1/p' src/lua/version.h)
 
-install: core  ## install into PREFIX=/usr/local, after DESTDIR; the sandbox too if it is built
-	install -d $(lib)/cekura
-	install -m 755 $(BUILD)/cekura/core.so $(lib)/cekura
-	$(call install_lua,$(core_lua))
-	if [ -e $(BUILD)/cekura/sandbox/server.so ]; then \
-	  install -d $(lib)/cekura/sandbox && \
-	  install -m 755 $(BUILD)/cekura/sandbox/server.so $(lib)/cekura/sandbox || exit 1; \
-	  $(call install_lua,$(sandbox_lua)); \
-	fi
+# No Requires of libcurl: --static would demand the static libraries of libcurl too.
+define pkg_config_file
+'prefix=$(home)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+'Name: cekura' 'Description: Client for the API of Cekura, as a Lua module for hosts' \
+'URL: https://github.com/cekura-ai/cekura-lua' 'Version: $(version)' 'Requires: $(lua_pc)' \
+'Cflags: -I"$${includedir}"' 'Libs: -L"$${libdir}" -lcekura $(curl_libs) -pthread'
+endef
+
+install: install-core static  ## install into PREFIX=/usr/local, after DESTDIR; the sandbox too if it is built
+	install -d "$(root)/include" "$(root)/lib/pkgconfig"
+	install -m 644 src/cekura.h "$(root)/include"
+	install -m 644 $(BUILD)/libcekura.a "$(root)/lib"
+	@printf '%s\n' $(pkg_config_file) >"$(root)/lib/pkgconfig/cekura.pc"
+	@[ ! -e $(BUILD)/cekura/sandbox/server.so ] || $(MAKE) --no-print-directory install-sandbox
 	@printf '%s\n' '' 'For programs that use it:' '' \
 	  'export LUA_PATH="$(home)/share/lua/$(LUA_VERSION)/?.lua;$(home)/share/lua/$(LUA_VERSION)/?/init.lua;;"' \
 	  'export LUA_CPATH="$(home)/lib/lua/$(LUA_VERSION)/?.so;;"'
 
+install-core: core
+	install -d "$(lib)/cekura"
+	install -m 755 $(BUILD)/cekura/core.so "$(lib)/cekura"
+	$(call install_lua,$(core_lua))
+
+install-sandbox: $(BUILD)/cekura/sandbox/server.so
+	install -d "$(lib)/cekura/sandbox"
+	install -m 755 $< "$(lib)/cekura/sandbox"
+	$(call install_lua,$(sandbox_lua))
+
 uninstall:  ## remove what install wrote
-	rm -rf $(lib)/cekura $(share)/cekura
+	rm -rf "$(lib)/cekura" "$(share)/cekura"
+	rm -f "$(root)/include/cekura.h" "$(root)/lib/libcekura.a" "$(root)/lib/pkgconfig/cekura.pc"
 
 clean:  ## remove build/
 	rm -rf $(BUILD)

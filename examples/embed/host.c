@@ -4,13 +4,13 @@
 **
 **   make embed && build/embed examples/embed/script.lua
 */
+#include <cekura.h> /* libcekura.a */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-int luaopen_cekura_core(lua_State *L);           /* libcekura.a */
 int luaopen_cekura_sandbox_server(lua_State *L); /* the sandbox, which your host may not need */
 
 #if LUA_VERSION_NUM >= 505 /* Lua 5.5 seeds the hashes of its strings with a number of the host */

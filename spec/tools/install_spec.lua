@@ -5,12 +5,14 @@ local scratch = require "support.scratch"
 
 local VERSION = _VERSION:match "%d%.%d"
 
-local function install(...)
-  local output, code = child.run({ "make", "--no-print-directory", "install",
+local function make(target, ...)
+  local output, code = child.run({ "make", "--no-print-directory", target,
     "BUILD=" .. os.getenv "CEKURA_BUILD", ... }, { MAKEFLAGS = false, MFLAGS = false })
   assert.equal(0, code, output)
   return output
 end
+
+local function install(...) return make("install", ...) end
 
 -- Runs Lua code in a shell that has executed these lines.
 local function run_after(lines, text)
@@ -24,6 +26,26 @@ local function exports_of(output)
   for line in output:gmatch "export [^\n]+" do lines[#lines + 1] = line end
   return table.concat(lines, "\n")
 end
+
+-- A host that links the installed library, as the guide on embedding says.
+local HOST = [[
+#include <cekura.h>
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdio.h>
+
+int main(int count, char **arguments) {
+  lua_State *L = luaL_newstate();
+  luaL_openlibs(L);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_cekura_core);
+  lua_setfield(L, -2, "cekura.core");
+  int failed = count != 2 || luaL_dostring(L, arguments[1]);
+  if (failed) fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  lua_close(L);
+  return failed;
+}
+]]
 
 describe("make install", function()
   -- Outside of scratch, whose files must not contain the sandbox's key, as the sandbox's source
@@ -47,6 +69,15 @@ describe("make install", function()
       "/lib/lua/" .. VERSION .. "/cekura/core.so\n", output)
   end)
 
+  it("installs into a PREFIX with spaces", function()
+    local output, code = run_after(exports_of(install("PREFIX=" .. folder .. "/a b")), [[
+      assert(require "cekura".new { api_key = "key" }):close()
+      print(package.searchpath("cekura", package.path))
+    ]])
+    assert.equal(0, code, output)
+    assert.equal(folder .. "/a b/share/lua/" .. VERSION .. "/cekura/init.lua\n", output)
+  end)
+
   it("prints a relative PREFIX as an absolute path", function()
     local lines = exports_of(install("PREFIX=opt/x", "DESTDIR=" .. folder .. "/"))
     assert.equal(VERSION, lines:match 'LUA_CPATH="/[^;]+/opt/x/lib/lua/(5%.%d)/%?%.so;;"', lines)
@@ -57,5 +88,39 @@ describe("make install", function()
     assert.truthy(lines:find('LUA_CPATH="/opt/x/lib/lua/' .. VERSION .. '/?.so;;"', 1, true),
                   lines)
     assert.is_nil(lines:find(folder, 1, true))
+  end)
+
+  it("installs a library that pkg-config links into a host", function()
+    install("PREFIX=" .. folder)
+    scratch.write(folder .. "/host.c", HOST)
+    -- An instrumented library needs the flags that `make test` got on its command line.
+    local output, code = child.run { "sh", "-ec", [[
+      export PKG_CONFIG_PATH="$0/lib/pkgconfig"
+      pkg-config --modversion cekura
+      ${CC:-cc} ${CFLAGS-} ${LDFLAGS-} -o "$0/host" "$0/host.c" -rdynamic \
+        $(pkg-config --cflags --libs --static cekura)
+      share="$0/share/lua/$1"
+      LUA_PATH="$share/?.lua;$share/?/init.lua" "$0/host" '
+          local cekura = require "cekura"
+          assert(cekura.new { api_key = "key" }):close()
+          print(cekura._VERSION, package.loaded["cekura.core"] == cekura)'
+    ]], folder, VERSION }
+    assert.equal(0, code, output)
+    local version = require "cekura"._VERSION
+    assert.equal(version .. "\n" .. version .. "\ttrue\n", output)
+  end)
+
+  it("writes PREFIX without DESTDIR into the file of pkg-config", function()
+    install("PREFIX=/opt/x", "DESTDIR=" .. folder)
+    local text = scratch.read(folder .. "/opt/x/lib/pkgconfig/cekura.pc")
+    assert.truthy(text:find "^prefix=/opt/x\n", text)
+    assert.is_nil(text:find(folder, 1, true), text)
+  end)
+
+  it("is undone by `make uninstall`", function()
+    local variables = { "PREFIX=/opt/x y", "DESTDIR=" .. folder }
+    install(table.unpack(variables))
+    make("uninstall", table.unpack(variables))
+    assert.same({ "", 0 }, { child.run { "find", folder, "-not", "-type", "d" } })
   end)
 end)

@@ -3,6 +3,7 @@
 #include <lua.h>
 
 #include "call.h"
+#include "cekura.h"
 #include "client.h"
 #include "endpoints.h"
 #include "internal.h"
@@ -16,8 +17,6 @@
 #include "pool.h"
 #include "resource.h"
 #include "version.h"
-
-__attribute__((visibility("default"))) int luaopen_cekura_core(lua_State *L);
 
 static const luaL_Reg functions[] = { { "new", ck_new },
                                       { "array", ck_json_array },
