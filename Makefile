@@ -62,7 +62,7 @@ embed_c   := $(wildcard examples/embed/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 .PHONY: all core static embed deps demo sandbox test install install-core install-sandbox uninstall \
-        clean help
+        rock-core rock-sandbox clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -102,11 +102,14 @@ $(BUILD)/lua-$(LUA_VERSION):
 	@mkdir -p $(@D)
 	touch $@
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/lua-$(LUA_VERSION) | check-build
+# The rockspecs set needed= to nothing, because LuaRocks looks for the libraries itself.
+needed = check-$(1)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/lua-$(LUA_VERSION) | $(call needed,build)
 	@mkdir -p $(@D)
 	$(CC) $(flags) $(includes) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(call object,$(sandbox_c)): | check-sandbox
+$(call object,$(sandbox_c)): | $(call needed,sandbox)
 
 -include $(patsubst %.o,%.d,$(call object,$(core_c) $(sandbox_c) $(embed_c)))
 
@@ -180,6 +183,16 @@ install-sandbox: $(BUILD)/cekura/sandbox/server.so
 uninstall:  ## remove what install wrote
 	rm -rf "$(lib)/cekura" "$(share)/cekura"
 	rm -f "$(root)/include/cekura.h" "$(root)/lib/libcekura.a" "$(root)/lib/pkgconfig/cekura.pc"
+
+# LuaRocks makes these and the install targets, with the variables of the rockspecs. It compiles
+# everything: the objects of another run may be for another Lua, or have other flags.
+rock-core:
+	rm -rf $(BUILD)
+	$(submake) core
+
+rock-sandbox:
+	rm -rf $(BUILD)
+	$(submake) $(BUILD)/cekura/sandbox/server.so
 
 clean:  ## remove build/
 	rm -rf $(BUILD)

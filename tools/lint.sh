@@ -46,7 +46,6 @@ objects() {  # objects FOLDER COMPILER CFLAGS: with the flags of the Makefile, w
 
 step layers       "$lua" tools/layers.lua "$BUILD/obj"
 step generated    fresh
-step rockspecs    "$lua" tools/rockspecs.lua
 step luacheck     luacheck --quiet --no-color .
 step clang-format clang-format --dry-run -Werror $sources $headers
 step cppcheck     cppcheck --quiet --std=c11 -D_GNU_SOURCE -Isrc --inline-suppr --error-exitcode=1 \

@@ -117,6 +117,15 @@ describe("make install", function()
     assert.is_nil(text:find(folder, 1, true), text)
   end)
 
+  it("leaves a module that says what to install if the sandbox is missing", function()
+    local lines = exports_of(install("PREFIX=" .. folder))
+    scratch.remove(folder .. "/share/lua/" .. VERSION .. "/cekura/sandbox")
+    local output, code = run_after(lines, 'require "cekura.sandbox"')
+    assert.equal(1, code)
+    assert.truthy(output:find("(command line):1: cekura.sandbox is not installed: install the rock "
+      .. "cekura-sandbox, or run `make` before `make install`", 1, true), output)
+  end)
+
   it("is undone by `make uninstall`", function()
     local variables = { "PREFIX=/opt/x y", "DESTDIR=" .. folder }
     install(table.unpack(variables))
