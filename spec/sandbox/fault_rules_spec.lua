@@ -90,9 +90,9 @@ describe("the sandbox", function()
         { path = "vote", drop = true },
         { path = "vote", drop = true, applied = true },
       } }
-      assert.matches("Empty reply", post(server, VOTE, GOOD_VOTE).failure)
+      assert.matches("curl: %(52%)", post(server, VOTE, GOOD_VOTE).failure)
       assert.equal(0, #server:state "votes")
-      assert.matches("Empty reply", post(server, VOTE, GOOD_VOTE).failure)
+      assert.matches("curl: %(52%)", post(server, VOTE, GOOD_VOTE).failure)
       assert.equal(1, #server:state "votes")
       assert.is_nil(server:requests()[1].status)
     end)
@@ -103,7 +103,7 @@ describe("the sandbox", function()
         "Content-Type: application/json", "--data", GOOD_VOTE)
       assert.matches("Content%-Length: 16", output)
       assert.matches('{"su', output)
-      assert.matches("12 bytes remaining", output)
+      assert.matches("curl: %(18%)", output)  -- a part of the body is missing
       assert.equal(1, #server:state "votes")
     end)
 
