@@ -2,7 +2,7 @@
 # and .ci/run runs them. Each target installs what is missing, builds, and runs.
 
 .PHONY: lint format generate asan aggressive tsan memcheck valgrind coverage fuzz soak soak-asan flat \
-        alloc bench conformance schemas rocks
+        alloc bench conformance schemas rocks matrix
 
 # ---- what the specs build
 
@@ -154,3 +154,8 @@ $(prism): tools/conformance/package.json tools/conformance/package-lock.json
 
 rocks: needs-build-sandbox-rocks  ## install both rocks with LuaRocks into a temporary tree and use them
 	@tools/rocks.sh
+
+MATRIX := bookworm,trixie,sid
+
+matrix: needs-matrix  ## `make demo` and `make test` in bare systems: MATRIX=bookworm,trixie,sid; needs root
+	@SPEC="$(SPEC)" tools/matrix.sh $(subst $(comma), ,$(MATRIX))

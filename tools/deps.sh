@@ -2,7 +2,7 @@
 # Installs missing programs and libraries with the system's package manager.
 #
 #   tools/deps.sh GROUP…          build, sandbox, examples, test, lint, valgrind, rocks,
-#                                 conformance, coverage, fuzz
+#                                 conformance, coverage, fuzz, matrix
 #   tools/deps.sh --check GROUP…  only lists what is missing, and fails if anything is
 #
 # The environment's LUA_VERSION is 5.4 (the default) or 5.5. Prints nothing if nothing is missing.
@@ -43,6 +43,7 @@ lint|clang-tidy|have clang-tidy|clang-tidy|clang-tools-extra|llvm
 lint|clang-format|have clang-format|clang-format|clang-tools-extra|clang-format
 fuzz|clang with libFuzzer|libfuzzer|clang libclang-rt-14-dev|clang compiler-rt|llvm
 rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks
+matrix|debootstrap|have debootstrap|debootstrap|debootstrap|
 conformance|Node.js|have node|nodejs|nodejs|node
 conformance|npm|have npm|npm|nodejs-npm|node
 "
