@@ -8,6 +8,7 @@ POLLER  :=
 SPEC    := spec
 RUN     :=
 PORT    := 8080
+CJSON   :=
 CFLAGS  := -O2 -g
 LDFLAGS :=
 
@@ -34,7 +35,7 @@ export CEKURA_RUN   := $(RUN)
 export CEKURA_GC
 export LUA_VERSION
 export LUA_PATH     := lua/?.lua;lua/?/init.lua;spec/?.lua;;
-export LUA_CPATH    := $(BUILD)/?.so;;
+export LUA_CPATH    := $(if $(CJSON),$(BUILD)/with_cjson/?.so;)$(BUILD)/?.so;;
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wundef -Wformat=2 -Wvla -Werror
@@ -136,7 +137,7 @@ sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground: POR
 	@$(LUA) tools/sandbox.lua "$(PORT)"
 
 test: needs-build-sandbox-examples-test  ## run the specs, or some: SPEC="spec/retry spec/api/json_spec.lua"
-	$(submake) --quiet all embed $(spec_programs)
+	$(submake) --quiet all embed $(spec_programs) $(if $(CJSON),with-cjson)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 # ---- installing

@@ -2,12 +2,13 @@
 # and .ci/run runs them. Each target installs what is missing, builds, and runs.
 
 .PHONY: lint format generate asan aggressive tsan memcheck valgrind coverage fuzz soak soak-asan flat \
-        alloc bench conformance schemas rocks matrix
+        alloc bench conformance schemas rocks matrix with-cjson
 
 # ---- what the specs build
 
 spec_programs = $(patsubst %,$(BUILD)/%,alloc host session) \
-                $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal full_poller)
+                $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal full_poller) \
+                $(BUILD)/clamping/cjson.so
 
 # The pure decisions of the core, as a Lua module.
 $(BUILD)/decisions.so: $(BUILD)/obj/spec/c/decisions.o $(call object,$(filter-out src/lua/%,$(core_c)))
@@ -26,6 +27,18 @@ $(BUILD)/session: $(BUILD)/obj/spec/c/session.o
 # Lua modules for scripts that fork or handle signals.
 $(BUILD)/fork.so $(BUILD)/signals.so: $(BUILD)/%.so: $(BUILD)/obj/spec/c/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
+
+# A stand-in for newer versions of lua-cjson: `make test CJSON=build/clamping/cjson.so`.
+$(BUILD)/clamping/cjson.so: $(BUILD)/obj/spec/c/clamping_cjson.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
+
+# Links the lua-cjson of CJSON into the folder in which every Lua of the specs looks first.
+with-cjson: $(spec_programs)
+	@[ -f "$(CJSON)" ] || { echo 'CJSON=: not a file: "$(CJSON)"' >&2; exit 1; }
+	@mkdir -p $(BUILD)/with_cjson
+	@ln -sfn "$(abspath $(CJSON))" $(BUILD)/with_cjson/cjson.so
+	@$(RUN) $(LUA) -e 'require "cjson".new()' || { echo 'CJSON=: not lua-cjson: "$(CJSON)"' >&2; exit 1; }
 
 # Preloaded libraries: a resolver that hangs for some names, a Ctrl-C at a chosen moment, and a poller
 # that refuses a socket.

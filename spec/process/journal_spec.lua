@@ -464,9 +464,10 @@ describe("a journal", function()
 
   it("opens at a path without a folder", function()
     local folder, name = path:match "^(.*/)(.*)$"
+    local cpath = os.getenv "LUA_CPATH":gsub("[^;]+", require "lfs".currentdir() .. "/%0")
     local output = child.run_checked { "sh", "-c", [[
-      export LUA_PATH="$PWD/lua/?.lua;;" LUA_CPATH="$PWD/$CEKURA_BUILD/?.so;;"
-      cd "$1" && shift && exec "$@"]], "sh", folder, child.lua, "-e", ([[
+      export LUA_PATH="$PWD/lua/?.lua;;" LUA_CPATH="$2"
+      cd "$1" && shift 2 && exec "$@"]], "sh", folder, cpath, child.lua, "-e", ([[
       local journal = require "cekura.each.journal"
       print((journal.open(%q, { api = %q }):close()))]]):format(name, WORK.api) }
     assert.equal("true\n", output)
