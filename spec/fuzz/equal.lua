@@ -1,7 +1,8 @@
--- Compares a value that lua-cjson has decoded with the value that was written. An integer may have
--- become the nearest float: lua-cjson 2.1.0 has no integers.
+-- Compares two values of which lua-cjson has decoded one. There an integer may have become the
+-- nearest float: lua-cjson 2.1.0 has no integers.
 local function is_number(read, written)
-  return type(read) == "number" and (read == written or read == written + 0.0)
+  if math.type(read) == math.type(written) then return read == written end
+  return type(read) == "number" and read + 0.0 == written + 0.0
 end
 
 local function is_equal(read, written)

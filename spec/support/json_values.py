@@ -1,15 +1,13 @@
 """Prints the value that Python's json reads from each given file, as fields of a Lua table.
 
-An integer that a float cannot represent becomes the nearest float, as in lua-cjson. The code that
-loads the table defines null and inf. U+FFFD replaces invalid UTF-8 and lone surrogates; a byte order
+An integer beyond 64 bits becomes the nearest float. The code that loads the table defines null and
+inf. U+FFFD replaces invalid UTF-8 and lone surrogates; a byte order
 mark is skipped.
 """
 
 import json
 import re
 import sys
-
-EXACT_BELOW = 2**53
 
 
 def string(text):
@@ -18,8 +16,8 @@ def string(text):
 
 
 def number(value):
-    is_exact = isinstance(value, int) and abs(value) < EXACT_BELOW
-    return str(value) if is_exact else float(value).hex()
+    is_integer = isinstance(value, int) and -(2**63) <= value < 2**63
+    return hex(value % 2**64) if is_integer else float(value).hex()
 
 
 def lua(value):

@@ -9,10 +9,15 @@
 
 enum { BLOCK = 32 };
 
+static uint64_t word(const unsigned char *at) {
+  uint64_t value;
+  memcpy(&value, at, sizeof(value));
+  return value;
+}
+
 static bool is_ascii_block(const unsigned char *at) {
-  uint64_t words[BLOCK / sizeof(uint64_t)];
-  memcpy(words, at, BLOCK);
-  return ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080)) == 0;
+  uint64_t any = word(at) | word(at + 8) | word(at + 16) | word(at + 24);
+  return (any & UINT64_C(0x8080808080808080)) == 0;
 }
 
 static bool is_tail(unsigned char c) { return (c & 0xC0) == 0x80; }
@@ -47,13 +52,12 @@ size_t ck_utf8_broken(const char *text, size_t length) {
 size_t ck_utf8_valid(const char *text, size_t length) {
   const unsigned char *bytes = (const unsigned char *)text;
   size_t at = 0;
-  while (at < length) {
-    bool ascii = length - at >= BLOCK && is_ascii_block(bytes + at);
-    size_t step = ascii ? BLOCK : character_length(bytes + at, length - at);
-    if (step == 0) break;
+  for (;;) {
+    while (length - at >= BLOCK && is_ascii_block(bytes + at)) at += BLOCK;
+    size_t step = at < length ? character_length(bytes + at, length - at) : 0;
+    if (step == 0) return at;
     at += step;
   }
-  return at;
 }
 
 size_t ck_utf8_cut(const char *text, size_t length, size_t most) {

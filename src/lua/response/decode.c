@@ -12,10 +12,9 @@
 #include "text/head.h"
 #include "text/utf8.h"
 
-/* Places in the registry: the instance's functions, and whether it decodes integers as integers. */
-static const char decode_key, new_key, integers_key;
+static const char decode_key, new_key; /* places of the instance's functions in the registry */
 
-#define EXACT_BELOW ((lua_Integer)1 << 53) /* larger integers may have been rounded to a float */
+#define EXACT_BELOW ((lua_Integer)1 << 53) /* a larger float may have been rounded */
 
 void ck_decode_open(lua_State *L) {
   lua_getfield(L, -1, "new");
@@ -34,49 +33,59 @@ void ck_decode_open(lua_State *L) {
   lua_pushliteral(L, "[1]");
   lua_call(L, 1, 1);
   if (!lua_istable(L, -1)) luaL_error(L, "the module loaded as cjson is not lua-cjson");
-  lua_rawgeti(L, -1, 1);
-  lua_pushboolean(L, lua_isinteger(L, -1)); /* 2.1.0 decodes a float, 2.1.0.14 an integer */
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &integers_key);
-  lua_pop(L, 3);
+  lua_pop(L, 2);
 }
 
 /* ---- converting a decoded value ----------------------------------------------------------- */
 
 struct conversion {
   bool keep_null;
-  bool to_integers; /* this lua-cjson decodes every number as a float */
+  bool has_marked; /* a string that begins with CK_MEND_MARK is an integer */
 };
 
-/* table → table. lua_next allows changing and clearing existing fields. */
+/*
+** table → table. lua_next allows changing and clearing existing fields. lua-cjson 2.1.0 decodes
+** every number as a float; newer versions decode only those with a point or an exponent as floats.
+*/
 static void convert_table(lua_State *L, const struct conversion *conversion) {
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) { /* table, name, value */
-    int type = lua_type(L, -1), is_whole;
-    if (type == LUA_TNUMBER && conversion->to_integers) {
-      lua_Integer value = lua_tointegerx(L, -1, &is_whole);
-      if (!is_whole || value >= EXACT_BELOW || value <= -EXACT_BELOW) continue;
-      lua_pushvalue(L, -2);
-      lua_pushinteger(L, value);
-      lua_rawset(L, -5);
-    } else if (type == LUA_TLIGHTUSERDATA && !conversion->keep_null &&
-               lua_type(L, -2) == LUA_TSTRING) { /* a name of an object, not an index of an array */
-      lua_pushvalue(L, -2);
-      lua_pushnil(L);
-      lua_rawset(L, -5);
-    } else if (type == LUA_TTABLE) convert_table(L, conversion);
+    switch (lua_type(L, -1)) {
+      case LUA_TSTRING: {
+        if (!conversion->has_marked) continue;
+        const char *text = lua_tostring(L, -1);
+        if (text[0] != CK_MEND_MARK) continue;
+        lua_pushvalue(L, -2);
+        lua_stringtonumber(L, text + 1); /* an integer, or a float beyond 64 bits */
+        break;
+      }
+      case LUA_TNUMBER: {
+        int is_whole;
+        lua_Integer value = lua_tointegerx(L, -1, &is_whole);
+        if (!is_whole || value >= EXACT_BELOW || value <= -EXACT_BELOW) continue;
+        lua_pushvalue(L, -2);
+        lua_pushinteger(L, value);
+        break;
+      }
+      case LUA_TLIGHTUSERDATA:                                                 /* null */
+        if (conversion->keep_null || lua_type(L, -2) != LUA_TSTRING) continue; /* in an array */
+        lua_pushvalue(L, -2);
+        lua_pushnil(L);
+        break;
+      case LUA_TTABLE: convert_table(L, conversion); continue;
+      default: continue;
+    }
+    lua_rawset(L, -5);
   }
 }
 
 /* Converts the value on the top. A number is converted as the only element of a table. */
-static void convert(lua_State *L, bool keep_null) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &integers_key);
-  struct conversion conversion = { keep_null, !lua_toboolean(L, -1) };
-  lua_pop(L, 1);
-  if (lua_istable(L, -1)) convert_table(L, &conversion);
+static void convert(lua_State *L, const struct conversion *conversion) {
+  if (lua_istable(L, -1)) convert_table(L, conversion);
   else {
     lua_createtable(L, 1, 0);
     lua_insert(L, -2);
     lua_rawseti(L, -2, 1);
-    convert_table(L, &conversion);
+    convert_table(L, conversion);
     lua_rawgeti(L, -1, 1);
     lua_remove(L, -2);
   }
@@ -99,9 +108,10 @@ static bool decode(lua_State *L) {
 ** Pushes the value or a message. A text that cannot be decoded is decoded again, mended, and with
 ** the decimal point of the current locale: lua-cjson looks it up when an instance is created.
 */
-static bool decode_or_mend(lua_State *L, const char *text, size_t length) {
+static bool decode_or_mend(lua_State *L, const char *text, size_t length, bool has_marked) {
   if (ck_utf8_valid(text, length) == length) {
-    lua_pushlstring(L, text, length);
+    if (has_marked) ck_mend_push_json(L, text, length);
+    else lua_pushlstring(L, text, length);
     if (decode(L)) return true;
     lua_pop(L, 1);
   }
@@ -125,9 +135,10 @@ static const char *problem_of(const char *text, size_t length) {
 bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null) {
   luaL_checkstack(L, 4 * CK_MAX_DEPTH, "response");
   bool has_nul = memchr(text, '\0', length) != NULL; /* lua-cjson takes it for the end */
+  struct conversion conversion = { keep_null, ck_mend_has_long_integer(text, length) };
   if (has_nul) lua_pushnil(L);
-  else if (decode_or_mend(L, text, length)) {
-    convert(L, keep_null);
+  else if (decode_or_mend(L, text, length, conversion.has_marked)) {
+    convert(L, &conversion);
     return true;
   }
   const char *problem = problem_of(text, length);

@@ -1,10 +1,9 @@
 /*
-** Mends text from a server: invalid UTF-8, and extensions of JSON, such as NaN.
+** Mends text from a server: invalid UTF-8, extensions of JSON, such as NaN, and long integers.
 */
 #include "mend.h"
 
 #include <lauxlib.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "text/utf8.h"
@@ -43,6 +42,44 @@ static size_t not_a_number(const char *text) {
   return strncmp(text, "-Infinity", 9) == 0 ? 9 : 0;
 }
 
+enum { LONG = 16 }; /* an integer of fewer digits is exact as a float */
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/*
+** A run of LONG digits includes the last byte of a block, and one that is LONG / 2 bytes before or
+** after it.
+*/
+bool ck_mend_has_long_integer(const char *text, size_t length) {
+  for (size_t at = LONG - 1; at < length; at += LONG) {
+    if (!is_digit(text[at])) continue;
+    size_t from = at, to = at + LONG / 2;
+    if (!is_digit(text[at - LONG / 2]) && (to >= length || !is_digit(text[to]))) continue;
+    while (from > 0 && is_digit(text[from - 1])) from--;
+    for (to = at; to < length && is_digit(text[to]);) to++;
+    if (to - from >= LONG) return true;
+  }
+  return false;
+}
+
+/*
+** Returns whether the text, which ends with a NUL, begins with a long integer of the given length.
+** A string in place of anything else could make an invalid text valid: a name, or a leading zero.
+*/
+static bool is_long_integer(const char *text, size_t length) {
+  size_t sign = text[0] == '-';
+  const char *next = text + length + strspn(text + length, " \t\r\n");
+  return length >= sign + LONG && text[sign] != '0' &&
+         strspn(text + sign, "0123456789") == length - sign && strchr(",]}", *next) != NULL;
+}
+
+static void add_marked(luaL_Buffer *mended, const char *integer, size_t length) {
+  luaL_addchar(mended, '"');
+  luaL_addchar(mended, CK_MEND_MARK);
+  luaL_addlstring(mended, integer, length);
+  luaL_addchar(mended, '"');
+}
+
 void ck_mend_push_json(lua_State *L, const char *text, size_t length) {
   ck_mend_push_utf8(L, text, length);
   const char *at = lua_tolstring(L, -1, &length), *end = at + length;
@@ -50,8 +87,10 @@ void ck_mend_push_json(lua_State *L, const char *text, size_t length) {
   luaL_Buffer mended;
   luaL_buffinit(L, &mended);
   if (strncmp(at, "\xEF\xBB\xBF", 3) == 0) at += 3;
+  const char *rest = at; /* is not in the buffer yet */
   while (at < end) {
     const char *with = NULL;
+    bool is_long = false;
     size_t step = 1;
     if (*at == '"') in_string = !in_string;
     if (in_string && *at == '\\') {
@@ -59,10 +98,19 @@ void ck_mend_push_json(lua_State *L, const char *text, size_t length) {
       else if (is_surrogate(at, HIGH LOW)) step = 6, with = "\\ufffd";
       else if (at + 1 < end) step = 2;
     } else if (!in_string && not_a_number(at) > 0) step = not_a_number(at), with = "null";
-    if (with == NULL) luaL_addlstring(&mended, at, step);
-    else luaL_addstring(&mended, with);
+    else if (!in_string && (*at == '-' || is_digit(*at))) {
+      step = strspn(at, "+-.0123456789eE");
+      is_long = is_long_integer(at, step);
+    }
+    if (with != NULL || is_long) {
+      luaL_addlstring(&mended, rest, (size_t)(at - rest));
+      if (is_long) add_marked(&mended, at, step);
+      else luaL_addstring(&mended, with);
+      rest = at + step;
+    }
     at += step;
   }
+  luaL_addlstring(&mended, rest, (size_t)(end - rest));
   luaL_pushresult(&mended);
   lua_remove(L, -2);
 }
