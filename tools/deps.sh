@@ -41,7 +41,7 @@ lint|cppcheck|have cppcheck|cppcheck|cppcheck|cppcheck
 lint|clang|have clang|clang|clang|llvm
 lint|clang-tidy|have clang-tidy|clang-tidy|clang-tools-extra|llvm
 lint|clang-format|have clang-format|clang-format|clang-tools-extra|clang-format
-fuzz|clang with libFuzzer|libfuzzer|clang libclang-rt-14-dev|clang compiler-rt|llvm
+fuzz|clang with libFuzzer|libfuzzer|clang libclang-rt-dev|clang compiler-rt|llvm
 rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks
 matrix|debootstrap|have debootstrap|debootstrap|debootstrap|
 conformance|Node.js|have node|nodejs|nodejs|node

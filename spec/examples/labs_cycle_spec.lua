@@ -171,10 +171,10 @@ describe("labs_cycle", function()
     local before, count = scratch.read(cycle:path "state"), #cycle:changes()
     for _, words in ipairs { { "--agent", "232" }, { "--last", "20" } } do
       for _, apply in ipairs { "--apply", "--no-progress" } do
-        _, errors, code = cycle:run(words[1], words[2], apply)
+        local problem, refused = select(2, cycle:run(words[1], words[2], apply))
         assert.matches(("state: belongs to %s %%d+, and this run to %s %s: name another file")
-          :format(words[1]:gsub("%-", "%%-"), words[1]:gsub("%-", "%%-"), words[2]), errors)
-        assert.equal(2, code)
+          :format(words[1]:gsub("%-", "%%-"), words[1]:gsub("%-", "%%-"), words[2]), problem)
+        assert.equal(2, refused)
       end
     end
     assert.equal(before, scratch.read(cycle:path "state"))
