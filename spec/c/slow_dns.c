@@ -1,8 +1,8 @@
 /*
 ** A getaddrinfo to be preloaded. For names that end in ".hangs.invalid" it hangs for SLOW_DNS
-** seconds (30 by default), like a resolver whose server does not respond. It is 127.0.0.1 at once
-** if the file SLOW_DNS_RECOVERED exists, or if the name begins with "v6." and the lookup is not
-** one of IPv6 addresses alone.
+** seconds (30 by default), like a resolver whose server does not respond. It returns localhost at
+** once if the file SLOW_DNS_RECOVERED exists, or if the name begins with "v6." and the lookup is
+** not one of IPv6 addresses alone.
 */
 #pragma GCC visibility push(default)
 #include <netdb.h>
@@ -31,7 +31,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *re
                 struct addrinfo **pai) {
   resolve *real = (resolve *)dlsym(RTLD_NEXT, "getaddrinfo");
   if (!is_slow(name)) return real(name, service, req, pai);
-  if (!hangs(name, req)) return real("127.0.0.1", service, req, pai);
+  if (!hangs(name, req)) return real("localhost", service, req, pai);
   const char *seconds = getenv("SLOW_DNS");
   (void)usleep((useconds_t)((seconds != NULL ? strtod(seconds, NULL) : 30) * 1e6));
   return EAI_AGAIN;

@@ -63,24 +63,32 @@ static bool connect_handle(struct ck_multi *multi) {
   return false;
 }
 
+/* The spare descriptor is a duplicate of the poller's. */
+static int duplicate(const struct ck_multi *multi) {
+  return fcntl(multi->poller, F_DUPFD_CLOEXEC, 0);
+}
+
+static void release_spare(struct ck_multi *multi) {
+  if (multi->spare >= 0) (void)close(multi->spare);
+  multi->spare = -1;
+}
+
 bool ck_multi_open(struct ck_multi *multi) {
   *multi = (struct ck_multi){ .poller = ck_poller_open() };
-  return multi->poller >= 0 && connect_handle(multi);
+  multi->spare = duplicate(multi);
+  return multi->spare >= 0 && connect_handle(multi);
 }
 
 void ck_multi_close(struct ck_multi *multi, bool inherited) {
   if (!inherited) ck_multi_disconnect(multi);
+  if (multi->spare >= 0) ck_poller_close(multi->spare, inherited);
   if (multi->poller >= 0) ck_poller_close(multi->poller, inherited);
 }
 
-/*
-** An attempt has released its descriptors when it has failed: this counts all that it may need, for
-** two sockets, the resolver and a file of certificates.
-*/
-static bool lacks_descriptors(const struct ck_multi *multi) {
+bool ck_multi_lacks_descriptors(const struct ck_multi *multi) {
   enum { NEEDED = 8 };
   int copies[NEEDED], count = 0;
-  while (count < NEEDED && (copies[count] = fcntl(multi->poller, F_DUPFD_CLOEXEC, 0)) >= 0) count++;
+  while (count < NEEDED && (copies[count] = duplicate(multi)) >= 0) count++;
   bool lacks = count < NEEDED;
   while (count > 0) (void)close(copies[--count]);
   return lacks;
@@ -88,7 +96,7 @@ static bool lacks_descriptors(const struct ck_multi *multi) {
 
 /* The easy handle counts as active before it is added, so that a failure can remove it. */
 bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
-  if (multi->lean && multi->active == 0 && !lacks_descriptors(multi)) ck_multi_disconnect(multi);
+  if (multi->spare < 0 && !ck_multi_lacks_descriptors(multi)) multi->spare = duplicate(multi);
   multi->active++;
   multi->closes_at = 0;
   if (connect_handle(multi) && curl_multi_add_handle(multi->handle, easy) == CURLM_OK) return true;
@@ -96,21 +104,11 @@ bool ck_multi_add(struct ck_multi *multi, CURL *easy) {
   return false;
 }
 
-/*
-** The new multi handle is opened before the old one is closed, so that the descriptors of the old
-** one remain for connections.
-*/
 bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy) {
-  if (multi->active > 0 || !multi->used || !lacks_descriptors(multi)) return false;
-  CURLM *old = multi->handle;
-  multi->handle = NULL;
-  (void)connect_handle(multi);
-  (void)curl_multi_cleanup(old);
-  multi->timer = 0;
-  multi->used = multi->lean = multi->failed = false;
-  bool added = ck_multi_add(multi, easy);
-  multi->lean = true;
-  return added;
+  if (multi->active > 0 || (!multi->used && multi->spare < 0)) return false;
+  release_spare(multi);
+  ck_multi_disconnect(multi);
+  return ck_multi_add(multi, easy);
 }
 
 void ck_multi_remove(struct ck_multi *multi, CURL *easy, bool sent) {
@@ -164,7 +162,7 @@ void ck_multi_disconnect(struct ck_multi *multi) {
   if (multi->handle != NULL) (void)curl_multi_cleanup(multi->handle);
   multi->handle = NULL;
   multi->timer = multi->closes_at = 0;
-  multi->used = multi->failed = multi->lean = false;
+  multi->used = multi->failed = false;
 }
 
 /* libcurl itself closes expired connections only when the next request begins. */

@@ -12,10 +12,10 @@
 struct ck_multi {
   CURLM *handle;    /* owned; NULL while there are no connections */
   int poller;       /* owned; -1 if it could not be opened */
+  int spare;        /* owned; a descriptor for an attempt that lacks one; -1 = released */
   int active;       /* easy handles that were added and not removed */
   bool failed;      /* the handle is unusable: remove the active easy handles, then disconnect */
   bool used;        /* connections may be open */
-  bool lean;        /* opened without a spare descriptor, so that libcurl may lack its own */
   double timer;     /* when libcurl is due to act, on ck_clock_now's clock; 0 = never */
   double closes_at; /* when the connections, all idle, are closed; 0 = not decided yet */
 };
@@ -37,8 +37,14 @@ void ck_multi_close(struct ck_multi *multi, bool inherited);
 bool ck_multi_add(struct ck_multi *multi, CURL *easy);
 
 /*
-** Adds an easy handle that failed for lack of a descriptor once more, after closing all idle
-** connections. Returns false if there are none, if descriptors are left, or on failure.
+** Returns whether an attempt that has failed may have lacked a descriptor. It has released its own:
+** this counts all that it may need, for two sockets, the resolver and a file of certificates.
+*/
+bool ck_multi_lacks_descriptors(const struct ck_multi *multi);
+
+/*
+** Adds an easy handle that failed for lack of a descriptor once more, after releasing the spare one
+** and closing all idle connections. Returns false if there is nothing to release, or on failure.
 */
 bool ck_multi_add_after_disconnect(struct ck_multi *multi, CURL *easy);
 

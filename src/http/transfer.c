@@ -54,23 +54,35 @@ static void finish(struct ck_attempt *attempt, CURLcode code) {
   ck_transfer_decline(attempt->transfer);
 }
 
-/*
-** Repeats an attempt that has sent nothing because it lacked a descriptor, if closing the idle
-** connections frees one. Returns whether it is in progress again; it still counts once.
-*/
-static bool begin_again(struct ck_attempt *attempt, CURLcode code) {
-  if (attempt->transfer->response.observed.times_sent > 0) return false;
-  switch (code) { /* libcurl's codes if it lacks a descriptor */
-    case CURLE_COULDNT_CONNECT:
+/* Returns whether an attempt failed before it sent anything because it lacked a descriptor. */
+static bool lacks_descriptor(const struct ck_attempt *attempt, CURLcode code) {
+  const struct ck_observation *observed = &attempt->transfer->response.observed;
+  if (code == CURLE_OK || observed->times_sent > 0) return false;
+  if (observed->lacks_descriptor) return true;
+  switch (code) { /* libcurl's codes if it lacks one for anything but a socket */
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_SSL_CACERT_BADFILE: break;
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_FAILED_INIT:
+    case CURLE_OUT_OF_MEMORY: return ck_multi_lacks_descriptors(&attempt->transport->multi);
     default: return false;
   }
+}
+
+/* Returns whether the attempt is in progress again; it still counts once. */
+static bool begin_again(struct ck_attempt *attempt) {
   remove_from_multi(attempt);
   attempt->active = ck_multi_add_after_disconnect(&attempt->transport->multi, attempt->easy);
   if (attempt->active) ck_attempt_reset(attempt);
   return attempt->active;
+}
+
+/* Ends an attempt with libcurl's code, or repeats it if that frees a descriptor that it lacked. */
+static void end(struct ck_attempt *attempt, CURLcode code) {
+  bool lacks = lacks_descriptor(attempt, code);
+  if (lacks && begin_again(attempt)) return;
+  attempt->transfer->response.observed.lacks_descriptor = lacks;
+  finish(attempt, lacks ? CURLE_COULDNT_CONNECT : code);
 }
 
 void ck_transfer_start(struct ck_transfer *transfer) {
@@ -79,12 +91,12 @@ void ck_transfer_start(struct ck_transfer *transfer) {
   transfer->response.body.limit = transfer->request.max_response_bytes;
   ck_attempt_reset(attempt);
   mark_begun(attempt, transfer->request.timeout);
-  attempt->active = ck_attempt_prepare(attempt, &attempt->transport->headers) &&
-                    ck_multi_add(multi, attempt->easy);
-  if (!attempt->active) {
+  if (!ck_attempt_prepare(attempt, &attempt->transport->headers)) {
     finish(attempt, CURLE_OUT_OF_MEMORY);
     return;
   }
+  attempt->active = ck_multi_add(multi, attempt->easy);
+  if (!attempt->active) end(attempt, CURLE_OUT_OF_MEMORY);
   ck_multi_act_on_timer(multi, ck_clock_now() + CK_MULTI_TOLERANCE);
   ck_transfers_collect(attempt->transport); /* a near server may have responded already */
 }
@@ -97,7 +109,7 @@ void ck_transfers_collect(struct ck_transport *transport) {
     char *private = NULL;
     if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private) != CURLE_OK) continue;
     struct ck_attempt *attempt = (struct ck_attempt *)(void *)private;
-    if (!begin_again(attempt, code)) finish(attempt, code);
+    end(attempt, code);
   }
   if (!transport->multi.failed) return;
   for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next)

@@ -96,7 +96,8 @@ static const char *fill(struct ck_transport *transport,
   ck_queue_init(&transport->queue);
   ck_list_init(&transport->done);
   bool ok = ck_multi_open(&transport->multi);
-  if (transport->multi.poller < 0) return "no descriptor is left for the client";
+  if (!ok && ck_multi_lacks_descriptors(&transport->multi))
+    return "no descriptor is left for the client";
   transport->template = curl_easy_init();
   transport->url = curl_url();
   if (proxy[0] != '\0') transport->proxy = ck_proxy_name(proxy);
