@@ -2,7 +2,7 @@
 # and .ci/run runs them. Each target installs what is missing, builds, and runs.
 
 .PHONY: lint format generate asan aggressive tsan memcheck valgrind coverage fuzz soak soak-asan flat \
-        alloc bench conformance schemas rocks matrix with-cjson
+        alloc bench conformance schemas rocks matrix with-cjson hosts
 
 # ---- what the specs build
 
@@ -172,3 +172,6 @@ MATRIX := bookworm,trixie,sid
 
 matrix: needs-matrix  ## `make demo` and `make test` in bare systems: MATRIX=bookworm,trixie,sid; needs root
 	@SPEC="$(SPEC)" tools/matrix.sh $(subst $(comma), ,$(MATRIX))
+
+hosts: needs-matrix  ## lighttpd, Apache, HAProxy, Kamailio and other hosts, on Debian 13 and sid; needs root
+	@tools/hosts.sh

@@ -2,7 +2,8 @@
 # Installs missing programs and libraries with the system's package manager.
 #
 #   tools/deps.sh GROUP…          build, sandbox, examples, test, lint, valgrind, rocks,
-#                                 conformance, coverage, fuzz, matrix
+#                                 conformance, coverage, fuzz, matrix, and the hosts of
+#                                 tools/hosts.sh
 #   tools/deps.sh --check GROUP…  only lists what is missing, and fails if anything is
 #
 # The environment's LUA_VERSION is 5.4 (the default) or 5.5. Prints nothing if nothing is missing.
@@ -46,8 +47,16 @@ rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks
 matrix|debootstrap|have debootstrap|debootstrap|debootstrap|
 conformance|Node.js|have node|nodejs|nodejs|node
 conformance|npm|have npm|npm|nodejs-npm|node
+lighttpd|lighttpd with mod_magnet|exists /usr/lib/lighttpd/mod_magnet.so|lighttpd lighttpd-modules-lua||
+apache|Apache with mod_lua|exists /usr/lib/apache2/modules/mod_lua.so|apache2||
+haproxy|HAProxy|have haproxy|haproxy||
+nmap|nmap|have nmap|nmap||
+pandoc|pandoc|have pandoc|pandoc||
+neomutt|NeoMutt|have neomutt|neomutt||
+kamailio|Kamailio with app_lua|exists /usr/lib/*/kamailio/modules/app_lua.so|kamailio kamailio-lua-modules kamailio-extra-modules||
 "
 
+exists()     { [ -e "$1" ]; }
 have()       { command -v "$1" >/dev/null; }
 c_compiler() { have cc && echo '#include <stdlib.h>' | cc -E - >/dev/null 2>&1; }
 run_lua()    {
