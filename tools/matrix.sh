@@ -16,7 +16,7 @@ rows='
 bookworm|Debian 12|5.4|
 trixie|Debian 13|5.4|
 sid|Debian sid|5.4|
-bookworm|Debian 12|5.4|CJSON=clamping
+bookworm|Debian 12|5.4|CJSON=build/clamping/cjson.so
 sid|Debian sid|5.5|LUA_VERSION=5.5
 '
 home=${MATRIX_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/cekura-matrix}

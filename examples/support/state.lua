@@ -8,7 +8,6 @@
 
 require "cekura.core"  -- loads cekura.internal
 local internal = require "cekura.internal"
-local cjson = require "cjson"
 local command = require "support.command"
 local files = require "support.files"
 
@@ -43,8 +42,8 @@ local function load(path)
   local content, problem = files.read(path)
   if problem then command.fail("usage", "%s", problem) end
   if not content then return nil end
-  local ok, data = pcall(cjson.decode, content)
-  if ok and is_state(data) then return data end
+  local data = internal.read_json(content)
+  if is_state(data) then return data end
   return command.fail("usage", "%s: is not a state file: name another one with --state", path)
 end
 
@@ -56,7 +55,6 @@ local function check_owner(path, data, owner)
   end
   for name, value in pairs(owner.arguments or {}) do
     local begun_with = data.arguments and data.arguments[name]
-    begun_with = math.tointeger(begun_with) or begun_with  -- lua-cjson 2.1.0 decodes floats
     if begun_with ~= nil and begun_with ~= value then
       command.fail("usage", "%s: belongs to --%s %s, and this run to --%s %s: name another file "
         .. "with --state", path, name, begun_with, name, value)
@@ -85,7 +83,7 @@ function state.open(path, owner)
 end
 
 --- Saves the data. Returns true, or nil and a message.
-function State:save() return files.replace(self.path, cjson.encode(self.data) .. "\n") end
+function State:save() return files.replace(self.path, assert(internal.json(self.data)) .. "\n") end
 
 --- Saves the data; a failure ends the command.
 function State:keep()

@@ -8,8 +8,8 @@
 ---     enum                     one of the metric's words   the word, in upper or lower case
 
 local cekura = require "cekura"
+local internal = require "cekura.internal"
 local ascii = require "cekura.internal.ascii"
-local cjson = require "cjson"
 
 local values = {}
 
@@ -248,36 +248,21 @@ end
 
 -- ---- cells ----
 
-local json = cjson.new()
-json.decode_invalid_numbers(false)
-local marks_lists = json.decode_array_with_array_mt ~= nil  -- not in lua-cjson 2.1.0
-if marks_lists then json.decode_array_with_array_mt(true) end
-
---- lua-cjson 2.1.0 decodes 2 as 2.0.
-local function whole_numbers(value)
-  if math.type(value) == "float" then return math.tointeger(value) or value end
-  if type(value) ~= "table" then return value end
-  for key, item in pairs(value) do value[key] = whole_numbers(item) end
-  return value
-end
-
 -- Spellings of spreadsheets and pandas.
 local SPELLED = { TRUE = true, True = true, FALSE = false, False = false }
 
---- Returns the value of JSON, and any other text unchanged. Returns nil and a message for JSON that
---- this lua-cjson decodes wrongly.
+--- Returns the value of JSON, and any other text unchanged. Returns nil and a message for an empty
+--- list within other JSON, which lua-cjson 2.1.0 decodes as an object.
 local function any(text)
   text = values.trimmed(text)
   if SPELLED[text] ~= nil then return SPELLED[text] end
-  if text:find "^%-?[1-9]%d*$" then text = math.tointeger(tonumber(text)) or text end
-  if math.type(text) then return text end  -- exact; lua-cjson 2.1.0 would decode a float
   if text:find "^%[%s*%]$" then return cekura.array {} end
-  local ok, value = pcall(json.decode, text)
-  if not ok then return text end
-  if type(value) == "table" and not marks_lists and text:find "%[%s*%]" then
-    return nil, "contains an empty list, which this version of lua-cjson decodes as an object"
+  local value = internal.read_json(text)
+  if value == nil then return text end
+  if type(value) == "table" and text:find "%[%s*%]" then
+    return nil, "contains an empty list, which lua-cjson decodes as an object"
   end
-  return whole_numbers(value)
+  return value
 end
 
 --- Returns the text inside a cell that is a JSON string.

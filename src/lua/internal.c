@@ -7,6 +7,7 @@
 #include "client.h"
 #include "default.h"
 #include "lua/request/json.h"
+#include "lua/response/decode.h"
 #include "lua/response/error.h"
 #include "lua/system/file.h"
 #include "lua/system/system.h"
@@ -111,6 +112,16 @@ static int internal_check_options(lua_State *L) {
   ck_options_check_rows(GIVEN, ROWS, what, up.name != NULL ? &up : NULL, &problems);
   ck_problems_push_list(&problems);
   return 1;
+}
+
+/* read_json(text): the value, with its nulls, of a text in UTF-8; or nil and a message */
+static int internal_read_json(lua_State *L) {
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  if (ck_decode_exactly(L, text, length)) return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
 }
 
 /* nearest(word, list): the nearest name of the list, or nil */
@@ -234,6 +245,7 @@ static void push_module(lua_State *L) {
                                         { "nearest", internal_nearest },
                                         { "note_failure", internal_note_failure },
                                         { "pause_left", internal_pause_left },
+                                        { "read_json", internal_read_json },
                                         { "redacted", internal_redacted },
                                         { "retry_after", internal_retry_after },
                                         { "timestamp", internal_timestamp },

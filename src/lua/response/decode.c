@@ -148,3 +148,17 @@ bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null) {
   }
   return false;
 }
+
+bool ck_decode_exactly(lua_State *L, const char *text, size_t length) {
+  luaL_checkstack(L, 4 * CK_MAX_DEPTH, "JSON");
+  struct conversion conversion = { true, ck_mend_has_long_integer(text, length) };
+  lua_pushlstring(L, text, length);
+  if (!decode(L)) return false;
+  if (conversion.has_marked) { /* the text is valid, and has nothing to mend */
+    lua_pop(L, 1);
+    ck_mend_push_json(L, text, length);
+    if (!decode(L)) return false;
+  }
+  convert(L, &conversion);
+  return true;
+}
