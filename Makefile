@@ -39,7 +39,7 @@ export LUA_CPATH    := $(if $(CJSON),$(BUILD)/with_cjson/?.so;)$(BUILD)/?.so;;
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wundef -Wformat=2 -Wvla -Werror
-flags    := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Isrc $(warnings)
+flags    := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Isrc -Iinclude $(warnings)
 shared   := -shared
 ifeq ($(shell uname),Darwin)
   shared := -bundle -undefined dynamic_lookup
@@ -163,7 +163,7 @@ endef
 
 install: install-core static  ## install into PREFIX=/usr/local, after DESTDIR; the sandbox too if it is built
 	install -d "$(root)/include" "$(root)/lib/pkgconfig"
-	install -m 644 src/cekura.h "$(root)/include"
+	install -m 644 include/cekura.h "$(root)/include"
 	install -m 644 $(BUILD)/libcekura.a "$(root)/lib"
 	@printf '%s\n' $(pkg_config_file) >"$(root)/lib/pkgconfig/cekura.pc"
 	@[ ! -e $(BUILD)/cekura/sandbox/server.so ] || $(MAKE) --no-print-directory install-sandbox

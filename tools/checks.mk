@@ -59,7 +59,7 @@ lint: needs-build-sandbox-lint  ## direction of calls, generated files, luacheck
 	@BUILD=$(BUILD) tools/lint.sh
 
 format: needs-lint  ## format the C sources
-	clang-format -i $$(find src examples spec -name '*.[ch]')
+	clang-format -i $$(find src include examples spec -name '*.[ch]')
 
 generate: core  ## write lua/cekura/types.lua and docs/reference.md from the contract
 	$(LUA) tools/generate.lua

@@ -6,7 +6,7 @@ BUILD=${BUILD:-build}
 v=${LUA_VERSION:-5.4}
 lua=$(command -v "lua$v" "lua${v/./}" lua | head -n 1)
 sources=$(find src examples spec -name '*.c' | sort)
-headers=$(find src examples spec -name '*.h' | sort)
+headers=$(find src include examples spec -name '*.h' | sort)
 failed=''
 
 step() {  # step NAME COMMAND…
@@ -34,7 +34,7 @@ fresh() {  # the generated files are those that tools/generate.lua writes now
 
 tidy() {
   local flags
-  flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags "lua$v" libcurl libmicrohttpd)"
+  flags="-std=c11 -D_GNU_SOURCE -Isrc -Iinclude $(pkg-config --cflags "lua$v" libcurl libmicrohttpd)"
   xargs -P "$(nproc)" -n 1 sh -c 'clang-tidy --quiet "$0" -- '"$flags" 2>&1 <<<"$sources" |
     sed '/warnings\{0,1\} generated\.$/d'
 }
@@ -48,7 +48,7 @@ step layers       "$lua" tools/layers.lua "$BUILD/obj"
 step generated    fresh
 step luacheck     luacheck --quiet --no-color .
 step clang-format clang-format --dry-run -Werror $sources $headers
-step cppcheck     cppcheck --quiet --std=c11 -D_GNU_SOURCE -Isrc --inline-suppr --error-exitcode=1 \
+step cppcheck     cppcheck --quiet --std=c11 -D_GNU_SOURCE -Isrc -Iinclude --inline-suppr --error-exitcode=1 \
                   --enable=warning,performance,portability \
                   --suppress=preprocessorErrorDirective $sources  # cppcheck reads no system headers
 step clang        objects clang clang "-O2 -g"

@@ -1,9 +1,9 @@
 /* The module cekura.core, which a host can also link statically. */
+#include <cekura.h>
 #include <lauxlib.h>
 #include <lua.h>
 
 #include "call.h"
-#include "cekura.h"
 #include "client.h"
 #include "endpoints.h"
 #include "internal.h"
