@@ -34,7 +34,7 @@ function collector.use_small_steps()
     collectgarbage "incremental"
     collectgarbage("param", "pause", 100)
     collectgarbage("param", "stepmul", 100)
-    collectgarbage("param", "stepsize", 64)
+    collectgarbage("param", "stepsize", 16)
   end
 end
 
