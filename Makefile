@@ -16,6 +16,10 @@ LDFLAGS :=
 ifndef LUA_VERSION
   LUA_VERSION := $(if $(shell command -v lua5.4 lua54),5.4,$(if $(shell command -v lua5.5 lua55),5.5,5.4))
 endif
+# Container images with Lua set this variable to a release, such as 5.4.7.
+ifneq ($(filter 5.4.% 5.5.%,$(LUA_VERSION)),)
+  override LUA_VERSION := $(basename $(LUA_VERSION))
+endif
 ifeq ($(filter 5.4 5.5,$(LUA_VERSION)),)
   $(error LUA_VERSION must be 5.4 or 5.5, not "$(LUA_VERSION)")
 endif

@@ -23,6 +23,15 @@ describe("LUA_VERSION", function()
     assert.is_true(compiled(OTHER, "--dry-run"))  -- OTHER may be missing
   end)
 
+  it("may be a release, as container images set it", function()
+    local folder = scratch.folder()
+    local output, code = child.run({ "make", "-n", "install-core", "BUILD=" .. folder },
+      { MAKEFLAGS = false, MFLAGS = false, LUA_VERSION = OTHER .. ".7" })
+    assert.equal(0, code, output)
+    assert.truthy(output:find("/lib/lua/" .. OTHER .. "/cekura", 1, true), output)
+    assert.is_nil(output:find(OTHER .. ".7", 1, true), output)
+  end)
+
   it("other than 5.4 and 5.5 is an error", function()
     for _, version in ipairs { "5.3", "5", "foo", "5.4 5.5" } do
       local problem = ('LUA_VERSION must be 5.4 or 5.5, not "%s"'):format(version)
