@@ -1,7 +1,6 @@
 -- Numbers in a response: the same with each version of lua-cjson. 2.1.0 decodes every number as a
 -- float; 2.1.0.14 and newer decode integers exactly, and clamp those beyond 64 bits. The specs run
 -- with the lua-cjson that is installed, or that CJSON names, and with one that clamps.
-local child = require "support.child"
 local faults = require "support.faults"
 local script = require "support.script"
 
@@ -148,9 +147,9 @@ describe("numbers in a response", function()
   end
 
   it("are clamped by the lua-cjson of the specs that clamps", function()
-    local output = child.run({ child.lua, "-e", [[
+    local output = script.run([[
       print(table.unpack(require "cjson".decode
-        "[100000000000000000000, -100000000000000000000, 9007199254740993, 1.0]"))]] },
+        "[100000000000000000000, -100000000000000000000, 9007199254740993, 1.0]"))]],
       { LUA_CPATH = CLAMPING })
     assert.equal("9223372036854775807\t-9223372036854775808\t9007199254740993\t1.0\n", output)
   end)
