@@ -2,8 +2,8 @@
 # Installs the rocks as README.md says, then the packed rocks into empty trees, and votes against the
 # sandbox from a folder in which Lua finds only those trees. Nothing is downloaded.
 set -euo pipefail
-unset LUA_PATH LUA_CPATH MAKEFLAGS
 v=${LUA_VERSION:-5.4}
+unset LUA_PATH LUA_CPATH LUA_VERSION MAKEFLAGS
 lua=$(command -v "lua$v" "lua${v/./}" lua | head -n 1)
 system_cpath=$("$lua" -e 'print(package.cpath)')
 
