@@ -135,26 +135,29 @@ static int new_instance(lua_State *L) {
   return 1;
 }
 
-/* Returns what the function `entry` of the next cjson.so in package.cpath returns. */
-static const char call_next[] =
-    "local own, entry = ... "
-    "for template in package.cpath:gmatch '[^;]+' do "
-    "  local path = package.searchpath('cjson', template) "
-    "  if path and path ~= own then return assert(package.loadlib(path, entry))() end "
-    "end "
-    "error 'there is no lua-cjson in package.cpath'";
+__attribute__((visibility("default"))) int luaopen_cjson(lua_State *L);
+__attribute__((visibility("default"))) int luaopen_cjson_safe(lua_State *L);
 
-static int open_next(lua_State *L, const char *entry) {
+/* Returns what the function `entry` of the next other cjson.so in package.cpath returns. */
+static const char call_next[] = "local own, entry = ... "
+                                "for template in package.cpath:gmatch '[^;]+' do "
+                                "  local path = package.searchpath('cjson', template) "
+                                "  local open = path and assert(package.loadlib(path, entry)) "
+                                "  if open and open ~= own then return open() end "
+                                "end "
+                                "error 'there is no other lua-cjson in package.cpath'";
+
+static int open_next(lua_State *L, lua_CFunction own, const char *entry) {
   if (luaL_loadstring(L, call_next) != LUA_OK) return lua_error(L);
-  lua_pushvalue(L, 2); /* the path of this module */
+  lua_pushcfunction(L, own);
   lua_pushstring(L, entry);
   lua_call(L, 2, 1);
   renew(L);
   return 1;
 }
 
-__attribute__((visibility("default"))) int luaopen_cjson(lua_State *L);
-__attribute__((visibility("default"))) int luaopen_cjson_safe(lua_State *L);
+int luaopen_cjson(lua_State *L) { return open_next(L, luaopen_cjson, "luaopen_cjson"); }
 
-int luaopen_cjson(lua_State *L) { return open_next(L, "luaopen_cjson"); }
-int luaopen_cjson_safe(lua_State *L) { return open_next(L, "luaopen_cjson_safe"); }
+int luaopen_cjson_safe(lua_State *L) {
+  return open_next(L, luaopen_cjson_safe, "luaopen_cjson_safe");
+}
