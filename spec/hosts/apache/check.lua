@@ -13,4 +13,4 @@ local function row(scope, changes)
   return host
 end
 
-return { row "thread", row "server", row("once", { requests = 50 }) }
+return { row "thread", row "server 1 100", row("once", { requests = 50 }) }

@@ -6,14 +6,14 @@ local votes = require "votes"
 local client
 
 core.register_task(function()
-  client = assert(cekura.new { deadline = 10 })
   while true do
-    client:step()
+    if client then client:step() end
     core.msleep(5)
   end
 end)
 
 core.register_service("vote", "http", function(applet)
+  client = client or assert(cekura.new { deadline = 10 })
   local task = client:spawn(votes.answer, client, applet.path, applet.qs)
   while not task:ended() do core.msleep(5) end
   local text = assert(task:wait()) .. "\n"  -- returns at once
