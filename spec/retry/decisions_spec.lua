@@ -25,6 +25,7 @@ describe("the outcome of an attempt", function()
     row({ times_sent = 0, code = TLS_CUT }, "tls", "no", "always"),
     row({ times_sent = 0, code = BAD_CERTIFICATE }, "tls", "no", "never"),
     row({ times_sent = 0, code = 77 }, "tls", "no", "never"),
+    row({ times_sent = 0, code = GARBLED }, "network", "no", "always"),  -- a proxy's response
     row({ times_sent = 0, code = OUT_OF_MEMORY }, "network", "no", "never"),
     row({ times_sent = 0, cancelled = true, code = ABORTED }, "cancelled", "no", "never"),
     -- sending began, and no status arrived

@@ -30,6 +30,13 @@ local CLASSES = {
 
 local PLAIN, TLS, BOTH = { "plain" }, { "tls" }, { "plain", "tls" }
 
+-- Return entries that send these bytes; the connection ends with a FIN (over TLS after
+-- close_notify), or without close_notify.
+local function closed(bytes) return { { "send", bytes }, { "close" } } end
+local function cut(bytes) return { { "send", bytes }, { "tls_cut" } } end
+
+local OK = "HTTP/1.1 200 OK\r\n"
+
 -- { class, entry of the server, kind, status; either = another possible kind, what = title, over =
 -- transports (default: both), wait = Retry-After, sent = deliveries of an attempt (default: 1),
 -- slow = true if it ends by a timeout, options = of the client }
@@ -56,27 +63,63 @@ local ROWS = {
   { "lost", "close_before_answer", "network" },
   { "lost", "reset_before_answer", "network" },
   { "lost", "continue_and_close", "network" },
+  { "lost", cut "", "network", over = TLS, what = "no response, without close_notify" },
+  { "lost", closed "HTTP/1.1 200 OK", "network", what = "half a status line" },
+  { "lost", closed "HTTP/1.1 103 Early Hints\r\nLink: x", "network",
+    what = "half an interim head" },
+  { "lost", cut "HTTP/1.1 103 Early Hints\r\nLink: x", "network", over = TLS,
+    what = "half an interim head without close_notify" },
   { "lost", "not_http", "response" },
+  { "lost", closed "HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\n[]", "response",
+    what = "a status of four digits" },
   { "lost", "hang", "timeout", slow = true },
   { "lost", faults.slow_head(SHORT / 4), "timeout", slow = true, over = PLAIN,
     what = "a head that arrives slowly" },
 
   { "cut off", "status_line_only", "response", 200 },
   { "cut off", "half_header", "response", 200 },
+  { "cut off", cut(OK), "response", 200, over = TLS,
+    what = "a status line alone, without close_notify" },
+  { "cut off", cut(OK .. "Content-Le"), "response", 200, over = TLS,
+    what = "half a head without close_notify" },
+  { "cut off", closed "HTTP/1.1 204 No Content\r\n", "response", 204,
+    what = "a status line of 204 alone" },
+  { "cut off", closed(OK .. "Content-Length: 17\r\nContent-Length: 2\r\n\r\n[]"), "response",
+    200, what = "two different lengths" },
+  { "cut off", closed(OK .. "Content-Length: 2, 17\r\n\r\n[]"), "response", 200,
+    what = "a list of different lengths" },
+  { "cut off", closed(OK .. "Content-Length: 2x\r\n\r\n[]"), "response", 200,
+    what = "a length with other text" },
+  { "cut off", closed(OK .. "Content-Length: +2\r\n\r\n[]"), "response", 200,
+    what = "a length with a sign" },
+  { "cut off", closed(OK .. "X: a\rb\r\nContent-Length: 2\r\n\r\n[]"), "response", 200,
+    what = "a carriage return in a header" },
   { "cut off", "cut_body", "response", 200 },
   { "cut off", "reset_in_body", "response", 200, over = PLAIN },
   { "cut off", "cut_chunked", "response", 200 },
   { "cut off", "unended_chunked", "response", 200 },
   { "cut off", "cut_close_delimited", "response", 200 },
   { "cut off", "empty_close_delimited", "response", 200 },
-  { "cut off", { { "send", "HTTP/1.1 200 OK\r\n\r\n[1, 2" }, { "tls_cut" } }, "response", 200,
-    what = "half a value without close_notify", over = TLS },
+  { "cut off", cut(OK .. "\r\n[1, 2"), "response", 200, over = TLS,
+    what = "half a value without close_notify" },
+  { "cut off", cut(OK .. "Content-Length: 18\r\n\r\n[1, 2]"), "response", 200, over = TLS,
+    what = "a short body without close_notify" },
+  { "cut off", cut(OK .. "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n"), "response", 200,
+    over = TLS, what = "a body without its last chunk and without close_notify" },
   { "cut off", faults.trickle(SHORT / 4), "timeout", 200, slow = true, over = PLAIN,
     what = "a body that arrives slowly" },
 
   { "unreadable", "not_json", "response", 200 },
   { "unreadable", faults.html(200), "response", 200, what = "HTML with 200" },
   { "unreadable", "invalid_utf8", "response", 200 },
+  { "unreadable", closed(OK .. "Transfer-Encoding: chunked, identity\r\n\r\n2\r\n[]\r\n0\r\n\r\n"),
+    "response", 200, what = "a coding after chunked" },
+  { "unreadable", closed(OK .. "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n"
+    .. "2\r\n[]\r\n0\r\n\r\n"), "response", 200, what = "a coding in a header after chunked" },
+  { "unreadable", closed(OK .. ("X: y\r\n"):rep(4096) .. "Content-Length: 2\r\n\r\n[]"), "response",
+    200, what = "a head of too many lines" },
+  { "unreadable", closed(OK .. "X: " .. ("y"):rep(120000) .. "\r\nContent-Length: 2\r\n\r\n[]"),
+    "response", 200, what = "a head with too long a line" },
   { "unreadable", "endless_body", "response", 200, over = PLAIN,
     options = { max_response_bytes = 1000 } },
   { "unreadable", faults.ok(("[1, "):rep(1000)), "response", 200,
@@ -330,17 +373,22 @@ describe("an attempt that fails", function()
     end
   end
 
-  it("is not a complete value that the end of the connection delimits, even without close_notify",
-    function()
-      for transport, entry in pairs { plain = "whole_close_delimited",
-        tls = "tls_cut_close_delimited" } do
-        local server = servers[transport]
-        local client <close> = new(server)
-        server:script { entry }
-        local _, response = assert(calls.make(client, SPENDING[1]))
-        assert.same({ 1, 1 }, { response.attempts, server:deliveries() })
-      end
-    end)
+  it("is not a complete value whose body ends with the connection, however that ends", function()
+    local head = OK .. "Content-Type: application/json\r\n\r\n"
+    local reset = { { "send", head .. '{"success": true}' }, { "sleep", 0.05 }, { "reset" } }
+    for _, row in ipairs {
+      { "plain", "whole_close_delimited" }, { "tls", "whole_close_delimited" },
+      { "tls", "tls_cut_close_delimited" }, { "plain", reset }, { "tls", reset },
+    } do
+      local server = servers[row[1]]
+      local client <close> = new(server)
+      server:clear()
+      server:script { row[2] }
+      local value, response = calls.make(client, SPENDING[1])
+      assert.same({ success = true }, value, tostring(response))
+      assert.same({ 1, 1 }, { response.attempts, server:deliveries() })
+    end
+  end)
 
   -- ---- a large body
 

@@ -305,6 +305,7 @@ describe("a proxy", function()
     ["points elsewhere"] = faults.redirect(307, "https://elsewhere.invalid/"),
     ["closes"] = faults.close_before_answer(),
     ["resets"] = faults.reset_before_answer(),
+    ["speaks another protocol"] = faults.not_http(),
   } do
     it("that " .. what .. " has sent nothing, so the call is retried", function()
       for _, endpoint in ipairs { VOTE, SPENDING } do

@@ -72,28 +72,73 @@ static bool begins_head(const struct ck_attempt *attempt) {
   return response->head.length == 0 || after_interim;
 }
 
-static void begin_head(struct ck_attempt *attempt, int status) {
+/* An interim response does not count. */
+static void begin_head(struct ck_attempt *attempt, const char *line, size_t length) {
   struct ck_response *response = &attempt->transfer->response;
-  response->observed.status = status >= 200 ? status : 0; /* an interim response does not count */
+  int status = ck_head_status(line, length);
+  response->observed.status = status >= 200 ? status : 0;
   response->head.length = 0;
-  attempt->head_complete = attempt->has_length = false;
-  attempt->delimited = status == 204 || status == 205 || status == 304;
+  attempt->head_complete = false;
+  attempt->coding = CK_FRAMING_NONE;
+  attempt->length = -1;
+  attempt->malformed = status == 0;
+}
+
+/* A carriage return is legal only at the end of a line. */
+static bool has_bare_cr(const char *line, size_t length) {
+  const char *cr = memchr(line, '\r', length);
+  return cr != NULL && cr + 2 < line + length;
+}
+
+/* Returns whether the body can be read. */
+static bool note_line(struct ck_attempt *attempt, const char *line, size_t length) {
+  long long stated;
+  enum ck_framing framing = ck_head_framing(line, length, &stated);
+  attempt->malformed = framing == CK_FRAMING_MALFORMED || has_bare_cr(line, length);
+  if (framing == CK_FRAMING_LENGTH) {
+    if (attempt->length >= 0 && attempt->length != stated) attempt->malformed = true;
+    attempt->length = stated;
+  } else if (framing == CK_FRAMING_CHUNKED || framing == CK_FRAMING_CODED) {
+    if (attempt->coding == CK_FRAMING_CHUNKED && framing == CK_FRAMING_CODED) return false;
+    attempt->coding = framing;
+  }
+  return !attempt->malformed && framing != CK_FRAMING_UNREADABLE;
+}
+
+/* A line that begins with a blank continues the last one (RFC 9112, 5.2), which is joined to it. */
+static bool add_line(struct ck_buffer *head, const char *line, size_t length) {
+  if (line[0] == ' ' || line[0] == '\t')
+    while (head->length > 0 && strchr("\r\n", head->data[head->length - 1]) != NULL) head->length--;
+  return ck_buffer_add(head, line, length);
+}
+
+/* Counts a line of the heads or of the trailer. The limits of libcurl's versions are larger. */
+static bool fits(struct ck_attempt *attempt, size_t length) {
+  enum { MAX_LINES = 4096 };
+  attempt->head_bytes += length;
+  attempt->head_lines++;
+  return attempt->head_bytes <= attempt->transfer->response.head.limit &&
+         attempt->head_lines <= MAX_LINES;
 }
 
 /* A 205 has no body (RFC 9110, 15.3.6), but libcurl waits for one. */
 static bool is_bodiless_205(const struct ck_attempt *attempt) {
   int status = attempt->transfer->response.observed.status;
-  return status == 205 && attempt->head_complete && !attempt->has_length;
+  return status == 205 && attempt->head_complete && attempt->length < 0 &&
+         attempt->coding != CK_FRAMING_CHUNKED;
 }
 
 static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   struct ck_attempt *attempt = user;
+  struct ck_buffer *head = &attempt->transfer->response.head;
+  bool is_readable = true;
   (void)unit;
-  if (begins_head(attempt)) begin_head(attempt, ck_head_status(line, length));
+  head->failed = head->failed || !fits(attempt, length);
+  if (begins_head(attempt)) begin_head(attempt, line, length);
   else if (line[0] == '\r' || line[0] == '\n') attempt->head_complete = true;
-  else if (ck_head_delimits(line, length)) attempt->delimited = attempt->has_length = true;
-  bool added = ck_buffer_add(&attempt->transfer->response.head, line, length);
-  return added && !is_bodiless_205(attempt) ? length : 0;
+  else if (!attempt->head_complete) is_readable = note_line(attempt, line, length);
+  bool is_added = add_line(head, line, length);
+  return is_added && is_readable && !attempt->malformed && !is_bodiless_205(attempt) ? length : 0;
 }
 
 static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
@@ -179,30 +224,66 @@ void ck_attempt_reset(struct ck_attempt *attempt) {
   response->detail[0] = '\0';
   ck_buffer_reset(&response->head);
   ck_buffer_reset(&response->body);
-  attempt->head_complete = attempt->delimited = attempt->has_length = attempt->late = false;
+  attempt->length = -1;
+  attempt->head_bytes = 0;
+  attempt->head_lines = 0;
+  attempt->coding = CK_FRAMING_NONE;
+  attempt->head_complete = attempt->malformed = attempt->late = false;
 }
 
-/* Returns whether bytes arrived. A truncated compressed body may decode to nothing. */
-static bool has_received_body(CURL *easy) {
-  curl_off_t received = 0;
-  return curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &received) != CURLE_OK || received > 0;
+/* Returns the bytes of the body that arrived. A truncated compressed body may decode to nothing. */
+static long long received(CURL *easy) {
+  curl_off_t bytes = -1;
+  return curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes) == CURLE_OK ? bytes : -1;
 }
 
 /*
-** If no header delimits the body, it ends with the connection, and a truncated one looks the same.
+** Returns whether all of the body arrived before the connection broke. Over TLS, libcurl 8 reports
+** an end without close_notify like a reset. If no header delimits the body, it ends with the
+** connection, and a truncated one looks the same unless its JSON is closed.
 */
-static bool is_whole(const struct ck_attempt *attempt) {
+static bool was_whole_before_break(const struct ck_attempt *attempt) {
+  const struct ck_buffer *body = &attempt->transfer->response.body;
+  if (attempt->coding == CK_FRAMING_CHUNKED) return false;
+  if (attempt->coding == CK_FRAMING_NONE && attempt->length >= 0)
+    return received(attempt->easy) == attempt->length;
+  return ck_head_is_closed_json(body->data, body->length);
+}
+
+static bool is_whole(const struct ck_attempt *attempt, CURLcode code) {
   const struct ck_response *response = &attempt->transfer->response;
+  int status = response->observed.status;
+  bool is_delimited = attempt->coding == CK_FRAMING_CHUNKED || attempt->length >= 0 ||
+                      status == 204 || status == 205 || status == 304;
   if (is_bodiless_205(attempt)) return true;
-  if (response->observed.code != CURLE_OK || !attempt->head_complete) return false;
+  if (!attempt->head_complete) return false;
+  if (code == CURLE_RECV_ERROR) return was_whole_before_break(attempt);
+  if (code != CURLE_OK) return false;
   if (response->body.length == 0)
-    return !has_received_body(attempt->easy) &&
-           (attempt->delimited || attempt->transfer->request.may_be_empty);
-  return attempt->delimited || ck_head_is_closed_json(response->body.data, response->body.length);
+    return received(attempt->easy) == 0 &&
+           (is_delimited || attempt->transfer->request.may_be_empty);
+  return is_delimited || ck_head_is_closed_json(response->body.data, response->body.length);
+}
+
+/*
+** Returns the code for what the callbacks have seen, because libcurl's own differs between its
+** versions. It is CURLE_OK if the connection ends in a head. 7.88 reports a line above its limit as
+** a lack of memory.
+*/
+static CURLcode code_of(struct ck_attempt *attempt, CURLcode code) {
+  enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE of libcurl 8.6 */
+  struct ck_response *response = &attempt->transfer->response;
+  bool is_in_head = attempt->head_lines > 0 && !attempt->head_complete;
+  if (attempt->late) return CURLE_OPERATION_TIMEDOUT;
+  if (attempt->malformed) return CURLE_WEIRD_SERVER_REPLY;
+  if ((int)code == TOO_LARGE) code = CURLE_OUT_OF_MEMORY;
+  if (is_in_head && code == CURLE_OUT_OF_MEMORY) response->head.failed = true;
+  if (response->head.failed) return CURLE_WRITE_ERROR;
+  return code == CURLE_OK && response->observed.status == 0 ? CURLE_GOT_NOTHING : code;
 }
 
 void ck_attempt_conclude(struct ck_attempt *attempt, CURLcode code) {
   struct ck_observation *observed = &attempt->transfer->response.observed;
-  observed->code = attempt->late ? CURLE_OPERATION_TIMEDOUT : (int)code;
-  observed->whole = is_whole(attempt);
+  observed->code = (int)code_of(attempt, code);
+  observed->whole = is_whole(attempt, code);
 }

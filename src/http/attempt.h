@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "policy/limiter.h"
+#include "text/head.h"
 #include "text/list.h"
 #include "transfer.h"
 
@@ -36,10 +37,13 @@ struct ck_attempt {
   bool is_set; /* libcurl has accepted all of `set` */
 
   /* The easy handle has reported this since the attempt began. */
-  bool head_complete; /* the blank line has arrived */
-  bool delimited;     /* the head states where the body ends */
-  bool has_length;    /* one of its lines does: Content-Length, or chunked */
-  bool late;          /* the deadline passed before the request was sent, so it was not sent */
+  enum ck_framing coding; /* the last transfer coding: chunked, CK_FRAMING_CODED, or none */
+  long long length;       /* of the body, as the head states it; negative if it does not */
+  size_t head_bytes;      /* of all heads and the trailer */
+  int head_lines;         /* likewise */
+  bool head_complete;     /* the blank line has arrived */
+  bool malformed;         /* a line of the head is not a header, or not a status line */
+  bool late;              /* the deadline passed before the request was sent, so it was not sent */
 };
 
 _Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its messages there");

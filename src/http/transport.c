@@ -68,7 +68,8 @@ static bool set_template(CURL *easy, const struct ck_transport_options *options)
   if (!CK_SET(easy, CURLOPT_QUICK_EXIT, 1L)) return false;
 #endif
   return ck_attempt_set_template(easy) && set_protocols(easy) &&
-         CK_SET(easy, CURLOPT_NOSIGNAL, 1L) && CK_SET(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+         CK_SET(easy, CURLOPT_TRANSFER_ENCODING, 1L) && CK_SET(easy, CURLOPT_NOSIGNAL, 1L) &&
+         CK_SET(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
          CK_SET(easy, CURLOPT_MAXAGE_CONN, CK_MULTI_MAX_IDLE) &&
          set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
          set_optional(easy, CURLOPT_CAPATH, options->ca_path) && set_proxy(easy, proxy_of(options));

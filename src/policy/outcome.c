@@ -27,7 +27,7 @@ static bool is_tls(int code) {
   }
 }
 
-/* The bytes that arrived are not a response that libcurl can parse. */
+/* The bytes that arrived are not a response; before the request was sent, they are a proxy's. */
 static bool is_garbled(int code) {
   return code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
          code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR || code == CURLE_OK;
@@ -45,6 +45,7 @@ static bool is_transient(int code) {
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_PROXY:
+    case CURLE_WEIRD_SERVER_REPLY: /* of a proxy */
     case CURLE_ABORTED_BY_CALLBACK: /* the multi handle failed */ return true;
     default: return false;
   }
@@ -70,7 +71,7 @@ static enum ck_kind kind_of(const struct ck_observation *observed) {
   if (observed->code == CURLE_OPERATION_TIMEDOUT) return CK_KIND_TIMEOUT;
   if (is_success(observed->status))
     return observed->whole && !observed->too_large ? CK_KIND_OK : CK_KIND_RESPONSE;
-  if (observed->times_sent == 0 && is_tls(observed->code)) return CK_KIND_TLS;
+  if (observed->times_sent == 0) return is_tls(observed->code) ? CK_KIND_TLS : CK_KIND_NETWORK;
   return is_garbled(observed->code) ? CK_KIND_RESPONSE : CK_KIND_NETWORK;
 }
 

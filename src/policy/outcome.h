@@ -41,7 +41,7 @@ enum ck_retriable {
 
 /* The observations of src/http about one attempt. */
 struct ck_observation {
-  int code;              /* libcurl's CURLcode */
+  int code;              /* a CURLcode of libcurl 7.88 */
   unsigned times_sent;   /* how often sending the request has begun */
   int status;            /* of the last complete status line; 0 = none arrived */
   bool whole;            /* the whole response arrived, as far as HTTP can tell */

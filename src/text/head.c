@@ -1,6 +1,7 @@
 /* Reads the head of a response, and finds out where its body ends. */
 #include "head.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "ascii.h"
@@ -42,34 +43,59 @@ int ck_head_status(const char *line, size_t length) {
   while (at != NULL && at < end && is_blank(*at)) at++; /* servers may send several */
   if (at == NULL || end - at < 3) return 0;
   int a = digit(at[0]), b = digit(at[1]), c = digit(at[2]);
-  return a < 1 || b < 0 || c < 0 ? 0 : 100 * a + 10 * b + c;
+  bool is_longer = end - at > 3 && digit(at[3]) >= 0;
+  return a < 1 || b < 0 || c < 0 || is_longer ? 0 : 100 * a + 10 * b + c;
 }
 
-/* libcurl ignores a length that is larger than it can count. */
-static bool is_length(const struct ck_header *header) {
-  enum { MAX_DIGITS = 18 };
-  size_t digits = 0;
-  while (digits < header->value_length && digit(header->value[digits]) >= 0) digits++;
-  return digits > 0 && digits <= MAX_DIGITS && digits == header->value_length;
+/*
+** Reads a length, or a list of equal ones (RFC 9110, 8.6). libcurl ignores a length that is larger
+** than it can count.
+*/
+static enum ck_framing length_of(const struct ck_header *header, long long *body_length) {
+  const char *at = header->value, *end = at + header->value_length;
+  for (bool is_first = true;; is_first = false, at++) {
+    long long number = 0;
+    bool is_too_large = false;
+    while (at < end && is_blank(*at)) at++;
+    const char *from = at;
+    for (; at < end && digit(*at) >= 0; at++) {
+      is_too_large = is_too_large || number > (LLONG_MAX - digit(*at)) / 10;
+      if (!is_too_large) number = 10 * number + digit(*at);
+    }
+    if (at == from || (!is_first && number != *body_length)) return CK_FRAMING_MALFORMED;
+    *body_length = number;
+    while (at < end && is_blank(*at)) at++;
+    if (at == end) return is_too_large ? CK_FRAMING_NONE : CK_FRAMING_LENGTH;
+    if (*at != ',') return CK_FRAMING_MALFORMED;
+  }
 }
 
 /* The coding "chunked" delimits the body only if it is the last one. */
-static bool is_chunked(const struct ck_header *header) {
-  static const char coding[] = "chunked";
-  size_t length = strlen(coding), before = header->value_length - length;
-  if (header->value_length < length) return false;
-  const char *last = header->value + before;
-  return ck_ascii_is(last, length, coding) &&
-         (before == 0 || last[-1] == ',' || is_blank(last[-1]));
+static enum ck_framing codings_of(const struct ck_header *header) {
+  enum ck_framing framing = CK_FRAMING_CODED;
+  const char *end = header->value + header->value_length;
+  for (const char *at = header->value, *comma; at < end; at = comma + 1) {
+    comma = memchr(at, ',', (size_t)(end - at));
+    if (comma == NULL) comma = end;
+    const char *last = comma;
+    while (at < last && is_blank(*at)) at++;
+    while (last > at && is_blank(last[-1])) last--;
+    if (at == last) continue;
+    bool is_chunked = ck_ascii_is(at, (size_t)(last - at), "chunked");
+    if (framing == CK_FRAMING_CHUNKED && !is_chunked) return CK_FRAMING_UNREADABLE;
+    if (is_chunked) framing = CK_FRAMING_CHUNKED;
+  }
+  return framing;
 }
 
-bool ck_head_delimits(const char *line, size_t length) {
+enum ck_framing ck_head_framing(const char *line, size_t length, long long *body_length) {
   struct ck_header header;
   size_t at = 0;
-  if (length == 0 || strchr("cCtT", line[0]) == NULL) return false; /* most lines */
-  if (!ck_head_next(line, length, &at, &header)) return false;
-  if (ck_head_is_named(&header, "content-length")) return is_length(&header);
-  return ck_head_is_named(&header, "transfer-encoding") && is_chunked(&header);
+  char first = ck_ascii_lower(line[0]);
+  if (first != 'c' && first != 't') return CK_FRAMING_NONE; /* most lines */
+  if (!ck_head_next(line, length, &at, &header)) return CK_FRAMING_NONE;
+  if (ck_head_is_named(&header, "content-length")) return length_of(&header, body_length);
+  return ck_head_is_named(&header, "transfer-encoding") ? codings_of(&header) : CK_FRAMING_NONE;
 }
 
 /* Returns the byte after the string that begins at `at`; NULL if the string does not end. */

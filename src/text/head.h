@@ -25,11 +25,18 @@ bool ck_head_find(const char *head, size_t length, const char *name, struct ck_h
 /* Returns the status of a status line; 0 if it is not one. */
 int ck_head_status(const char *line, size_t length);
 
-/*
-** Returns whether this line of a head states where the body ends: by its length, or by chunks.
-** Without such a line the body ends with the connection, and a truncated one looks complete.
-*/
-bool ck_head_delimits(const char *line, size_t length);
+/* What a line of a head states about the end of the body. */
+enum ck_framing {
+  CK_FRAMING_NONE,      /* nothing: the body ends with the connection unless another line does */
+  CK_FRAMING_LENGTH,    /* Content-Length */
+  CK_FRAMING_CHUNKED,   /* Transfer-Encoding, whose last coding is "chunked" */
+  CK_FRAMING_CODED,     /* Transfer-Encoding without "chunked": as for CK_FRAMING_NONE */
+  CK_FRAMING_MALFORMED, /* Content-Length that is not one number */
+  CK_FRAMING_UNREADABLE /* Transfer-Encoding with another coding after "chunked" */
+};
+
+/* Returns what the line states, and sets `*body_length` if that is a length. */
+enum ck_framing ck_head_framing(const char *line, size_t length, long long *body_length);
 
 /*
 ** Returns whether the bytes may be a complete JSON document: all brackets and strings are closed.
