@@ -370,6 +370,61 @@ describe("an error", function()
       it("has kind network after " .. name, function() is("network", "unknown", failure(name)) end)
     end
 
+    it("says what cannot be reached, and libcurl's message about it", function()
+      local gone = faults.start()
+      gone:stop()
+      for url, text in pairs {
+        [gone.url] = "^the connection failed: .*127%.0%.0%.1.*" .. gone.port,
+        ["https://name.invalid"] = "^the name of the server cannot be resolved: .*name%.invalid",
+      } do
+        local own <close> = new { api_url = url, proxy = url:find "^https" and "" or nil }
+        local _, err = calls.vote(own)
+        is("network", "no", err)
+        assert.matches(text, err.message)
+      end
+    end)
+
+    -- { entry, message }: the same with every version of libcurl.
+    local OK = "HTTP/1.1 200 OK\r\n"
+    local function sent(bytes) return { { "send", bytes }, { "close" } } end
+    for _, row in ipairs {
+      { "close_before_answer", "the connection was closed before a response came" },
+      { "reset_before_answer", "the connection was closed before a response came" },
+      { "continue_and_close", "the connection was closed before a response came" },
+      { sent "HTTP/1.1 200 O", "the connection was closed before a response came" },
+      { "hang", "timed out" },
+      { "not_http", "the response is not HTTP/1.1 (does the server speak http? For TLS, api_url "
+        .. "begins with https://)" },
+      { sent "HTTP/1.1 99 Low\r\n\r\n", "the response is not HTTP/1.1 (does the server speak "
+        .. "http? For TLS, api_url begins with https://)" },
+      { "status_line_only", "the response was cut off (content type: none, without any text)" },
+      { "cut_body", "the response was cut off (content type: application/json, begins with "
+        .. '"{"succ")' },
+      { "reset_in_body", "the response was cut off (content type: application/json, begins with "
+        .. '"{"succ")' },
+      { "cut_chunked", "the response was cut off, or its chunks are malformed (content type: "
+        .. 'application/json, begins with "{"succ")' },
+      { sent(OK .. "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\nnot a number"),
+        "the response was cut off, or its chunks are malformed (content type: none, begins with "
+        .. '"[]")' },
+      { sent(OK .. "Content-Length: -1\r\n\r\n[]"),
+        "the response's head is malformed (content type: none, without any text)" },
+      { sent(OK .. "no header\r\nContent-Length: 2\r\n\r\n[]"),
+        "the response's head is malformed (content type: none, without any text)" },
+      { sent(OK .. "Transfer-Encoding: unknown\r\n\r\n[]"),
+        "the response's encoding is broken, or other bytes follow it (content type: none, "
+        .. "without any text)" },
+      { "endless_head", "the response's head is too large, or there is no memory for it (content "
+        .. "type: application/json, without any text)" },
+    } do
+      local what = type(row[1]) == "string" and row[1] or row[1][1][2]
+      it(("has a message of its own after %q"):format(what), function()
+        server:script { row[1] }
+        local _, err = calls.vote(client, {}, { timeout = row[1] == "hang" and 0.2 or nil })
+        assert.equal(row[2], err.message)
+      end)
+    end
+
     for _, row in ipairs {
       { "a hanging server", "hang", { timeout = 0.2 } },
       { "a hanging server and a shorter deadline", "hang", { timeout = 60, deadline = 0.2 } },

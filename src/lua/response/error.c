@@ -283,9 +283,10 @@ static void append_contents(lua_State *L, const struct ck_response *response) {
 
 static void push_failure(lua_State *L, const struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
-  const char *reason = ck_reason_of(response), *advice = ck_reason_advice(response);
-  if (advice != NULL) lua_pushfstring(L, "%s (%s)", reason, advice);
-  else lua_pushstring(L, reason);
+  const char *detail = ck_reason_detail(response), *advice = ck_reason_advice(response);
+  lua_pushfstring(L, "%s%s%s%s%s%s", ck_reason_of(response), detail != NULL ? ": " : "",
+                  detail != NULL ? detail : "", advice != NULL ? " (" : "",
+                  advice != NULL ? advice : "", advice != NULL ? ")" : "");
   append_rate_limit(L, exchange);
   bool has_status = response->observed.status != 0;
   if (exchange->outcome.kind == CK_KIND_RESPONSE && has_status) append_contents(L, response);

@@ -90,9 +90,13 @@ static void add_outcome(struct line *line, const struct ck_exchange *exchange) {
   if (status != 0) ck_buffer_add_string(&line->text, text);
   if (exchange->outcome.kind == CK_KIND_OK) return;
   if (status < 300) {
-    const char *reason = ck_reason_of(response);
+    const char *detail = ck_reason_detail(response);
     if (status != 0) ck_buffer_add_string(&line->text, ", ");
-    add_text(line, reason, strlen(reason), REASON_AT_MOST);
+    ck_buffer_add_string(&line->text, ck_reason_of(response));
+    if (detail != NULL) {
+      ck_buffer_add_string(&line->text, ": ");
+      add_text(line, detail, strlen(detail), REASON_AT_MOST);
+    }
   }
   ck_buffer_add_string(&line->text, " (");
   ck_buffer_add_string(&line->text, ck_kind_name(exchange->outcome.kind));
