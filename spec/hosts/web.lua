@@ -4,7 +4,7 @@ local expect = require "expect"
 local process = require "process"
 
 local LOAD = 200  -- concurrent requests
-local SLOW = 1.5  -- seconds that the sandbox takes for a vote on run 5543
+local SLOW = 3    -- seconds of a vote during which another request is measured
 
 local web = { checks = {} }
 local checks = web.checks
@@ -32,16 +32,17 @@ end
 function web.start(host)
   host.reply = host.reply or "ok\n"
   host.process = process.start(host:with_environment() .. host.command, host.log)
-  if not process.poll(10, function() return get(host, "/ping") == "pong\n" end) then
+  if not process.poll(30, function() return get(host, "/ping") == "pong\n" end) then
     error "the host does not answer"
   end
 end
 
 -- Starts a slow vote, and waits until it has arrived at the sandbox. Returns a function that
 -- expects the answer.
-local function start_slow_vote(host, id)
+local function start_slow_vote(host, id, seconds)
+  host.server:faults { { path = "/5543/", delay = seconds } }
   local pipe = io.popen(("curl -s -m 20 '%s/vote?run=5543&id=%s'"):format(host.url, id))
-  if not process.poll(5, function() return host:count(id) > 0 end) then
+  if not process.poll(10, function() return host:count(id) > 0 end) then
     error "the slow vote does not arrive"
   end
   return function(expected)
@@ -100,8 +101,7 @@ end
 -- A slow vote delays other requests exactly if the guide says so: `blocks`.
 function checks.stalls(host)
   if host.blocks == nil then return "-" end
-  host.server:faults { { path = "/5543/", delay = SLOW, times = math.huge } }
-  local expect_answer = start_slow_vote(host, "stall")
+  local expect_answer = start_slow_vote(host, "stall", SLOW)
   local started = process.now()
   expect("pong\n", get(host, "/ping"))
   local blocked = process.now() - started > SLOW / 2
@@ -114,9 +114,8 @@ end
 
 -- A signal during a call replaces the host's workers, or ends the host, without a crash.
 function checks.shutdown(host)
-  host.server:faults { { path = "/5543/", delay = SLOW, times = math.huge } }
   if host.reload then
-    local expect_answer = start_slow_vote(host, "reload")
+    local expect_answer = start_slow_vote(host, "reload", 1)
     host.process:signal(host.reload)
     expect_answer(host.reply)
     if not process.poll(10, function()
@@ -125,7 +124,7 @@ function checks.shutdown(host)
       error "no vote after the reload"
     end
   end
-  local expect_answer = start_slow_vote(host, "shutdown")
+  local expect_answer = start_slow_vote(host, "shutdown", 1)
   host.process:signal "TERM"
   host.process:expect_end()
   expect_answer()

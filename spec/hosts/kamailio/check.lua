@@ -1,7 +1,7 @@
 local expect = require "expect"
 local process = require "process"
 
-local SLOW = 1.5  -- seconds that the sandbox takes for a vote on run 5543
+local SLOW = 2  -- seconds that the sandbox takes for a vote on run 5543
 
 local checks = {}
 
@@ -23,7 +23,7 @@ end
 local function start(host)
   host.process = process.start(host:with_environment() .. host.command, host.log)
   -- A request that arrives before Kamailio is refused at once.
-  local ready = process.poll(20, function() return sip(host, "OPTIONS", "/ping") == "pong\n" end)
+  local ready = process.poll(30, function() return sip(host, "OPTIONS", "/ping") == "pong\n" end)
   if not ready then error "the host does not answer" end
 end
 
@@ -80,7 +80,7 @@ end
 -- Starts slow votes, and returns how long an OPTIONS takes meanwhile.
 local function seconds_of_a_ping(host, method, count, id, arrived)
   local pipe = io.popen(command(host, method, ("/vote?run=5543&id=%s#"):format(id), count))
-  if not process.poll(5, function() return host:count(id .. "%d+") == arrived end) then
+  if not process.poll(10, function() return host:count(id .. "%d+") == arrived end) then
     error "the slow votes do not arrive"
   end
   local started = process.now()
@@ -104,7 +104,7 @@ end
 function checks.shutdown(host)
   for _, method in ipairs { "BYE", "MESSAGE" } do
     os.execute(command(host, method, "/vote?run=5543&id=shutdown" .. method, 1) .. " >/dev/null &")
-    if not process.poll(5, function() return host:count("shutdown" .. method) > 0 end) then
+    if not process.poll(10, function() return host:count("shutdown" .. method) > 0 end) then
       error "the slow vote does not arrive"
     end
   end
