@@ -99,7 +99,12 @@ class Conversation:
         self.wire.idle = False
         if order == "reset":
             self.do_reset(None)
-        self.wire.goodbye(notify=order != "tls_cut")
+        elif order == "forge":
+            self.wire.send(answer(200, [], '{"success": "forged"}'))
+        elif order == "notify":
+            self.wire.notify()
+        else:
+            self.wire.goodbye(notify=order != "tls_cut")
         self.wire.order = None  # kill_idle has been obeyed
         self.linger()
 

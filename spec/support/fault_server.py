@@ -180,7 +180,7 @@ class Server:
         if how in ("close_next", "reset_next"):
             for wire in idle:
                 wire.conversation.doom = how[: -len("_next")]
-        elif how in ("fin", "reset", "tls_cut"):
+        elif how in ("fin", "reset", "tls_cut", "notify", "forge"):
             for wire in idle:
                 wire.obey(how)
             end = time.monotonic() + PATIENCE

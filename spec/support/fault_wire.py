@@ -18,7 +18,7 @@ class Gone(Exception):
 
 
 class Ordered(Exception):
-    """server:kill_idle ends an idle connection."""
+    """server:kill_idle ends or disturbs an idle connection."""
 
 
 class Wire:
@@ -30,7 +30,7 @@ class Wire:
         self.open = True
         self.spoke = False  # a byte of a request has arrived
         self.idle = False  # between two requests
-        self.order = None  # how to end, from kill_idle
+        self.order = None  # how, from kill_idle
         self.patience = None  # when a read times out
         self.resting = None  # "reading", "writing", "asleep"; None while working
         self.moves = 0  # number of times that it resumed work
@@ -231,12 +231,16 @@ class TlsWire(Wire):
             self.tls.write(data[start : start + CHUNK])
             self.flush()
 
+    def notify(self):
+        """Sends a close_notify."""
+        self.keep_what_is_here()
+        try:
+            self.tls.unwrap()
+        except ssl.SSLError:  # the peer's close_notify is missing
+            pass
+        self.flush()
+
     def goodbye(self, notify=True):
         if notify:
-            self.keep_what_is_here()
-            try:
-                self.tls.unwrap()
-            except ssl.SSLError:  # the peer's close_notify is missing
-                pass
-            self.flush()
+            self.notify()
         super().goodbye()

@@ -318,7 +318,9 @@ end
 
 -- Ends every connection that waits for a request, and returns their number. "fin" (over TLS after
 -- close_notify), "tls_cut" (without it) and "reset" end them before the function returns;
--- "close_next" and "reset_next" when their next request arrives, without a response.
+-- "close_next" and "reset_next" when their next request arrives, without a response. "notify" sends
+-- only a close_notify, and "forge" an unsolicited response: {"success": "forged"}. Neither ends the
+-- connection, but the server sends no response on it any more.
 function server:kill_idle(how) return ask(self, { ["do"] = "kill_idle", how = how or "fin" }) end
 
 -- Empties the ledger and the script. Connections stay open.

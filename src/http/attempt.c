@@ -5,59 +5,43 @@
 #include "attempt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "text/head.h"
 
 /* ---- callbacks ------------------------------------------------------------------------------ */
 
-/*
-** If the process has no standard streams, a socket may get the number of one. Then it would send
-** what other code writes to that stream.
-*/
-static int move_above_streams(int socket) {
-  if (socket < 0 || socket > STDERR_FILENO) return socket;
-  int moved = fcntl(socket, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  (void)close(socket);
-  return moved;
-}
-
-/*
-** Opens a socket. libcurl's own function lets programs that the script starts inherit the socket,
-** and does not report why it failed.
-*/
+/* Opens a socket. libcurl's own function does not report why it failed. */
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   struct ck_attempt *attempt = user;
   (void)purpose;
-#ifdef SOCK_CLOEXEC
-  int opened = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-#else
-  int opened = socket(address->family, address->socktype, address->protocol);
-  if (opened >= 0) (void)fcntl(opened, F_SETFD, FD_CLOEXEC);
-#endif
-  opened = move_above_streams(opened);
+  int opened =
+      ck_sockets_open(attempt->sockets, address->family, address->socktype, address->protocol);
+  attempt->connects = true;
   attempt->transfer->response.observed.lacks_descriptor =
       opened < 0 && (errno == EMFILE || errno == ENFILE);
   return opened < 0 ? CURL_SOCKET_BAD : opened;
 }
 
+/* The attempt that opened the socket may have been freed. */
+static int on_close(void *user, curl_socket_t socket) { return ck_sockets_close(user, socket); }
+
 /*
 ** Runs just before each sending, and counts it. Aborts a second one, because libcurl repeats a
-** request on its own, and a first one after the deadline, which passes unnoticed while the caller
-** is busy.
+** request on its own; a first one after the deadline, which passes unnoticed while the caller is
+** busy; and one on an idle connection that is stale, because libcurl checks that too rarely.
 */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_attempt *attempt = user;
   struct ck_observation *observed = &attempt->transfer->response.observed;
-  (void)ip, (void)local_ip, (void)port, (void)local_port;
+  (void)ip, (void)local_ip, (void)port;
   observed->resend_refused = observed->times_sent > 0;
   if (observed->resend_refused) return CURL_PREREQFUNC_ABORT;
   attempt->late = attempt->deadline_at <= ck_clock_now();
   if (attempt->late) return CURL_PREREQFUNC_ABORT;
+  attempt->stale = !attempt->connects && ck_sockets_is_stale(attempt->sockets, local_port);
+  if (attempt->stale) return CURL_PREREQFUNC_ABORT;
   observed->times_sent++;
   return CURL_PREREQFUNC_OK;
 }
@@ -153,8 +137,10 @@ static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
 
 /* ---- the easy handle ------------------------------------------------------------------------ */
 
-bool ck_attempt_set_template(CURL *easy) {
-  return CK_SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
+bool ck_attempt_set_template(CURL *easy, struct ck_sockets *sockets) {
+  return CK_SET(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) &&
+         CK_SET(easy, CURLOPT_CLOSESOCKETDATA, sockets) &&
+         CK_SET(easy, CURLOPT_WRITEFUNCTION, on_body) &&
          CK_SET(easy, CURLOPT_HEADERFUNCTION, on_header) &&
          CK_SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) &&
          CK_SET(easy, CURLOPT_PREREQFUNCTION, on_sending);
@@ -229,6 +215,7 @@ void ck_attempt_reset(struct ck_attempt *attempt) {
   attempt->head_lines = 0;
   attempt->coding = CK_FRAMING_NONE;
   attempt->head_complete = attempt->malformed = attempt->late = false;
+  attempt->connects = attempt->stale = false;
 }
 
 /* Returns the bytes of the body that arrived. A truncated compressed body may decode to nothing. */

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "policy/limiter.h"
+#include "sockets.h"
 #include "text/head.h"
 #include "text/list.h"
 #include "transfer.h"
@@ -19,6 +20,7 @@
 struct ck_attempt {
   struct ck_link link;            /* the first member; in the queue, in `done`, or in neither */
   struct ck_transport *transport; /* borrowed; it owns the attempt */
+  struct ck_sockets *sockets;     /* borrowed; the transport's */
   struct ck_transfer *transfer;   /* borrowed; NULL once detached in a forked child */
   struct ck_attempt *next,
       **reference;    /* in the transport's list; `reference` points to this one */
@@ -43,6 +45,8 @@ struct ck_attempt {
   int head_lines;         /* likewise */
   bool head_complete;     /* the blank line has arrived */
   bool malformed;         /* a line of the head is not a header, or not a status line */
+  bool connects;          /* it has opened a socket: its connection is new */
+  bool stale;             /* the idle connection was unusable, so the request was not sent */
   bool late;              /* the deadline passed before the request was sent, so it was not sent */
 };
 
@@ -50,8 +54,8 @@ _Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its 
 
 #define CK_SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
-/* Sets the callbacks in the easy handle of which all others are duplicates. */
-bool ck_attempt_set_template(CURL *easy);
+/* Sets the callbacks in the easy handle of which all others are duplicates. `sockets` is borrowed. */
+bool ck_attempt_set_template(CURL *easy, struct ck_sockets *sockets);
 
 /*
 ** Opens the easy handle; `url` is borrowed until the handle is cleaned up. Returns false without

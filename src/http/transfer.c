@@ -69,18 +69,23 @@ static bool lacks_descriptor(const struct ck_attempt *attempt, CURLcode code) {
   }
 }
 
-/* Returns whether the attempt is in progress again; it still counts once. */
-static bool begin_again(struct ck_attempt *attempt) {
+/*
+** Repeats an attempt that has sent nothing: on another connection, or with the descriptors that the
+** idle connections had. Returns whether it is in progress again; it still counts once.
+*/
+static bool begin_again(struct ck_attempt *attempt, bool disconnects) {
+  struct ck_multi *multi = &attempt->transport->multi;
   remove_from_multi(attempt);
-  attempt->active = ck_multi_add_after_disconnect(&attempt->transport->multi, attempt->easy);
+  attempt->active = disconnects ? ck_multi_add_after_disconnect(multi, attempt->easy)
+                                : ck_multi_add(multi, attempt->easy);
   if (attempt->active) ck_attempt_reset(attempt);
   return attempt->active;
 }
 
-/* Ends an attempt with libcurl's code, or repeats it if that frees a descriptor that it lacked. */
+/* Ends an attempt with libcurl's code, unless it begins again. */
 static void end(struct ck_attempt *attempt, CURLcode code) {
   bool lacks = lacks_descriptor(attempt, code);
-  if (lacks && begin_again(attempt)) return;
+  if ((lacks || attempt->stale) && begin_again(attempt, lacks)) return;
   attempt->transfer->response.observed.lacks_descriptor = lacks;
   finish(attempt, lacks ? CURLE_COULDNT_CONNECT : code);
 }
@@ -254,7 +259,9 @@ void ck_transfer_close(struct ck_transfer *transfer) {
 bool ck_transfer_open(struct ck_transfer *transfer, struct ck_transport *transport) {
   struct ck_attempt *attempt = calloc(1, sizeof(*attempt));
   if (attempt == NULL) return false;
-  *attempt = (struct ck_attempt){ .transport = transport, .transfer = transfer };
+  *attempt = (struct ck_attempt){ .transport = transport,
+                                  .sockets = &transport->sockets,
+                                  .transfer = transfer };
   ck_list_init(&attempt->link);
   attempt->next = transport->attempts;
   attempt->reference = &transport->attempts;

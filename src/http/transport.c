@@ -62,12 +62,14 @@ static bool set_protocols(CURL *easy) {
 }
 
 /* Redirects are not followed, because the key would be sent to another server. */
-static bool set_template(CURL *easy, const struct ck_transport_options *options) {
+static bool set_template(struct ck_transport *transport,
+                         const struct ck_transport_options *options) {
+  CURL *easy = transport->template;
 #if LIBCURL_VERSION_NUM >= 0x075700
   /* A clean-up does not wait for a hanging lookup, which would exceed the call's deadline. */
   if (!CK_SET(easy, CURLOPT_QUICK_EXIT, 1L)) return false;
 #endif
-  return ck_attempt_set_template(easy) && set_protocols(easy) &&
+  return ck_attempt_set_template(easy, &transport->sockets) && set_protocols(easy) &&
          CK_SET(easy, CURLOPT_TRANSFER_ENCODING, 1L) && CK_SET(easy, CURLOPT_NOSIGNAL, 1L) &&
          CK_SET(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
          CK_SET(easy, CURLOPT_MAXAGE_CONN, CK_MULTI_MAX_IDLE) &&
@@ -106,7 +108,7 @@ static const char *fill(struct ck_transport *transport,
       (proxy[0] != '\0' && transport->proxy == NULL))
     return "out of memory";
   if (!set_url(transport, options->url)) return "libcurl refuses api_url";
-  return set_template(transport->template, options) ? NULL : "libcurl refuses one of the options";
+  return set_template(transport, options) ? NULL : "libcurl refuses one of the options";
 }
 
 struct ck_transport *ck_transport_open(const struct ck_transport_options *options,
@@ -134,7 +136,10 @@ void ck_transport_close(struct ck_transport *transport) {
   bool inherited = ck_transport_has_forked(transport);
   ck_transfers_detach(transport);
   ck_multi_close(&transport->multi, inherited);
-  if (!inherited) curl_easy_cleanup(transport->template);
+  if (!inherited) {
+    curl_easy_cleanup(transport->template);
+    ck_sockets_free(&transport->sockets);
+  }
   curl_url_cleanup(transport->url);
   ck_headers_free(&transport->headers);
   free(transport->path);

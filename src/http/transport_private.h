@@ -12,6 +12,7 @@
 
 struct ck_transport {
   struct ck_multi multi;
+  struct ck_sockets sockets; /* of the connections of `multi` */
   struct ck_queue queue;
   struct ck_retry_quota quota;
   CURL *template;                 /* owned; every easy handle is a duplicate of it */
