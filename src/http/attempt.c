@@ -56,22 +56,22 @@ static bool begins_head(const struct ck_attempt *attempt) {
   return response->head.length == 0 || after_interim;
 }
 
+/* A carriage return is legal only at the end of a line. */
+static bool has_bare_cr(const char *line, size_t length) {
+  const char *cr = memchr(line, '\r', length);
+  return cr != NULL && cr + 2 < line + length;
+}
+
 /* An interim response does not count. */
 static void begin_head(struct ck_attempt *attempt, const char *line, size_t length) {
   struct ck_response *response = &attempt->transfer->response;
-  int status = ck_head_status(line, length);
+  int status = has_bare_cr(line, length) ? 0 : ck_head_status(line, length);
   response->observed.status = status >= 200 ? status : 0;
   response->head.length = 0;
   attempt->head_complete = false;
   attempt->coding = CK_FRAMING_NONE;
   attempt->length = -1;
   attempt->malformed = status == 0;
-}
-
-/* A carriage return is legal only at the end of a line. */
-static bool has_bare_cr(const char *line, size_t length) {
-  const char *cr = memchr(line, '\r', length);
-  return cr != NULL && cr + 2 < line + length;
 }
 
 /* Returns whether the body can be read. */
@@ -89,9 +89,19 @@ static bool note_line(struct ck_attempt *attempt, const char *line, size_t lengt
   return !attempt->malformed && framing != CK_FRAMING_UNREADABLE;
 }
 
-/* A line that begins with a blank continues the last one (RFC 9112, 5.2), which is joined to it. */
+/* A line that begins with a blank continues the last header (RFC 9112, 5.2). */
+static bool is_continuation(const char *line) { return line[0] == ' ' || line[0] == '\t'; }
+
+/* Returns whether the last line is a header: not the status line, and not one of a trailer. */
+static bool is_after_header(const struct ck_attempt *attempt) {
+  const struct ck_buffer *head = &attempt->transfer->response.head;
+  const char *status_ends = memchr(head->data, '\n', head->length);
+  return !attempt->head_complete && status_ends != head->data + head->length - 1;
+}
+
+/* Joins a continuation to the line before it. */
 static bool add_line(struct ck_buffer *head, const char *line, size_t length) {
-  if (line[0] == ' ' || line[0] == '\t')
+  if (is_continuation(line))
     while (head->length > 0 && strchr("\r\n", head->data[head->length - 1]) != NULL) head->length--;
   return ck_buffer_add(head, line, length);
 }
@@ -120,6 +130,7 @@ static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   head->failed = head->failed || !fits(attempt, length);
   if (begins_head(attempt)) begin_head(attempt, line, length);
   else if (line[0] == '\r' || line[0] == '\n') attempt->head_complete = true;
+  else if (is_continuation(line) && !is_after_header(attempt)) attempt->malformed = true;
   else if (!attempt->head_complete) is_readable = note_line(attempt, line, length);
   bool is_added = add_line(head, line, length);
   return is_added && is_readable && !attempt->malformed && !is_bodiless_205(attempt) ? length : 0;
