@@ -5,6 +5,7 @@ local cekura = require "cekura"
 local calls = require "support.calls"
 local child = require "support.child"
 local faults = require "support.faults"
+local python = require "support.python"
 local reasons = require "support.json_reasons"
 
 local FOLDER = "spec/data/json_suite/"
@@ -95,7 +96,7 @@ local function is_valid(name) return name:find "^y_" ~= nil end
 -- Returns { [path] = value }: what Python reads from the valid files, and from those whose values
 -- this library rounds or mends.
 local function python_reads(names)
-  local words = { "python3", "-E", "-B", "-S", "spec/support/json_values.py" }
+  local words = { python, "-E", "-B", "-S", "spec/support/json_values.py" }
   for _, name in ipairs(names) do
     if is_valid(name) or ROUNDED[name] or MENDED[name] then words[#words + 1] = FOLDER .. name end
   end

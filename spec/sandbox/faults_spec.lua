@@ -1,5 +1,6 @@
 -- The fault server of the other specs, tested with the curl command.
 local faults = require "support.faults"
+local python = require "support.python"
 local tls = require "support.tls"
 
 local function options(server)
@@ -159,6 +160,7 @@ end)
 local READ_TO_END = [[
 import socket, ssl, sys
 context = ssl.create_default_context(cafile=sys.argv[2])
+context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 connection = context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1]))),
                                  server_hostname="127.0.0.1", suppress_ragged_eofs=False)
 connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -207,8 +209,8 @@ describe("the fault server over TLS", function()
   local function ending_of(script)
     local server <close> = faults.start { tls = certificates.valid }
     server:script(script)
-    local pipe <close> = assert(io.popen(("python3 -E -c '%s' %d '%s'")
-      :format(READ_TO_END, server.port, certificates.ca)))
+    local pipe <close> = assert(io.popen(("%s -E -c '%s' %d '%s'")
+      :format(python, READ_TO_END, server.port, certificates.ca)))
     return pipe:read "a"
   end
 

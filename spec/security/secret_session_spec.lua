@@ -6,6 +6,7 @@ local child = require "support.child"
 local faults = require "support.faults"
 local json = require "cjson".new()
 local keys = require "support.keys"
+local python = require "support.python"
 local scratch = require "support.scratch"
 local script = require "support.script"
 
@@ -182,7 +183,7 @@ local tool = os.getenv "CEKURA_RUN" or ""
 if tool ~= "" or not scratch.read "/proc/self/maps" then return end
 
 local function search(server)
-  local words = { "python3", "-E", "-B", "-S", "spec/support/memory.py", KEY:reverse(), child.lua,
+  local words = { python, "-E", "-B", "-S", "spec/support/memory.py", KEY:reverse(), child.lua,
     "spec/support/quiet_session.lua" }
   local session = json.decode((child.run(words, environment_of(server))))
   assert.equal(0, session.code, session.output)

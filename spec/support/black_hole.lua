@@ -1,5 +1,6 @@
 -- A loopback port that neither accepts nor refuses connections, because its queue is full.
 -- Connecting to it times out.
+local python = require "support.python"
 local black_hole = {}
 
 local program = [[
@@ -21,8 +22,8 @@ pipe.poll()  # returns when the reader has closed the pipe
 
 -- Returns a table like a fault server's, with `url`, `port` and `stop`, which is also its __close.
 function black_hole.start()
-  local command = "exec env -u LD_PRELOAD python3 -E -B -S -c '%s'"
-  local pipe = assert(io.popen(command:format(program)))
+  local command = "exec env -u LD_PRELOAD %s -E -B -S -c '%s'"
+  local pipe = assert(io.popen(command:format(python, program)))
   local port = pipe:read "n"
   local function stop() pipe:close() end
   return setmetatable({ url = "http://127.0.0.1:" .. port, port = port, stop = stop },

@@ -45,6 +45,7 @@
 -- { "reset_before_handshake" }, { "hang_before_handshake" }, { "cut_handshake" }.
 local json = require "cjson".new()
 local clock = require "support.clock"
+local python = require "support.python"
 local system = require "system"
 
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
@@ -230,8 +231,8 @@ local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
 -- The server's replies come through a FIFO, because io.popen is a pipe in one direction, and a
 -- socket library would ignore SIGPIPE in the whole process, where the client must handle it. The
 -- child gets no LD_PRELOAD: `make asan` sets it for the interpreter only.
-local python = [[
-  exec env -u LD_PRELOAD python3 -E -B -S %s]]
+local COMMAND = [[
+  exec env -u LD_PRELOAD %s -E -B -S %s]]
 
 local function spawn(options)
   local fifo = os.tmpname()
@@ -239,7 +240,7 @@ local function spawn(options)
   assert(os.execute("exec env -u LD_PRELOAD mkfifo -m 600 " .. quoted(fifo)))
   local arguments = ("%s %s >%s"):format(quoted(folder .. "fault_server.py"),
     quoted(json.encode(options)), quoted(fifo))
-  local commands = assert(io.popen(python:format(arguments), "w"))
+  local commands = assert(io.popen(COMMAND:format(python, arguments), "w"))
   local replies = assert(io.open(fifo, "rb"))
   os.remove(fifo)
   return { commands = commands, replies = replies }

@@ -10,7 +10,7 @@
 local child = require "support.child"
 local faults = require "support.faults"
 local json = require "cjson".new()
-local lfs = require "lfs"
+local python = require "support.python"
 local scratch = require "support.scratch"
 
 local program = {}
@@ -112,9 +112,6 @@ run.__index = run
 
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
 
--- Prefers the system's Python, because others start slowly.
-local PYTHON = lfs.attributes "/usr/bin/python3" and "/usr/bin/python3" or "python3"
-
 -- Starts a program on a server: `runs` processes in sequence, of which the later ones resume.
 function program.start(server, text, runs)
   local plan, lists, sources = plan_of(text)
@@ -133,7 +130,7 @@ function run:begin()
   self.number = self.number + 1
   local words = child.checked { child.lua, folder .. "program_child.lua", self.path,
     self.server.url, tostring(self.number), self.folder }
-  local runner = { PYTHON, "-E", "-S", "-B", folder .. "program_runner.py",
+  local runner = { python, "-E", "-S", "-B", folder .. "program_runner.py",
     tostring(program.LIMIT) }
   self.process = child.start(table.move(words, 1, #words, #runner + 1, runner),
     { CEKURA_API_KEY = program.KEY })

@@ -2,6 +2,7 @@
 -- Returns what a user sees there.
 local child = require "support.child"
 local json = require "cjson".new()
+local python = require "support.python"
 local screen = require "support.screen"
 
 local folder = debug.getinfo(1, "S").source:match "^@(.*/)" or "./"
@@ -21,7 +22,7 @@ local PRELUDE = [[
 -- Runs the text in a terminal of that width; 0 is an unknown width, and "pipe" is not a terminal.
 -- Returns { stderr, stdout, code, screen }. For `environment`, see child.
 function terminal.run(columns, text, environment)
-  local words = { "python3", "-E", "-B", "-S", folder .. "terminal.py", tostring(columns) }
+  local words = { python, "-E", "-B", "-S", folder .. "terminal.py", tostring(columns) }
   local command = child.checked { child.lua, "-e", PRELUDE .. text }
   table.move(command, 1, #command, #words + 1, words)
   local output = child.run(words, environment)

@@ -3,6 +3,7 @@
 local child = require "support.child"
 local json = require "cjson".new()
 local lfs = require "lfs"
+local python = require "support.python"
 local scratch = require "support.scratch"
 
 local CTRL_C, CTRL_D = "\3", "\4"
@@ -33,7 +34,7 @@ local function installed(bin) return lfs.attributes(bin .. "/valgrind") ~= nil e
 
 -- Answers the question of deps.sh on a terminal. Returns { before, shown, code }.
 local function on_terminal(bin, answer)
-  local words = { "python3", "-E", "-B", "-S", "spec/support/prompt.py", "Press Enter", answer,
+  local words = { python, "-E", "-B", "-S", "spec/support/prompt.py", "Press Enter", answer,
     "env", "PATH=" .. bin, deps, "valgrind" }
   return json.decode((child.run(words)))
 end
