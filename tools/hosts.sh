@@ -10,8 +10,9 @@ unset LUA_PATH LUA_CPATH MAKEFLAGS
 
 if [ $# = 0 ]; then
   failed=0
-  tools/matrix.sh --run hosts trixie 'tools/hosts.sh lighttpd apache haproxy nmap pandoc neomutt' || failed=1
-  tools/matrix.sh --run hosts sid 'tools/hosts.sh kamailio' || failed=1  # on Debian 13 it has Lua 5.1
+  run() { tools/matrix.sh --run hosts "$1" "tools/hosts.sh $2" || failed=1; }
+  run trixie 'lighttpd apache haproxy nmap pandoc neomutt'
+  run sid kamailio  # on Debian 13 it links Lua 5.1
   exit $failed
 fi
 

@@ -1,5 +1,5 @@
-"""Sends SIP requests over UDP, and prints the reason of each response: sip.py PORT METHOD TARGET COUNT.
-A number sign in TARGET is replaced by 1, 2, … COUNT. All are in flight at the same time."""
+"""Sends SIP requests over UDP, all at once: sip.py PORT METHOD TARGET COUNT.
+Prints the reason of each response. A number sign in TARGET is replaced by 1, 2, … COUNT."""
 import selectors
 import socket
 import sys
