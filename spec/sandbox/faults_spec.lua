@@ -167,7 +167,7 @@ connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 try:
     while connection.recv(4096): pass
     print("close_notify")
-except ssl.SSLEOFError:
+except ssl.SSLError:
     print("without close_notify")
 ]]
 
