@@ -183,6 +183,8 @@ local tool = os.getenv "CEKURA_RUN" or ""
 if tool ~= "" or not scratch.read "/proc/self/maps" then return end
 
 local function search(server)
+  server:script { faults.status(401), faults.reset_before_answer(), faults.cut_body(), "hang",
+    faults.status(503) }
   local words = { python, "-E", "-B", "-S", "spec/support/memory.py", KEY:reverse(), child.lua,
     "spec/support/quiet_session.lua" }
   local session = json.decode((child.run(words, environment_of(server))))
