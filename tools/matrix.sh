@@ -77,14 +77,15 @@ table=$(line system libcurl Lua lua-cjson passed failed seconds)
 green=yes
 
 row() {  # SYSTEM NAME LUA VARIABLES
-  local log=$logs/$1${4:+-${4//[^A-Za-z0-9]/-}}.log start=$SECONDS passed=- failed=- versions=(- - -)
+  local log=$logs/$1${4:+-${4%%=*}}.log start=$SECONDS passed=- failed=- versions=(- - -)
+  local cjson="lua$3 -e 'print(require \"cjson\"._VERSION)'"
+  [[ $4 != CJSON=* ]] || cjson='echo stand-in'
   echo "==== $2, make demo, make test $4"
   rm -rf "$home/$1/layers/row"
   enter "$1" row "
     make demo $4
     make test $4 SPEC='${SPEC:-spec}'
-    echo versions: \$(pkg-config --modversion libcurl) \$(lua$3 -v | cut -d' ' -f2) \
-      ${cjson:-\$(lua$3 -e 'print(require \"cjson\"._VERSION)')}
+    echo versions: \$(pkg-config --modversion libcurl) \$(lua$3 -v | cut -d' ' -f2) \$($cjson)
   " >"$log" 2>&1 || { green=no; grep -v '^[●◼]' "$log" | tail -n 100; }
   rm -rf "$home/$1/layers/row"
   ! grep -q '^versions: ' "$log" || read -ra versions < <(sed -n 's/^versions: //p' "$log")
