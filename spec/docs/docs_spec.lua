@@ -64,6 +64,7 @@ local DOCUMENTS = {
   ["docs/getting-started.md"] = 2, ["docs/guide-calls.md"] = 10, ["docs/guide-batches.md"] = 4,
   ["docs/guide-embedding.md"] = 1, ["docs/guide-testing.md"] = 6, ["docs/cookbook.md"] = 0,
   ["docs/reference.md"] = 16, ["docs/architecture.md"] = 0, ["docs/performance.md"] = 0,
+  ["docs/platforms.md"] = 0,
 }
 
 -- The documents that call every endpoint.
