@@ -19,8 +19,8 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
   int opened =
       ck_sockets_open(attempt->sockets, address->family, address->socktype, address->protocol);
   attempt->connects = true;
-  attempt->transfer->response.observed.lacks_descriptor =
-      opened < 0 && (errno == EMFILE || errno == ENFILE);
+  if (opened < 0 && (errno == EMFILE || errno == ENFILE)) /* another address may have a socket */
+    attempt->transfer->response.observed.lacks_descriptor = true;
   return opened < 0 ? CURL_SOCKET_BAD : opened;
 }
 

@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "clock.h"
+#include "memory.h"
 #include "proxy.h"
 #include "text/ascii.h"
+#include "text/wipe.h"
 #include "transport_private.h"
 
 /* ---- libcurl, once for the process ---------------------------------------------------------- */
@@ -28,7 +30,7 @@ static void init_global(void) {
   Dl_info self;
   if (dladdr(&global_code, &self) != 0)
     (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-  global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+  global_code = ck_memory_init_curl();
 }
 
 const char *ck_transport_version(void) { return "libcurl/" LIBCURL_VERSION; }
@@ -146,6 +148,7 @@ void ck_transport_close(struct ck_transport *transport) {
   curl_free(transport->proxy);
   if (inherited) abandon(transport);
   else free(transport);
+  ck_wipe_stack();
 }
 
 bool ck_transport_is_inherited(const struct ck_transport *transport) {

@@ -1,8 +1,15 @@
 /* Overwrites secrets. */
 #include "wipe.h"
 
+#include <string.h>
+
 /* Neither explicit_bzero nor memset_s exists on every system that has libcurl. */
 void ck_wipe(void *memory, size_t length) {
-  volatile unsigned char *bytes = memory;
-  while (length-- > 0) *bytes++ = 0;
+  if (length > 0) memset(memory, 0, length);
+  __asm__ volatile("" : : "r"(memory) : "memory"); /* as if the bytes were read */
+}
+
+void ck_wipe_stack(void) {
+  char unused[32 * 1024];
+  ck_wipe(unused, sizeof unused);
 }

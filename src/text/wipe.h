@@ -10,4 +10,7 @@
 */
 void ck_wipe(void *memory, size_t length);
 
+/* Overwrites the unused part of the stack, in which functions that have returned left copies. */
+void ck_wipe_stack(void);
+
 #endif
