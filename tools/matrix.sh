@@ -63,7 +63,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 rm -rf "$root/root/cekura"
 git clone -q --no-local . "$root/root/cekura"
 exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  HOME=/root CI=true bash -ec "cd /root/cekura; $script"
+  HOME=/root CI=true CEKURA_BUSY="${CEKURA_BUSY-}" bash -ec "cd /root/cekura; $script"
 '
 enter() {  # SYSTEM LAYER SCRIPT
   local layer=$home/$1/layers/$2
