@@ -1,6 +1,6 @@
 /*
 ** The initialisation of libcurl. Version 8 copies the text of a request more often than 7.88, and
-** leaves the copies in the memory that it releases. This memory is overwritten, for 4 % more
+** leaves the copies in the memory that it releases. This memory is overwritten, for 5 % more
 ** instructions a vote.
 */
 #include "memory.h"
