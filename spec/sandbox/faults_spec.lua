@@ -209,7 +209,7 @@ describe("the fault server over TLS", function()
   local function ending_of(script)
     local server <close> = faults.start { tls = certificates.valid }
     server:script(script)
-    local pipe <close> = assert(io.popen(("%s -E -c '%s' %d '%s'")
+    local pipe <close> = assert(io.popen(("exec env -u LD_PRELOAD %s -E -c '%s' %d '%s'")
       :format(python, READ_TO_END, server.port, certificates.ca)))
     return pipe:read "a"
   end
