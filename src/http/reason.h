@@ -8,8 +8,8 @@
 const char *ck_reason_of(const struct ck_response *response);
 
 /*
-** Returns libcurl's message about an attempt that has sent nothing: it names the host, or the fault
-** of a certificate. NULL if there is none. The response owns it.
+** Returns libcurl's message about an attempt that has sent nothing, or NULL. The message names the
+** host, or the fault of a certificate. The response owns it.
 */
 const char *ck_reason_detail(const struct ck_response *response);
 

@@ -27,8 +27,8 @@ int ck_sockets_open(struct ck_sockets *sockets, int family, int type, int protoc
 int ck_sockets_close(struct ck_sockets *sockets, int socket);
 
 /*
-** Returns whether the connection from this port has ended, or bytes have arrived that nobody has
-** read: they would be taken for the response to the next request. Returns false if it is not listed.
+** Returns whether the connection from this port is stale: it has ended, or it has unread bytes,
+** which would be taken for the next response. Returns false if the port is not listed.
 */
 bool ck_sockets_is_stale(struct ck_sockets *sockets, int local_port);
 

@@ -25,7 +25,7 @@ bool ck_head_find(const char *head, size_t length, const char *name, struct ck_h
 /* Returns the status of a status line; 0 if it is not one. */
 int ck_head_status(const char *line, size_t length);
 
-/* What a line of a head states about the end of the body. */
+/* The end of the body, as a line of a head states it. */
 enum ck_framing {
   CK_FRAMING_NONE,      /* nothing: the body ends with the connection unless another line does */
   CK_FRAMING_LENGTH,    /* Content-Length */

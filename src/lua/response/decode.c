@@ -154,7 +154,7 @@ bool ck_decode_exactly(lua_State *L, const char *text, size_t length) {
   struct conversion conversion = { true, ck_mend_has_long_integer(text, length) };
   lua_pushlstring(L, text, length);
   if (!decode(L)) return false;
-  if (conversion.has_marked) { /* the text is valid, and has nothing to mend */
+  if (conversion.has_marked) { /* valid text is decoded again, with its long integers marked */
     lua_pop(L, 1);
     ck_mend_push_json(L, text, length);
     if (!decode(L)) return false;
