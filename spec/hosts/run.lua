@@ -14,6 +14,7 @@
 local here = os.getenv "HOSTS"
 package.path = here .. "/?.lua;" .. package.path
 
+local expect = require "expect"
 local process = require "process"
 local sandbox = require "cekura.sandbox"
 
@@ -35,6 +36,14 @@ function host:count(pattern)
     end
   end
   return count, distinct
+end
+
+-- Expects this number of votes with feedback like the pattern, all different, within `seconds`.
+function host:expect_votes(seconds, count, pattern)
+  process.poll(seconds, function() return self:count(pattern) >= count end)
+  local arrived, distinct = self:count(pattern)
+  expect(count, arrived)
+  expect(count, distinct)
 end
 
 -- Returns the words that set the environment of a command.

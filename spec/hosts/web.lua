@@ -4,6 +4,7 @@ local expect = require "expect"
 local process = require "process"
 
 local LOAD = 200  -- concurrent requests
+local WAIT = 10   -- seconds for the last vote to arrive
 local SLOW = 3    -- seconds of a vote during which another request is measured
 
 local web = { checks = {} }
@@ -13,19 +14,11 @@ local function get(host, path, options)
   return process.run(("curl -s -m 60 %s '%s%s'"):format(options or "", host.url, path))
 end
 
--- Expects this number of votes with feedback like the pattern, all different.
-local function expect_votes(host, count, pattern)
-  process.poll(10, function() return host:count(pattern) >= count end)
-  local arrived, distinct = host:count(pattern)
-  expect(count, arrived)
-  expect(count, distinct)
-end
-
 -- Expects that `count` requests in one go are answered, and that their votes arrive.
 local function vote_often(host, count, id, options)
   local answers = get(host, ("/vote?run=5544&id=%s[1-%d]"):format(id, count), options)
   expect(host.reply:rep(count), answers)
-  expect_votes(host, count, id .. "%d+")
+  host:expect_votes(WAIT, count, id .. "%d+")
 end
 
 -- Starts the host, and waits for its answer. `reply` is the answer to a vote.
@@ -59,7 +52,7 @@ end
 
 function checks.each(host)
   expect("10 ok\n", get(host, "/each?id=each"))
-  expect_votes(host, 10, "each%-%d+")
+  host:expect_votes(WAIT, 10, "each%-%d+")
   return "10"
 end
 

@@ -1,7 +1,8 @@
 local expect = require "expect"
 local process = require "process"
 
-local SLOW = 2  -- seconds that the sandbox takes for a vote on run 5543
+local WAIT = 20  -- seconds for the last queued vote to arrive
+local SLOW = 2   -- seconds that the sandbox takes for a vote on run 5543
 
 local checks = {}
 
@@ -11,14 +12,6 @@ local function command(host, method, target, count)
 end
 
 local function sip(host, ...) return process.run(command(host, ...)) end
-
--- Expects this number of votes with feedback like the pattern, all different.
-local function wait_for(host, count, pattern)
-  process.poll(20, function() return host:count(pattern) >= count end)
-  local arrived, distinct = host:count(pattern)
-  expect(count, arrived)
-  expect(count, distinct)
-end
 
 local function start(host)
   host.process = process.start(host:with_environment() .. host.command, host.log)
@@ -50,7 +43,7 @@ end
 -- Votes that are queued.
 function checks.load(host)
   expect(("pong\n"):rep(200), sip(host, "BYE", "/vote?run=5544&id=load#", 200))
-  wait_for(host, 200, "load%d+")
+  host:expect_votes(WAIT, 200, "load%d+")
   return "200"
 end
 
@@ -61,7 +54,7 @@ function checks.leaks(host)
       expect(("ok\n"):rep(100), sip(host, "MESSAGE", target, 100))
       sip(host, "BYE", target .. "b", 100)
     end
-    wait_for(host, 500, id .. "%d+%-%d+b")
+    host:expect_votes(WAIT, 500, id .. "%d+%-%d+b")
   end
   votes "warm"
   local memory, descriptors = host.process:usage()
@@ -97,7 +90,7 @@ function checks.stalls(host)
   if seconds_of_a_ping(host, "MESSAGE", 1, "one", 1) > SLOW / 2 then error "one vote blocks" end
   if seconds_of_a_ping(host, "MESSAGE", 2, "two", 2) < SLOW / 2 then error "two do not block" end
   if seconds_of_a_ping(host, "BYE", 2, "queued", 1) > SLOW / 2 then error "queued votes block" end
-  wait_for(host, 2, "queued%d+")
+  host:expect_votes(WAIT, 2, "queued%d+")
   return "worker"
 end
 
