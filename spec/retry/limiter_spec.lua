@@ -78,11 +78,14 @@ end
 
 -- Returns a task for each number, whose vote is queued.
 local function spawn_votes(client, numbers, options)
-  local tasks = {}
+  local tasks, begun = {}, 0
   for i, number in ipairs(numbers) do
-    tasks[i] = client:spawn(function() return vote(client, number, options) end)
+    tasks[i] = client:spawn(function()
+      begun = begun + 1
+      return vote(client, number, options)
+    end)
   end
-  client:step(0)
+  while begun < #tasks do client:step(0) end  -- a step resumes tasks for 10 ms at most
   return tasks
 end
 
