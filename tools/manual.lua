@@ -25,7 +25,8 @@ manual.options = {
     text = "maximum number of attempts; 1: no retry" },
   { name = "backoff", type = "{ base: number?, cap: number? }",
     default = "`{ base = 0.5, cap = 20 }`",
-    text = "seconds before a retry: exponential, with full jitter" },
+    text = "seconds before a retry: random, up to `base`, which doubles with each attempt and once "
+      .. "more after a 429, and at most `cap`" },
   { name = "max_response_bytes", type = "integer", default = "67108864 (64 MiB)",
     text = "largest response that is read, after decompression" },
   { name = "max_evaluations", type = "integer", default = "no limit", call = true,

@@ -85,7 +85,7 @@
 ---@field connect_timeout? number seconds to connect, TLS included (default: 10)
 ---@field deadline? number seconds for the whole call: all attempts and the waits between them (default: 120)
 ---@field max_attempts? integer maximum number of attempts; 1: no retry (default: 4)
----@field backoff? { base: number?, cap: number? } seconds before a retry: exponential, with full jitter (default: `{ base = 0.5, cap = 20 }`)
+---@field backoff? { base: number?, cap: number? } seconds before a retry: random, up to `base`, which doubles with each attempt and once more after a 429, and at most `cap` (default: `{ base = 0.5, cap = 20 }`)
 ---@field max_response_bytes? integer largest response that is read, after decompression (default: 67108864 (64 MiB))
 ---@field max_evaluations? integer refuses, before it is sent, a call that starts more metric evaluations than this, or a number that is not known exactly (default: no limit)
 ---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; otherwise the field is absent (default: `false`)

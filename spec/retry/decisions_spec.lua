@@ -90,8 +90,8 @@ describe("the decision on a retry", function()
     case(unknown, { idempotent = true }, 0.5),
     case(unknown, {}, false),
     case(unknown, { retry_unknown = true }, 0.5),
-    case(refused, { idempotent = true }, 0.5),
-    case(refused, {}, 0.5),
+    case(refused, { idempotent = true }, 1),
+    case(refused, {}, 1),
     case(cut, { idempotent = true }, 0.5),
     case(cut, {}, false),
     case(cut, { retry_unknown = true }, false),
@@ -99,13 +99,28 @@ describe("the decision on a retry", function()
     case({ times_sent = 0, code = BAD_CERTIFICATE }, { idempotent = true }, false),
     case({ status = 404, whole = true }, { idempotent = true, retry_unknown = true }, false),
     -- the number of attempts
-    case(refused, { attempt = 3 }, 2),
+    case(refused, { attempt = 3 }, 4),
     case(refused, { attempt = 4 }, false),
     case(refused, { attempt = 1, max_attempts = 1 }, false),
-    -- full jitter: from nothing to the cap of the attempt
-    case(refused, { attempt = 2, random = 0 }, 0),
-    case(refused, { attempt = 2, random = 0.5 }, 0.5),
-    case(refused, { attempt = 9, max_attempts = 99, random = 1 }, 20),
+    -- full jitter: from nothing to the base, which doubles with each attempt, up to the cap
+    case(unknown, { idempotent = true, attempt = 2, random = 0 }, 0),
+    case(unknown, { idempotent = true, attempt = 2, random = 0.5 }, 0.5),
+    case(unknown, { idempotent = true, attempt = 3 }, 2),
+    case(unknown, { idempotent = true, attempt = 9, max_attempts = 99 }, 20),
+    case(unknown, { idempotent = true, base = 30 }, 20),
+    -- twice the base after a 429 without Retry-After, with the same cap
+    case(refused, { random = 0 }, 0),
+    case(refused, { random = 0.25 }, 0.25),
+    case(refused, { attempt = 2, random = 0.5 }, 1),
+    case(refused, { base = 3, cap = 60 }, 6),
+    case(refused, { base = 3, cap = 60, attempt = 3 }, 24),
+    case(refused, { base = 15 }, 20),
+    case(refused, { base = 30 }, 20),
+    case(refused, { base = 0 }, 0),
+    case(refused, { base = 1, retry_after = 0.5 }, 0.5),
+    case({ status = 503, whole = true }, { idempotent = true, retry_after = 3 }, 3),
+    case(refused, { attempt = 5, max_attempts = 99 }, 16),
+    case(refused, { attempt = 6, max_attempts = 99 }, 20),
     case(refused, { attempt = 90, max_attempts = 99, random = 1 }, 20),
     -- Retry-After is neither shortened nor lengthened
     case(refused, { retry_after = 7, random = 0 }, 7),
@@ -113,7 +128,8 @@ describe("the decision on a retry", function()
     -- a wait does not begin if it would pass the deadline
     case(refused, { retry_after = 10, time_left = 10 }, false),
     case(refused, { retry_after = 9, time_left = 10 }, 9),
-    case(refused, { random = 1, time_left = 0.5 }, false),
+    case(refused, { random = 1, time_left = 1 }, false),
+    case(refused, { random = 1, time_left = 1.1 }, 1),
     case(refused, { random = 0, time_left = 0 }, false),
   }
   for _, each in ipairs(rows) do

@@ -552,6 +552,25 @@ describe("an attempt that fails", function()
     assert.is_true(seconds >= sum)
   end)
 
+  it("is followed by a wait of up to twice the base if it met a 429 without Retry-After", function()
+    local server = servers.plain
+    local longest = { [429] = 0, [503] = 0 }
+    local client <close> = new(server, {
+      backoff = { base = 0.004, cap = 1 },
+      on_event = function(event)
+        if event.wait then longest[event.status] = math.max(longest[event.status], event.wait) end
+      end,
+    })
+    for _ = 1, 40 do  -- all waits are in the same half of the range once in 2^40 runs
+      server:script { faults.status(429) }
+      assert(calls.vote(client))
+      server:script { faults.status(503) }
+      assert(calls.vote(client))
+    end
+    assert.is_true(longest[503] <= 0.004)
+    assert.is_true(longest[429] > 0.004 and longest[429] <= 0.008)
+  end)
+
   it("is sent again with the same bytes", function()
     local server = servers.plain
     local client <close> = new(server)

@@ -15,12 +15,15 @@ static bool is_harmless(const struct ck_policy *policy, const struct ck_outcome 
   }
 }
 
+/* Exponential backoff with full jitter. */
 double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *situation) {
+  bool is_rate_limited = situation->outcome.kind == CK_KIND_RATE_LIMITED;
+  int doublings = situation->attempt - 1 + (is_rate_limited ? 1 : 0);
+  double most = policy->backoff_base;
   if (situation->retry_after >= 0) return situation->retry_after;
-  double most = policy->backoff_base; /* exponential backoff with full jitter */
-  for (int i = 1; i < situation->attempt && most < policy->backoff_cap; i++) most *= 2;
+  for (; doublings > 0 && most < policy->backoff_cap; doublings--) most *= 2;
   double wait = situation->random * (most < policy->backoff_cap ? most : policy->backoff_cap);
-  if (situation->outcome.kind != CK_KIND_RATE_LIMITED) return wait;
+  if (!is_rate_limited) return wait;
   return wait < CK_RETRY_AFTER_MOST ? wait : CK_RETRY_AFTER_MOST; /* the wait pauses all calls */
 }
 

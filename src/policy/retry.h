@@ -11,7 +11,7 @@
 
 struct ck_policy {
   int max_attempts;
-  double backoff_base, backoff_cap; /* seconds */
+  double backoff_base, backoff_cap; /* seconds; see ck_retry_wait */
   bool idempotent;                  /* sending the call twice has the same effect as once */
   bool retry_unknown;               /* the caller accepts that the call may take effect twice */
 };
@@ -39,8 +39,11 @@ struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation);
 
 /*
-** Returns the seconds before another attempt: the server's Retry-After, or else exponential backoff
-** with full jitter.
+** Returns the seconds before another attempt: the server's Retry-After, or else a random number up
+** to the base, which doubles with each attempt. After a 429 the base is doubled once more: a server
+** that limits a client recovers later than a connection. The default of 0.5 s is 1 s then, as in
+** the AWS SDKs since 2026:
+** https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 */
 double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *situation);
 
