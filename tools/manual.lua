@@ -160,6 +160,10 @@ manual.functions = {
     params = { { "list", "any[]", "a list without holes" },
       { "size", "integer", "items per slice, at least 1" } },
     returns = { { "next", "fun(): any[]?", "a new table each time" } } },
+  { name = "values",
+    text = "Returns what each metric says of a run or a call log, in whichever way the API encodes it.",
+    params = { { "call", "cekura.Run|cekura.CallLog", "as the client returned it" } },
+    returns = { { "values", "cekura.MetricValue[]", "empty if it has not been evaluated" } } },
 }
 
 --- Of `client:each`, in the order of lua/cekura/each.lua.
@@ -467,7 +471,7 @@ success                    boolean                   absent until the call has b
 status                     string                    `success`, `failure`, `reviewed_success` or `reviewed_failure`
 is_reviewed                boolean
 feedback                   string
-metrics                    cekura.MetricValue[]      not in `calls.get`
+metrics                    cekura.MetricEntry[]      not in `calls.get`
 evaluation                 cekura.Evaluation|string  in `calls.get` the values of the metrics
 rubric                     any                       only in `calls.get`
 critical_categories        table[]                   only in `calls.get`; as in a cekura.Run
@@ -487,19 +491,30 @@ dynamic_variables          table                     only in `calls.get`
 created_at                 string
 updated_at                 string
 ]] },
-  { name = "cekura.Evaluation", text = "The values of the metrics for a run or a call log.", fields = fields [[
-metrics  cekura.MetricValue[]
+  { name = "cekura.Evaluation", text = "What the metrics say of a run or a call log.", fields = fields [[
+metrics  cekura.MetricEntry[]
 ]] },
-  { name = "cekura.MetricValue", text = "A metric's value for a run or a call log.", fields = fields [[
-id           integer   of the metric
-name         string    of the metric
-type         string    of the metric
-score        number    unless the metric is an enum
-enum         string    the value of an enum
-value        string    the value of an enum
-explanation  string[]  not in lists
-extra        table     not in lists
+  { name = "cekura.MetricEntry", text = "A metric's value as the API encodes it; `cekura.values` reads it.", fields = fields [[
+id           integer         of the metric
+name         string          of the metric
+type         string          `binary`, `continuous_qualitative`, `numeric` or `enum`
+eval_type    string          the same; only in version 2 of the API
+score        number|boolean  unless the metric is an enum; of a binary metric true or false, or 5 or 0; absent if the metric did not apply
+passed       boolean         of a binary metric; only in version 2 of the API
+enum         string          the value of an enum
+value        string          the value of an enum
+explanation  string[]        not in lists
+extra        table           not in lists
 ]] },
+  { name = "cekura.MetricValue", text = "What a metric says of a run or a call log, as `cekura.values` returns it.", fields = {
+    { name = "id?", type = "integer", text = "of the metric" },
+    { name = "name?", type = "string", text = "of the metric" },
+    { name = "kind?", type = '"binary"|"number"|"enum"', text = "nil if the response has neither a known type nor a value" },
+    { name = "value?", type = "boolean|number|string",
+      text = "true or false of a binary metric, a number, or the text of an enum; nil if `applies` is false, or if the value cannot be read for its kind" },
+    { name = "applies", type = "boolean", text = "whether the response has a value" },
+    { name = "explanation?", type = "string[]", text = "as in the response" },
+  } },
   { name = "cekura.Turn", text = "One turn of a transcript.", fields = fields [[
 role                string
 content             string

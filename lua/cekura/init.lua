@@ -6,6 +6,7 @@ local check = require "cekura.internal.check"
 local internal = require "cekura.internal"
 local names = require "cekura.internal.names"
 local pages_of = require "cekura.pages"
+local values = require "cekura.values"
 local wait = require "cekura.wait"
 
 internal.client_methods.each = require "cekura.each"
@@ -74,6 +75,33 @@ function cekura.chunks(list, size)
     first = last + 1
     return slice
   end
+end
+
+--- Returns what each metric says of a run or a call log: `cekura.values(run)[1].value`. All
+--- encodings are read alike: 5 or 0, 1 or 0, true or false, "pass" or "fail" in upper or lower
+--- case, and the field `passed` are true or false of a binary metric, and of no other kind.
+---
+--- - The metrics are `evaluation.metrics`, or `metrics` in a list, in the response's order. A call
+---   that has not been evaluated returns an empty list; items that are not objects are skipped.
+--- - `kind` follows from the metric's `eval_type` or `type`: `numeric` and `continuous_qualitative`
+---   are numbers. Without a known type it is that of the value in JSON, so that 5 is a number, and
+---   nil if there is no value.
+--- - `applies` is false and `value` is nil if the response has no value: null, an empty text or no
+---   field. The metric did not apply or has not been evaluated: neither a pass nor a failure.
+--- - A value that cannot be read for its kind, such as 3 of a binary metric or "n/a" of a number,
+---   is not guessed: `value` is nil, and `applies` is true.
+--- - `id` is an integer and `name` a string; nil if the response has something else.
+---
+--- Raises unless it gets one run or one call log.
+---@param call cekura.Run|cekura.CallLog as the client returned it
+---@return cekura.MetricValue[]
+function cekura.values(call)
+  if call == cekura then error("call it with a dot: cekura.values(…)", 2) end
+  if type(call) ~= "table" or call[1] ~= nil then
+    error(("values: expected a run or a call log, got %s"):format(
+      type(call) == "table" and "a list" or call == cekura.null and "null" or type(call)), 2)
+  end
+  return values.rows(call)
 end
 
 for name, methods in pairs(internal.resource_methods) do names.guard(methods, name) end

@@ -290,7 +290,7 @@
 ---@field status? string `success`, `failure`, `reviewed_success` or `reviewed_failure`
 ---@field is_reviewed? boolean
 ---@field feedback? string
----@field metrics? cekura.MetricValue[] not in `calls.get`
+---@field metrics? cekura.MetricEntry[] not in `calls.get`
 ---@field evaluation? cekura.Evaluation|string in `calls.get` the values of the metrics
 ---@field rubric? any only in `calls.get`
 ---@field critical_categories? table[] only in `calls.get`; as in a cekura.Run
@@ -310,20 +310,31 @@
 ---@field created_at? string
 ---@field updated_at? string
 
---- The values of the metrics for a run or a call log.
+--- What the metrics say of a run or a call log.
 ---@class cekura.Evaluation
----@field metrics? cekura.MetricValue[]
+---@field metrics? cekura.MetricEntry[]
 
---- A metric's value for a run or a call log.
----@class cekura.MetricValue
+--- A metric's value as the API encodes it; `cekura.values` reads it.
+---@class cekura.MetricEntry
 ---@field id? integer of the metric
 ---@field name? string of the metric
----@field type? string of the metric
----@field score? number unless the metric is an enum
+---@field type? string `binary`, `continuous_qualitative`, `numeric` or `enum`
+---@field eval_type? string the same; only in version 2 of the API
+---@field score? number|boolean unless the metric is an enum; of a binary metric true or false, or 5 or 0; absent if the metric did not apply
+---@field passed? boolean of a binary metric; only in version 2 of the API
 ---@field enum? string the value of an enum
 ---@field value? string the value of an enum
 ---@field explanation? string[] not in lists
 ---@field extra? table not in lists
+
+--- What a metric says of a run or a call log, as `cekura.values` returns it.
+---@class cekura.MetricValue
+---@field id? integer of the metric
+---@field name? string of the metric
+---@field kind? "binary"|"number"|"enum" nil if the response has neither a known type nor a value
+---@field value? boolean|number|string true or false of a binary metric, a number, or the text of an enum; nil if `applies` is false, or if the value cannot be read for its kind
+---@field applies boolean whether the response has a value
+---@field explanation? string[] as in the response
 
 --- One turn of a transcript.
 ---@class cekura.Turn
@@ -960,6 +971,11 @@ function cekura.array(list) end
 ---@param size integer items per slice, at least 1
 ---@return fun(): any[]? next a new table each time
 function cekura.chunks(list, size) end
+
+--- Returns what each metric says of a run or a call log, in whichever way the API encodes it.
+---@param call cekura.Run|cekura.CallLog as the client returned it
+---@return cekura.MetricValue[] values empty if it has not been evaluated
+function cekura.values(call) end
 
 --- Calls an endpoint that the client has no method for.
 ---@param arguments cekura.Request

@@ -140,7 +140,7 @@ end)
 local SCHEMAS = {
   Result = { "Result", "ResultDetailV2" }, Run = { "Run" },
   CallLog = { "CallLogList", "CallLogDetail" }, Evaluation = { "Evaluation" },
-  MetricValue = { "CallLogListSerializerMetricsWithExplanation" },
+  MetricEntry = { "CallLogListSerializerMetricsWithExplanation" },
   Turn = { "RunListTranscriptObject", "CallLogTranscriptObject" },
   Metric = { "MetricDetailV2", "SchemaPostMetricEdit" }, Review = { "MetricReviewDetail" },
   TestSet = { "TestSetInline" }, Improvement = { "ProcessFeedbacksResponse" },
