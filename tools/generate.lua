@@ -118,16 +118,27 @@ local function enum_alias(endpoint, field)
 end
 
 local LUALS = {
-  integer = "integer", string = "string", boolean = "boolean", any = "any",
+  integer = "integer", number = "number", string = "string", boolean = "boolean", any = "any",
   object = "table<string, any>",
 }
 
-local LUALS_FORMAT = { id = "cekura.Id", slug = "cekura.Id", json = "table<string, any>|string" }
+local LUALS_FORMAT = { id = "cekura.Id", json = "table<string, any>|string" }
 
-local function luals_type(endpoint, field)
+local luals_type  -- function(endpoint, field): the type of a field
+
+--- Returns the type of an object with the fields.
+local function luals_object(endpoint, fields)
+  return ("{ %s }"):format(table.concat(map(fields, function(field)
+    return ("%s%s: %s"):format(field.name, field.required and "" or "?",
+      luals_type(endpoint, field))
+  end), ", "))
+end
+
+function luals_type(endpoint, field)
   local name = LUALS_FORMAT[field.format] or LUALS[field.items or field.type]
-  if field.type == "array" then name = name .. "[]" end
   if field.enum then name = enum_alias(endpoint, field) end
+  if field.fields then name = luals_object(endpoint, field.fields) end
+  if field.type == "array" then name = name .. "[]" end
   return field.nullable and field.type ~= "any" and name .. "|cekura.null" or name
 end
 
@@ -316,14 +327,16 @@ local CONTRACT = [[
 
 ---@class (exact) cekura.Field
 ---@field name string
----@field type "integer"|"string"|"boolean"|"array"|"object"|"any"
----@field items "integer"|"string"|nil of an array
----@field format "id"|"slug"|"date-time"|"json"|nil of the value, or of an array's items
+---@field type "integer"|"number"|"string"|"boolean"|"array"|"object"|"any"
+---@field items "integer"|"string"|"object"|"any"|nil of an array
+---@field fields cekura.Field[]? of the objects in an array
+---@field format "id"|"int32"|"date-time"|"json"|"selection"|nil of the value or its items
 ---@field required boolean
 ---@field nullable boolean
 ---@field enum string[]?
 ---@field minimum integer?
 ---@field min_length integer?
+---@field max_length integer?
 ---@field min_items integer?
 ---@field max_items integer?
 ---@field place "path"|"query"|"body"
@@ -343,6 +356,7 @@ local CONTRACT = [[
 ---@field one_of string[]? exactly one of these fields must be given
 ---@field evaluations string[]? the product of these lists' lengths is what a call starts
 ---@field evaluations_at_least boolean that product is a lower bound
+---@field range { from: string, to: string, days: integer }? the fields of a range of times
 ---@field partial boolean changes only the fields that are given; one besides the id is required
 ---@field fields cekura.Field[]
 
@@ -467,17 +481,21 @@ local function signature(endpoint)
     table.concat(names, ", "))
 end
 
+local function choices(field)
+  return (field.type == "array" and "list of " or "one of ")
+    .. table.concat(map(field.enum, function(v) return code(v == "" and '""' or v) end), ", ")
+end
+
 local function type_in_words(field)
   local words = {
-    ["id"] = "id", slug = "id or slug", json = "object, or its JSON text",
+    ["id"] = "id", json = "object, or its JSON text", selection = "selection of fields",
     ["date-time"] = "date and time", any = "any JSON value",
   }
-  local text = words[field.format] or words[field.type] or field.items or field.type
+  local text = words[field.format] or words[field.items or field.type] or field.items or field.type
   if field.minimum then text = ("%s, at least %d"):format(text, field.minimum) end
-  if field.type == "array" then text = ("list of %ss%s"):format(text, length_of_list(field)) end
-  if field.enum then
-    text = "one of " .. table.concat(map(field.enum, function(v) return code(v) end), ", ")
-  end
+  if field.max_length then text = ("%s of up to %d characters"):format(text, field.max_length) end
+  if field.enum then text = choices(field)
+  elseif field.type == "array" then text = ("list of %ss%s"):format(text, length_of_list(field)) end
   return text .. (field.nullable and ", or null" or "")
 end
 
@@ -510,10 +528,17 @@ local function facts(endpoint)
   end
   if endpoint.partial then list[#list + 1] = "At least one field besides the id must be given." end
   list[#list + 1] = evaluations_in_words(endpoint)
+  local range = endpoint.range
+  if range then
+    list[#list + 1] = ("%s is at most %d days after %s; without it, it ends now. A longer range "
+      .. "is refused before it is sent; `%s:pages` reads it."):format(code(range.to), range.days,
+      code(range.from), endpoint.resource)
+  end
   return list
 end
 
-local FALLBACK = { integer = "1", string = '"…"', boolean = "true", any = "1", array = "{ 1 }" }
+local FALLBACK = { integer = "1", string = '"…"', boolean = "true", any = "1", array = "{ 1 }",
+  number = "0.5" }
 
 --- Returns the Lua source for a field in an example, or nil.
 local function sample_of(endpoint, field)

@@ -336,11 +336,18 @@ manual.results = {
   ["results.evaluate_metrics"] = "cekura.Result",
   ["calls.evaluate_metrics"] = "cekura.CallLog[]",
   ["metric_reviews.process_feedbacks_progress"] = "cekura.Improvement",
+  ["test_sets.create_from_run"] = "cekura.TestSet",
+  ["test_sets.create_from_call_log"] = "cekura.TestSet",
   ["metrics.get"] = "cekura.Metric",
+  ["metrics.list"] = "cekura.Metric[]",
   ["metrics.update"] = "cekura.Metric",
+  ["metrics.run_reviews_progress"] = "cekura.ReviewProgress",
+  ["metrics.history"] = "cekura.MetricHistoryPage",
+  ["metrics.restore"] = "cekura.Metric",
   ["results.get"] = "cekura.Result",
   ["results.list"] = "cekura.ResultPage",
   ["runs.get"] = "cekura.Run",
+  ["runs.list"] = "cekura.RunPage",
   ["runs.bulk"] = "cekura.Run[]",
   ["calls.get"] = "cekura.CallLog",
   ["calls.list"] = "cekura.CallLogPage",
@@ -361,7 +368,7 @@ end
 --- A page of a list of `item`s.
 local function page(name, item, text)
   return { name = name, text = text, fields = fields([[
-count     integer  the number of items; not reliable
+count     integer  the number of items; absent with `include_count = false`, and not reliable
 next      string   the address of the next page; absent on the last page
 previous  string   the address of the previous page
 results   ]] .. item .. "[]") }
@@ -579,11 +586,13 @@ feedback        string
 created_at      string
 updated_at      string
 ]] },
-  { name = "cekura.TestSet", text = "A call in a metric's lab.", fields = fields [[
+  { name = "cekura.TestSet", text = "A call in the Lab of metrics.", fields = fields [[
 id                   integer
 agent                integer
 name                 string
+metric_reviews       cekura.Review[]  the labels; not in a cekura.Review
 transcript           string
+transcript_object    any
 voice_recording_url  string
 call_end_reason      string
 duration             string
@@ -591,6 +600,23 @@ source_model         string  `CallLog` or `Run`
 source_id            string
 created_at           string
 updated_at           string
+]] },
+  { name = "cekura.ReviewProgress", text = "The state of a job of `metrics.run_reviews`.", fields = fields [[
+status     string   `success` or `completed`: done; `error` or `failed`; any other: it is running
+completed  integer  labels that have been scored
+failed     integer  labels that could not be scored
+total      integer
+output     table    once the job is done: `{ metric, review_results }`
+]] },
+  { name = "cekura.MetricHistory", text = "A version of a metric: the fields of a cekura.Metric, and these.", fields = fields [[
+history_id             integer  for `metrics.restore`
+history_date           string
+history_type           string   `+`: created, `~`: changed, `-`: deleted
+history_change_reason  string
+history_user           table    `{ id, name, email }`
+version_id             string
+version_name           string
+agents_snapshot        any
 ]] },
   { name = "cekura.Improvement", text = "The state of an optimiser job, and its proposal.", fields = fields [[
 status                         string                 not documented, but present while the job runs
@@ -643,6 +669,8 @@ pack               table    its limits: `{ name, max_concurrent_runs_limit, max_
 ]] },
   page("cekura.ResultPage", "cekura.Result", "A page of results."),
   page("cekura.CallLogPage", "cekura.CallLog", "A page of call logs."),
+  page("cekura.RunPage", "cekura.Run", "A page of runs."),
+  page("cekura.MetricHistoryPage", "cekura.MetricHistory", "A page of versions of a metric."),
 }
 
 --- Of `filters_v2` in `calls.list`.
@@ -671,9 +699,18 @@ manual.samples = {
   filters_v2 = '{ field = "success", op = "eq", value = false }',
 }
 
---- For a single endpoint: this job is that of the example before it.
+--- For a single endpoint. `value` is that of the example before it, `job` that of process_feedbacks.
 manual.own_samples = {
-  ["metric_reviews.process_feedbacks_progress"] = { progress_id = "value.progress_id" },
+  ["metric_reviews.process_feedbacks_progress"] = { progress_id = "job.progress_id" },
+  ["metric_reviews.process_feedbacks_cancel"] = { progress_id = "job.progress_id" },
+  ["test_sets.create_from_run"] = {
+    metrics = '{ { metric = 55, expected_value = 2, feedback = "Missed the new time" } }' },
+  ["test_sets.create_from_call_log"] = { metrics = "{ { metric = 55, expected_value = 3 } }" },
+  ["metrics.list"] = { agent_id = "231", slug = '"call_outcome"' },
+  ["metrics.run_reviews_progress"] = { progress_id = "value.progress_id" },
+  ["metrics.restore"] = { history_id = "value.results[1].history_id" },
+  ["metrics.run_reviews"] = { skip_save = "true" },
+  ["runs.bulk"] = { result_id = "373" },
 }
 
 --- Lua source for what an example does with `value`.
@@ -681,13 +718,24 @@ manual.uses = {
   ["runs.mark_metric_vote"] = "print(value.success)",
   ["results.evaluate_metrics"] = "print(value.id, value.status)",
   ["calls.evaluate_metrics"] = "for _, log in ipairs(value) do print(log.id, log.status) end",
-  ["metric_reviews.process_feedbacks"] = "print(value.progress_id)",
+  ["metric_reviews.process_feedbacks"] = "local job = value\nprint(job.progress_id)",
   ["metric_reviews.process_feedbacks_progress"] =
     "print(value.improved_metric_description or value.status)",
+  ["metric_reviews.process_feedbacks_cancel"] = "print(response.status)",
+  ["test_sets.create_from_run"] = "print(value.id, value.source_model, value.source_id)",
+  ["test_sets.create_from_call_log"] = "print(value.id, #value.metric_reviews)",
   ["metrics.get"] = "print(value.name, value.description)",
+  ["metrics.list"] = "for _, metric in ipairs(value) do print(metric.id, metric.name) end",
+  ["metrics.run_reviews"] = "print(value.progress_id)",
+  ["metrics.run_reviews_progress"] = "print(value.status, value.completed)",
+  ["metrics.history"] =
+    "for _, version in ipairs(value.results) do print(version.history_id, version.history_date) end",
+  ["metrics.restore"] = "print(value.description)",
   ["metrics.update"] = "print(value.description)",
   ["results.get"] = "for id, run in pairs(value.runs) do print(id, run.status) end",
   ["results.list"] = "for _, result in ipairs(value.results) do print(result.id, result.name) end",
+  ["results.create_shareable_link_token"] = "print(value.shareable_link)",
+  ["runs.list"] = "for _, run in ipairs(value.results) do print(run.id, run.status) end",
   ["runs.get"] = "for _, metric in ipairs(value.evaluation.metrics) do print(metric.name) end",
   ["runs.bulk"] = "for _, run in ipairs(value) do print(run.id, run.success) end",
   ["calls.get"] = "print(value.transcript)",

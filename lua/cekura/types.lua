@@ -403,12 +403,14 @@
 ---@field created_at? string
 ---@field updated_at? string
 
---- A call in a metric's lab.
+--- A call in the Lab of metrics.
 ---@class cekura.TestSet
 ---@field id? integer
 ---@field agent? integer
 ---@field name? string
+---@field metric_reviews? cekura.Review[] the labels; not in a cekura.Review
 ---@field transcript? string
+---@field transcript_object? any
 ---@field voice_recording_url? string
 ---@field call_end_reason? string
 ---@field duration? string
@@ -416,6 +418,25 @@
 ---@field source_id? string
 ---@field created_at? string
 ---@field updated_at? string
+
+--- The state of a job of `metrics.run_reviews`.
+---@class cekura.ReviewProgress
+---@field status? string `success` or `completed`: done; `error` or `failed`; any other: it is running
+---@field completed? integer labels that have been scored
+---@field failed? integer labels that could not be scored
+---@field total? integer
+---@field output? table once the job is done: `{ metric, review_results }`
+
+--- A version of a metric: the fields of a cekura.Metric, and these.
+---@class cekura.MetricHistory
+---@field history_id? integer for `metrics.restore`
+---@field history_date? string
+---@field history_type? string `+`: created, `~`: changed, `-`: deleted
+---@field history_change_reason? string
+---@field history_user? table `{ id, name, email }`
+---@field version_id? string
+---@field version_name? string
+---@field agents_snapshot? any
 
 --- The state of an optimiser job, and its proposal.
 ---@class cekura.Improvement
@@ -472,17 +493,31 @@
 
 --- A page of results.
 ---@class cekura.ResultPage
----@field count? integer the number of items; not reliable
+---@field count? integer the number of items; absent with `include_count = false`, and not reliable
 ---@field next? string the address of the next page; absent on the last page
 ---@field previous? string the address of the previous page
 ---@field results? cekura.Result[]
 
 --- A page of call logs.
 ---@class cekura.CallLogPage
----@field count? integer the number of items; not reliable
+---@field count? integer the number of items; absent with `include_count = false`, and not reliable
 ---@field next? string the address of the next page; absent on the last page
 ---@field previous? string the address of the previous page
 ---@field results? cekura.CallLog[]
+
+--- A page of runs.
+---@class cekura.RunPage
+---@field count? integer the number of items; absent with `include_count = false`, and not reliable
+---@field next? string the address of the next page; absent on the last page
+---@field previous? string the address of the previous page
+---@field results? cekura.Run[]
+
+--- A page of versions of a metric.
+---@class cekura.MetricHistoryPage
+---@field count? integer the number of items; absent with `include_count = false`, and not reliable
+---@field next? string the address of the next page; absent on the last page
+---@field previous? string the address of the previous page
+---@field results? cekura.MetricHistory[]
 
 ---@class (exact) cekura.runs.mark_metric_vote.Arguments
 ---@field run_id cekura.Id the run whose verdict is voted on
@@ -494,8 +529,80 @@
 ---@class (exact) cekura.runs.get.Arguments
 ---@field run_id cekura.Id the run
 
+---@alias cekura.runs.list.status
+---| "running"
+---| "completed"
+---| "failed"
+---| "pending"
+---| "in_progress"
+---| "evaluating"
+---| "in_queue"
+---| "timeout"
+---| "cancelled"
+---| "scaling_up"
+
+---@alias cekura.runs.list.status__in
+---| "running"
+---| "completed"
+---| "failed"
+---| "pending"
+---| "in_progress"
+---| "evaluating"
+---| "in_queue"
+---| "timeout"
+---| "cancelled"
+---| "scaling_up"
+
+---@class (exact) cekura.runs.list.Arguments
+---@field agent_id? cekura.Id only runs of this agent
+---@field project_id? cekura.Id only runs of this project
+---@field result_id? cekura.Id only runs of this result
+---@field assistant_id? string only runs of this assistant, by the provider's id
+---@field id? string only the run with this id
+---@field id__in? cekura.Id[] only these runs (at least 1)
+---@field id__contains? integer only runs with these digits in their id
+---@field status? cekura.runs.list.status only runs with this status
+---@field status__in? cekura.runs.list.status__in[] only runs with one of these statuses (at least 1)
+---@field success? boolean true: only runs that passed their evaluation; false: only others
+---@field success_rate? number only runs with this success rate
+---@field search? string only runs with this text
+---@field timestamp__gte? string only runs from this time on
+---@field timestamp__lte? string only runs up to this time
+---@field created_at_from? string only runs created from this time on
+---@field created_at_to? string only runs created up to this time
+---@field created_at_range? string only runs created in this range
+---@field duration__gte? number only runs that took at least these seconds
+---@field duration__lte? number only runs that took at most these seconds
+---@field duration_range? string only runs that took a time in this range
+---@field call_id? string only the run with this id at the agent's provider
+---@field call_id__icontains? string only runs with this in that id, in any case of letters
+---@field provider_call_id? string only the run with this call id of the provider
+---@field provider_call_id__icontains? string only runs with this in that id, in any case of letters
+---@field call_ended_reason? string only runs that ended for this reason
+---@field call_ended_reason__icontains? string only runs with this in that reason, in any case of letters
+---@field call_ended_reason__in? string only runs that ended for one of these reasons, joined by commas
+---@field result__id? cekura.Id only runs of this result
+---@field result__agent_id? cekura.Id only runs of results of this agent
+---@field result__agent_id__in? cekura.Id[] only runs of results of these agents (at least 1)
+---@field result__run_as_text? boolean true: only runs in text; false: only runs in voice
+---@field scenario__id? cekura.Id only runs of this scenario
+---@field scenario__id__in? cekura.Id[] only runs of these scenarios (at least 1)
+---@field scenarios? string only runs of these scenarios, ids joined by commas
+---@field personality__id? cekura.Id only runs with this personality
+---@field personality__id__in? cekura.Id[] only runs with these personalities (at least 1)
+---@field personalities? string only runs with these personalities, ids joined by commas
+---@field tags? string only runs with these tags, joined by commas
+---@field metrics? string only runs with these metrics, ids joined by commas
+---@field page? integer the number of the page, from 1
+---@field page_size? integer the number of items per page
+---@field include_count? boolean false: the page has no `count`, which takes the server time
+---@field ql? string the fields of each item, such as {id,status} or {id,metadata{ended_reason}}
+
 ---@class (exact) cekura.runs.bulk.Arguments
 ---@field run_ids cekura.Id[] the runs (at least 1)
+---@field agent_id? cekura.Id the scope: the agent of the runs
+---@field result_id? cekura.Id the scope: the result of the runs
+---@field project_id? cekura.Id the scope: the project of the runs
 
 ---@class cekura.runs
 local runs = {}
@@ -512,7 +619,7 @@ function runs:mark_metric_vote(arguments, options) end
 
 --- Reads a run: its transcript and each metric's verdict.
 ---
---- `GET /test_framework/v1/runs/{run_id}/`
+--- `GET /test_framework/v2/runs/{run_id}/`
 ---@param arguments cekura.runs.get.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.Run? value
@@ -520,9 +627,19 @@ function runs:mark_metric_vote(arguments, options) end
 ---@overload fun(self: cekura.runs, arguments: cekura.runs.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function runs:get(arguments, options) end
 
+--- Lists runs, a page at a time.
+---
+--- `GET /test_framework/v2/runs/`
+---@param arguments cekura.runs.list.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.RunPage? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.runs, arguments: cekura.runs.list.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function runs:list(arguments, options) end
+
 --- Reads several runs with one request.
 ---
---- `GET /test_framework/v1/runs/bulk/`
+--- `GET /test_framework/v2/runs/bulk/`
 ---@param arguments cekura.runs.bulk.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.Run[]? value
@@ -545,10 +662,17 @@ function runs:bulk(arguments, options) end
 ---@class (exact) cekura.results.list.Arguments
 ---@field agent_id? cekura.Id only results of this agent
 ---@field project_id? cekura.Id only results of this project
+---@field assistant_id? string only results of this assistant, by the provider's id
 ---@field search? string only results with this in their name
----@field scenarios? cekura.Id[] only results of these scenarios (at least 1)
+---@field scenarios? cekura.Id[] only results of these scenarios; a result with several runs of a scenario may be listed several times (at least 1)
 ---@field page? integer the number of the page, from 1
 ---@field page_size? integer the number of items per page
+---@field include_count? boolean false: the page has no `count`, which takes the server time
+---@field ql? string the fields of each item, such as {id,status} or {id,metadata{ended_reason}}
+
+---@class (exact) cekura.results.create_shareable_link_token.Arguments
+---@field result_id cekura.Id the result
+---@field expire_at? string|cekura.null when the link ends; null or absent: it does not end
 
 ---@class cekura.results
 local results = {}
@@ -575,7 +699,7 @@ function results:bulk_evaluate_metrics(arguments, options) end
 
 --- Reads a result with its runs.
 ---
---- `GET /test_framework/v1/results/{result_id}/`
+--- `GET /test_framework/v2/results/{result_id}/`
 ---@param arguments cekura.results.get.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.Result? value
@@ -585,13 +709,23 @@ function results:get(arguments, options) end
 
 --- Lists results, a page at a time. There is no filter by status.
 ---
---- `GET /test_framework/v1/results/`
+--- `GET /test_framework/v2/results/`
 ---@param arguments cekura.results.list.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.ResultPage? value
 ---@return cekura.Response|cekura.Error response_or_err
 ---@overload fun(self: cekura.results, arguments: cekura.results.list.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function results:list(arguments, options) end
+
+--- Creates a link with which anybody can read a result; each call creates another.
+---
+--- `POST /test_framework/v2/results/{result_id}/create_shareable_link_token/`
+---@param arguments cekura.results.create_shareable_link_token.Arguments
+---@param options? cekura.CallOptions
+---@return { token: string, shareable_link: string }? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.results, arguments: cekura.results.create_shareable_link_token.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function results:create_shareable_link_token(arguments, options) end
 
 --- Iterates over all results, a page at a time: `for result in client.results:pages{…}`.
 ---@param arguments cekura.results.list.Arguments as of `list`
@@ -619,12 +753,14 @@ function results:wait(arguments, options) end
 ---@field agent_id? cekura.Id only calls of this agent; give this or project_id
 ---@field project_id? cekura.Id only calls of this project; an organization's key needs it
 ---@field timestamp_from? string only calls from this time on; without a range, the calls of the last 30 days
----@field timestamp_to? string only calls up to this time
+---@field timestamp_to? string only calls up to this time; at most 33 days after timestamp_from
 ---@field call_ids? cekura.Id[] only these call logs, by their own ids (at least 1)
 ---@field assistant_id? string only calls of this assistant, by the provider's id
 ---@field filters_v2? table<string, any>|string a filter in the dashboard's form: { field, op, value }, or { operator = "and" or "or", conditions }
 ---@field page? integer the number of the page, from 1
 ---@field page_size? integer the number of items per page
+---@field include_count? boolean false: the page has no `count`, which takes the server time
+---@field ql? string the fields of each item, such as {id,status} or {id,metadata{ended_reason}}
 
 ---@class (exact) cekura.calls.mark_metric_vote.Arguments
 ---@field call_log_id cekura.Id the call log whose verdict is voted on
@@ -648,7 +784,7 @@ function calls:evaluate_metrics(arguments, options) end
 
 --- Reads the log of a production call: its transcript and each metric's verdict.
 ---
---- `GET /observability/v1/call-logs/{call_log_id}/`
+--- `GET /observability/v2/call-logs/{call_log_id}/`
 ---@param arguments cekura.calls.get.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.CallLog? value
@@ -656,9 +792,9 @@ function calls:evaluate_metrics(arguments, options) end
 ---@overload fun(self: cekura.calls, arguments: cekura.calls.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function calls:get(arguments, options) end
 
---- Lists logs of production calls, a page at a time.
+--- Lists logs of production calls of at most 33 days, a page at a time.
 ---
---- `GET /observability/v1/call-logs/`
+--- `GET /observability/v2/call-logs/`
 ---@param arguments cekura.calls.list.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.CallLogPage? value
@@ -707,6 +843,9 @@ function calls:wait(arguments, options) end
 ---@field agent_id? cekura.Id the metric's agent, for a key that is limited to the agent
 ---@field project_id? cekura.Id the metric's project, for a key that is limited to the project
 
+---@class (exact) cekura.metric_reviews.process_feedbacks_cancel.Arguments
+---@field progress_id string the id that process_feedbacks returned
+
 ---@class cekura.metric_reviews
 local metric_reviews = {}
 
@@ -730,6 +869,16 @@ function metric_reviews:process_feedbacks(arguments, options) end
 ---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks_progress.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metric_reviews:process_feedbacks_progress(arguments, options) end
 
+--- Cancels the improvement of a metric, for example to start it again with corrected labels.
+---
+--- `POST /test_framework/metric-reviews/process_feedbacks_cancel/`
+---@param arguments cekura.metric_reviews.process_feedbacks_cancel.Arguments
+---@param options? cekura.CallOptions
+---@return any? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks_cancel.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metric_reviews:process_feedbacks_cancel(arguments, options) end
+
 --- Waits until the optimiser proposes an improvement.
 ---@param arguments cekura.metric_reviews.process_feedbacks_progress.Arguments `{ progress_id, agent_id?, project_id? }`
 ---@param options? cekura.WaitOptions
@@ -737,8 +886,52 @@ function metric_reviews:process_feedbacks_progress(arguments, options) end
 ---@return cekura.Response|cekura.Error response_or_err
 function metric_reviews:wait(arguments, options) end
 
+---@class (exact) cekura.test_sets.create_from_run.Arguments
+---@field run_id cekura.Id the run, which must be completed
+---@field metrics { metric: cekura.Id, expected_value?: any, feedback?: string }[] the metrics whose Lab gets the run, each with its label: { metric, expected_value?, feedback? } (at least 1)
+---@field name? string the name of the test set; by default the id of the run
+---@field project? cekura.Id the project of the run
+
+---@class (exact) cekura.test_sets.create_from_call_log.Arguments
+---@field call_log_id cekura.Id the call log
+---@field metrics { metric: cekura.Id, expected_value?: any, feedback?: string }[] the metrics whose Lab gets the call log, each with its label: { metric, expected_value?, feedback? } (at least 1)
+---@field name? string the name of the test set; by default the id of the call log
+---@field project? cekura.Id the project of the call log
+
+---@class cekura.test_sets
+local test_sets = {}
+
+--- Labels a completed run and puts it into the Lab of each metric, from which process_feedbacks and run_reviews read.
+---
+--- `POST /test_framework/test-sets/create_from_run/`
+---@param arguments cekura.test_sets.create_from_run.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.TestSet? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.test_sets, arguments: cekura.test_sets.create_from_run.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function test_sets:create_from_run(arguments, options) end
+
+--- Labels a call log and puts it into the Lab of each metric, from which process_feedbacks and run_reviews read.
+---
+--- `POST /test_framework/test-sets/create_from_call_log/`
+---@param arguments cekura.test_sets.create_from_call_log.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.TestSet? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.test_sets, arguments: cekura.test_sets.create_from_call_log.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function test_sets:create_from_call_log(arguments, options) end
+
 ---@class (exact) cekura.metrics.get.Arguments
----@field metric_id cekura.Id the metric, by its id or its slug
+---@field metric_id cekura.Id the metric
+
+---@class (exact) cekura.metrics.list.Arguments
+---@field agent_id? cekura.Id only metrics of this agent
+---@field project_id? cekura.Id only metrics of this project
+---@field assistant_id? string only metrics of this assistant, by the provider's id
+---@field agents? cekura.Id[] only metrics of these agents (at least 1)
+---@field slug? string only the metric with this slug
+---@field filters? table<string, any>|string a filter: { field, op, value }, or { operator = "and" or "or", conditions }
+---@field include_scores? boolean whether the metrics have overall_score and total_score
 
 ---@alias cekura.metrics.update.type
 ---| "basic"
@@ -761,13 +954,40 @@ function metric_reviews:wait(arguments, options) end
 ---| "llm_judge"
 ---| "custom_code"
 
+---@alias cekura.metrics.update.llm_provider
+---| "openai"
+---| "gemini"
+---| "dspy-gepa-gemini-flash"
+---| "deepseek-v4-flash"
+
+---@alias cekura.metrics.update.relevance_llm_provider
+---| "openai"
+---| "gemini"
+---| "dspy-gepa-gemini-flash"
+---| "deepseek-v4-flash"
+
+---@alias cekura.metrics.update.alert_type
+---| "disabled"
+---| "normal"
+---| "significant_change"
+
+---@alias cekura.metrics.update.significant_change_alert_status
+---| "enabled"
+---| "disabled"
+
+---@alias cekura.metrics.update.significant_change_alert_direction
+---| ""
+---| "increase"
+---| "decrease"
+
 ---@class (exact) cekura.metrics.update.Arguments
----@field metric_id cekura.Id the metric; here its id, not its slug
+---@field metric_id cekura.Id the metric
 ---@field name? string its name
+---@field slug? string|cekura.null its name in URLs, in snake_case
 ---@field description? string what it evaluates
 ---@field type? cekura.metrics.update.type its type; llm_judge replaces basic and custom_prompt, which are deprecated
 ---@field prompt? string the prompt that it evaluates with
----@field custom_code? string Python for the type custom_code, with a function evaluate(transcript, ...)
+---@field custom_code? string Python for the type custom_code, which sets _result and _explanation
 ---@field eval_type? cekura.metrics.update.eval_type the type of its values
 ---@field enum_values? string[] the values of an enum metric
 ---@field evaluation_trigger? cekura.metrics.update.evaluation_trigger when it runs: on every call, as the platform decides, or by its own trigger (custom)
@@ -779,18 +999,88 @@ function metric_reviews:wait(arguments, options) end
 ---@field observability_enabled? boolean whether it runs on production calls
 ---@field sampling_enabled? boolean whether it runs on a sample only, at the project's rate
 ---@field add_to_new_agents? boolean|cekura.null whether new agents of the project get it
----@field configuration? table<string, any> settings of some predefined metrics; some are objects by agent id
+---@field add_to_rubric? boolean whether the project's rubric of call success has it
+---@field configuration? any settings of some predefined metrics
 ---@field display_order? integer its position in lists of metrics
----@field assistant_id? string the assistant's id outside the platform
----@field project? cekura.Id its project; read-only once set
+---@field priority_assignment_prompt? string the prompt that assigns a priority to a failure
+---@field llm_provider? cekura.metrics.update.llm_provider the provider of its judge
+---@field relevance_llm_provider? cekura.metrics.update.relevance_llm_provider the provider of the judge of its trigger
+---@field kb_file_ids? any a list of the ids of its knowledge base files
+---@field scenarios? any "all", or a list of the ids of its scenarios
+---@field project? cekura.Id|cekura.null its project
+---@field agent? cekura.Id|cekura.null its agent
 ---@field agents? cekura.Id[] the agents that a project's metric is for
+---@field assistant_id? string its assistant, by the provider's id
+---@field apply_to_all_agents? boolean of observability_dropoff: whether all agents of the project get its dropoff_nodes
+---@field metric_description_program? any the advanced configuration of its description
+---@field metric_description_variables? any[] the variables of that configuration
+---@field evaluation_trigger_program? any the advanced configuration of its trigger
+---@field evaluation_trigger_variables? any[] the variables of that configuration
+---@field alert_enabled? boolean of a binary metric: whether a failure is an alert
+---@field alert_type? cekura.metrics.update.alert_type which values are alerts
+---@field alert_filters? any a filter of calls, as filters_v2 of calls.list: alerts are computed over these
+---@field significant_change_alert_status? cekura.metrics.update.significant_change_alert_status whether a significant change is an alert
+---@field significant_change_alert_direction? cekura.metrics.update.significant_change_alert_direction which changes: an empty text means both
+---@field window_size? integer the number of values that a change is compared with
+---@field std_multiplier? number the standard deviations that make a change significant
+---@field ewma_alpha? number the weight of the newest value in the moving average
+---@field slack_workspace? cekura.Id|cekura.null the Slack workspace of its alerts
+---@field slack_channel_id? string|cekura.null the Slack channel of its alerts
+
+---@alias cekura.metrics.run_reviews.type
+---| "basic"
+---| "custom_prompt"
+---| "custom_code"
+---| "llm_judge"
+
+---@alias cekura.metrics.run_reviews.llm_provider
+---| "openai"
+---| "gemini"
+---| "dspy-gepa-gemini-flash"
+---| "deepseek-v4-flash"
+
+---@alias cekura.metrics.run_reviews.trigger_type
+---| "llm_judge"
+---| "custom_code"
+
+---@class (exact) cekura.metrics.run_reviews.Arguments
+---@field metric_id cekura.Id the metric whose labels are scored
+---@field description? string a draft that is scored in place of the metric's description
+---@field type? cekura.metrics.run_reviews.type the type of the draft; llm_judge replaces basic and custom_prompt, which are deprecated
+---@field prompt? string the prompt of the draft
+---@field custom_code? string the code of the draft, in Python
+---@field llm_provider? cekura.metrics.run_reviews.llm_provider the provider of the judge
+---@field evaluation_trigger? string the trigger of the draft: always, automatic or custom
+---@field trigger_type? cekura.metrics.run_reviews.trigger_type whether its custom trigger is a prompt or code
+---@field evaluation_trigger_prompt? string the prompt of its custom trigger
+---@field evaluation_trigger_custom_code? string the code of its custom trigger, in Python
+---@field metric_description_program? any the advanced configuration of its description
+---@field metric_description_variables? any the variables of that configuration
+---@field evaluation_trigger_program? any the advanced configuration of its trigger
+---@field evaluation_trigger_variables? any the variables of that configuration
+---@field skip_save? boolean true: the scores are returned, and not saved
+
+---@class (exact) cekura.metrics.run_reviews_progress.Arguments
+---@field progress_id string the id that run_reviews returned
+---@field agent_id? cekura.Id the metric's agent, for a key that is limited to the agent
+---@field project_id? cekura.Id the metric's project, for a key that is limited to the project
+---@field assistant_id? string the metric's assistant, by the provider's id
+
+---@class (exact) cekura.metrics.history.Arguments
+---@field metric_id cekura.Id the metric
+---@field page? integer the number of the page, from 1
+---@field page_size? integer the number of items per page
+
+---@class (exact) cekura.metrics.restore.Arguments
+---@field metric_id cekura.Id the metric
+---@field history_id cekura.Id the version, as metrics.history names it
 
 ---@class cekura.metrics
 local metrics = {}
 
---- Reads a metric, with the reviewers' feedback.
+--- Reads a metric, with the labels of its Lab. metrics.list finds one by its slug.
 ---
---- `GET /test_framework/v1/metrics/{metric_id}/`
+--- `GET /test_framework/v2/metrics/{metric_id}/`
 ---@param arguments cekura.metrics.get.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.Metric? value
@@ -798,15 +1088,65 @@ local metrics = {}
 ---@overload fun(self: cekura.metrics, arguments: cekura.metrics.get.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metrics:get(arguments, options) end
 
+--- Lists all metrics in one response.
+---
+--- `GET /test_framework/v2/metrics/`
+---@param arguments cekura.metrics.list.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Metric[]? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metrics, arguments: cekura.metrics.list.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metrics:list(arguments, options) end
+
 --- Changes the given fields of a metric, and no others.
 ---
---- `PATCH /test_framework/v1/metrics/{metric_id}/`
+--- `PATCH /test_framework/v2/metrics/{metric_id}/`
 ---@param arguments cekura.metrics.update.Arguments
 ---@param options? cekura.CallOptions
 ---@return cekura.Metric? value
 ---@return cekura.Response|cekura.Error response_or_err
 ---@overload fun(self: cekura.metrics, arguments: cekura.metrics.update.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metrics:update(arguments, options) end
+
+--- Scores the labels of a metric's Lab with the metric or with a draft of it, in the background.
+---
+--- `POST /test_framework/v2/metrics/{metric_id}/run_reviews/`; spends credits
+---@param arguments cekura.metrics.run_reviews.Arguments
+---@param options? cekura.CallOptions
+---@return { progress_id: string }? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metrics, arguments: cekura.metrics.run_reviews.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metrics:run_reviews(arguments, options) end
+
+--- Reads the progress of run_reviews.
+---
+--- `GET /test_framework/v2/metrics/run_reviews_progress/`
+---@param arguments cekura.metrics.run_reviews_progress.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.ReviewProgress? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metrics, arguments: cekura.metrics.run_reviews_progress.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metrics:run_reviews_progress(arguments, options) end
+
+--- Lists the versions of a metric, a page at a time.
+---
+--- `GET /test_framework/v2/metrics/{metric_id}/history/`
+---@param arguments cekura.metrics.history.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.MetricHistoryPage? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metrics, arguments: cekura.metrics.history.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metrics:history(arguments, options) end
+
+--- Restores a version of a metric, which undoes later changes.
+---
+--- `POST /test_framework/v2/metrics/{metric_id}/restore/`
+---@param arguments cekura.metrics.restore.Arguments
+---@param options? cekura.CallOptions
+---@return cekura.Metric? value
+---@return cekura.Response|cekura.Error response_or_err
+---@overload fun(self: cekura.metrics, arguments: cekura.metrics.restore.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
+function metrics:restore(arguments, options) end
 
 ---@class (exact) cekura.billing.info.Arguments
 ---@field organization_id? cekura.Id the organization; not needed with an organization's key
@@ -830,6 +1170,7 @@ function billing:info(arguments, options) end
 ---@field results cekura.results
 ---@field calls cekura.calls
 ---@field metric_reviews cekura.metric_reviews
+---@field test_sets cekura.test_sets
 ---@field metrics cekura.metrics
 ---@field billing cekura.billing
 ---@field api_url string where its calls go
@@ -913,14 +1254,16 @@ function Task:applied() end
 
 ---@class (exact) cekura.Field
 ---@field name string
----@field type "integer"|"string"|"boolean"|"array"|"object"|"any"
----@field items "integer"|"string"|nil of an array
----@field format "id"|"slug"|"date-time"|"json"|nil of the value, or of an array's items
+---@field type "integer"|"number"|"string"|"boolean"|"array"|"object"|"any"
+---@field items "integer"|"string"|"object"|"any"|nil of an array
+---@field fields cekura.Field[]? of the objects in an array
+---@field format "id"|"int32"|"date-time"|"json"|"selection"|nil of the value or its items
 ---@field required boolean
 ---@field nullable boolean
 ---@field enum string[]?
 ---@field minimum integer?
 ---@field min_length integer?
+---@field max_length integer?
 ---@field min_items integer?
 ---@field max_items integer?
 ---@field place "path"|"query"|"body"
@@ -940,6 +1283,7 @@ function Task:applied() end
 ---@field one_of string[]? exactly one of these fields must be given
 ---@field evaluations string[]? the product of these lists' lengths is what a call starts
 ---@field evaluations_at_least boolean that product is a lower bound
+---@field range { from: string, to: string, days: integer }? the fields of a range of times
 ---@field partial boolean changes only the fields that are given; one besides the id is required
 ---@field fields cekura.Field[]
 
@@ -951,6 +1295,7 @@ function Task:applied() end
 ---@field results cekura.results
 ---@field calls cekura.calls
 ---@field metric_reviews cekura.metric_reviews
+---@field test_sets cekura.test_sets
 ---@field metrics cekura.metrics
 ---@field billing cekura.billing
 local cekura = {}

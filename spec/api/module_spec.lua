@@ -43,7 +43,7 @@ describe("the module", function()
         print(client.runs:mark_metric_vote {
           run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = cekura.null,
         }.success, #cekura.endpoints, cekura.chunks)]]):format(server.url, server.api_key))
-      assert.equal("true\t16\tnil\n", output)
+      assert.equal("true\t26\tnil\n", output)
     end)
 
     it("only with lua-cjson: without it, require raises", function()
@@ -145,14 +145,19 @@ describe("the contract as data", function()
     assert.same({
       "runs.mark_metric_vote", "results.evaluate_metrics", "results.bulk_evaluate_metrics",
       "calls.evaluate_metrics", "metric_reviews.process_feedbacks",
-      "metric_reviews.process_feedbacks_progress", "metrics.get", "metrics.update", "results.get",
-      "results.list", "runs.get", "runs.bulk", "calls.get", "calls.list",
-      "calls.mark_metric_vote", "billing.info",
+      "metric_reviews.process_feedbacks_progress", "metric_reviews.process_feedbacks_cancel",
+      "test_sets.create_from_run", "test_sets.create_from_call_log", "metrics.get", "metrics.list",
+      "metrics.update", "metrics.run_reviews", "metrics.run_reviews_progress", "metrics.history",
+      "metrics.restore", "results.get", "results.list", "results.create_shareable_link_token",
+      "runs.get", "runs.list", "runs.bulk", "calls.get", "calls.list", "calls.mark_metric_vote",
+      "billing.info",
     }, names)
-    assert.equal(16, #endpoints)
+    assert.equal(26, #endpoints)
     assert.is_nil(endpoints["runs.no_such_call"])
-    assert.is_nil(endpoints[17])
+    assert.is_nil(endpoints[27])
   end)
+
+  local LIST = "&?page &?page_size &?include_count &?ql"
 
   -- { name, spends_credits, idempotent, fields: ? may be left out, / in the path, & in the query,
   -- 0 may be null }
@@ -166,20 +171,50 @@ describe("the contract as data", function()
       "metric_id ?metric_type ?test_set_ids ?simplified_prompt ?skip_evaluation" },
     { "metric_reviews.process_feedbacks_progress", false, true,
       "&progress_id &?agent_id &?project_id" },
+    { "metric_reviews.process_feedbacks_cancel", false, true, "progress_id" },
+    { "test_sets.create_from_run", false, true, "run_id metrics ?name ?project" },
+    { "test_sets.create_from_call_log", false, true, "call_log_id metrics ?name ?project" },
     { "metrics.get", false, true, "/metric_id" },
-    { "metrics.update", false, true, "/metric_id ?name ?description ?type ?prompt ?custom_code "
-      .. "?eval_type ?enum_values ?evaluation_trigger ?trigger_type ?evaluation_trigger_prompt "
-      .. "?evaluation_trigger_custom_code ?audio_enabled ?simulation_enabled "
-      .. "?observability_enabled ?sampling_enabled ?add_to_new_agents0 ?configuration "
-      .. "?display_order ?assistant_id ?project ?agents" },
+    { "metrics.list", false, true, "&?agent_id &?project_id &?assistant_id &?agents &?slug "
+      .. "&?filters &?include_scores" },
+    { "metrics.update", false, true, "/metric_id ?name ?slug0 ?description ?type ?prompt "
+      .. "?custom_code ?eval_type ?enum_values ?evaluation_trigger ?trigger_type "
+      .. "?evaluation_trigger_prompt ?evaluation_trigger_custom_code ?audio_enabled "
+      .. "?simulation_enabled ?observability_enabled ?sampling_enabled ?add_to_new_agents0 "
+      .. "?add_to_rubric ?configuration0 ?display_order ?priority_assignment_prompt "
+      .. "?llm_provider ?relevance_llm_provider ?kb_file_ids0 ?scenarios0 ?project0 ?agent0 "
+      .. "?agents ?assistant_id ?apply_to_all_agents ?metric_description_program0 "
+      .. "?metric_description_variables ?evaluation_trigger_program0 "
+      .. "?evaluation_trigger_variables ?alert_enabled ?alert_type ?alert_filters0 "
+      .. "?significant_change_alert_status ?significant_change_alert_direction ?window_size "
+      .. "?std_multiplier ?ewma_alpha ?slack_workspace0 ?slack_channel_id0" },
+    { "metrics.run_reviews", true, false, "/metric_id ?description ?type ?prompt ?custom_code "
+      .. "?llm_provider ?evaluation_trigger ?trigger_type ?evaluation_trigger_prompt "
+      .. "?evaluation_trigger_custom_code ?metric_description_program0 "
+      .. "?metric_description_variables0 ?evaluation_trigger_program0 "
+      .. "?evaluation_trigger_variables0 ?skip_save" },
+    { "metrics.run_reviews_progress", false, true,
+      "&progress_id &?agent_id &?project_id &?assistant_id" },
+    { "metrics.history", false, true, "/metric_id &?page &?page_size" },
+    { "metrics.restore", false, true, "/metric_id history_id" },
     { "results.get", false, true, "/result_id" },
-    { "results.list", false, true,
-      "&?agent_id &?project_id &?search &?scenarios &?page &?page_size" },
+    { "results.list", false, true, "&?agent_id &?project_id &?assistant_id &?search &?scenarios "
+      .. LIST },
+    { "results.create_shareable_link_token", false, false, "/result_id ?expire_at0" },
     { "runs.get", false, true, "/run_id" },
-    { "runs.bulk", false, true, "&run_ids" },
+    { "runs.list", false, true, "&?agent_id &?project_id &?result_id &?assistant_id &?id &?id__in "
+      .. "&?id__contains &?status &?status__in &?success &?success_rate &?search "
+      .. "&?timestamp__gte &?timestamp__lte &?created_at_from &?created_at_to &?created_at_range "
+      .. "&?duration__gte &?duration__lte &?duration_range &?call_id &?call_id__icontains "
+      .. "&?provider_call_id &?provider_call_id__icontains &?call_ended_reason "
+      .. "&?call_ended_reason__icontains &?call_ended_reason__in &?result__id &?result__agent_id "
+      .. "&?result__agent_id__in &?result__run_as_text &?scenario__id &?scenario__id__in "
+      .. "&?scenarios &?personality__id &?personality__id__in &?personalities &?tags &?metrics "
+      .. LIST },
+    { "runs.bulk", false, true, "&run_ids &?agent_id &?result_id &?project_id" },
     { "calls.get", false, true, "/call_log_id" },
     { "calls.list", false, true, "&?agent_id &?project_id &?timestamp_from &?timestamp_to "
-      .. "&?call_ids &?assistant_id &?filters_v2 &?page &?page_size" },
+      .. "&?call_ids &?assistant_id &?filters_v2 " .. LIST },
     { "calls.mark_metric_vote", false, true,
       "/call_log_id metric_id thumbs_up0 expected_value0 ?feedback0" },
     { "billing.info", false, true, "&?organization_id" },
@@ -210,10 +245,10 @@ describe("the contract as data", function()
         if field.place == "path" then in_path[field.name] = true end
         assert.truthy(({ path = true, query = true, body = true })[field.place])
         assert.equal(field.type == "array", field.items ~= nil)
-        assert.truthy(({ integer = true, string = true, boolean = true, array = true,
-          object = true, any = true })[field.type])
-        assert.truthy(({ id = true, slug = true, ["date-time"] = true, json = true })[
-          field.format or "id"])
+        assert.truthy(({ integer = true, number = true, string = true, boolean = true,
+          array = true, object = true, any = true })[field.type])
+        assert.truthy(({ id = true, int32 = true, ["date-time"] = true, json = true,
+          selection = true })[field.format or "id"])
         assert.is_true(field.place ~= "body" or endpoint.method ~= "GET")
         assert.matches("%S", field.description)
       end
@@ -248,6 +283,14 @@ describe("the contract as data", function()
     assert.equal("call_logs metrics",
       table.concat(endpoints["calls.evaluate_metrics"].evaluations, " "))
     assert.is_true(endpoints["results.bulk_evaluate_metrics"].evaluations_at_least)
+    assert.same({ 255, "int32", "completed" }, { field("metrics.update", "name").max_length,
+      field("metrics.update", "display_order").format, field("runs.list", "status__in").enum[2] })
+    local labels = field("test_sets.create_from_run", "metrics")
+    assert.same({ "object", "metric", true, "expected_value", "feedback" },
+      { labels.items, labels.fields[1].name, labels.fields[1].required, labels.fields[2].name,
+        labels.fields[3].name })
+    local range = endpoints["calls.list"].range
+    assert.same({ "timestamp_from", "timestamp_to", 33 }, { range.from, range.to, range.days })
     assert.is_nil(endpoints["runs.mark_metric_vote"].evaluations)
     assert.is_nil(endpoints["runs.mark_metric_vote"].one_of)
   end)
@@ -275,7 +318,7 @@ describe("the contract as data", function()
     end
     assert.is_true(check(endpoints) > 30)
     assert.equal("POST", endpoints[1].method)
-    assert.equal(16, #endpoints)
+    assert.equal(26, #endpoints)
   end)
 end)
 

@@ -14,11 +14,23 @@ local correct = {
   ["calls.evaluate_metrics"] = { agent_id = 231, call_logs = { 1 }, metrics = { 57 } },
   ["metric_reviews.process_feedbacks"] = { metric_id = 55 },
   ["metric_reviews.process_feedbacks_progress"] = { progress_id = "a-job" },
+  ["metric_reviews.process_feedbacks_cancel"] = { progress_id = "a-job" },
+  ["test_sets.create_from_run"] = {
+    run_id = 5544, metrics = { { metric = 55, expected_value = 2, feedback = "missed a step" } },
+  },
+  ["test_sets.create_from_call_log"] = { call_log_id = 70071, metrics = { { metric = 55 } } },
   ["metrics.get"] = { metric_id = 55 },
+  ["metrics.list"] = {},
   ["metrics.update"] = { metric_id = 55, description = "Was it booked?" },
+  ["metrics.run_reviews"] = { metric_id = 55 },
+  ["metrics.run_reviews_progress"] = { progress_id = "a-job" },
+  ["metrics.history"] = { metric_id = 55 },
+  ["metrics.restore"] = { metric_id = 55, history_id = 1 },
   ["results.get"] = { result_id = 373 },
   ["results.list"] = {},
+  ["results.create_shareable_link_token"] = { result_id = 373 },
   ["runs.get"] = { run_id = 5544 },
+  ["runs.list"] = {},
   ["runs.bulk"] = { run_ids = { 5543, 5544 } },
   ["calls.get"] = { call_log_id = 70071 },
   ["calls.list"] = {},
@@ -34,12 +46,17 @@ calls.names = {
   "calls.evaluate_metrics", "metric_reviews.process_feedbacks",
 }
 
--- The other endpoints. A transient failure of any of them is retried.
+-- The other endpoints that are idempotent. A transient failure of any of them is retried.
 calls.companions = {
-  "metric_reviews.process_feedbacks_progress", "metrics.get", "metrics.update", "results.get",
-  "results.list", "runs.get", "runs.bulk", "calls.get", "calls.list", "calls.mark_metric_vote",
-  "billing.info",
+  "metric_reviews.process_feedbacks_progress", "metric_reviews.process_feedbacks_cancel",
+  "test_sets.create_from_run", "test_sets.create_from_call_log", "metrics.get", "metrics.list",
+  "metrics.update", "metrics.run_reviews_progress", "metrics.history", "metrics.restore",
+  "results.get", "results.list", "runs.get", "runs.list", "runs.bulk", "calls.get", "calls.list",
+  "calls.mark_metric_vote", "billing.info",
 }
+
+-- The other endpoints that are not: sending one twice scores labels twice, or makes two links.
+calls.once = { "metrics.run_reviews", "results.create_shareable_link_token" }
 
 -- Returns correct arguments with these changes.
 function calls.arguments(name, changes)

@@ -12,21 +12,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The values that a field accepts, and their form on the wire. */
+/* The values that a field accepts, and their form on the wire. A query has lists as 1,2,3. */
 enum ck_type {
-  CK_TYPE_ID,         /* a positive integer up to 2^63-1, sent as an integer */
-  CK_TYPE_ID_OR_SLUG, /* an id, or a name of letters, digits, - and _; only in a path */
-  CK_TYPE_ID_LIST,    /* a list of ids, sent as JSON integers; in a query joined by commas: 1,2,3 */
-  CK_TYPE_ID_STRINGS, /* a list of ids, sent as JSON strings: "5544" */
-  CK_TYPE_INTEGER,    /* an integer, at least `minimum` */
-  CK_TYPE_STRING,     /* UTF-8 text */
+  CK_TYPE_ID,          /* a positive integer up to 2^63-1, sent as an integer */
+  CK_TYPE_ID_LIST,     /* a list of ids, sent as JSON integers */
+  CK_TYPE_ID_STRINGS,  /* a list of ids, sent as JSON strings: "5544" */
+  CK_TYPE_INTEGER,     /* an integer, at least `minimum` */
+  CK_TYPE_INT32,       /* an integer from -2^31 to 2^31-1 */
+  CK_TYPE_NUMBER,      /* a finite number */
+  CK_TYPE_STRING,      /* UTF-8 text */
   CK_TYPE_STRING_LIST, /* a list of texts */
   CK_TYPE_TIME,        /* a date and time as in RFC 3339: "2025-01-01T00:00:00Z" */
   CK_TYPE_ENUM,        /* one of `values` */
+  CK_TYPE_ENUM_LIST,   /* a list of `values` */
   CK_TYPE_BOOLEAN,
-  CK_TYPE_OBJECT,    /* a JSON object */
-  CK_TYPE_JSON_TEXT, /* a JSON object or its text, sent as text; only in a query */
-  CK_TYPE_ANY        /* any JSON value */
+  CK_TYPE_SELECTION,   /* the fields that a response has: "{id,metadata{ended_reason}}" */
+  CK_TYPE_OBJECT,      /* a JSON object */
+  CK_TYPE_OBJECT_LIST, /* a list of objects with `fields` */
+  CK_TYPE_JSON_TEXT,   /* a JSON object or its text, sent as text; only in a query */
+  CK_TYPE_ANY,         /* any JSON value */
+  CK_TYPE_ANY_LIST     /* a list of any JSON values */
 };
 
 enum ck_place { CK_PLACE_PATH, CK_PLACE_QUERY, CK_PLACE_BODY };
@@ -35,15 +40,18 @@ struct ck_field {
   const char *name; /* as the API names it; in a path, the name between the braces */
   enum ck_type type;
   enum ck_place place;
-  bool required;             /* must be present; may be null if it is nullable */
-  bool nullable;             /* accepts cekura.null */
-  bool one_of;               /* of the two fields with this mark exactly one is required */
-  bool counted;              /* a list whose length multiplies the number of evaluations */
-  unsigned minimum;          /* of an integer; 0 = no minimum */
-  unsigned min_length;       /* of a string, in bytes */
-  unsigned min_items;        /* of a list */
-  unsigned max_items;        /* of a list; 0 = no limit */
-  const char *const *values; /* of an enum, ends with NULL */
+  bool required;                 /* must be present; may be null if it is nullable */
+  bool nullable;                 /* accepts cekura.null */
+  bool one_of;                   /* of the two fields with this mark exactly one is required */
+  bool counted;                  /* a list whose length multiplies the number of evaluations */
+  unsigned minimum;              /* of an integer; 0 = no minimum */
+  unsigned min_length;           /* of a string, in bytes */
+  unsigned max_length;           /* of a string, in code points; 0 = no limit */
+  unsigned min_items;            /* of a list */
+  unsigned max_items;            /* of a list; 0 = no limit */
+  const char *const *values;     /* of an enum, ends with NULL */
+  const struct ck_field *fields; /* of the objects in a list */
+  size_t field_count;
   const char *doc;
 };
 
@@ -59,6 +67,8 @@ struct ck_endpoint {
   bool large_response; /* the response is requested compressed, which costs 8,000 instructions */
   bool at_least;       /* the product of the counted lists is a lower bound */
   bool partial;        /* an update, which changes only the given fields and needs at least one */
+  const char *range_from, *range_to; /* the fields of a range of times; NULL = none */
+  unsigned range_days;               /* the longest range */
   const char *summary;
   const char *returns;
   const struct ck_field *fields; /* in the order in which they are checked and written */

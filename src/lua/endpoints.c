@@ -36,6 +36,19 @@ static void append(lua_State *L, const char *name, const char *value) {
   lua_pop(L, 1);
 }
 
+static void push_field(lua_State *L, const struct ck_field *field);
+
+/* Sets `fields` to the list of the fields; nothing if there are none. */
+static void set_fields(lua_State *L, const struct ck_field *fields, size_t count) {
+  if (fields == NULL) return;
+  lua_createtable(L, (int)count, 0);
+  for (size_t i = 0; i < count; i++) {
+    push_field(L, &fields[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_setfield(L, -2, "fields");
+}
+
 static void push_field(lua_State *L, const struct ck_field *field) {
   static const char *const places[] = { "path", "query", "body" };
   lua_newtable(L);
@@ -48,11 +61,23 @@ static void push_field(lua_State *L, const struct ck_field *field) {
   set_boolean(L, "nullable", field->nullable);
   set_count(L, "minimum", field->minimum);
   set_count(L, "min_length", field->min_length);
+  set_count(L, "max_length", field->max_length);
   set_count(L, "min_items", field->min_items);
   set_count(L, "max_items", field->max_items);
   for (int i = 0; field->values != NULL && field->values[i] != NULL; i++)
     append(L, "enum", field->values[i]);
+  set_fields(L, field->fields, field->field_count);
   set_string(L, "description", field->doc);
+}
+
+/* Sets `range`, if the endpoint has a range of times. */
+static void set_range(lua_State *L, const struct ck_endpoint *endpoint) {
+  if (endpoint->range_days == 0) return;
+  lua_newtable(L);
+  set_string(L, "from", endpoint->range_from);
+  set_string(L, "to", endpoint->range_to);
+  set_count(L, "days", endpoint->range_days);
+  lua_setfield(L, -2, "range");
 }
 
 static void push_endpoint(lua_State *L, const struct ck_endpoint *endpoint) {
@@ -69,12 +94,8 @@ static void push_endpoint(lua_State *L, const struct ck_endpoint *endpoint) {
   set_boolean(L, "idempotent", endpoint->idempotent);
   set_boolean(L, "evaluations_at_least", endpoint->at_least);
   set_boolean(L, "partial", endpoint->partial);
-  luaL_getsubtable(L, -1, "fields");
-  for (size_t i = 0; i < endpoint->field_count; i++) {
-    push_field(L, &endpoint->fields[i]);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  lua_pop(L, 1);
+  set_range(L, endpoint);
+  set_fields(L, endpoint->fields, endpoint->field_count);
   for (size_t i = 0; i < endpoint->field_count; i++) {
     const struct ck_field *field = &endpoint->fields[i];
     if (field->one_of) append(L, "one_of", field->name);

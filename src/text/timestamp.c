@@ -73,3 +73,13 @@ bool ck_timestamp_parse(const char *text, size_t length, struct ck_timestamp *ti
                        second - offset(&reader);
   return !reader.failed && reader.at == reader.end;
 }
+
+int ck_timestamp_compare(const struct ck_timestamp *a, const struct ck_timestamp *b) {
+  if (a->seconds != b->seconds) return a->seconds < b->seconds ? -1 : 1;
+  for (size_t i = 0; i < a->fraction_length || i < b->fraction_length; i++) {
+    int one = i < a->fraction_length ? a->fraction[i] : '0';
+    int other = i < b->fraction_length ? b->fraction[i] : '0';
+    if (one != other) return one - other;
+  }
+  return 0;
+}

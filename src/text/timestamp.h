@@ -20,4 +20,7 @@ struct ck_timestamp {
 */
 bool ck_timestamp_parse(const char *text, size_t length, struct ck_timestamp *timestamp);
 
+/* Returns a negative number, 0 or a positive number if `a` is before, at or after `b`. */
+int ck_timestamp_compare(const struct ck_timestamp *a, const struct ck_timestamp *b);
+
 #endif

@@ -176,7 +176,7 @@ Try a vote on run 5544, metric 55:
     -H "X-CEKURA-API-KEY: $CEKURA_API_KEY" -H "Content-Type: application/json" \
     -d '{"metric_id": 55, "thumbs_up": false, "expected_value": 2}'
 
-and see the run with curl -s -H … "$CEKURA_API_URL/test_framework/v1/runs/5544/".
+and see the run with curl -s -H … "$CEKURA_API_URL/test_framework/v2/runs/5544/".
 Ctrl-C ends it.
 ]]
 

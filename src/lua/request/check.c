@@ -5,7 +5,10 @@
 #include "check.h"
 
 #include <lauxlib.h>
+#include <math.h>
+#include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "json.h"
 #include "options.h"
@@ -18,13 +21,16 @@ struct walk {
   const struct ck_endpoint *endpoint;
   struct ck_request *request;
   struct ck_problems *problems;
-  struct ck_buffer *to;    /* the buffer of the current field: the body, or the target */
-  char separator;          /* before the next field of the query */
-  int table;               /* stack index of the caller's table */
-  lua_Integer evaluations; /* the product of the counted lists so far, -1 = none counted */
-  size_t entries;          /* in the caller's table */
-  size_t present;          /* fields that the table has */
-  size_t one_of;           /* of these, fields that exclude each other */
+  const struct ck_field *fields; /* of the table: the endpoint's, or those of an object in a list */
+  size_t field_count;
+  const struct ck_path *up; /* the path of the object in a list; NULL for the caller's table */
+  struct ck_buffer *to;     /* the buffer of the current field: the body, or the target */
+  char separator;           /* before the next field of the query */
+  int table;                /* stack index of the table */
+  lua_Integer evaluations;  /* the product of the counted lists so far, -1 = none counted */
+  size_t entries;           /* in the table */
+  size_t present;           /* fields that the table has */
+  size_t one_of;            /* of these, fields that exclude each other */
 };
 
 #define TOO_MANY ((lua_Integer)1 << 62)
@@ -77,6 +83,13 @@ static void write_text(struct walk *walk, const char *text, size_t length,
   if (!ok) ck_problems_add(walk->problems, path, "must be valid UTF-8");
 }
 
+/* Returns the number of code points of a text in UTF-8. */
+static size_t code_points(const char *text, size_t length) {
+  size_t count = 0;
+  for (size_t i = 0; i < length; i++) count += ((unsigned char)text[i] & 0xC0) != 0x80;
+  return count;
+}
+
 static void write_string(struct walk *walk, const struct ck_field *field,
                          const struct ck_path *path) {
   size_t length;
@@ -86,6 +99,9 @@ static void write_string(struct walk *walk, const struct ck_field *field,
   }
   const char *text = lua_tolstring(walk->L, -1, &length);
   if (length < field->min_length) ck_problems_add(walk->problems, path, "must not be empty");
+  else if (field->max_length > 0 && code_points(text, length) > field->max_length)
+    ck_problems_add(walk->problems, path, "must have at most %d characters",
+                    (int)field->max_length);
   else write_text(walk, text, length, path);
 }
 
@@ -96,6 +112,27 @@ static void write_time(struct walk *walk, const struct ck_path *path) {
   struct ck_timestamp timestamp;
   if (ck_timestamp_parse(text, length, &timestamp)) write_text(walk, text, length, path);
   else ck_problems_refuse(walk->problems, path, "a date and time like \"2025-01-01T00:00:00Z\"");
+}
+
+/* Returns whether the text is names in one pair of braces, which may nest: "{id,metadata{a}}". */
+static bool is_selection(const char *text, size_t length) {
+  static const char allowed[] = "{}, _-*"
+                                "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  int depth = 0;
+  if (length < 3 || text[0] != '{' || strspn(text, allowed) != length) return false;
+  for (size_t i = 0; i < length; i++) {
+    if (text[i] == '{') depth++;
+    if (text[i] == '}' && --depth <= 0 && i + 1 < length) return false;
+  }
+  return depth == 0;
+}
+
+static void write_selection(struct walk *walk, const struct ck_path *path) {
+  size_t length = 0;
+  const char *text = "";
+  if (lua_type(walk->L, -1) == LUA_TSTRING) text = lua_tolstring(walk->L, -1, &length);
+  if (is_selection(text, length)) write_text(walk, text, length, path);
+  else ck_problems_refuse(walk->problems, path, "a selection of fields like \"{id,status}\"");
 }
 
 /* ---- lists --------------------------------------------------------------------------------- */
@@ -124,6 +161,48 @@ static void write_list_id(struct walk *walk, const struct ck_field *field, int s
   ck_buffer_add_string(walk->to, quote);
 }
 
+static void write_enum(struct walk *walk, const struct ck_field *field, const struct ck_path *path);
+static void write_fields(struct walk *walk);
+
+/* An object of a list is on the top of the stack. */
+static void write_list_object(struct walk *walk, const struct ck_field *field,
+                              const struct ck_path *path) {
+  struct walk inner = *walk;
+  if (!lua_istable(walk->L, -1)) {
+    ck_problems_refuse(walk->problems, path, "an object: a table with string keys");
+    return;
+  }
+  inner.fields = field->fields;
+  inner.field_count = field->field_count;
+  inner.up = path;
+  inner.table = lua_gettop(walk->L);
+  inner.entries = inner.present = 0;
+  ck_buffer_add_char(walk->to, '{');
+  write_fields(&inner);
+  ck_buffer_add_char(walk->to, '}');
+}
+
+/* A query joins texts by commas. */
+static void write_list_string(struct walk *walk, const struct ck_field *field,
+                              const struct ck_path *path) {
+  if (is_in_query(walk) && lua_type(walk->L, -1) == LUA_TSTRING &&
+      memchr(lua_tostring(walk->L, -1), ',', lua_rawlen(walk->L, -1)) != NULL)
+    ck_problems_add(walk->problems, path, "must not contain a comma");
+  else write_string(walk, field, path);
+}
+
+/* The item is on the top of the stack. `seen` is 0 unless ids must not be repeated. */
+static void write_item(struct walk *walk, const struct ck_field *field, int seen,
+                       const struct ck_path *path) {
+  switch (field->type) {
+    case CK_TYPE_STRING_LIST: write_list_string(walk, field, path); break;
+    case CK_TYPE_ENUM_LIST: write_enum(walk, field, path); break;
+    case CK_TYPE_OBJECT_LIST: write_list_object(walk, field, path); break;
+    case CK_TYPE_ANY_LIST: ck_json_add_value(walk->to, -1, path, walk->problems); break;
+    default: write_list_id(walk, field, seen, path); break;
+  }
+}
+
 /* The list is on the top of the stack. */
 static void write_items(struct walk *walk, const struct ck_field *field, lua_Integer length,
                         const struct ck_path *path) {
@@ -134,8 +213,7 @@ static void write_items(struct walk *walk, const struct ck_field *field, lua_Int
     struct ck_path item = { .up = path, .index = i };
     if (i > 1) ck_buffer_add_char(walk->to, ',');
     lua_rawgeti(L, list, i);
-    if (field->type == CK_TYPE_STRING_LIST) write_string(walk, field, &item);
-    else write_list_id(walk, field, seen, &item);
+    write_item(walk, field, seen, &item);
     lua_pop(L, 1);
   }
   lua_settop(L, list);
@@ -147,12 +225,21 @@ static void count(struct walk *walk, lua_Integer length) {
   walk->evaluations = fits ? walk->evaluations * length : TOO_MANY;
 }
 
+static const char *wanted_list(const struct ck_field *field) {
+  switch (field->type) {
+    case CK_TYPE_STRING_LIST:
+    case CK_TYPE_ENUM_LIST: return "a list of strings";
+    case CK_TYPE_OBJECT_LIST: return "a list of objects";
+    case CK_TYPE_ANY_LIST: return "a list";
+    default: return "a list of ids";
+  }
+}
+
 static void write_list(struct walk *walk, const struct ck_field *field,
                        const struct ck_path *path) {
   lua_Integer length;
   if (!lua_istable(walk->L, -1)) {
-    ck_problems_refuse(walk->problems, path,
-                       field->type == CK_TYPE_STRING_LIST ? "a list of strings" : "a list of ids");
+    ck_problems_refuse(walk->problems, path, wanted_list(field));
     return;
   }
   if (!ck_json_check_list(lua_gettop(walk->L), &length, path, walk->problems)) return;
@@ -180,6 +267,14 @@ static void write_integer(struct walk *walk, const struct ck_field *field,
     ck_problems_add(walk->problems, path, "must be at least %d, got %I", (int)field->minimum,
                     (LUAI_UACINT)value);
   else ck_json_add_integer(walk->to, value);
+}
+
+static void write_int32(struct walk *walk, const struct ck_path *path) {
+  int whole;
+  lua_Integer value = lua_tointegerx(walk->L, -1, &whole);
+  if (whole && lua_type(walk->L, -1) == LUA_TNUMBER && value >= INT32_MIN && value <= INT32_MAX)
+    ck_json_add_integer(walk->to, value);
+  else ck_problems_refuse(walk->problems, path, "a whole number from -2147483648 to 2147483647");
 }
 
 static void write_enum(struct walk *walk, const struct ck_field *field,
@@ -224,7 +319,22 @@ static void write_object(struct walk *walk, const struct ck_path *path) {
     ck_problems_add(walk->problems, path, "must be an object, got a list");
 }
 
-/* The JSON of a table goes through the body, which is empty in a request with a query. */
+/* Writes JSON into the query, by way of the body, which is empty in a request with a query. */
+static void write_encoded(struct walk *walk, const struct ck_path *path) {
+  struct ck_buffer *target = walk->to, *body = &walk->request->body;
+  size_t start = body->length;
+  ck_json_add_value(body, -1, path, walk->problems);
+  (void)ck_percent_add(target, body->data + start, body->length - start);
+  body->length = start;
+}
+
+static void write_number(struct walk *walk, const struct ck_path *path) {
+  if (lua_type(walk->L, -1) != LUA_TNUMBER || !isfinite(lua_tonumber(walk->L, -1)))
+    ck_problems_refuse(walk->problems, path, "a finite number");
+  else if (is_in_query(walk)) write_encoded(walk, path);
+  else ck_json_add_value(walk->to, -1, path, walk->problems);
+}
+
 static void write_json_text(struct walk *walk, const struct ck_field *field,
                             const struct ck_path *path) {
   struct ck_buffer *target = walk->to, *body = &walk->request->body;
@@ -245,16 +355,21 @@ static void write_json_text(struct walk *walk, const struct ck_field *field,
 static void write_value(struct walk *walk, const struct ck_field *field,
                         const struct ck_path *path) {
   switch (field->type) {
-    case CK_TYPE_ID_OR_SLUG: break; /* only in a path, which check_segment handles */
     case CK_TYPE_ID: write_id(walk, path); break;
     case CK_TYPE_ID_LIST:
     case CK_TYPE_ID_STRINGS:
-    case CK_TYPE_STRING_LIST: write_list(walk, field, path); break;
+    case CK_TYPE_STRING_LIST:
+    case CK_TYPE_ENUM_LIST:
+    case CK_TYPE_OBJECT_LIST:
+    case CK_TYPE_ANY_LIST: write_list(walk, field, path); break;
     case CK_TYPE_INTEGER: write_integer(walk, field, path); break;
+    case CK_TYPE_INT32: write_int32(walk, path); break;
+    case CK_TYPE_NUMBER: write_number(walk, path); break;
     case CK_TYPE_STRING: write_string(walk, field, path); break;
     case CK_TYPE_TIME: write_time(walk, path); break;
     case CK_TYPE_ENUM: write_enum(walk, field, path); break;
     case CK_TYPE_BOOLEAN: write_boolean(walk, path); break;
+    case CK_TYPE_SELECTION: write_selection(walk, path); break;
     case CK_TYPE_OBJECT: write_object(walk, path); break;
     case CK_TYPE_JSON_TEXT: write_json_text(walk, field, path); break;
     case CK_TYPE_ANY: ck_json_add_value(walk->to, -1, path, walk->problems); break;
@@ -264,7 +379,8 @@ static void write_value(struct walk *walk, const struct ck_field *field,
 static void write_member(struct walk *walk, const struct ck_field *field,
                          const struct ck_path *path) {
   struct ck_buffer *body = walk->to = &walk->request->body;
-  ck_buffer_add_string(body, body->length == 1 ? "\"" : ",\"");
+  bool is_first = body->data[body->length - 1] == '{';
+  ck_buffer_add_string(body, is_first ? "\"" : ",\"");
   ck_buffer_add_string(body, field->name);
   ck_buffer_add_string(body, "\":");
   if (!is_null(walk->L, -1)) write_value(walk, field, path);
@@ -283,25 +399,8 @@ static void write_parameter(struct walk *walk, const struct ck_field *field,
   walk->separator = '&';
 }
 
-/* A string of digits is an id, not a slug. */
-static bool is_slug(lua_State *L, int index) {
-  static const char digits[] = "0123456789";
-  static const char all[] = "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  if (lua_type(L, index) != LUA_TSTRING) return false;
-  const char *text = lua_tostring(L, index);
-  return strspn(text, all) == lua_rawlen(L, index) && text[strspn(text, digits)] != '\0';
-}
-
-/* Checks a value that write_path has written already. */
-static void check_segment(struct walk *walk, const struct ck_field *field,
-                          const struct ck_path *path) {
-  if (field->type != CK_TYPE_ID_OR_SLUG) (void)check_id(walk, path);
-  else if (to_id(walk->L, -1) == 0 && !is_slug(walk->L, -1))
-    ck_problems_refuse(walk->problems, path, "an id, or a slug of letters, digits, - and _");
-}
-
 static void write_field(struct walk *walk, const struct ck_field *field) {
-  struct ck_path path = { .name = field->name };
+  struct ck_path path = { .up = walk->up, .name = field->name };
   lua_pushstring(walk->L, field->name);
   if (lua_rawget(walk->L, walk->table) != LUA_TNIL) {
     walk->present++;
@@ -309,7 +408,7 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
     switch (field->place) {
       case CK_PLACE_BODY: write_member(walk, field, &path); break;
       case CK_PLACE_QUERY: write_parameter(walk, field, &path); break;
-      case CK_PLACE_PATH: check_segment(walk, field, &path); break;
+      case CK_PLACE_PATH: (void)check_id(walk, &path); break; /* write_path has written it */
     }
   } else if (field->required) {
     ck_problems_add(walk->problems, &path, "is required%s",
@@ -320,9 +419,7 @@ static void write_field(struct walk *walk, const struct ck_field *field) {
 
 /* ---- the whole table ----------------------------------------------------------------------- */
 
-/*
-** Writes the path with the values of its fields; check_segment adds the problems of wrong values.
-*/
+/* Writes the path with the ids in it; write_field adds the problems of wrong ones. */
 static void write_path(struct walk *walk) {
   lua_State *L = walk->L;
   struct ck_buffer *to = &walk->request->target;
@@ -332,9 +429,7 @@ static void write_path(struct walk *walk) {
     ck_buffer_add(to, at, (size_t)(open - at));
     lua_pushlstring(L, open + 1, length);
     lua_rawget(L, walk->table);
-    lua_Integer id = to_id(L, -1);
-    if (id == 0 && lua_type(L, -1) == LUA_TSTRING) ck_buffer_add_string(to, lua_tostring(L, -1));
-    else ck_json_add_integer(to, id);
+    ck_json_add_integer(to, to_id(L, -1));
     lua_pop(L, 1);
     at = open + length + 2;
   }
@@ -357,17 +452,21 @@ static void check_one_of(struct walk *walk) {
                   second->name);
 }
 
+static void check_name(const struct ck_field *fields, size_t count, const struct ck_path *path,
+                       struct ck_problems *problems) {
+  struct ck_nearest nearest = { .word = path->name };
+  const char *misplaced = ck_options_misplaced(path->name);
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(fields[i].name, path->name) == 0) return;
+    ck_nearest_offer(&nearest, fields[i].name);
+  }
+  if (misplaced != NULL) ck_problems_add(problems, path, "%s", misplaced);
+  else ck_problems_add_unknown(problems, path, "field", nearest.known);
+}
+
 void ck_check_name(const struct ck_endpoint *endpoint, const char *name,
                    struct ck_problems *problems) {
-  struct ck_nearest nearest = { .word = name };
-  struct ck_path path = { .name = name };
-  const char *misplaced = ck_options_misplaced(name);
-  for (size_t i = 0; i < endpoint->field_count; i++) {
-    if (strcmp(endpoint->fields[i].name, name) == 0) return;
-    ck_nearest_offer(&nearest, endpoint->fields[i].name);
-  }
-  if (misplaced != NULL) ck_problems_add(problems, &path, "%s", misplaced);
-  else ck_problems_add_unknown(problems, &path, "field", nearest.known);
+  check_name(endpoint->fields, endpoint->field_count, &(struct ck_path){ .name = name }, problems);
 }
 
 /* Looks for unknown keys, unless every entry is one of the fields that were found. */
@@ -377,11 +476,45 @@ static void check_unknown(struct walk *walk) {
   if (walk->entries == walk->present) return;
   for (lua_pushnil(L); lua_next(L, walk->table); lua_pop(L, 1)) {
     const char *name = ck_problems_name(L, -2, NULL);
-    if (name != NULL) ck_check_name(walk->endpoint, name, walk->problems);
+    struct ck_path path = { .up = walk->up, .name = name != NULL ? name : "(list item)" };
+    if (name != NULL) check_name(walk->fields, walk->field_count, &path, walk->problems);
     else
-      ck_problems_add(walk->problems, &(struct ck_path){ .name = "(list item)" },
-                      "fields have names, got a key of type %s", luaL_typename(L, -2));
+      ck_problems_add(walk->problems, &path, "fields have names, got a key of type %s",
+                      luaL_typename(L, -2));
   }
+}
+
+static void write_fields(struct walk *walk) {
+  for (size_t i = 0; i < walk->field_count; i++) write_field(walk, &walk->fields[i]);
+  check_unknown(walk);
+}
+
+/* Reads the time in a field. Returns false if it is missing or not a time. */
+static bool read_time(struct walk *walk, const char *name, struct ck_timestamp *time) {
+  size_t length;
+  lua_pushstring(walk->L, name);
+  bool is_text = lua_rawget(walk->L, walk->table) == LUA_TSTRING;
+  const char *text = is_text ? lua_tolstring(walk->L, -1, &length) : NULL;
+  bool ok = is_text && ck_timestamp_parse(text, length, time);
+  lua_pop(walk->L, 1); /* the caller's table owns the text */
+  return ok;
+}
+
+/* A range without an end reaches to the present. */
+static void check_range(struct walk *walk) {
+  const struct ck_endpoint *endpoint = walk->endpoint;
+  struct ck_path path = { .name = endpoint->range_to };
+  struct ck_timestamp from, to = { .seconds = (long long)time(NULL), .fraction = "" };
+  if (endpoint->range_days == 0 || !read_time(walk, endpoint->range_from, &from)) return;
+  lua_pushstring(walk->L, endpoint->range_to);
+  bool has_end = lua_rawget(walk->L, walk->table) != LUA_TNIL;
+  lua_pop(walk->L, 1);
+  if (has_end && !read_time(walk, endpoint->range_to, &to)) return;
+  from.seconds += endpoint->range_days * 86400LL;
+  if (ck_timestamp_compare(&to, &from) > 0)
+    ck_problems_add(walk->problems, &path,
+                    "must be at most %d days after %s: %s:pages reads longer ranges",
+                    (int)endpoint->range_days, endpoint->range_from, endpoint->resource);
 }
 
 /* An update without fields is refused: the value of the intended field is probably nil. */
@@ -396,19 +529,21 @@ lua_Integer ck_check(const struct ck_endpoint *endpoint, int index, struct ck_re
                      struct ck_problems *problems) {
   struct walk walk = { .L = problems->L,
                        .endpoint = endpoint,
+                       .fields = endpoint->fields,
+                       .field_count = endpoint->field_count,
                        .request = request,
                        .problems = problems,
                        .separator = '?',
                        .table = index,
                        .evaluations = -1 };
-  luaL_checkstack(walk.L, 16, "arguments");
+  luaL_checkstack(walk.L, 24, "arguments");
   request->options.method = endpoint->method;
   request->options.has_body = strcmp(endpoint->method, "GET") != 0;
   if (request->options.has_body) ck_buffer_add_char(&request->body, '{');
   write_path(&walk);
-  for (size_t i = 0; i < endpoint->field_count; i++) write_field(&walk, &endpoint->fields[i]);
+  write_fields(&walk);
   check_one_of(&walk);
-  check_unknown(&walk);
+  check_range(&walk);
   check_partial(&walk);
   if (request->options.has_body) ck_buffer_add_char(&request->body, '}');
   return walk.evaluations;

@@ -6,8 +6,8 @@ local views = require "cekura.sandbox.views"
 
 local handlers = {}
 
-handlers["GET /test_framework/v1/metrics/{metric_id}/"] = function(store, args)
-  local metric = store:metric(args.metric_id)
+handlers["GET /test_framework/v2/metrics/{metric_id}/"] = function(store, args)
+  local metric = store.metrics[args.metric_id]
   if not metric then return errors.not_found "Metric" end
   return 200, views.metric_detail(metric, store)
 end
@@ -15,7 +15,7 @@ end
 --- The arguments that do not change the metric: a project is read-only once it is set.
 local READ_ONLY = { metric_id = true, project = true }
 
-handlers["PATCH /test_framework/v1/metrics/{metric_id}/"] = function(store, args)
+handlers["PATCH /test_framework/v2/metrics/{metric_id}/"] = function(store, args)
   local metric = store.metrics[args.metric_id]
   if not metric then return errors.not_found "Metric" end
   local agents, unknown = scope.find_all(args.agents or {}, function(id)

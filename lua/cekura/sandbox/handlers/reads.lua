@@ -16,7 +16,7 @@ local DEFAULT_WINDOW = 30 * 86400 -- seconds that a list of call logs covers wit
 
 local handlers = {}
 
-handlers["GET /test_framework/v1/results/{result_id}/"] = function(store, args)
+handlers["GET /test_framework/v2/results/{result_id}/"] = function(store, args)
   local result = store.results[args.result_id]
   if not result then return errors.not_found "Result" end
   return 200, views.result_detail(result, store)
@@ -30,7 +30,7 @@ local function has_scenario(store, result, wanted)
   return false
 end
 
-handlers["GET /test_framework/v1/results/"] = function(store, args, request)
+handlers["GET /test_framework/v2/results/"] = function(store, args, request)
   local wanted = args.scenarios and scope.set_of(args.scenarios)
   local search = (args.search or ""):lower()
   local found = lists.newest_first(store.result_list, function(result)
@@ -40,13 +40,13 @@ handlers["GET /test_framework/v1/results/"] = function(store, args, request)
   return lists.page(found, args, request, function(result) return views.result(result, store) end)
 end
 
-handlers["GET /test_framework/v1/runs/{run_id}/"] = function(store, args)
+handlers["GET /test_framework/v2/runs/{run_id}/"] = function(store, args)
   local run = store:run(args.run_id)
   if not run then return errors.not_found "Run" end
   return 200, views.run(run, store)
 end
 
-handlers["GET /test_framework/v1/runs/bulk/"] = function(store, args)
+handlers["GET /test_framework/v2/runs/bulk/"] = function(store, args)
   local list = array {}
   for _, id in ipairs(args.run_ids) do
     local run = store:run(id)
@@ -55,7 +55,7 @@ handlers["GET /test_framework/v1/runs/bulk/"] = function(store, args)
   return 200, list
 end
 
-handlers["GET /observability/v1/call-logs/{call_log_id}/"] = function(store, args)
+handlers["GET /observability/v2/call-logs/{call_log_id}/"] = function(store, args)
   local log = store:call_log(args.call_log_id)
   if not log then return errors.not_found "CallLog" end
   return 200, views.call_log_detail(log, store)
@@ -80,7 +80,7 @@ local function time_range(store, args)
   return from, to
 end
 
-handlers["GET /observability/v1/call-logs/"] = function(store, args, request)
+handlers["GET /observability/v2/call-logs/"] = function(store, args, request)
   local from, to, status, problem = time_range(store, args)
   if not from then return status, problem end
   local function view(entry) return views.call_log(store:call_log(entry.id), store) end
