@@ -557,6 +557,56 @@ describe("wait", function()
         end)
       end
 
+      describe("in both versions of the API:", function()
+        -- Returns a log whose metric 1 has this entry.
+        local function says(updated_at, entry)
+          entry.id = 1
+          return { id = 7, updated_at = updated_at, evaluation = { metrics = { entry } } }
+        end
+        local PASS = { type = "binary", eval_type = "binary", score = true, passed = true }
+        local FAIL = { type = "binary", eval_type = "binary", score = false, passed = false }
+        local NONE = { type = "binary", eval_type = "binary", score = json.null }
+
+        -- { title, entry of the snapshot, entry that is polled, whether it is new }
+        for _, row in ipairs {
+          { "5 and true are the same value", { type = "binary", score = 5 }, PASS, false },
+          { "0 and false are the same value", { type = "binary", score = 0 }, FAIL, false },
+          { '"true" and true are the same value', { type = "binary", score = "true" }, PASS,
+            false },
+          { "5 of a missing type and true are the same value", { score = 5 }, PASS, false },
+          { "true and 5 of a missing type are the same value", PASS, { score = 5 }, false },
+          { "5 and false differ", { type = "binary", score = 5 }, FAIL, true },
+          { "0 and true differ", { type = "binary", score = 0 }, PASS, true },
+          { "null is not a value", { type = "binary", score = 5 }, NONE, false },
+          { "a value after null is new", NONE, FAIL, true },
+          { "an empty text is not a value", { type = "enum", enum = "", value = "" },
+            { type = "enum", enum = "", value = "" }, false },
+          { "a value after an empty text is new", { type = "enum", enum = "", value = "" },
+            { type = "enum", eval_type = "enum", enum = "a", value = "a" }, true },
+          { "an enum in another field is the same value", { type = "enum", enum = "a" },
+            { type = "enum", eval_type = "enum", value = "a" }, false },
+          { "a number and its text are the same value", { type = "numeric", score = 2.5 },
+            { type = "numeric", score = "2.5" }, false },
+          { "the same unreadable value is not new", { type = "binary", score = { "?" } },
+            { type = "binary", eval_type = "binary", score = { "?" } }, false },
+          { "another unreadable value is new", { type = "binary", score = 3 },
+            { type = "binary", eval_type = "binary", score = 4 }, true },
+        } do
+          it(row[1], function()
+            local value, err = wait_for(says(EARLY, row[2]), { 1 }, { says(EARLY, row[3]) },
+              { timeout = 0.1 })
+            assert.equal(row[4], value ~= nil, err)
+            if err.kind then assert.equal("timeout", err.kind) end
+          end)
+        end
+
+        it("the same value in another encoding is new once the log has changed", function()
+          assert(wait_for(says(EARLY, { type = "binary", score = 5 }), { 1 },
+            { says(EARLY, PASS), says(LATE, PASS) }))
+          assert.equal(2, server:deliveries())
+        end)
+      end)
+
       it("an unchanged value among several counts after one and a half times as long", function()
         local moved = log(LATE, { 3, 5 })  -- the first is new, the second may not have run yet
         local polls, began = 0, system.monotime()

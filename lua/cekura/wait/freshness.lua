@@ -3,8 +3,10 @@
 ---
 --- A value has no time of its own, and a second evaluation mostly gives the same value. So:
 ---
---- 1. A value is new if the snapshot has none, or if the value, its explanation or its other data
----    differ. Only an evaluation changes these: a vote is stored next to them.
+--- 1. A value is new if the snapshot has none, or if the value or its explanation differ. Only an
+---    evaluation changes these: a vote is stored next to them. The snapshot is a response of
+---    version 1, the polled log one of version 2: 5 and true are the same value. `extra` is not
+---    compared, because no document says that both versions encode it alike.
 --- 2. An unchanged value is new if the log's `updated_at` is later than the snapshot's. Both times
 ---    are the server's; no local clock is compared.
 --- 3. With several metrics, one may have changed `updated_at` while others are still evaluated. An
@@ -12,12 +14,12 @@
 ---    as its change took, counted from the first wait for this snapshot, or 30 seconds if it had
 ---    changed before the first poll.
 ---
---- A vote on the log changes `updated_at` too, and is taken for an evaluation by rules 2 and 3.
+--- A vote on the log changes `updated_at` too, and is taken for an evaluation by rules 2 and 3. A
+--- metric that does not apply gets no value: null is also what a log has before its evaluation.
 
 require "cekura.core"  -- preloads cekura.internal
 local internal = require "cekura.internal"
-
-local null = require "cjson".null
+local values = require "cekura.values"
 
 local freshness = {}
 
@@ -37,21 +39,7 @@ end
 
 -- ---- the metrics of a log --------------------------------------------------------------------
 
---- The fields that an evaluation writes. A vote adds others.
-local VALUES, REASONS = { "score", "enum", "value" }, { "explanation", "extra" }
-
---- Returns the field, or nil if it is null or empty.
-local function field(entry, name)
-  local value = entry[name]
-  if value ~= null and value ~= "" then return value end
-end
-
-local function has_value(entry)
-  for _, name in ipairs(VALUES) do
-    if entry and field(entry, name) ~= nil then return true end
-  end
-  return false
-end
+local function has_value(entry) return entry ~= nil and values.row(entry).applies end
 
 local function is_same(one, other)
   if type(one) ~= "table" or type(other) ~= "table" then return one == other end
@@ -67,25 +55,21 @@ end
 --- Returns whether two entries of a metric differ. An explanation that only one of them has is not
 --- a difference: lists of logs have none.
 local function differs(entry, before)
-  for _, name in ipairs(VALUES) do
-    if field(entry, name) ~= field(before, name) then return true end
-  end
-  for _, name in ipairs(REASONS) do
-    local one, other = field(entry, name), field(before, name)
-    if one ~= nil and other ~= nil and not is_same(one, other) then return true end
-  end
-  return false
+  local row, raw = values.row(entry, before.type)
+  local old, old_raw = values.row(before, row.kind)
+  if row.value ~= old.value then return true end
+  if row.value == nil and not is_same(raw, old_raw) then return true end
+  return row.explanation ~= nil and old.explanation ~= nil
+    and not is_same(row.explanation, old.explanation)
 end
 
 --- Returns the entries by metric id; nil if the log has no list of metrics.
 local function metrics_of(log)
-  local evaluation = log.evaluation
-  local list = type(evaluation) == "table" and evaluation.metrics
-  if type(list) ~= "table" then list = log.metrics end
-  if type(list) ~= "table" then return nil end
+  local entries = values.entries(log)
+  if not entries then return nil end
   local by_id = {}
-  for _, entry in ipairs(list) do
-    local id = type(entry) == "table" and math.tointeger(tonumber(entry.id))
+  for _, entry in ipairs(entries) do
+    local id = type(entry) == "table" and values.row(entry).id
     if id then by_id[id] = entry end
   end
   return by_id
