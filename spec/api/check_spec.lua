@@ -8,7 +8,8 @@ local VOTE, EVALUATE = "runs.mark_metric_vote", "results.evaluate_metrics"
 local BULK, LOGS = "results.bulk_evaluate_metrics", "calls.evaluate_metrics"
 local FEEDBACKS = "metric_reviews.process_feedbacks"
 local PROGRESS, METRIC, UPDATE = FEEDBACKS .. "_progress", "metrics.get", "metrics.update"
-local RESULTS, RUNS, CALLS = "results.list", "runs.bulk", "calls.list"
+local RESULTS, RUNS, CALLS, LIST = "results.list", "runs.bulk", "calls.list", "runs.list"
+local TEST_SET = "test_sets.create_from_run"
 local null, array, none = cekura.null, cekura.array, calls.none
 local MOST = "9223372036854775807"
 
@@ -81,11 +82,6 @@ describe("a call", function()
 
       it(what .. ", in a list in the query", function()
         assert.equal(("run_ids=%s,3"):format(digits), sent(RUNS, { run_ids = { value, 3 } }).query)
-      end)
-
-      it(what .. ", in a path that also accepts a slug", function()
-        assert.equal(("/test_framework/v1/metrics/%s/"):format(digits),
-          sent(METRIC, { metric_id = value }).path)
       end)
 
       it(what .. ", in a list of strings", function()
@@ -186,9 +182,9 @@ describe("a call", function()
         "agent_id=1&project_id=2&search=x&page=2" },
       { "a free call with the same id twice", RUNS, { run_ids = { 1, 1 } }, "run_ids=1,1" },
       { "times", CALLS, { timestamp_from = "2024-02-29T23:59:60Z",
-          timestamp_to = "2025-12-31T00:00:00.123456-11:30" },
+          timestamp_to = "2024-03-31T00:00:00.123456-11:30" },
         "timestamp_from=2024-02-29T23%3A59%3A60Z"
-          .. "&timestamp_to=2025-12-31T00%3A00%3A00.123456-11%3A30" },
+          .. "&timestamp_to=2024-03-31T00%3A00%3A00.123456-11%3A30" },
       { "a table as JSON", CALLS, { filters_v2 = { conditions = { { "é" } } } },
         "filters_v2=%7B%22conditions%22%3A%5B%5B%22%C3%A9%22%5D%5D%7D" },
       { "JSON as text", CALLS, { filters_v2 = '{"a": 1}' }, "filters_v2=%7B%22a%22%3A%201%7D" },
@@ -196,10 +192,24 @@ describe("a call", function()
       it(row[1], function() assert.equal(row[4], sent(row[2], row[3]).query) end)
     end
 
-    it("a slug, which is in the path", function()
-      assert.equal("/test_framework/v1/metrics/Call-outcome_2/",
-        sent(METRIC, { metric_id = "Call-outcome_2" }).path)
+    it("numbers and booleans", function()
+      assert.equal("success=false&duration__gte=0.5&duration__lte=1e%2B20",
+        sent(LIST, { success = false, duration__gte = 0.5, duration__lte = 1e20 }).query)
     end)
+
+    it("words, joined by commas", function()
+      assert.equal("status__in=completed,failed",
+        sent(LIST, { status__in = { "completed", "failed" } }).query)
+    end)
+
+    for _, selection in ipairs {
+      "{id}", "{id,status}", "{id, metadata{ended_reason}}", "{-runs}",
+    } do
+      it("the selection " .. selection, function()
+        assert.equal(selection, (sent(LIST, { ql = selection }).query:sub(4):gsub("%%(%x%x)",
+          function(hex) return string.char(tonumber(hex, 16)) end)))
+      end)
+    end
 
     it("ten thousand ids", function()
       local ids = range(10000)
@@ -217,7 +227,13 @@ describe("a call", function()
       { "sends false", "audio_enabled", false, "false" },
       { "sends null where it may be", "add_to_new_agents", null, "null" },
       { "sends zero", "display_order", 0, "0" },
-      { "sends a negative number", "display_order", math.mininteger, "-9223372036854775808" },
+      { "sends the smallest position", "display_order", -2147483648, "-2147483648" },
+      { "sends the largest position", "display_order", 2147483647.0, "2147483647" },
+      { "sends a number", "std_multiplier", 2.5, "2.5" },
+      { "sends an empty word that the field has", "significant_change_alert_direction", "", '""' },
+      { "sends a list of any values", "metric_description_variables", { "a", 1, { b = 2 } },
+        '["a",1,{"b":2}]' },
+      { "sends the longest name", "name", ("ä"):rep(255), '"' .. ("ä"):rep(255) .. '"' },
       { "sends what is nested", "configuration", { a = { 1, { b = null } } },
         '{"a":[1,{"b":null}]}' },
     } do
@@ -491,9 +507,7 @@ describe("a call", function()
         { ["filters_v2.value"] = "must be a JSON value, got a function" } },
       { "a number for a filter", CALLS, { filters_v2 = 5 },
         { filters_v2 = "must be an object: a table with string keys, got 5" } },
-      { "a text that is neither id nor slug", METRIC, { metric_id = "a/b" },
-        { metric_id = 'must be an id, or a slug of letters, digits, - and _, got "a/b"' } },
-      { "a slug in place of an id", UPDATE, { metric_id = "call_outcome" },
+      { "a slug in place of an id", METRIC, { metric_id = "call_outcome" },
         { metric_id = "must be an id: a whole number from 1 to " .. MOST
           .. ', got "call_outcome"' } },
       { "an update without a field", UPDATE, { description = none },
@@ -503,18 +517,49 @@ describe("a call", function()
       { "null in an update", UPDATE, { description = null },
         { description = "must not be null" } },
       { "wrong types in an update", UPDATE,
-        { name = 5, enum_values = "a", configuration = "{}", display_order = 1.5, type = "llm" }, {
+        { name = 5, enum_values = "a", std_multiplier = "2", display_order = 1.5, type = "llm",
+          metric_description_variables = "a" }, {
           name = "must be a string, got 5", enum_values = 'must be a list of strings, got "a"',
-          configuration = 'must be an object: a table with string keys, got "{}"',
-          display_order = "must be a whole number, got 1.5",
+          std_multiplier = 'must be a finite number, got "2"',
+          display_order = "must be a whole number from -2147483648 to 2147483647, got 1.5",
+          metric_description_variables = 'must be a list, got "a"',
           type = 'must be one of "basic", "custom_prompt", "custom_code", "llm_judge", '
             .. 'got "llm"' } },
       { "wrong items in an update's lists", UPDATE,
-        { enum_values = { "a", 5, "\xff" }, agents = { 231, "x" }, configuration = { 1 } }, {
+        { enum_values = { "a", 5, "\xff" }, agents = { 231, "x" } }, {
           ["enum_values[2]"] = "must be a string, got 5",
           ["enum_values[3]"] = "must be valid UTF-8",
-          ["agents[2]"] = "must be an id: a whole number from 1 to " .. MOST .. ', got "x"',
-          configuration = "must be an object, got a list" } },
+          ["agents[2]"] = "must be an id: a whole number from 1 to " .. MOST .. ', got "x"' } },
+      { "what is out of range in an update", UPDATE,
+        { name = ("ä"):rep(256), slug = ("x"):rep(256), display_order = 2147483648,
+          ewma_alpha = 1 / 0 }, {
+          name = "must have at most 255 characters", slug = "must have at most 255 characters",
+          display_order = "must be a whole number from -2147483648 to 2147483647, got 2147483648",
+          ewma_alpha = "must be a finite number, got inf" } },
+      { "labels that are no list", TEST_SET, { metrics = { metric = 55 } },
+        { metrics = "must be a list, got a table with string keys" } },
+      { "a text for the labels", TEST_SET, { metrics = "55" },
+        { metrics = 'must be a list of objects, got "55"' } },
+      { "no labels", TEST_SET, { metrics = {} }, { metrics = "must have at least 1 item" } },
+      { "every problem of labels", TEST_SET,
+        { metrics = { { metric = 55 }, 55, { expected_value = print, feedback = null, metrik = 1 },
+          { metric = "x", feedback = 5 } } }, {
+          ["metrics[2]"] = "must be an object: a table with string keys, got 55",
+          ["metrics[3].metric"] = "is required",
+          ["metrics[3].expected_value"] = "must be a JSON value, got a function",
+          ["metrics[3].feedback"] = "must not be null",
+          ["metrics[3].metrik"] = 'unknown field, did you mean "metric"?',
+          ["metrics[4].metric"] = "must be an id: a whole number from 1 to " .. MOST
+            .. ', got "x"',
+          ["metrics[4].feedback"] = "must be a string, got 5" } },
+      { "words that are not known", LIST, { status__in = { "completed", "faild", 5 } },
+        { ["status__in[2]"] = true, ["status__in[3]"] = true } },
+      { "words that are no list", LIST, { status__in = "completed" },
+        { status__in = 'must be a list of strings, got "completed"' } },
+      { "texts in place of numbers and booleans", LIST,
+        { success = "true", duration__gte = "1" },
+        { success = 'must be true or false, got "true"',
+          duration__gte = 'must be a finite number, got "1"' } },
 
       { "several problems of one value at once", VOTE,
         { expected_value = { 0 / 0, { print, ok = 1 }, { x = "\xff" } } }, {
@@ -570,11 +615,36 @@ describe("a call", function()
       end)
     end
 
-    for _, slug in ipairs { "", "0", "99999999999999999999", "a b", "é", "..", "a\0", true } do
-      it(("a slug such as %q"):format(tostring(slug)), function()
-        local _, err = calls.make(client, METRIC, { metric_id = slug })
-        assert.matches("^must be an id, or a slug", err.fields.metric_id[1])
+    for _, selection in ipairs {
+      "", "id", "{", "{}", "{id", "{id}}", "{id}{status}", "{id;status}", "{id}\0", "{é}", true,
+    } do
+      it(("a selection such as %q"):format(tostring(selection)), function()
+        local _, err = calls.make(client, LIST, { ql = selection })
+        assert.matches('^must be a selection of fields like "{id,status}", got ', err.fields.ql[1])
         assert.same({}, server:requests())
+      end)
+    end
+
+    -- { what, from, to, whether it is refused }; a missing end is the present.
+    for _, row in ipairs {
+      { "33 days", "2025-01-01T00:00:00Z", "2025-02-03T00:00:00Z", false },
+      { "33 days and a microsecond", "2025-01-01T00:00:00Z", "2025-02-03T00:00:00.000001Z", true },
+      { "33 days between zones", "2025-01-01T00:00:00.50Z", "2025-02-03T02:00:00.5+02:00", false },
+      { "33 days less a fraction", "2025-01-01T00:00:00.51Z", "2025-02-03T00:00:00.5Z", false },
+      { "400 days", "2025-01-01T00:00:00Z", "2026-02-05T00:00:00Z", true },
+      { "a negative range", "2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z", false },
+      { "years to the present", "2020-01-01T00:00:00Z", nil, true },
+      { "a range from the future", "2999-01-01T00:00:00Z", nil, false },
+      { "a range without a beginning", nil, "2020-01-01T00:00:00Z", false },
+    } do
+      it(("%s%s a range of calls"):format(row[1], row[4] and " as" or ", accepted as"), function()
+        local _, err = calls.make(client, CALLS,
+          { timestamp_from = row[2], timestamp_to = row[3] })
+        if row[4] then
+          assert.same({ timestamp_to = { "must be at most 33 days after timestamp_from: "
+            .. "calls:pages reads longer ranges" } }, err.fields)
+        end
+        assert.equal(row[4] and 0 or 1, #server:requests())
       end)
     end
 

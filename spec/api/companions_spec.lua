@@ -67,8 +67,10 @@ describe("among the companion operations", function()
     it("calls:get and calls:list return call logs", function()
       local log = assert(client.calls:get { call_log_id = 70071 })
       assert.equal("customer-ended-call", log.metadata.ended_reason or log.call_ended_reason)
+      local first = assert(client.calls:get { call_log_id = 70023 })
+      local last = assert(client.calls:get { call_log_id = 70033 })
       local page = assert(client.calls:list { call_ids = { 70023, 70033 },
-        timestamp_from = "2000-01-01T00:00:00Z" })
+        timestamp_from = first.timestamp, timestamp_to = last.timestamp })
       assert.same({ 70033, 70023 }, ids_of(page.results))
     end)
 
@@ -89,10 +91,10 @@ describe("among the companion operations", function()
       assert.matches("a bit cold", client.calls:get({ call_log_id = 70071 }).feedback)
     end)
 
-    it("metrics:get accepts an id and a slug", function()
-      local metric = assert(client.metrics:get { metric_id = 52 })
-      assert.equal("call_outcome", metric.slug)
-      assert.same(metric, assert(client.metrics:get { metric_id = "call_outcome" }))
+    it("metrics:list finds the metric of a slug", function()
+      local list = assert(client.metrics:list { slug = "call_outcome" })
+      assert.same({ 1, 52, "call_outcome" },
+        { #list, list[1].id, assert(client.metrics:get { metric_id = 52 }).slug })
     end)
 
     it("metrics:update returns the metric, of which only that field has changed", function()
@@ -123,7 +125,7 @@ describe("among the companion operations", function()
       { "runs.get", { run_id = MOST }, "No Run matches the given query." },
       { "calls.get", { call_log_id = 1 }, "No CallLog matches the given query." },
       { "calls.mark_metric_vote", { call_log_id = 1 }, "No CallLog matches the given query." },
-      { "metrics.get", { metric_id = "no_such" }, "No Metric matches the given query." },
+      { "metrics.get", { metric_id = 1 }, "No Metric matches the given query." },
       { "metrics.update", { metric_id = 1 }, "No Metric matches the given query." },
       { "metric_reviews.process_feedbacks_progress", {}, "Not found." },
       { "results.list", { page = 1000000 }, "Invalid page." },
@@ -155,7 +157,7 @@ describe("among the companion operations", function()
       local plan = assert(client.results:list({ search = "a b", page = 2 }, { dry_run = true }))
       assert.same({
         method = "GET",
-        url = "https://api.cekura.ai/test_framework/v1/results/?search=a%20b&page=2",
+        url = "https://api.cekura.ai/test_framework/v2/results/?search=a%20b&page=2",
         headers = { Accept = "application/json", ["User-Agent"] = "spec", ["X-One"] = "1" },
       }, plan)
     end)
@@ -163,7 +165,7 @@ describe("among the companion operations", function()
     it("of an update has both", function()
       local plan = assert(client.metrics:update({ metric_id = 55, name = "x" }, { dry_run = true }))
       assert.same({
-        method = "PATCH", url = "https://api.cekura.ai/test_framework/v1/metrics/55/",
+        method = "PATCH", url = "https://api.cekura.ai/test_framework/v2/metrics/55/",
         body = '{"name":"x"}', headers = { Accept = "application/json", ["User-Agent"] = "spec",
           ["X-One"] = "1", ["Content-Type"] = "application/json" },
       }, plan)
@@ -187,6 +189,17 @@ describe("among the companion operations", function()
         for _, row in ipairs(server:ledger()) do lines[row.request_line .. row.body] = true end
         assert.truthy(next(lines))
         assert.is_nil(next(lines, next(lines)))  -- the same each time
+      end)
+    end
+
+    for _, name in ipairs(calls.once) do
+      it(name .. " is retried only while the server cannot have acted", function()
+        local client <close> = retries.client(server)
+        server:script { faults.status(429, { ["Retry-After"] = "0" }), faults.status(503) }
+        local value, err = calls.make(client, name)
+        assert.is_nil(value)
+        assert.same({ "server", "unknown", 2, 2 },
+          { err.kind, err.applied, err.attempts, server:deliveries() })
       end)
     end
 
@@ -217,7 +230,7 @@ describe("among the companion operations", function()
       assert(calls.vote(client, { feedback = ("x"):rep(2000) }))
       assert(calls.make(client, "runs.get"))
       local row = server:ledger()[2]
-      assert.equal("GET /test_framework/v1/runs/5544/ HTTP/1.1", row.request_line)
+      assert.equal("GET /test_framework/v2/runs/5544/ HTTP/1.1", row.request_line)
       assert.equal("", row.body)
       for _, name in ipairs { "content-length", "content-type", "transfer-encoding", "expect" } do
         assert.is_nil(row.headers[name])

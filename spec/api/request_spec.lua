@@ -21,7 +21,7 @@ describe("request", function()
 
     it("returns the same as the endpoint's function", function()
       local result, response = assert(client:request {
-        method = "GET", path = "/test_framework/v1/results/373/" })
+        method = "GET", path = "/test_framework/v2/results/373/" })
       assert.same(assert(client.results:get { result_id = 373 }), result)
       assert.same({ 200, 1 }, { response.status, response.attempts })
       assert.equal("integer", math.type(result.id))
@@ -63,7 +63,7 @@ describe("request", function()
     end)
 
     it("does not change later calls", function()
-      assert(client:request { method = "GET", path = "/test_framework/v1/results/373/" })
+      assert(client:request { method = "GET", path = "/test_framework/v2/results/373/" })
       assert(client.runs:mark_metric_vote {
         run_id = 5544, metric_id = 55, thumbs_up = true, expected_value = 3 })
       client:request { method = "POST", path = PATH }
@@ -74,7 +74,7 @@ describe("request", function()
 
     it("runs concurrently in each", function()
       local report = assert(client:each({ 5543, 5544, 5545 }, function(id)
-        return client:request { method = "GET", path = ("/test_framework/v1/runs/%d/"):format(id) }
+        return client:request { method = "GET", path = ("/test_framework/v2/runs/%d/"):format(id) }
       end))
       assert.equal(3, report.ok)
     end)

@@ -45,12 +45,12 @@ local proposal = { status = "completed", improved_metric_description = "New.",
 
 -- { method, path, value }
 local RESPONSES = {
-  { "GET", "/v1/results/373/", result },
+  { "GET", "/v2/results/373/", result },
   { "POST", "/v1/results/373/evaluate_metrics/", result },
   { "POST", "/v1/results/bulk_evaluate_metrics/", { success = true } },
-  { "GET", "/v1/results/", { count = 1, results = { summary } } },
-  { "GET", "/v1/metrics/55/", metric },
-  { "PATCH", "/v1/metrics/55/", metric },
+  { "GET", "/v2/results/", { count = 1, results = { summary } } },
+  { "GET", "/v2/metrics/55/", metric },
+  { "PATCH", "/v2/metrics/55/", metric },
   { "GET", "/call-logs/70071/", log },
   { "POST", "/call-logs/evaluate_metrics/", { log } },
   { "GET", "/call-logs/", { count = 1, results = { log } } },

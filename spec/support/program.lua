@@ -96,7 +96,7 @@ local function add_lists(plan, lists, url)
       local key = n .. "/" .. page
       local entries = plan[key] or {}
       local body = page_of(first, count, size, page)
-      body = body:gsub('"%?page', '"' .. url .. "/test_framework/v1/results/?agent_id=" .. n
+      body = body:gsub('"%?page', '"' .. url .. "/test_framework/v2/results/?agent_id=" .. n
         .. "&page")
       entries[math.max(1, #entries)] = { { "note", "ok" }, faults.ok(body)[1] }
       plan[key] = entries

@@ -4,14 +4,14 @@ local cjson = require "cjson"
 
 local wire = {
   VOTE = "/test_framework/v1/runs/5544/mark_metric_vote/",
-  RUN = "/test_framework/v1/runs/5544/",
-  RESULTS = "/test_framework/v1/results/",
+  RUN = "/test_framework/v2/runs/5544/",
+  RESULTS = "/test_framework/v2/results/",
   EVALUATE = "/test_framework/v1/results/373/evaluate_metrics/",
   BULK = "/test_framework/v1/results/bulk_evaluate_metrics/",
-  CALLS = "/observability/v1/call-logs/",
+  CALLS = "/observability/v2/call-logs/",
   FEEDBACKS = "/test_framework/metric-reviews/process_feedbacks/",
   PROGRESS = "/test_framework/metric-reviews/process_feedbacks_progress/?progress_id=",
-  METRIC = "/test_framework/v1/metrics/55/",
+  METRIC = "/test_framework/v2/metrics/55/",
   BILLING = "/test_framework/billing/info/",
   GOOD_VOTE = [[{"metric_id": 55, "thumbs_up": false, "expected_value": 2, "feedback": "x"}]],
 }

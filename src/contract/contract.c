@@ -699,7 +699,6 @@ static const struct {
   [CK_TYPE_ENUM_LIST] = { "array", "string", NULL },
   [CK_TYPE_BOOLEAN] = { "boolean", NULL, NULL },
   [CK_TYPE_SELECTION] = { "string", NULL, "selection" },
-  [CK_TYPE_OBJECT] = { "object", NULL, NULL },
   [CK_TYPE_OBJECT_LIST] = { "array", "object", NULL },
   [CK_TYPE_JSON_TEXT] = { "string", NULL, "json" },
   [CK_TYPE_ANY] = { "any", NULL, NULL },

@@ -27,7 +27,6 @@ enum ck_type {
   CK_TYPE_ENUM_LIST,   /* a list of `values` */
   CK_TYPE_BOOLEAN,
   CK_TYPE_SELECTION,   /* the fields that a response has: "{id,metadata{ended_reason}}" */
-  CK_TYPE_OBJECT,      /* a JSON object */
   CK_TYPE_OBJECT_LIST, /* a list of objects with `fields` */
   CK_TYPE_JSON_TEXT,   /* a JSON object or its text, sent as text; only in a query */
   CK_TYPE_ANY,         /* any JSON value */

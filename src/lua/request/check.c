@@ -370,7 +370,6 @@ static void write_value(struct walk *walk, const struct ck_field *field,
     case CK_TYPE_ENUM: write_enum(walk, field, path); break;
     case CK_TYPE_BOOLEAN: write_boolean(walk, path); break;
     case CK_TYPE_SELECTION: write_selection(walk, path); break;
-    case CK_TYPE_OBJECT: write_object(walk, path); break;
     case CK_TYPE_JSON_TEXT: write_json_text(walk, field, path); break;
     case CK_TYPE_ANY: ck_json_add_value(walk->to, -1, path, walk->problems); break;
   }
