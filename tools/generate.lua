@@ -47,6 +47,15 @@ end
 
 -- ---- the contract ----
 
+--- Returns the words of an enum, without those that are deprecated.
+local function words_of(field)
+  local words = {}
+  for _, word in ipairs(field.enum) do
+    if not manual.deprecated[word] then words[#words + 1] = word end
+  end
+  return words
+end
+
 --- Returns the resources in the order in which they first appear, each with its endpoints.
 local function resources()
   local list, by_name = {}, {}
@@ -230,7 +239,7 @@ local function add_enums(text, endpoint)
     if field.enum then
       text:line()
       text:line("---@alias %s", enum_alias(endpoint, field))
-      for _, value in ipairs(field.enum) do text:line('---| "%s"', value) end
+      for _, value in ipairs(words_of(field)) do text:line('---| "%s"', value) end
     end
   end
 end
@@ -483,7 +492,7 @@ end
 
 local function choices(field)
   return (field.type == "array" and "list of " or "one of ")
-    .. table.concat(map(field.enum, function(v) return code(v == "" and '""' or v) end), ", ")
+    .. table.concat(map(words_of(field), function(v) return code(v == "" and '""' or v) end), ", ")
 end
 
 local function type_in_words(field)

@@ -536,7 +536,7 @@ id                                  integer
 slug                                string
 name                                string
 description                         string
-type                                string            `llm_judge` or `custom_code`; `basic` and `custom_prompt` are deprecated
+type                                string            `llm_judge` or `custom_code`; older metrics may have another
 eval_type                           string            `binary`, `continuous_qualitative`, `numeric` or `enum`
 enum_values                         string[]
 prompt                              string
@@ -673,6 +673,10 @@ pack               table    its limits: `{ name, max_concurrent_runs_limit, max_
   page("cekura.MetricHistoryPage", "cekura.MetricHistory", "A page of versions of a metric."),
 }
 
+--- Words of enums that the API accepts and has deprecated: the client accepts them, and the types and
+--- the reference leave them out.
+manual.deprecated = { basic = true, custom_prompt = true }
+
 --- Of `filters_v2` in `calls.list`.
 manual.filter_fields = {
   { "success", "boolean" }, { "duration", "seconds" }, { "timestamp", "date and time" },
@@ -695,7 +699,8 @@ manual.samples = {
   result_id = "373", run_ids = "{ 5543, 5544 }", metric_ids = "{ 55 }",
   result_ids = "{ 372, 373 }", agent_id = "231", call_logs = "{ 70023, 70072 }",
   metrics = "{ 55 }", call_log_id = "70071", page_size = "20",
-  timestamp_from = '"2025-01-01T00:00:00Z"', description = '"Did the agent reschedule the visit?"',
+  timestamp_from = '"2025-01-01T00:00:00Z"', timestamp_to = '"2025-01-31T23:59:59Z"',
+  description = '"Did the agent reschedule the visit?"',
   filters_v2 = '{ field = "success", op = "eq", value = false }',
 }
 
@@ -719,8 +724,7 @@ manual.uses = {
   ["results.evaluate_metrics"] = "print(value.id, value.status)",
   ["calls.evaluate_metrics"] = "for _, log in ipairs(value) do print(log.id, log.status) end",
   ["metric_reviews.process_feedbacks"] = "local job = value\nprint(job.progress_id)",
-  ["metric_reviews.process_feedbacks_progress"] =
-    "print(value.improved_metric_description or value.status)",
+  ["metric_reviews.process_feedbacks_progress"] = "print(value.status)",
   ["metric_reviews.process_feedbacks_cancel"] = "print(response.status)",
   ["test_sets.create_from_run"] = "print(value.id, value.source_model, value.source_id)",
   ["test_sets.create_from_call_log"] = "print(value.id, #value.metric_reviews)",

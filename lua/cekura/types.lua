@@ -352,7 +352,7 @@
 ---@field slug? string
 ---@field name? string
 ---@field description? string
----@field type? string `llm_judge` or `custom_code`; `basic` and `custom_prompt` are deprecated
+---@field type? string `llm_judge` or `custom_code`; older metrics may have another
 ---@field eval_type? string `binary`, `continuous_qualitative`, `numeric` or `enum`
 ---@field enum_values? string[]
 ---@field prompt? string
@@ -826,14 +826,12 @@ function calls:pages(arguments, options) end
 function calls:wait(arguments, options) end
 
 ---@alias cekura.metric_reviews.process_feedbacks.metric_type
----| "basic"
----| "custom_prompt"
 ---| "custom_code"
 ---| "llm_judge"
 
 ---@class (exact) cekura.metric_reviews.process_feedbacks.Arguments
 ---@field metric_id cekura.Id the metric to improve
----@field metric_type? cekura.metric_reviews.process_feedbacks.metric_type the metric's type; llm_judge replaces basic and custom_prompt, which are deprecated
+---@field metric_type? cekura.metric_reviews.process_feedbacks.metric_type the metric's type
 ---@field test_set_ids? cekura.Id[] the test sets whose feedback is used; by default all of the metric's lab
 ---@field simplified_prompt? string the prompt to start from, in place of the metric's description
 ---@field skip_evaluation? boolean true: do not evaluate the test sets afterwards; faster, but without scores
@@ -934,8 +932,6 @@ function test_sets:create_from_call_log(arguments, options) end
 ---@field include_scores? boolean whether the metrics have overall_score and total_score
 
 ---@alias cekura.metrics.update.type
----| "basic"
----| "custom_prompt"
 ---| "custom_code"
 ---| "llm_judge"
 
@@ -985,7 +981,7 @@ function test_sets:create_from_call_log(arguments, options) end
 ---@field name? string its name
 ---@field slug? string|cekura.null its name in URLs, in snake_case
 ---@field description? string what it evaluates
----@field type? cekura.metrics.update.type its type; llm_judge replaces basic and custom_prompt, which are deprecated
+---@field type? cekura.metrics.update.type its type
 ---@field prompt? string the prompt that it evaluates with
 ---@field custom_code? string Python for the type custom_code, which sets _result and _explanation
 ---@field eval_type? cekura.metrics.update.eval_type the type of its values
@@ -1028,8 +1024,6 @@ function test_sets:create_from_call_log(arguments, options) end
 ---@field slack_channel_id? string|cekura.null the Slack channel of its alerts
 
 ---@alias cekura.metrics.run_reviews.type
----| "basic"
----| "custom_prompt"
 ---| "custom_code"
 ---| "llm_judge"
 
@@ -1046,7 +1040,7 @@ function test_sets:create_from_call_log(arguments, options) end
 ---@class (exact) cekura.metrics.run_reviews.Arguments
 ---@field metric_id cekura.Id the metric whose labels are scored
 ---@field description? string a draft that is scored in place of the metric's description
----@field type? cekura.metrics.run_reviews.type the type of the draft; llm_judge replaces basic and custom_prompt, which are deprecated
+---@field type? cekura.metrics.run_reviews.type the type of the draft
 ---@field prompt? string the prompt of the draft
 ---@field custom_code? string the code of the draft, in Python
 ---@field llm_provider? cekura.metrics.run_reviews.llm_provider the provider of the judge

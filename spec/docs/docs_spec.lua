@@ -123,6 +123,62 @@ for path, least in pairs(DOCUMENTS) do
   end)
 end
 
+-- ---- what the API rejects or has deprecated ----
+
+-- Returns the paths of the files that a user reads: the documents, the types and the examples.
+local function files_of_users()
+  local paths = { "lua/cekura/types.lua" }
+  for path in pairs(DOCUMENTS) do
+    if path ~= "CHANGELOG.md" then paths[#paths + 1] = path end
+  end
+  local listing <close> = assert(io.popen "find examples -name '*.lua'")
+  for path in listing:lines() do paths[#paths + 1] = path end
+  return paths
+end
+
+-- Returns the paths of the contract, with {} for each id.
+local function paths_of_contract()
+  local paths = {}
+  for _, endpoint in ipairs(require "cekura".endpoints) do
+    paths[endpoint.path:gsub("{[^}]+}", "{}")] = true
+  end
+  return paths
+end
+
+describe("what a user reads", function()
+  it("names only paths of the API that are in the contract", function()
+    local known, count = paths_of_contract(), 0
+    for _, name in ipairs(files_of_users()) do
+      for path in read(name):gmatch "/[%a_]+/v%d+/[%w_{}/-]+" do
+        count = count + 1
+        assert.is_true(known[path:gsub("{[^}]+}", "{}"):gsub("/%d+/", "/{}/")],
+          name .. ": " .. path)
+      end
+    end
+    assert.is_true(count > 30)
+  end)
+
+  it("names no type of metrics that is deprecated", function()
+    for _, name in ipairs(files_of_users()) do
+      local text = read(name)
+      for _, word in ipairs { "custom_prompt", '"basic"', "`basic`" } do
+        assert.is_nil(text:find(word, 1, true), name .. ": " .. word)
+      end
+    end
+  end)
+
+  it("reads a metric by its id, not by its slug", function()
+    local count = 0
+    for _, name in ipairs(files_of_users()) do
+      for argument in read(name):gmatch "metrics:get%s*{%s*metric_id%s*=%s*([^,}]*)" do
+        count = count + 1
+        assert.is_nil(argument:find '"%D', name .. ": " .. argument)
+      end
+    end
+    assert.is_true(count > 2)
+  end)
+end)
+
 describe("docs/guide-calls.md", function()
   it("names every kind of error", function()
     local text = read "docs/guide-calls.md"
