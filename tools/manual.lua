@@ -253,15 +253,22 @@ manual.request = {
 local VALUE_OR_ERROR = {
   { "value", "any", "" }, { "response_or_err", "cekura.Response|cekura.Error", "" },
 }
+local OF_LIST = "as of `list`; `ql` must select id"
 manual.methods = {
   { class = "results", name = "pages",
     text = "Iterates over all results, a page at a time: `for result in client.results:pages{…}`.",
-    params = { { "arguments", "cekura.results.list.Arguments", "as of `list`" },
+    params = { { "arguments", "cekura.results.list.Arguments", OF_LIST },
       { "options?", "cekura.CallOptions", "of each call" } },
     returns = { { "next", "fun(): cekura.Result?", "raises if a page fails" } } },
+  { class = "runs", name = "pages",
+    text = "Iterates over all runs.",
+    params = { { "arguments", "cekura.runs.list.Arguments", OF_LIST },
+      { "options?", "cekura.CallOptions", "of each call" } },
+    returns = { { "next", "fun(): cekura.Run?", "raises if a page fails" } } },
   { class = "calls", name = "pages",
-    text = "Iterates over all call logs.",
-    params = { { "arguments", "cekura.calls.list.Arguments", "as of `list`" },
+    text = "Iterates over all call logs. A range of more than 33 days is read in windows.",
+    params = { { "arguments", "cekura.calls.list.Arguments",
+        "as of `list`, without `page` if the range is longer than 33 days; `ql` must select id" },
       { "options?", "cekura.CallOptions", "of each call" } },
     returns = { { "next", "fun(): cekura.CallLog?", "raises if a page fails" } } },
   { class = "results", name = "wait",

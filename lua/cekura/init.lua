@@ -11,7 +11,7 @@ local wait = require "cekura.wait"
 
 internal.client_methods.each = require "cekura.each"
 
-for _, name in ipairs { "results", "calls" } do
+for _, name in ipairs { "results", "runs", "calls" } do
   internal.resource_methods[name].pages = pages_of(name)
 end
 

@@ -1,15 +1,18 @@
---- `client.results:pages{…}` and `client.calls:pages{…}`: iterate over all items of a list. A page
---- is read when its first item is asked for.
+--- `client.results:pages{…}`, `client.runs:pages{…}`, `client.calls:pages{…}`: iterate over all
+--- items of a list. A page is read when its first item is asked for.
 ---
---- There is a next page if the response's `next` names one: `count` is not reliable. Only the page
---- number is taken from `next`. The address stays that of the list: the key goes to api_url only.
+--- There is a next page if the response's `next` names one. Only the page number is taken from
+--- `next`. The address stays that of the list: the key goes to api_url only. A range of time that
+--- is longer than the list accepts is read in windows, each from its first page.
 ---
---- Lists are newest first, so that a new item moves others to the next page. The ids of the items
---- that were returned are remembered, and an item with one of them is dropped.
+--- Lists are newest first, so that a new item moves others to the next page, and an item between
+--- two windows may be in both. The ids of the items that were returned are remembered, and an item
+--- with one of them is dropped.
 
 local core = require "cekura.core"
 local check = require "cekura.internal.check"
 local internal = require "cekura.internal"
+local windows = require "cekura.pages.windows"
 
 local null = require "cjson".null
 
@@ -18,6 +21,45 @@ local SHOWN = 200  -- bytes of an address in a message
 local Pages = {}
 Pages.__index = Pages
 
+-- ---- the arguments ---------------------------------------------------------------------------
+
+--- Returns whether the items will have their ids: those of "{status,agent{id}}" have none. Other
+--- values than selections are left to the check of `list`.
+local function selects_id(ql)
+  local names = type(ql) == "string" and ql:match "^{(.+)}$"
+  if not names then return true end
+  names = "," .. names:gsub("%b{}", ""):gsub(" ", "") .. ","
+  return (names:find(",id,", 1, true) or names:find(",*,", 1, true))
+    and not names:find(",-id,", 1, true)
+end
+
+--- Prepares the first request. Raises an error if the arguments are only accepted by `list`.
+function Pages:begin()
+  local arguments, range = self.arguments, self.row.range
+  local problems = {}
+  self.windows = windows.of(arguments, range, os.time())
+  if self.windows and arguments.page ~= nil then
+    problems[1] = { "page", ("cannot be set: a range of more than %d days is read in windows, each "
+      .. "from its first page"):format(range.days) }
+  end
+  if not selects_id(arguments.ql) then
+    problems[#problems + 1] = { "ql", "must select id, which tells the items apart" }
+  end
+  if #problems > 0 then error(check.error(self.name .. ".pages", problems), 0) end
+  self:next_window()
+  self.has_begun = true
+end
+
+--- Changes the arguments to those of the next window. Returns false if there is none.
+function Pages:next_window()
+  local from, to
+  if self.windows then from, to = self.windows() end
+  if not from then return false end
+  local arguments, range = self.arguments, self.row.range
+  arguments[range.from], arguments[range.to], arguments.page = from, to, nil
+  return true
+end
+
 -- ---- one page --------------------------------------------------------------------------------
 
 --- Raises an error about the response. An iterator that ended instead would hide that there is
@@ -25,7 +67,7 @@ Pages.__index = Pages
 function Pages:refuse(format, ...)
   local problem = internal.error("response", format:format(...))
   problem.endpoint, problem.method = self.name .. ".pages", "GET"
-  problem.url = self.client.api_url .. core.endpoints[self.name .. ".list"].path
+  problem.url = self.client.api_url .. self.row.path
   error(problem, 0)
 end
 
@@ -62,6 +104,7 @@ function Pages:read()
   if self.options and self.options.dry_run then
     error(internal.error("validation", "pages: options.dry_run: is an option of a single call"), 0)
   end
+  if not self.has_begun then self:begin() end
   if self.following ~= nil then
     self.arguments.page, self.following = self:page_after(self.following), nil
   end
@@ -71,7 +114,7 @@ function Pages:read()
   if type(items) ~= "table" then self:refuse "the response is not a page: it has no `results`" end
   self.items, self.index = items, 0
   self.following = page.next ~= null and page.next or nil
-  self.is_last = self.following == nil
+  self.is_last = self.following == nil and not self:next_window()
 end
 
 --- Waits until another task has read its page or failed. The latch is a task that lasts until then.
@@ -127,19 +170,22 @@ function Pages:item()
 end
 
 --- Returns the method `pages` of the resource.
----@param name "results"|"calls"
+---@param name "results"|"runs"|"calls"
 return function(name)
   return function(resource, arguments, options)
     local client, problem = internal.client_of(resource, name, "pages")
     check.tables(name .. ":pages", arguments, options)
     if not client then error(problem, 0) end
     local pages = setmetatable({
-      name = name, client = client, resource = resource, arguments = {}, options = options,
+      name = name, row = core.endpoints[name .. ".list"],
+      client = client, resource = resource, arguments = {}, options = options,
       items = {}, index = 0, seen = {},
+      has_begun = false,
+      windows = nil,    -- returns the next window, if the range is read in windows
       following = nil,  -- the `next` of the last page, until that page is asked for
       is_last = false,
       reader = nil,     -- the coroutine that reads a page, while it does
-      latch = nil,       -- a task that ends when the page has been read, if others wait for it
+      latch = nil,      -- a task that ends when the page has been read, if others wait for it
     }, Pages)
     for field, value in pairs(arguments) do pages.arguments[field] = value end
     return function() return pages:item() end

@@ -647,6 +647,12 @@ function runs:list(arguments, options) end
 ---@overload fun(self: cekura.runs, arguments: cekura.runs.bulk.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function runs:bulk(arguments, options) end
 
+--- Iterates over all runs.
+---@param arguments cekura.runs.list.Arguments as of `list`; `ql` must select id
+---@param options? cekura.CallOptions of each call
+---@return fun(): cekura.Run? next raises if a page fails
+function runs:pages(arguments, options) end
+
 ---@class (exact) cekura.results.evaluate_metrics.Arguments
 ---@field result_id cekura.Id the result that the runs belong to
 ---@field run_ids cekura.Id[] the runs to evaluate again (at least 1)
@@ -728,7 +734,7 @@ function results:list(arguments, options) end
 function results:create_shareable_link_token(arguments, options) end
 
 --- Iterates over all results, a page at a time: `for result in client.results:pages{…}`.
----@param arguments cekura.results.list.Arguments as of `list`
+---@param arguments cekura.results.list.Arguments as of `list`; `ql` must select id
 ---@param options? cekura.CallOptions of each call
 ---@return fun(): cekura.Result? next raises if a page fails
 function results:pages(arguments, options) end
@@ -812,8 +818,8 @@ function calls:list(arguments, options) end
 ---@overload fun(self: cekura.calls, arguments: cekura.calls.mark_metric_vote.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function calls:mark_metric_vote(arguments, options) end
 
---- Iterates over all call logs.
----@param arguments cekura.calls.list.Arguments as of `list`
+--- Iterates over all call logs. A range of more than 33 days is read in windows.
+---@param arguments cekura.calls.list.Arguments as of `list`, without `page` if the range is longer than 33 days; `ql` must select id
 ---@param options? cekura.CallOptions of each call
 ---@return fun(): cekura.CallLog? next raises if a page fails
 function calls:pages(arguments, options) end
