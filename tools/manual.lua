@@ -277,10 +277,16 @@ manual.methods = {
       { "options?", "cekura.WaitOptions", "" } },
     returns = { { "result", "cekura.Result?", "" }, VALUE_OR_ERROR[2] } },
   { class = "metric_reviews", name = "wait",
-    text = "Waits until the optimiser proposes an improvement.",
+    text = "Waits until the optimiser proposes an improvement. The fields of `output` and of `output.meta_harness` are also fields of the value.",
     params = { { "arguments", "cekura.metric_reviews.process_feedbacks_progress.Arguments",
       "`{ progress_id, agent_id?, project_id? }`" }, { "options?", "cekura.WaitOptions", "" } },
     returns = { { "improvement", "cekura.Improvement?", "" }, VALUE_OR_ERROR[2] } },
+  { class = "metrics", name = "wait",
+    text = "Waits until `run_reviews` has scored the labels. The fields of `output` are also fields of the value.",
+    params = { { "arguments", "cekura.metrics.run_reviews_progress.Arguments",
+      "`{ progress_id, agent_id?, project_id?, assistant_id? }`" },
+      { "options?", "cekura.WaitOptions", "" } },
+    returns = { { "scores", "cekura.ReviewProgress?", "" }, VALUE_OR_ERROR[2] } },
   { class = "calls", name = "wait",
     text = "Waits until each call log has a new value of each metric.",
     params = { { "arguments", "{ call_logs: cekura.CallLog[], metrics: cekura.Id[] }",
@@ -609,11 +615,14 @@ created_at           string
 updated_at           string
 ]] },
   { name = "cekura.ReviewProgress", text = "The state of a job of `metrics.run_reviews`.", fields = fields [[
-status     string   `success` or `completed`: done; `error` or `failed`; any other: it is running
-completed  integer  labels that have been scored
-failed     integer  labels that could not be scored
-total      integer
-output     table    once the job is done: `{ metric, review_results }`
+status                     string                 not documented; `wait` reads it
+completed                  integer                labels that have been scored
+failed                     integer                labels that could not be scored
+total                      integer
+output                     table                  of a job that is done: the fields below; `wait` returns them outside of it, too
+metric                     table                  the metric, with its scores
+review_results             cekura.ReviewResult[]  for each label
+estimated_cost_per_sample  any                    not documented
 ]] },
   { name = "cekura.MetricHistory", text = "A version of a metric: the fields of a cekura.Metric, and these.", fields = fields [[
 history_id             integer  for `metrics.restore`
@@ -626,13 +635,15 @@ version_name           string
 agents_snapshot        any
 ]] },
   { name = "cekura.Improvement", text = "The state of an optimiser job, and its proposal.", fields = fields [[
-status                         string                 not documented, but present while the job runs
-improved_metric_description    string                 present once the job has ended
+status                         string                 not documented; `wait` reads it
+output                         table                  of a job that is done: the fields below; `wait` returns them outside of it, too
+improved_metric_description    string
 improved_evaluation_trigger    string                 a prompt, code, or `always`: see improved_trigger_kind
 improved_trigger_kind          string                 `always`, `llm_judge` or `custom_code`
 trigger_type                   string                 `llm_judge` or `custom_code`
 type                           string                 the proposed type of the metric
 custom_code                    string                 Python, if the proposal is code
+estimated_cost_per_sample      any                    not documented
 optimization_summary           string                 a summary of the proposal
 old_score                      any                    `{ num_correct, num_total, score }`
 new_score                      any                    the same for the proposal

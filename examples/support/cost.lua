@@ -18,4 +18,10 @@ function cost.print(client, evaluations, made_of)
     texttable.show(info.credits_remaining)) or ("Balance: unknown: %s."):format(err))
 end
 
+--- Prints the server's estimate for one sample, which is missing unless the server sends it.
+---@param estimate string?
+function cost.print_per_sample(estimate)
+  if (estimate or "") ~= "" then text.print("  estimated cost per sample: %s", estimate) end
+end
+
 return cost

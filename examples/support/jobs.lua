@@ -2,6 +2,7 @@
 --- the call, so that no job is started twice by mistake, whenever the process ends.
 
 local command = require "support.command"
+local cost = require "support.cost"
 local proposal = require "support.proposal"
 local responses = require "support.responses"
 local text = require "support.text"
@@ -54,6 +55,7 @@ function jobs.start(client, state, metric, arguments)
   jobs_of(state)[metric_id] = { progress_id = id, description = metric.description }
   local saved, problem = state:save()
   if not saved then command.fail("network", UNSAVED, metric_id, id, problem, id) end
+  cost.print_per_sample(job.estimated_cost_per_sample)
   return jobs_of(state)[metric_id]
 end
 

@@ -1,6 +1,7 @@
 --- The optimiser's proposal for a metric: the changes that it would make, and its scores.
 --- A result below is the result of `jobs.wait`.
 
+local cost = require "support.cost"
 local diff = require "support.diff"
 local output = require "support.output"
 local text = require "support.text"
@@ -14,31 +15,21 @@ local FIELDS = {
   "evaluation_trigger_custom_code", "type", "custom_code",
 }
 
---- Returns the table that has the proposal: the API does not document whether it is the result or a
---- table inside it.
-local function body_of(result)
-  for _, name in ipairs { "data", "result", "progress" } do
-    local inner = result[name]
-    if type(inner) == "table" and inner.improved_metric_description then return inner end
-  end
-  return result
-end
-
 -- All other triggers are a prompt or code that decides whether a call is judged.
 local IS_WORD = { always = true, automatic = true }
 
 --- Returns the fields of the metric with the proposal applied.
-local function fields_of(body)
-  local code = body.custom_code ~= "" and body.custom_code or nil
+local function fields_of(result)
+  local code = result.custom_code ~= "" and result.custom_code or nil
   local fields = {
-    description = body.improved_metric_description, custom_code = code,
-    type = code and "custom_code" or body.type,
+    description = result.improved_metric_description, custom_code = code,
+    type = code and "custom_code" or result.type,
   }
-  local trigger = body.improved_evaluation_trigger
+  local trigger = result.improved_evaluation_trigger
   if IS_WORD[trigger] then
     fields.evaluation_trigger = trigger
   elseif trigger and trigger ~= "" then
-    local is_code = (body.improved_trigger_kind or body.trigger_type) == "custom_code"
+    local is_code = (result.improved_trigger_kind or result.trigger_type) == "custom_code"
     fields.evaluation_trigger = "custom"
     fields.trigger_type = is_code and "custom_code" or "llm_judge"
     fields[is_code and "evaluation_trigger_custom_code" or "evaluation_trigger_prompt"] = trigger
@@ -51,7 +42,7 @@ end
 ---@param metric table of metrics:get
 ---@param result table
 function proposal.changes(metric, result)
-  local changes, fields = {}, fields_of(body_of(result))
+  local changes, fields = {}, fields_of(result)
   for _, name in ipairs(FIELDS) do
     if fields[name] ~= nil and fields[name] ~= (metric[name] or "") then
       changes[name] = fields[name]
@@ -77,8 +68,7 @@ end
 
 --- Returns whether the proposal scores worse than the metric.
 function proposal.is_worse(result)
-  local body = body_of(result)
-  local old, new = share_of(body.old_score), share_of(body.new_score)
+  local old, new = share_of(result.old_score), share_of(result.new_score)
   return old ~= nil and new ~= nil and new < old
 end
 
@@ -89,15 +79,17 @@ local CANNOT = "  It also has an advanced configuration, which cannot be saved f
 
 --- Prints the changes, the scores, and the optimiser's summary.
 function proposal.print(metric, result)
-  local body, changes = body_of(result), proposal.changes(metric, result)
+  local changes = proposal.changes(metric, result)
   for _, name in ipairs(FIELDS) do
     if changes[name] then diff.print(name, metric[name] or "", changes[name]) end
   end
-  text.print("  score: %s → %s", score_text(body.old_score), score_text(body.new_score))
-  local unresolved = type(body.unresolved_samples) == "table" and #body.unresolved_samples or 0
+  text.print("  score: %s → %s", score_text(result.old_score), score_text(result.new_score))
+  local unresolved = type(result.unresolved_samples) == "table" and #result.unresolved_samples or 0
   if unresolved > 0 then text.print("  unresolved: %s", text.count(unresolved, "sample")) end
-  if (body.optimization_summary or "") ~= "" then text.print("  %s", body.optimization_summary) end
-  if body.metric_description_program then output.print(CANNOT) end
+  cost.print_per_sample(result.estimated_cost_per_sample)
+  local summary = result.optimization_summary or ""
+  if summary ~= "" then text.print("  %s", summary) end
+  if result.metric_description_program then output.print(CANNOT) end
 end
 
 return proposal

@@ -151,16 +151,12 @@ local metric = record {
   evaluation_trigger_custom_code = words, type = words, custom_code = words,
 }
 
-local PROPOSAL = {
+local progress = {
   improved_metric_description = text, improved_evaluation_trigger = text,
   improved_trigger_kind = words, trigger_type = words, custom_code = text, type = words,
   old_score = any, new_score = any, unresolved_samples = any, optimization_summary = words,
-  metric_description_program = any,
+  metric_description_program = any, estimated_cost_per_sample = words,
 }
-
-local inner = perhaps(record(PROPOSAL))
-local progress = { data = inner, result = inner, progress = inner }
-for name, read in pairs(PROPOSAL) do progress[name] = read end
 
 -- ---- the calls ----
 
@@ -195,8 +191,9 @@ responses.results = reader("results.list", record { results = required(list(reco
 responses.metric = reader("metrics.get", metric)
 responses.call_log = reader("calls.get", call_log)
 responses.call_logs = reader("calls.evaluate_metrics", list(call_log))
-responses.job = reader("metric_reviews.process_feedbacks", record { progress_id = words })
-responses.progress = reader("metric_reviews.process_feedbacks_progress", record(progress))
+responses.job = reader("metric_reviews.process_feedbacks",
+  record { progress_id = words, estimated_cost_per_sample = words })
+responses.progress = reader("metric_reviews.wait", record(progress))
 responses.balance = reader("billing.info", record { credits_remaining = any })
 
 --- Returns a function that wraps an iterator over items. An item that does not fit raises an error.

@@ -421,11 +421,14 @@
 
 --- The state of a job of `metrics.run_reviews`.
 ---@class cekura.ReviewProgress
----@field status? string `success` or `completed`: done; `error` or `failed`; any other: it is running
+---@field status? string not documented; `wait` reads it
 ---@field completed? integer labels that have been scored
 ---@field failed? integer labels that could not be scored
 ---@field total? integer
----@field output? table once the job is done: `{ metric, review_results }`
+---@field output? table of a job that is done: the fields below; `wait` returns them outside of it, too
+---@field metric? table the metric, with its scores
+---@field review_results? cekura.ReviewResult[] for each label
+---@field estimated_cost_per_sample? any not documented
 
 --- A version of a metric: the fields of a cekura.Metric, and these.
 ---@class cekura.MetricHistory
@@ -440,13 +443,15 @@
 
 --- The state of an optimiser job, and its proposal.
 ---@class cekura.Improvement
----@field status? string not documented, but present while the job runs
----@field improved_metric_description? string present once the job has ended
+---@field status? string not documented; `wait` reads it
+---@field output? table of a job that is done: the fields below; `wait` returns them outside of it, too
+---@field improved_metric_description? string
 ---@field improved_evaluation_trigger? string a prompt, code, or `always`: see improved_trigger_kind
 ---@field improved_trigger_kind? string `always`, `llm_judge` or `custom_code`
 ---@field trigger_type? string `llm_judge` or `custom_code`
 ---@field type? string the proposed type of the metric
 ---@field custom_code? string Python, if the proposal is code
+---@field estimated_cost_per_sample? any not documented
 ---@field optimization_summary? string a summary of the proposal
 ---@field old_score? any `{ num_correct, num_total, score }`
 ---@field new_score? any the same for the proposal
@@ -883,7 +888,7 @@ function metric_reviews:process_feedbacks_progress(arguments, options) end
 ---@overload fun(self: cekura.metric_reviews, arguments: cekura.metric_reviews.process_feedbacks_cancel.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metric_reviews:process_feedbacks_cancel(arguments, options) end
 
---- Waits until the optimiser proposes an improvement.
+--- Waits until the optimiser proposes an improvement. The fields of `output` and of `output.meta_harness` are also fields of the value.
 ---@param arguments cekura.metric_reviews.process_feedbacks_progress.Arguments `{ progress_id, agent_id?, project_id? }`
 ---@param options? cekura.WaitOptions
 ---@return cekura.Improvement? improvement
@@ -1147,6 +1152,13 @@ function metrics:history(arguments, options) end
 ---@return cekura.Response|cekura.Error response_or_err
 ---@overload fun(self: cekura.metrics, arguments: cekura.metrics.restore.Arguments, options: cekura.DryRunOptions): cekura.DryRun?, cekura.Error?
 function metrics:restore(arguments, options) end
+
+--- Waits until `run_reviews` has scored the labels. The fields of `output` are also fields of the value.
+---@param arguments cekura.metrics.run_reviews_progress.Arguments `{ progress_id, agent_id?, project_id?, assistant_id? }`
+---@param options? cekura.WaitOptions
+---@return cekura.ReviewProgress? scores
+---@return cekura.Response|cekura.Error response_or_err
+function metrics:wait(arguments, options) end
 
 ---@class (exact) cekura.billing.info.Arguments
 ---@field organization_id? cekura.Id the organization; not needed with an organization's key

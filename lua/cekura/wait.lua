@@ -1,5 +1,5 @@
---- `client.results:wait{…}`, `client.metric_reviews:wait{…}` and `client.calls:wait{…}`: poll until
---- background work has ended. A wait only reads: nothing is started a second time.
+--- `wait{…}` of results, metric_reviews, metrics and calls: polls until background work has ended.
+--- A wait only reads: nothing is started a second time.
 ---
 --- Each file in wait/ is for one kind of work. It returns a table with
 ---
@@ -13,8 +13,10 @@
 ---     poll(wait)       returns the value and its response, or nil and an error
 ---     judge(value)     returns whether the work has ended; or nil, a kind of error, its message,
 ---                      and questions
----     count(value)     returns how many parts of the work have ended, and how many there are
+---     count(value)     returns how many parts of the work have ended, how many there are, and how
+---                      many of those that have ended have failed; the last may be missing
 ---     describe(value)  returns in words what has not ended
+---     result(value)    returns the result of the wait for the final value; may be missing
 ---     values           the value before the first poll; may be missing
 
 require "cekura.core"  -- preloads cekura.internal
@@ -88,10 +90,11 @@ function Wait:left() return self.ends - internal.monotime() end
 
 --- Returns what a progress function is called with: cekura.Progress.
 function Wait:numbers()
-  local done, total = self.subject.count(self.last)
+  local done, total, failed = self.subject.count(self.last)
+  failed = failed or 0
   local elapsed, pause = internal.monotime() - self.began, internal.pause_left(self.client)
   return {
-    done = done, total = total, ok = done, failed = 0, skipped = 0, unknown = 0,
+    done = done, total = total, ok = done - failed, failed = failed, skipped = 0, unknown = 0,
     running = total - done, elapsed = elapsed, rate = elapsed > 0 and done / elapsed or 0,
     pause = pause > 0 and pause or nil, waiting = true,
   }
@@ -185,7 +188,10 @@ function Wait:run()
     local value, response = self:poll()
     if value ~= nil then
       local done, kind, message, questions = self.subject.judge(value)
-      if done then return value, response end
+      if done then
+        local result = self.subject.result
+        return result and result(value) or value, response
+      end
       if done == nil then
         local problem = self:error(kind, message)
         problem.questions = questions
@@ -234,8 +240,11 @@ local function method(resource_name, kind)
   end
 end
 
+local job = require "cekura.wait.job"
+
 return {
   results = method("results", require "cekura.wait.result"),
-  metric_reviews = method("metric_reviews", require "cekura.wait.optimiser"),
+  metric_reviews = method("metric_reviews", job.metric_reviews),
+  metrics = method("metrics", job.metrics),
   calls = method("calls", require "cekura.wait.call_logs"),
 }

@@ -106,6 +106,30 @@ describe("auto_improve", function()
       json.decode(improve:body "PATCH"))
   end)
 
+  it("reads a proposal under output, and code under output.meta_harness", function()
+    respond { status = "success", output = {
+      improved_metric_description = "Count.", improved_evaluation_trigger = "always",
+      type = "llm_judge", custom_code = "", old_score = { score = 0.5 },
+      new_score = { score = 0.75 },
+      meta_harness = { custom_code = "_result = 1\n", estimated_cost_per_sample = 0.02 },
+    } }
+    local output, _, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(0, code)
+    assert.matches("\n  score: 0%.5 → 0%.75\n  estimated cost per sample: 0%.02\n", output)
+    assert.same({ description = "Count.", type = "custom_code", custom_code = "_result = 1\n" },
+      json.decode(improve:body "PATCH"))
+  end)
+
+  it("prints the estimated cost per sample of a job that it starts", function()
+    improve.server:faults {
+      { path = "/process_feedbacks/", status = 200, times = 1,
+        body = { progress_id = "a-job", estimated_cost_per_sample = 1.5 } },
+      { path = PROGRESS_PATH, status = 200, times = 1, body = { status = "success" } },
+    }
+    local output = improve:run("--metrics", "55", "--start")
+    assert.matches("\n  estimated cost per sample: 1%.5\n  started: a%-job\n", output)
+  end)
+
   it("prints no control characters", function()
     respond { improved_metric_description = "a\27[2J\194\155b",
       improved_evaluation_trigger = "always" }

@@ -38,10 +38,11 @@ local log = { id = 70071, status = "completed", topic = "T", agent_name = "A", a
   project = 14, created_at = AT, updated_at = AT, timestamp = AT, metrics = { entry },
   evaluation = { metrics = { entry } } }
 
-local proposal = { status = "completed", improved_metric_description = "New.",
-  improved_evaluation_trigger = "always", old_score = { score = 0.5, num_correct = 1,
-  num_total = 2 }, new_score = { score = 0.6 }, unresolved_samples = { "s" },
-  optimization_summary = "Better.", custom_code = "x", type = "custom_code" }
+local proposal = { status = "success", optimization_summary = "Better.", output = {
+  improved_metric_description = "New.", improved_evaluation_trigger = "always",
+  old_score = { score = 0.5, num_correct = 1, num_total = 2 }, new_score = { score = 0.6 },
+  unresolved_samples = { "s" }, type = "llm_judge", estimated_cost_per_sample = 0.02,
+  meta_harness = { custom_code = "x", type = "custom_code" } } }
 
 -- { method, path, value }
 local RESPONSES = {
@@ -55,7 +56,7 @@ local RESPONSES = {
   { "POST", "/call-logs/evaluate_metrics/", { log } },
   { "GET", "/call-logs/", { count = 1, results = { log } } },
   { "GET", "/process_feedbacks_progress/", proposal },
-  { "POST", "/process_feedbacks/", { progress_id = "p" } },
+  { "POST", "/process_feedbacks/", { progress_id = "p", estimated_cost_per_sample = 0.02 } },
   { "GET", "/billing/info/", { credits_remaining = 100 } },
   { "POST", "/mark_metric_vote/", { success = true } },
 }

@@ -1,4 +1,4 @@
--- results:wait, metric_reviews:wait and calls:wait: what ends them, and that they start nothing a
+-- wait of results, metric_reviews, metrics and calls: what ends it, and that it starts nothing a
 -- second time.
 local cekura = require "cekura"
 local child = require "support.child"
@@ -73,7 +73,7 @@ describe("wait", function()
       assert.equal(5544, result.runs["5544"].id)
       local found = counts(paths_of(server))
       assert.equal(1, found["POST /test_framework/v1/results/373/evaluate_metrics/"])
-      assert.equal(#statuses, found["GET /test_framework/v1/results/373/"])
+      assert.equal(#statuses, found["GET /test_framework/v2/results/373/"])
     end)
 
     it("for a job returns its proposal", function()
@@ -146,8 +146,8 @@ describe("wait", function()
     it("for a log without values returns it once it has them", function()
       start()
       local fresh
-      for log in client.calls:pages { agent_id = 231, timestamp_from = "2000-01-01T00:00:00Z" } do
-        if #log.metrics == 0 then fresh = log.id end
+      for id, log in pairs(server:state "call_logs") do
+        if next(log.metrics) == nil then fresh = id end
       end
       local before = assert(client.calls:evaluate_metrics {
         agent_id = 231, call_logs = { fresh }, metrics = { 55 } })
@@ -273,26 +273,45 @@ describe("wait", function()
       end)
     end
 
-    -- { response of the optimiser, its meaning }
+    -- { response of a job, its meaning }
     for _, row in ipairs {
-      { { status = "success" }, "done" }, { { state = "COMPLETED" }, "done" },
-      { { data = { status = "Success" } }, "done" },
-      { { status = "success", data = { state = "in_progress" } }, "running" },
-      { { improved_metric_description = "x" }, "done" },
-      { { status = "in_progress", improved_metric_description = "x" }, "done" },
-      { { result = { improved_metric_description = "x" } }, "done" },
-      { { status = "in_progress", improved_metric_description = "" }, "running" },
-      { { status = "ERROR" }, "failed" }, { { state = "Failed" }, "failed" },
-      { { progress = { state = "cancelled" } }, "failed" },
-      { { error = "out of memory" }, "failed" },
-      { { status = "failed", improved_metric_description = "x" }, "failed" },
-      { { status = "failure", improved_metric_description = "x" }, "failed" },
-      { { status = "Timeout", improved_metric_description = "x" }, "failed" },
-      { { state = "canceled", improved_metric_description = "x" }, "failed" },
-      { { status = "awaiting_user_input" }, "asks" }, { { state = "Awaiting_User_Input" }, "asks" },
-      { { questions = { "Which?" } }, "asks" }, { { data = { question = "Which?" } }, "asks" },
+      { { status = "success" }, "done" }, { { status = "completed" }, "done" },
+      { { status = "Success" }, "done" }, { { status = "COMPLETED" }, "done" },
+      { { status = "success", output = json.null, error = json.null }, "done" },
+      { { status = "success", error = "one sample was left out" }, "done" },
+      { { status = "success", output = { status = "in_progress" } }, "done" },
+      { { status = "success", questions = { "Which?" } }, "done" },
+      { { status = "error" }, "failed" }, { { status = "failed" }, "failed" },
+      { { status = "timeout" }, "failed" }, { { status = "Cancelled" }, "failed" },
+      { { status = "error", improved_metric_description = "x" }, "failed" },
+      { { status = "failed", output = { improved_metric_description = "x" } }, "failed" },
+      { { status = "failed", questions = { "Which?" } }, "failed" },
+      { { status = "awaiting_user_input" }, "asks" },
+      { { status = "Awaiting_User_Input" }, "asks" },
+      { { questions = { "Which?" } }, "asks" },
+      { { status = "in_progress", questions = { "Which?" } }, "asks" },
+      { { status = "in_progress", output = { questions = { "Which?" } } }, "asks" },
       { { status = "pending" }, "running" }, { { status = "requires_action" }, "running" },
-      { { status = "succeeded" }, "running" }, { { questions = {} }, "running" },
+      { { status = "succeeded" }, "running" }, { { status = "failure" }, "running" },
+      { { status = "in_progress", improved_metric_description = "x" }, "running" },
+      { { status = "in_progress", output = { improved_metric_description = "x" } }, "running" },
+      { { status = "in_progress", output = { status = "success" } }, "running" },
+      { { status = "in_progress", error = "one sample was left out" }, "running" },
+      { { status = "in_progress", questions = {} }, "running" },
+      { { status = "in_progress", questions = json.null }, "running" },
+      { { status = true, improved_metric_description = "x" }, "running" },
+      { { status = 200 }, "running" }, { { status = { state = "success" } }, "running" },
+      { { state = "success" }, "running" }, { { data = { status = "success" } }, "running" },
+      -- Without a status, the result shows that the job is done.
+      { { improved_metric_description = "x" }, "done" },
+      { { output = { improved_metric_description = "x" } }, "done" },
+      { { status = json.null, improved_metric_description = "x" }, "done" },
+      { { status = "", improved_metric_description = "x" }, "done" },
+      { { error = "out of memory" }, "failed" },
+      { { error = "out of memory", improved_metric_description = "x" }, "failed" },
+      { { improved_metric_description = "" }, "running" },
+      { { improved_metric_description = json.null, error = json.null }, "running" },
+      { { status = json.null, error = false }, "running" },
       { {}, "running" }, { { progress = 40 }, "running" },
     } do
       it(("takes a job that says %s for %s"):format(json.encode(row[1]), row[2]), function()
@@ -304,6 +323,167 @@ describe("wait", function()
         if err and value == nil then assert.is_table(err.last) end
       end)
     end
+
+    for what, body in pairs { ["a list"] = '["success"]', ["a number"] = "1", null = "null",
+      ["a text"] = '"success"' } do
+      it("takes a job that is " .. what .. " for running", function()
+        server:script { faults.ok(body), responses({ status = "success", second = true })[1] }
+        assert.is_true(assert(client.metric_reviews:wait({ progress_id = "a" }, QUICK)).second)
+      end)
+    end
+
+    describe("for a job returns the response with the fields of its results", function()
+      local function wait_for(response)
+        server:script(responses(response))
+        return assert(client.metric_reviews:wait({ progress_id = "a" }, QUICK))
+      end
+
+      it("that are under output, and the code under output.meta_harness", function()
+        local job = wait_for { status = "success", progress_id = "a", output = {
+          improved_metric_description = "New.", type = "llm_judge", custom_code = "",
+          old_score = { score = 0.5 }, improved_trigger_kind = "always",
+          meta_harness = { custom_code = "print()", type = "custom_code", status = "failed",
+            improved_trigger_kind = "custom_code", improved_metric_description = json.null },
+        } }
+        assert.same({ "success", "a", "New.", "custom_code", "print()", "custom_code", 0.5 },
+          { job.status, job.progress_id, job.improved_metric_description, job.type,
+            job.custom_code, job.improved_trigger_kind, job.old_score.score })
+        assert.same({ "", "print()" },
+          { job.output.custom_code, job.output.meta_harness.custom_code })
+      end)
+
+      it("that are at the top, as ProcessFeedbacksResponse documents", function()
+        local response = { improved_metric_description = "New.", custom_code = "print()",
+          type = "custom_code", new_score = { score = 1 } }
+        assert.same(response, wait_for(response))
+      end)
+
+      it("that are at both places", function()
+        local job = wait_for { status = "success", improved_metric_description = "",
+          custom_code = json.null, optimization_summary = "Short.",
+          output = { improved_metric_description = "New.", optimization_summary = "" } }
+        assert.same({ "New.", "Short." },
+          { job.improved_metric_description, job.optimization_summary })
+      end)
+
+      for what, output in pairs { ["a list"] = { "x" }, ["a text"] = "New.", ["a number"] = 5 } do
+        it("unless output is " .. what, function()
+          local job = wait_for { status = "success", custom_code = "x", output = output }
+          assert.equal("x", job.custom_code)
+          assert.same({ output }, { job.output, job[1] })
+        end)
+      end
+    end)
+
+    it("calls on_poll with the responses of a job as they are", function()
+      local list = { { status = "in_progress", output = { improved_metric_description = "Ne" } },
+        { status = "success", output = { improved_metric_description = "New." } } }
+      server:script(responses(table.unpack(list)))
+      local seen = {}
+      assert(client.metric_reviews:wait({ progress_id = "a" },
+        with { on_poll = function(value, n) seen[n] = value end }))
+      assert.same(list, seen)
+    end)
+
+    -- { response of a job that has failed, its reason }
+    for _, row in ipairs {
+      { { status = "error", error = "out of memory" }, "out of memory" },
+      { { status = "failed", output = { error = "no reviews" } }, "no reviews" },
+      { { status = "failed", error = "outer", output = { error = "inner" } }, "outer" },
+      { { status = "failed", error = json.null, message = "too few" }, "too few" },
+      { { status = "cancelled", error = { code = 5 } }, "cancelled" },
+      { { error = { code = 5 } }, "error" },
+    } do
+      it(("names the reason why a job has failed: %s"):format(json.encode(row[1])), function()
+        server:script(responses(row[1]))
+        local _, err = client.metric_reviews:wait({ progress_id = "a" }, QUICK)
+        assert.equal("failed", err.kind)
+        assert.matches("the job has failed %(" .. row[2] .. "%)", err.message)
+      end)
+    end
+
+    describe("for reviews", function()
+      local function wait_for(options, ...)
+        server:script(responses(...))
+        return client.metrics:wait({ progress_id = "a", agent_id = 231 }, with(options))
+      end
+
+      local DONE = { status = "success", completed = 3, failed = 1, total = 4,
+        output = { metric = { id = 55 }, review_results = { { review_id = 1 } } } }
+
+      it("returns the scores, and polls run_reviews_progress", function()
+        local scores, response = assert(wait_for({}, { status = "in_progress", total = 4 }, DONE))
+        assert.same({ "success", 3, 55, 1, 200 }, { scores.status, scores.completed,
+          scores.metric.id, scores.review_results[1].review_id, response.status })
+        for _, request in ipairs(server:ledger()) do
+          assert.same({ "GET", "/test_framework/v2/metrics/run_reviews_progress/"
+            .. "?progress_id=a&agent_id=231" }, { request.method, request.path })
+        end
+      end)
+
+      for name, id in pairs { project_id = 14, assistant_id = "as1" } do
+        it("sends " .. name .. " with each poll", function()
+          server:script(responses(DONE))
+          assert(client.metrics:wait({ progress_id = "a", [name] = id }, QUICK))
+          assert.matches(("&%s=%s$"):format(name, id), server:ledger()[1].path)
+        end)
+      end
+
+      -- { response of a job, its meaning }
+      for _, row in ipairs {
+        { { status = "completed", output = json.null }, "done" },
+        { { completed = 4, total = 4, output = { metric = { id = 55 } } }, "done" },
+        { { completed = 4, total = 4, metric = { id = 55 } }, "done" },
+        { { completed = 4, total = 4 }, "running" },
+        { { completed = 1, total = 4, metric = 55 }, "running" },
+        { { status = "in_progress", completed = 4, total = 4, metric = { id = 55 } }, "running" },
+        { { status = "failed", metric = { id = 55 } }, "failed" },
+        { { improved_metric_description = "x" }, "running" },
+      } do
+        it(("takes a job that says %s for %s"):format(json.encode(row[1]), row[2]), function()
+          local value, err = wait_for({}, row[1], { status = "success", second = true })
+          local found = value and (value.second and "running" or "done") or err.kind
+          assert.equal(row[2], found)
+        end)
+      end
+
+      it("shows how many have been scored", function()
+        local seen = {}
+        local function progress(numbers) seen[#seen + 1] = numbers end
+        assert(wait_for({ progress = progress },
+          { status = "in_progress", completed = 1, failed = 1, total = 4 }, DONE))
+        assert.same({ 2, 4, 1, 1, 2 }, { seen[1].done, seen[1].total, seen[1].ok, seen[1].failed,
+          seen[1].running })
+        assert.same({ 4, 4, 3, 1 }, { seen[#seen].done, seen[#seen].total, seen[#seen].ok,
+          seen[#seen].failed })
+      end)
+
+      for _, fields in ipairs { { total = -1 }, { total = "4", completed = 1 }, { total = 0 },
+        { completed = 2 }, { total = json.null }, { total = {} }, { total = 1.5 } } do
+        it("is one part if its counts are " .. json.encode(fields), function()
+          local seen
+          fields.status = "in_progress"
+          assert(wait_for({ progress = function(n) seen = seen or n end }, fields, DONE))
+          assert.same({ 0, 1, 0 }, { seen.done, seen.total, seen.failed })
+        end)
+      end
+
+      it("counts no more than all of them", function()
+        local seen
+        assert(wait_for({ progress = function(numbers) seen = seen or numbers end },
+          { status = "in_progress", completed = 9, failed = 9, total = 4 }, DONE))
+        assert.same({ 4, 4, 0, 4 }, { seen.done, seen.total, seen.ok, seen.failed })
+      end)
+
+      it("times out with the counts", function()
+        local entries = {}
+        for i = 1, 50 do entries[i] = { status = "in_progress", completed = 2, total = 4 } end
+        local _, err = wait_for({ timeout = 0.1, interval = 0.02 }, table.unpack(entries))
+        assert.same({ "timeout", "metrics.wait", 2 },
+          { err.kind, err.endpoint, err.last.completed })
+        assert.matches('the job\'s status is "in_progress", 2 of 4 done', err.message)
+      end)
+    end)
 
     it("reads a state in capital letters in every locale", function()
       local turkish <close> = locale.turkish()
@@ -717,6 +897,9 @@ describe("wait", function()
       { "results", {}, nil, "results.wait: result_id: is required" },
       { "results", { result_id = "x", resultid = 1 }, nil, 'did you mean "result_id"' },
       { "metric_reviews", { progress_id = "" }, nil, "progress_id: must not be empty" },
+      { "metrics", {}, nil, "metrics.wait: progress_id: is required" },
+      { "metrics", { progress_id = "a", progressid = 1 }, nil, 'did you mean "progress_id"' },
+      { "metrics", { progress_id = "a", timeout = 5 }, nil, "timeout: is an option: it belongs" },
       { "calls", {}, nil, "calls.wait: call_logs: is required; metrics: is required" },
       { "calls", { call_logs = 5, metrics = {} }, nil, "call_logs: must be the list that" },
       { "calls", { call_logs = {}, metrics = { 0 } }, nil, "must have at least 1 item" },
@@ -756,7 +939,7 @@ describe("wait", function()
 
     it("raises misuse at the caller's line", function()
       for name, method in pairs { results = "results", metric_reviews = "metric_reviews",
-        calls = "calls" } do
+        metrics = "metrics", calls = "calls" } do
         assert.matches("call it with a colon: " .. method .. ":wait{ … }",
           select(2, pcall(client[name].wait, {})))
         for _, row in ipairs {
