@@ -7,7 +7,7 @@ local BULK, CALLS, EVALUATE, FEEDBACKS = wire.BULK, wire.CALLS, wire.EVALUATE, w
 local GOOD_VOTE, METRIC, PROGRESS, RUN, VOTE =
   wire.GOOD_VOTE, wire.METRIC, wire.PROGRESS, wire.RUN, wire.VOTE
 local send = wire.send
-local EVALUATE_CALLS = CALLS .. "evaluate_metrics/"
+local EVALUATE_CALLS = "/observability/v1/call-logs/evaluate_metrics/"
 
 describe("the sandbox", function()
   describe("refuses a request", function()
@@ -22,9 +22,9 @@ describe("the sandbox", function()
       { "an unknown path", "GET", "/nothing/", nil, 404, { detail = "Not found." } },
       { "a path without its last slash", "POST", VOTE:sub(1, -2), GOOD_VOTE, 404,
         { detail = "Not found." } },
-      { "an id that is not a number", "GET", "/test_framework/v1/runs/x/", nil, 404,
+      { "an id that is not a number", "GET", "/test_framework/v2/runs/x/", nil, 404,
         { detail = "Not found." } },
-      { "an id beyond 64 bits", "GET", "/test_framework/v1/runs/99999999999999999999/", nil, 404,
+      { "an id beyond 64 bits", "GET", "/test_framework/v2/runs/99999999999999999999/", nil, 404,
         { detail = "Not found." } },
       { "a method that the path does not have", "GET", VOTE, nil, 405,
         { detail = 'Method "GET" not allowed.' } },
@@ -88,11 +88,11 @@ describe("the sandbox", function()
       { "a metric without feedback", "POST", FEEDBACKS, [[{"metric_id": 57}]], 400,
         { metric_id = { "There is no feedback on this metric yet." } } },
       { "an unknown job", "GET", PROGRESS .. "x", nil, 404, { detail = "Not found." } },
-      { "a query without a required field", "GET", "/test_framework/v1/runs/bulk/", nil, 400,
+      { "a query without a required field", "GET", "/test_framework/v2/runs/bulk/", nil, 400,
         { run_ids = { REQUIRED } } },
-      { "a word in a list of a query", "GET", "/test_framework/v1/runs/bulk/?run_ids=1,x",
+      { "a word in a list of a query", "GET", "/test_framework/v2/runs/bulk/?run_ids=1,x",
         nil, 400, { run_ids = { "Item 1: " .. INTEGER } } },
-      { "brackets around a list of a query", "GET", "/test_framework/v1/runs/bulk/?run_ids=[1,2]",
+      { "brackets around a list of a query", "GET", "/test_framework/v2/runs/bulk/?run_ids=[1,2]",
         nil, 400, { run_ids = { "Item 0: " .. INTEGER } } },
       { "a word for an id in a query", "GET", CALLS .. "?agent_id=x", nil, 400,
         { agent_id = { INTEGER } } },
@@ -104,16 +104,16 @@ describe("the sandbox", function()
         400, { filters_v2 = { 'The sandbox does not filter by "x".' } } },
       { "a filter operator that the documents do not show", "GET",
         CALLS .. '?filters_v2={"field":"success","op":"like"}', nil, 400,
-        { filters_v2 = { 'The sandbox knows the operators eq and gte, not "like".' } } },
+        { filters_v2 = { 'The operator "like" is not supported.' } } },
       { "a malformed group of filters", "GET",
         CALLS .. '?filters_v2={"operator":"not","conditions":[]}', nil, 400,
         { filters_v2 = { 'Expected {"operator": "and" or "or", "conditions": [...]}.' } } },
       { "an unknown agent", "PATCH", METRIC, '{"agents": [1]}', 400,
         { agents = { 'Invalid pk "1" - object does not exist.' } } },
-      { "an update of the wrong type", "PATCH", METRIC, '{"name": 5, "configuration": [1]}', 400,
+      { "an update of the wrong type", "PATCH", METRIC, '{"name": 5, "enum_values": {"a": 1}}', 400,
         { name = { STRING },
-          configuration = { 'Expected a dictionary of items but got type "list".' } } },
-      { "a page beyond the last", "GET", "/test_framework/v1/results/?page=99", nil, 404,
+          enum_values = { 'Expected a list of items but got type "dict".' } } },
+      { "a page beyond the last", "GET", "/test_framework/v2/results/?page=99", nil, 404,
         { detail = "Invalid page." } },
     }
 

@@ -71,12 +71,12 @@ describe("the sandbox", function()
     --- the request, method, path, body, status
     local rows = {
       { "a path with words of the sandbox's tables", "GET",
-        "/test_framework/v1/results/methods/GET/row/method/rep/x/", nil, 404 },
-      { "a metric with such a name", "GET", "/test_framework/v1/metrics/methods/", nil, 404 },
-      { "a metric by a hexadecimal number", "GET", "/test_framework/v1/metrics/0x37/", nil, 404 },
+        "/test_framework/v2/results/methods/GET/row/method/rep/x/", nil, 404 },
+      { "a metric with such a name", "GET", "/test_framework/v2/metrics/methods/", nil, 404 },
+      { "a metric by a hexadecimal number", "GET", "/test_framework/v2/metrics/0x37/", nil, 404 },
       { "the year 0", "GET", CALLS .. "?timestamp_from=0000-00-00", nil, 400 },
       { "a query of 2000 parameters", "GET",
-        "/test_framework/v1/results/?" .. ("page=1&"):rep(2000), nil, 200 },
+        "/test_framework/v2/results/?" .. ("page=1&"):rep(2000), nil, 200 },
       { "a value that is nested more deeply than the client reads or writes", "POST", VOTE,
         '{"metric_id":55,"thumbs_up":true,"expected_value":' .. deep .. "}", 400 },
     }
@@ -110,16 +110,16 @@ describe("the sandbox", function()
         local pipe <close> = assert(io.popen(("%s '%s%s'"):format(command, server.url, path)))
         print((pipe:read "a":gsub('"updated_at":"[^"]*"', ""):gsub(":%d%d%d%d%d/", "/")))
       end
-      ask "/test_framework/v1/results/?page_size=100&search=MIDNIGHT&is_cronjob=TRUE"
-      ask "/test_framework/v1/results/?project_id=14&page_size=20&search=HARBOR"
-      ask "/test_framework/v1/metrics/55/"
+      ask "/test_framework/v2/results/?page_size=100&search=MIDNIGHT&is_cronjob=TRUE"
+      ask "/test_framework/v2/results/?project_id=14&page_size=20&search=HARBOR"
+      ask "/test_framework/v2/metrics/55/"
       ask "/test_framework/billing/info/"
-      ask("/observability/v1/call-logs/?filters_v2="
+      ask("/observability/v2/call-logs/?filters_v2="
         .. '{"field":"agent_name","op":"gte","value":"harbor"}')
       ask("/test_framework/v1/runs/5544/mark_metric_vote/",
         '{"metric_id":55,"thumbs_up":false,"expected_value":1.5}')
       print(server:state("runs", 5544).metrics[55].expected_value == 1.5)
-      ask "/test_framework/v1/runs/5544/"
+      ask "/test_framework/v2/runs/5544/"
       ask("/test_framework/v1/results/bulk_evaluate_metrics/",
         ('{"result_ids":[%s],"metric_ids":[51,52,53,54,55,56,57]}'):format(
           table.concat({ 301, 302, 304, 305, 306 }, ",")))

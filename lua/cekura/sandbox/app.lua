@@ -3,11 +3,11 @@
 
 local ascii = require "cekura.internal.ascii"
 local check = require "cekura.sandbox.check"
-local core = require "cekura.core"
 local Faults = require "cekura.sandbox.faults"
 local json = require "cekura.sandbox.json"
 local Ring = require "cekura.sandbox.ring"
 local Routes = require "cekura.sandbox.routes"
+local rows = require "cekura.sandbox.rows"
 local Store = require "cekura.sandbox.store"
 local snapshot = require "cekura.sandbox.snapshot"
 
@@ -15,6 +15,9 @@ local App = {}
 App.__index = App
 
 local EMPTY = {}
+
+--- The header of a deprecated endpoint (RFC 9745): the date of the API document of version 2.
+local DEPRECATION = "@1787270400" -- 2026-08-21
 
 -- ---- the response ----
 
@@ -86,6 +89,18 @@ function App:route(request)
   return endpoint, text
 end
 
+--- Checks the arguments of a request and calls the endpoint's handler. Returns the status and the
+--- value of the body (nil: none).
+function App:call(endpoint, id, request)
+  local body, status, problem = parse_body(request)
+  if status then return status, problem end
+  local args, problems = check.request(endpoint.row, parse_query(request.query), body)
+  if not args then return 400, problems end
+  if id then args[endpoint.parameter] = id end
+  self.store:settle()
+  return endpoint.handler(self.store, args, request, endpoint.version)
+end
+
 --- Returns the status, the value of the body (nil: none) and the headers (nil: none).
 function App:respond(request, at)
   local status, value, headers = self:authenticate(request.headers)
@@ -93,14 +108,8 @@ function App:respond(request, at)
   if status then return status, value, headers end
   local endpoint, id, problem = self:route(request)
   if not endpoint then return id, problem end
-  local body
-  body, status, value = parse_body(request)
-  if status then return status, value end
-  local args, problems = check.request(endpoint.row, parse_query(request.query), body)
-  if not args then return 400, problems end
-  if id then args[endpoint.parameter] = id end
-  self.store:settle()
-  return endpoint.handler(self.store, args, request)
+  status, value = self:call(endpoint, id, request)
+  return status, value, endpoint.is_deprecated and { Deprecation = DEPRECATION } or nil
 end
 
 -- ---- faults ----
@@ -196,7 +205,7 @@ end
 function App.open(config, clock)
   local app = setmetatable({
     config = config, clock = clock, started = clock(), window = -math.huge, in_window = 0,
-    store = Store.new(config, clock), routes = Routes.new(core.endpoints),
+    store = Store.new(config, clock), routes = Routes.new(rows),
     requests = Ring.new(config.record), faults = Faults.new(config.faults),
   }, App)
   local function handle(...) return app:handle(...) end

@@ -1,6 +1,9 @@
 --- Checks the arguments of a request against an endpoint's row. The problems are worded as in the
 --- Django REST framework: { field = { "This field is required." } }.
 
+require "cekura.core" -- preloads cekura.internal
+local internal = require "cekura.internal"
+
 local json = require "cekura.sandbox.json"
 
 local check = {}
@@ -13,18 +16,36 @@ local function type_name(value)
   return ({ string = "str", boolean = "bool" })[type(value)]
 end
 
---- A function for each type: returns the value as handlers get it, or nil and the problem.
+--- A function for each type: returns the value as handlers get it, or nil and the problem: a text,
+--- or for a list of objects the problems of each.
 local TYPES = {}
 
-function TYPES.integer(value)
+local INT32 = { lowest = -2 ^ 31 | 0, highest = 2 ^ 31 - 1 | 0 }
+
+function TYPES.integer(value, field)
   local integer = type(value) == "number" and math.tointeger(value)
-  if integer then return integer end
-  return nil, "A valid integer is required."
+  if not integer then return nil, "A valid integer is required." end
+  if field.format == "int32" and integer > INT32.highest then
+    return nil, ("Ensure this value is less than or equal to %d."):format(INT32.highest)
+  elseif field.format == "int32" and integer < INT32.lowest then
+    return nil, ("Ensure this value is greater than or equal to %d."):format(INT32.lowest)
+  end
+  return integer
+end
+
+function TYPES.number(value)
+  if type(value) == "number" and value - value == 0 then return value end
+  return nil, "A valid number is required."
 end
 
 function TYPES.string(value, field)
   if type(value) ~= "string" then return nil, "Not a valid string." end
   if #value < (field.min_length or 0) then return nil, "This field may not be blank." end
+  if field.max_length and utf8.len(value) > field.max_length then
+    return nil, ("Ensure this field has no more than %d characters."):format(field.max_length)
+  elseif field.format == "date-time" and not internal.timestamp(value) then
+    return nil, "Enter a valid date/time."
+  end
   return value
 end
 
@@ -40,16 +61,51 @@ function TYPES.object(value)
   return nil, ('Expected a dictionary of items but got type "%s".'):format(type_name(value))
 end
 
---- An empty table passes as a list: lua-cjson 2.1.0 does not distinguish [] from {}.
-function TYPES.array(value, field)
-  if type(value) ~= "table" or not json.is_array(value) and next(value) ~= nil then
-    return nil, ('Expected a list of items but got type "%s".'):format(type_name(value))
-  elseif #value < (field.min_items or 0) then
-    return nil, "This list may not be empty."
-  elseif field.max_items and #value > field.max_items then
-    return nil, ("Ensure this field has no more than %d elements."):format(field.max_items)
+local function check_choice(value, field)
+  for _, allowed in ipairs(field.enum) do
+    if value == allowed then return value end
   end
-  local items, check_item = json.array {}, TYPES[field.items or "any"]
+  local text = type(value) == "string" and value or json.encode(value)
+  return nil, ('"%s" is not a valid choice.'):format(text)
+end
+
+local check_fields -- function(fields, given, args, problems, place): checks the fields in a place
+
+--- Returns the objects of a list, or nil and a list with the problems of each: {} if it has none.
+local function check_objects(value, field)
+  local objects, problems, are_valid = json.array {}, json.array {}, true
+  for i, item in ipairs(value) do
+    objects[i], problems[i] = {}, {}
+    if type(item) == "table" and not json.is_array(item) then
+      check_fields(field.fields, item, objects[i], problems[i])
+    else
+      local text = ("Invalid data. Expected a dictionary, but got %s."):format(type_name(item))
+      problems[i] = { non_field_errors = json.array { text } }
+    end
+    are_valid = are_valid and not next(problems[i])
+  end
+  if are_valid then return objects end
+  return nil, problems
+end
+
+--- Returns a problem with the type or the length of a list, or nil. An empty table passes as a
+--- list: lua-cjson 2.1.0 does not distinguish [] from {}.
+local function list_problem(value, field)
+  if type(value) ~= "table" or not json.is_array(value) and next(value) ~= nil then
+    return ('Expected a list of items but got type "%s".'):format(type_name(value))
+  elseif #value < (field.min_items or 0) then
+    return "This list may not be empty."
+  elseif field.max_items and #value > field.max_items then
+    return ("Ensure this field has no more than %d elements."):format(field.max_items)
+  end
+end
+
+function TYPES.array(value, field)
+  local unfit = list_problem(value, field)
+  if unfit then return nil, unfit end
+  if field.fields then return check_objects(value, field) end
+  local check_item = field.enum and check_choice or TYPES[field.items or "any"]
+  local items = json.array {}
   for i, item in ipairs(value) do
     local problem
     items[i], problem = check_item(item, field)
@@ -58,23 +114,15 @@ function TYPES.array(value, field)
   return items
 end
 
-local function check_enum(value, field)
-  for _, allowed in ipairs(field.enum) do
-    if value == allowed then return value end
-  end
-  local text = type(value) == "string" and value or json.encode(value)
-  return nil, ('"%s" is not a valid choice.'):format(text)
-end
-
 --- Returns the value as handlers get it, or nil and the problem.
 local function check_value(value, field)
   if value == nil then
     return nil, field.required and "This field is required." or nil
   elseif value == json.null then
-    local takes_null = field.nullable or field.type == "any"
-    return takes_null and value or nil, not takes_null and "This field may not be null." or nil
-  elseif field.enum then
-    return check_enum(value, field)
+    if field.nullable or field.type == "any" then return value end
+    return nil, "This field may not be null."
+  elseif field.enum and field.type ~= "array" then
+    return check_choice(value, field)
   end
   return TYPES[field.type](value, field)
 end
@@ -98,35 +146,43 @@ end
 --- check_value refuses.
 local FROM_QUERY = { integer = to_integer }
 
-function FROM_QUERY.array(text)
+function FROM_QUERY.number(text)
+  local number = text:find "^%-?%d" and not text:find "[xX]" and json.decode(text)
+  return type(number) == "number" and number or text
+end
+
+function FROM_QUERY.array(text, field)
   local list = json.array {}
-  for item in text:gmatch "[^,]+" do list[#list + 1] = to_integer(item) end
+  for item in text:gmatch "[^,]+" do
+    list[#list + 1] = field.items == "integer" and to_integer(item) or item
+  end
   return list
 end
 
 local BOOLEANS = { ["true"] = true, ["false"] = false }
 
 function FROM_QUERY.boolean(text)
-  local value = BOOLEANS[text:lower()]
+  local value = BOOLEANS[text]
   if value == nil then return text end
   return value
 end
 
---- Checks the fields in one place of the request.
+--- Checks the fields in one place of the request, or those of an object in a list.
 ---@param fields table[] rows as in cekura.endpoints
----@param place "query"|"body"
 ---@param given table name → value
 ---@param args table name → value: the valid ones are added
----@param problems table name → list of problems: those found are added
-local function check_fields(fields, place, given, args, problems)
+---@param problems table name → problems: those found are added
+---@param place "query"|"body"|nil
+function check_fields(fields, given, args, problems, place)
   for _, field in ipairs(fields) do
-    if field.place == place then
+    if not place or field.place == place then
       local value = given[field.name]
       local convert = place == "query" and value ~= nil and FROM_QUERY[field.type]
-      if convert then value = convert(value) end
+      if convert then value = convert(value, field) end
       local problem
       args[field.name], problem = check_value(value, field)
-      if problem then problems[field.name] = json.array { problem } end
+      if type(problem) == "string" then problem = json.array { problem } end
+      problems[field.name] = problem
     end
   end
 end
@@ -143,8 +199,8 @@ function check.request(row, query, body)
     return nil, { non_field_errors = json.array { text } }
   end
   local args, problems = {}, {}
-  check_fields(row.fields, "query", query, args, problems)
-  check_fields(row.fields, "body", body, args, problems)
+  check_fields(row.fields, query, args, problems, "query")
+  check_fields(row.fields, body, args, problems, "body")
   local missing = row.one_of and check_one_of(args, row.one_of)
   if missing and not next(problems) then problems.non_field_errors = json.array { missing } end
   if next(problems) then return nil, problems end

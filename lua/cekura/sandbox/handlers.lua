@@ -1,5 +1,6 @@
 --- The handlers of the endpoints, by method and path. A handler gets the store, the arguments,
---- whose types have been checked, and the request. It returns a status and the value of the body.
+--- whose types have been checked, the request and the version of the API. It returns a status and
+--- the value of the body. The reads of version 1 have the handlers of version 2.
 
 local handlers = {}
 

@@ -6,20 +6,15 @@ local random = require "cekura.sandbox.random"
 
 local judge = {}
 
---- The scores of a binary metric in the API.
-local PASSED, FAILED = 5, 0
-
 --- Factors of the error rate: of an improved metric, and of a metric that runs again after a vote.
 local IMPROVED, REVIEWED = 0.15, 0.3
 
-local function score(fact) return fact and PASSED or FAILED end
-
 local function binary(fact, yes, no)
   return {
-    truth = function(facts) return score(facts[fact]) end,
-    mistake = function(truth) return truth == PASSED and FAILED or PASSED end,
-    explain = function(value) return value == PASSED and yes or no end,
-    correct = function(truth) return truth == PASSED and "It was done, and heard: " .. yes
+    truth = function(facts) return facts[fact] end,
+    mistake = function(truth) return not truth end,
+    explain = function(value) return value and yes or no end,
+    correct = function(truth) return truth and "It was done, and heard: " .. yes
       or "The metric is too lenient here. " .. no end,
   }
 end
@@ -93,21 +88,23 @@ local KINDS = {
   },
 }
 
---- Returns the true value of a metric.
+--- Returns the true value of a metric; nil if it does not apply to the call.
 function judge.truth(metric, facts)
+  if facts[metric.skipped_if] then return nil end
   return KINDS[metric.kind].truth(facts)
 end
 
---- Returns the value of a metric when it runs for the n-th time (from 0) on a call.
+--- Returns the value of a metric when it runs for the n-th time (from 0) on a call; nil if it does
+--- not apply.
 ---@param metric table
 ---@param call table with `id`, `facts`, `age_days`
 ---@param n integer
 ---@param expected any the value of a vote on this call, or nil
 ---@param seed integer
 function judge.value(metric, call, n, expected, seed)
-  local kind = KINDS[metric.kind]
   local truth = expected
-  if truth == nil then truth = kind.truth(call.facts) end
+  if truth == nil then truth = judge.truth(metric, call.facts) end
+  if truth == nil then return nil end
   local rate = 0
   for _, row in ipairs(metric.errors) do
     if call.age_days >= row.older_than then
@@ -117,15 +114,16 @@ function judge.value(metric, call, n, expected, seed)
   end
   if n > 0 and metric.improved then rate = rate * IMPROVED end
   if n > 0 and expected ~= nil then rate = rate * REVIEWED end
-  if random.draw(seed, call.id, metric.slug, n) >= rate then return truth end
-  local chance = random.draw(seed, call.id, metric.slug, -1 - n)
+  if random.draw(seed, call.id, metric.salt, n) >= rate then return truth end
+  local chance = random.draw(seed, call.id, metric.salt, -1 - n)
+  local kind = KINDS[metric.kind]
   return kind.mistake(kind.truth(call.facts), call.facts, chance)
 end
 
 --- Returns the metric's explanation of a value.
 ---@return string[]
 function judge.explain(metric, value)
-  if value == nil then return {} end
+  if value == nil then return { "The metric does not apply to this call." } end
   local ok, text = pcall(KINDS[metric.kind].explain, value)
   return { ok and text or ("The value is %s."):format(json.encode(value)) }
 end
@@ -136,9 +134,15 @@ function judge.feedback(metric, facts)
   return kind.correct(kind.truth(facts), facts)
 end
 
---- Returns the value of a vote as it is stored: a boolean as a score, a whole number as an integer.
+local BOOLEANS = { ["true"] = true, ["false"] = false }
+
+--- Returns the value of a vote as it is stored: that of a binary metric as a boolean, which votes
+--- may write as 5 or 0, 1 or 0, or as text; a whole number as an integer.
 function judge.normalise(metric, value)
-  if metric.eval_type == "binary" and type(value) == "boolean" then return score(value) end
+  if metric.eval_type == "binary" then
+    if type(value) == "number" then return value ~= 0 end
+    if BOOLEANS[value] ~= nil then return BOOLEANS[value] end
+  end
   return type(value) == "number" and math.tointeger(value) or value
 end
 
@@ -151,12 +155,12 @@ function judge.agrees(metric, value, expected)
   return value == expected
 end
 
---- Returns whether the call passes with this value of the metric.
+--- Returns whether the call passes with this value of the metric, also if that is nil.
 function judge.passes(metric, value)
   if metric.failing then return value ~= metric.failing end
   if type(value) ~= "number" then return value ~= false end
   if metric.at_most then return value <= metric.at_most end
-  return value >= metric.at_least
+  return not metric.at_least or value >= metric.at_least
 end
 
 return judge

@@ -1,6 +1,8 @@
 --- Lists, newest first and a page at a time.
 
+local errors = require "cekura.sandbox.errors"
 local json = require "cekura.sandbox.json"
+local select = require "cekura.sandbox.select"
 
 local array, null = json.array, json.null
 
@@ -19,16 +21,33 @@ local function page_url(request, page)
     table.concat(query, "&"))
 end
 
+--- Returns the views of some items with the fields that `ql` selects; or nil and a problem.
+local function views_of(items, view, ql)
+  local results, fields, problem = array {}, nil, nil
+  if ql then fields, problem = select.parse(ql) end
+  if problem then return nil, problem end
+  for i, item in ipairs(items) do
+    results[i] = view(item)
+    if fields then results[i], problem = select.from(results[i], fields) end
+    if problem then return nil, problem end
+  end
+  return results
+end
+
+--- Returns the status and the body of a page.
+---@param list table[]
+---@param args table it may have page, page_size, include_count and ql
+---@param request cekura.sandbox.Request
+---@param view fun(item: table): table
 function lists.page(list, args, request, view)
   local size = math.min(math.max(args.page_size or DEFAULT_PAGE_SIZE, 1), MAX_PAGE_SIZE)
   local page, pages = args.page or 1, math.max(math.ceil(#list / size), 1)
   if page < 1 or page > pages then return 404, { detail = "Invalid page." } end
-  local results = array {}
-  for i = (page - 1) * size + 1, math.min(page * size, #list) do
-    results[#results + 1] = view(list[i])
-  end
+  local items = { table.unpack(list, (page - 1) * size + 1, math.min(page * size, #list)) }
+  local results, problem = views_of(items, view, args.ql)
+  if not results then return errors.bad("ql", "%s", problem) end
   return 200, {
-    count = #list, results = results,
+    count = args.include_count ~= false and #list or nil, results = results,
     next = page < pages and page_url(request, page + 1) or null,
     previous = page > 1 and page_url(request, page - 1) or null,
   }

@@ -1,5 +1,5 @@
---- Finds the endpoint of a method and a path. The endpoints are the rows of the contract, each with
---- its handler.
+--- Finds the endpoint of a method and a path. The endpoints are rows, each with its handler and its
+--- version of the API.
 
 local handlers = require "cekura.sandbox.handlers"
 
@@ -16,7 +16,12 @@ local function add(root, row)
     node.children[key] = node.children[key] or { children = {} }
     node = node.children[key]
   end
-  local endpoint = { row = row, handler = handlers[row.method .. " " .. row.path] }
+  local version = math.tointeger(tonumber(row.path:match "/v(%d)/"))
+  local path = row.is_deprecated and row.path:gsub("/v1/", "/v2/", 1) or row.path
+  local endpoint = {
+    row = row, handler = handlers[row.method .. " " .. path], version = version or 2,
+    is_deprecated = row.is_deprecated,
+  }
   for _, field in ipairs(row.fields) do -- no path of the API has two parameters
     if field.place == "path" then
       endpoint.parameter, endpoint.parameter_type = field.name, field.type
@@ -26,7 +31,7 @@ local function add(root, row)
   node.methods[row.method] = endpoint
 end
 
----@param rows table[] `endpoints` of cekura.core
+---@param rows table[] of rows.lua
 ---@return cekura.sandbox.Routes
 function Routes.new(rows)
   local routes = setmetatable({ root = { children = {} } }, Routes)
@@ -38,7 +43,7 @@ end
 --- whether there is one for another method.
 ---@param method string
 ---@param path string
----@return table? endpoint { row, handler, parameter, parameter_type }
+---@return table? endpoint { row, handler, version, is_deprecated, parameter, parameter_type }
 ---@return string|boolean|nil value
 function Routes:find(method, path)
   if path:sub(-1) ~= "/" then return nil, false end

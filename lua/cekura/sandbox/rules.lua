@@ -2,12 +2,11 @@
 --- pass that tests nothing, and a rule that cannot be sent would end as a 500.
 
 local ascii = require "cekura.internal.ascii"
-local catalogue = require "cekura.sandbox.data.catalogue"
 local check = require "cekura.internal.check"
-local core = require "cekura.core"
 local Faults = require "cekura.sandbox.faults"
 local fields = require "cekura.sandbox.fields"
 local json = require "cekura.sandbox.json"
+local rows = require "cekura.sandbox.rows"
 
 local rules = {}
 
@@ -145,40 +144,13 @@ end
 
 -- ---- the requests that a rule matches ----
 
-local is_slug = {}
-for _, metric in ipairs(catalogue.metrics) do is_slug[metric.slug] = true end
-
---- Returns a rule's path with "{}" in place of each id: a number, or the slug of a metric.
-local function without_ids(path)
-  path = path:gsub("%f[A-Za-z_]metrics/[^/$]+", "metrics/{}")
-  return (path:gsub("[^/]+", function(segment)
-    if segment:find "^[0-9][0-9.]*$" then return "{}" end
-    return is_slug[segment] and "metrics/{}" or nil
-  end))
-end
-
---- Returns whether the path names a metric by its slug, and not by its id or with a pattern.
-local function has_slug(path)
-  local slug = path:match "%f[A-Za-z_]metrics/([A-Za-z_][A-Za-z0-9_]*)%f[/$\0]"
-  for segment in path:gmatch "[^/]+" do
-    if is_slug[segment] then slug = segment end
-  end
-  return slug ~= nil
-end
-
---- Returns whether the endpoint may be named by a slug in its path.
-local function takes_slug(row)
-  for _, field in ipairs(row.fields) do
-    if field.place == "path" then return field.format == "slug" end
-  end
-end
-
 --- Returns the methods, as keys, of the endpoints that a rule's path matches.
 local function methods_of(rule_path)
-  local path, is_by_slug, methods = without_ids(rule_path), has_slug(rule_path), {}
-  for _, row in ipairs(core.endpoints) do
+  local methods, path = {}, rule_path:gsub("[^/]+", function(segment)
+    return segment:find "^[0-9][0-9.]*$" and "{}" or nil
+  end)
+  for _, row in ipairs(rows) do
     local is_match = Faults.fits_path(path, (row.path:gsub("{[^}]*}", "{}")))
-      and (takes_slug(row) or not is_by_slug)
     methods[row.method] = is_match or methods[row.method]
   end
   return methods
@@ -188,7 +160,7 @@ end
 --- the API's segment.
 local function mistyped(path)
   local known, names = {}, {}
-  for _, row in ipairs(core.endpoints) do
+  for _, row in ipairs(rows) do
     for name in row.path:gsub("{[^}]*}", ""):gmatch "[^/]+" do
       known[name], names[#names + 1] = true, name
     end
@@ -229,7 +201,7 @@ local function is_malformed(pattern)
   if rest:find "%%%d" and not rest:find("(", 1, true) then return true end
   rest = rest:gsub("%%.", "a"):gsub("%[%^?.[^%]]*%]", "a"):gsub("%b()", "")
   if rest:find "[%%%[()]" then return true end
-  for _, row in ipairs(core.endpoints) do
+  for _, row in ipairs(rows) do
     if not pcall(string.find, row.path, pattern) then return true end
   end
   return false

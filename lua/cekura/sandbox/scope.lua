@@ -23,10 +23,12 @@ function scope.find_all(ids, find)
   return found
 end
 
---- Returns whether an agent is the one of agent_id, or in the project of project_id.
+--- Returns whether an agent is the one of agent_id and of assistant_id, and in the project of
+--- project_id.
 function scope.contains(agent, args)
   return (not args.agent_id or agent.id == args.agent_id)
     and (not args.project_id or agent.project == args.project_id)
+    and (not args.assistant_id or agent.assistant_id == args.assistant_id)
 end
 
 --- Returns a test on agents for agent_id or project_id; or nil, a status and a body if the id

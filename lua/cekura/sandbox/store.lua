@@ -18,7 +18,8 @@ local KEPT = 10000 -- votes and jobs in server:state()
 local function new_metrics(base)
   local list = {}
   for i, row in ipairs(catalogue.metrics) do
-    list[i] = { version = 1, evaluation_trigger = "always", updated_at = base - 45 * DAY }
+    list[i] = { version = 1, evaluation_trigger = "always", updated_at = base - 45 * DAY,
+      salt = row.slug } -- of the random numbers: the slug can change
     for key, value in pairs(row) do list[i][key] = value end
   end
   return list

@@ -1,5 +1,6 @@
---- The bodies of responses, made from the store's items. As in the real API, they differ from the
---- documents: counts that are documented as strings are numbers, and there are additional fields.
+--- The bodies of responses, made from the store's items, in version 1 or 2 of the API. As in the
+--- real API, they differ from the documents: counts that are documented as strings are numbers, and
+--- there are additional fields.
 
 local catalogue = require "cekura.sandbox.data.catalogue"
 local dialogue = require "cekura.sandbox.dialogue"
@@ -26,29 +27,38 @@ function views.time(seconds)
   return os.date("!%Y-%m-%dT%H:%M:%S", whole) .. (".%06dZ"):format(micros)
 end
 
+--- Returns a metric's value, or that of a vote, as a version of the API has it: version 1 encodes
+--- pass and fail of a binary metric as 5 and 0.
+function views.value(value, version)
+  if version == 1 and type(value) == "boolean" then return value and 5 or 0 end
+  return or_null(value)
+end
+
 --- Returns the value of one metric; with_explanation adds the vote, if there is one.
-local function evaluation(e, with_explanation)
+local function evaluation(e, version, with_explanation)
   local metric, is_enum = e.metric, e.metric.eval_type == "enum"
-  local view = {
-    id = metric.id, name = metric.name, type = metric.eval_type,
-    score = is_enum and null or or_null(e.value),
-    enum = is_enum and or_null(e.value) or null, value = is_enum and or_null(e.value) or null,
-  }
+  local value = views.value(e.value, version)
+  local view = { id = metric.id, name = metric.name, type = metric.eval_type,
+    score = value, enum = null, value = null }
+  if is_enum then view.score, view.enum, view.value = null, value, value end
+  if version > 1 then view.eval_type = metric.eval_type end
+  if version > 1 and metric.eval_type == "binary" then view.passed = value end
   if with_explanation then
     view.explanation = array(judge.explain(metric, e.value))
     view.extra = {}
     view.is_reviewed = e.reviewed_at ~= nil
   end
   if with_explanation and e.reviewed_at then
-    view.expected_value, view.thumbs_up = or_null(e.expected), or_null(e.thumbs_up)
+    view.expected_value = views.value(e.expected, version)
+    view.thumbs_up = or_null(e.thumbs_up)
     view.feedback = e.feedback
   end
   return view
 end
 
-local function evaluations(call, with_explanation)
+local function evaluations(call, version, with_explanation)
   local list = array {}
-  for i, e in ipairs(call.evaluations) do list[i] = evaluation(e, with_explanation) end
+  for i, e in ipairs(call.evaluations) do list[i] = evaluation(e, version, with_explanation) end
   return list
 end
 
@@ -66,20 +76,39 @@ local function turns_of(call, store)
   return dialogue.turns(call.scenario, call.facts, store.seed, call.id)
 end
 
---- The fields that a run and a call log share.
+--- Returns how long a call took, in seconds.
+function views.duration(call, store) return dialogue.duration(turns_of(call, store)) end
+
+--- Returns the id that the agent's provider gave the call.
+function views.call_id(call, store)
+  return "call_" .. random.hex(12, store.seed, call.id, "call")
+end
+
+--- Returns why a run ended.
+function views.ended_reason(run)
+  return run.status == "completed" and "customer-ended-call" or "connection-failed"
+end
+
+--- The personality of the testing agent in every run.
+views.PERSONALITY = { id = 3, name = "Normal" }
+
+--- The fields that runs and call logs share in every view.
 local function call_view(call, turns, store)
   return {
     id = call.id, agent = call.agent.id, agent_name = call.agent.name, agent_version = null,
-    duration = dialogue.clock(dialogue.duration(turns)),
-    transcript = dialogue.text(turns), transcript_object = turns,
-    success = or_null(Store.success(call)), is_reviewed = call.is_reviewed or false,
-    feedback = feedback(call), error_message = or_null(call.error_message),
-    timestamp = views.time(call.timestamp), created_at = views.time(call.timestamp),
-    updated_at = views.time(call.updated_at),
-    trace_id = random.hex(32, store.seed, call.id, "trace"),
-    testing_channel_index = 0, rubric = null, critical_categories = array {},
-    voice_recording_url = ("https://storage.example.com/recordings/%d.mp3"):format(call.id),
+    duration = dialogue.clock(dialogue.duration(turns)), success = or_null(Store.success(call)),
+    error_message = or_null(call.error_message), timestamp = views.time(call.timestamp),
+    trace_id = random.hex(32, store.seed, call.id, "trace"), critical_categories = array {},
   }
+end
+
+--- Adds the fields that call logs, and runs outside of runs.list, share.
+local function add_content(view, call, turns)
+  view.transcript, view.transcript_object = dialogue.text(turns), turns
+  view.is_reviewed, view.feedback = call.is_reviewed or false, feedback(call)
+  view.created_at, view.updated_at = view.timestamp, views.time(call.updated_at)
+  view.testing_channel_index, view.rubric = 0, null
+  view.voice_recording_url = ("https://storage.example.com/recordings/%d.mp3"):format(call.id)
 end
 
 local function is_completed(run) return run.status == "completed" end
@@ -88,28 +117,46 @@ local function has_met(run)
   return is_completed(run) and run.facts.outcome == run.scenario.outcome
 end
 
---- Returns a run as the response to GET of that run.
-function views.run(run, store)
-  local turns = turns_of(run, store)
+--- The fields of a run in every view but the summary.
+local function run_view(run, turns, store)
   local view = call_view(run, turns, store)
-  local scenario = run.scenario
-  view.provider_call_id = "call_" .. random.hex(12, store.seed, run.id, "call")
-  view.call_id = view.provider_call_id
-  view.scenario, view.scenario_name, view.scenario_type = scenario.id, scenario.name, "instruction"
-  view.scenario_instructions = dialogue.fill(scenario.instructions, store.seed, run.id)
-  view.personality, view.personality_name = 3, "Normal"
-  view.result_id, view.result_name = run.result.id, run.result.name
+  view.result_id, view.provider_call_id = run.result.id, views.call_id(run, store)
+  view.scenario, view.scenario_name = run.scenario.id, run.scenario.name
+  view.personality, view.personality_name = views.PERSONALITY.id, views.PERSONALITY.name
   view.status, view.evaluation_status = Store.run_status(run), Store.evaluation_status(run)
-  view.expected_outcome_prompt = scenario.expected_outcome
   view.expected_outcome =
     { score = has_met(run) and 100 or 0, explanation = array {}, outcome_alignments = array {} }
-  view.evaluation = { metrics = evaluations(run, true) }
-  view.metadata = { ended_reason = #turns > 0 and "customer-ended-call" or "connection-failed" }
+  view.metadata = { ended_reason = views.ended_reason(run) }
   view.executed_at = view.timestamp
   view.run_as_text, view.run_type = false, "voice"
+  view.outbound_number, view.inbound_number, view.agent_number = null, null, null
+  view.outbound_dial_window_opens_at, view.outbound_dial_window_closes_at = null, null
+  view.outbound_dial_window_seconds = null
+  return view
+end
+
+--- Returns a run in runs.list: without its transcript and its explanations.
+function views.run_in_list(run, store, version)
+  local view = run_view(run, turns_of(run, store), store)
+  view.metrics = evaluations(run, version, false)
+  view.test_profile_name = null
+  return view
+end
+
+--- Returns a run as the response to GET of that run.
+function views.run(run, store, version)
+  local turns = turns_of(run, store)
+  local view = run_view(run, turns, store)
+  add_content(view, run, turns)
+  for _, turn in ipairs(turns) do
+    turn.normalized_content, turn.comparison_spans = turn.content, array {}
+  end
+  view.call_id, view.scenario_type = view.provider_call_id, "instruction"
+  view.scenario_instructions = dialogue.fill(run.scenario.instructions, store.seed, run.id)
+  view.result_name, view.expected_outcome_prompt = run.result.name, run.scenario.expected_outcome
+  view.evaluation = { metrics = evaluations(run, version, true) }
   view.mocked_tool_names, view.generated_mock_tool_entries = array {}, array {}
-  view.test_profile_data, view.provider_call_details = null, null
-  view.email_id, view.agent_number = null, null
+  view.test_profile_data, view.provider_call_details, view.email_id = null, null, null
   return view
 end
 
@@ -171,22 +218,50 @@ local function mean(list)
   return #list > 0 and math.floor(sum / #list * 1000 + 0.5) / 1000 or 0
 end
 
---- Returns the success rate of each metric over all runs, by metric id.
-local function metric_summary(runs)
-  local summary, passed = {}, {}
+--- Returns the metrics that have run on the runs, and a list of the values of each.
+local function metrics_of(runs)
+  local metrics, values_of = {}, {}
   for _, run in ipairs(runs) do
     for _, e in ipairs(run.evaluations) do
-      local key, metric = ("%d"):format(e.metric.id), e.metric
-      summary[key] = summary[key]
-        or { id = metric.id, name = metric.name, type = metric.eval_type }
-      passed[key] = passed[key] or {}
-      table.insert(passed[key], judge.passes(metric, e.value) and 1 or 0)
+      if not values_of[e.metric] then metrics[#metrics + 1], values_of[e.metric] = e.metric, {} end
+      table.insert(values_of[e.metric], { value = e.value }) -- nil if it did not apply
     end
   end
-  for key, list in pairs(passed) do
-    summary[key].success_rate, summary[key].count = mean(list), #list
+  return metrics, values_of
+end
+
+--- Returns the score of a metric: the mean of its numbers, or of a binary metric the share of
+--- passes; null for an enum.
+local function score_of(values)
+  local numbers = {}
+  for _, item in ipairs(values) do
+    local value = item.value
+    if type(value) == "boolean" then value = value and 1 or 0 end
+    if type(value) == "number" then numbers[#numbers + 1] = value end
+  end
+  return #numbers > 0 and mean(numbers) or null
+end
+
+--- Returns the success rate and the score of each metric over all runs, by metric id.
+local function metric_summary(runs)
+  local summary = {}
+  local metrics, values_of = metrics_of(runs)
+  for _, metric in ipairs(metrics) do
+    local values = values_of[metric]
+    local passed = count(values, function(item) return judge.passes(metric, item.value) end)
+    summary[("%d"):format(metric.id)] = {
+      id = metric.id, name = metric.name, type = metric.eval_type, count = #values,
+      success_rate = math.floor(passed / #values * 1000 + 0.5) / 1000, score = score_of(values),
+    }
   end
   return summary
+end
+
+--- Returns the duration of all runs, in seconds.
+local function total_duration(runs, store)
+  local sum = 0
+  for _, run in ipairs(runs) do sum = sum + views.duration(run, store) end
+  return sum
 end
 
 local function ids_of(runs, test)
@@ -198,11 +273,13 @@ local function ids_of(runs, test)
 end
 
 --- Returns a result as the response to GET of that result: `runs` has whole runs by id.
-function views.result_detail(result, store)
+function views.result_detail(result, store, version)
   local runs = store:runs_of(result)
   local view = result_view(result, runs, store)
   view.runs = {}
-  for _, run in ipairs(runs) do view.runs[("%d"):format(run.id)] = views.run(run, store) end
+  for _, run in ipairs(runs) do
+    view.runs[("%d"):format(run.id)] = views.run(run, store, version)
+  end
   view.overall_evaluation =
     { success_rate = view.success_rate, metric_summary = metric_summary(runs) }
   view.connected_runs = ids_of(runs, is_completed)
@@ -211,9 +288,16 @@ function views.result_detail(result, store)
   view.failed_workflow_runs = ids_of(runs, function(run)
     return is_completed(run) and not has_met(run)
   end)
+  view.total_duration = dialogue.clock(total_duration(runs, store))
+  view.metrics, view.critical_categories = array {}, array {}
+  for i, metric in ipairs((metrics_of(runs))) do
+    view.metrics[i] = { id = metric.id, name = metric.name, eval_type = metric.eval_type }
+  end
   view.failed_infrastructure_runs, view.failed_reasons = null, null
-  view.ai_summary, view.ai_summary_status, view.next_steps = null, "pending", null
-  view.path_coverage, view.run_settings = null, null
+  view.ai_summary, view.next_steps = null, null
+  view.ai_summary_status = view.failed_runs_count > 0 and "pending" or "skipped_no_failures"
+  view.path_coverage, view.run_settings, view.performance_metrics = null, null, array {}
+  view.runs_by_tags, view.latency_data = {}, {}
   return view
 end
 
@@ -221,7 +305,8 @@ end
 local function call_log_view(log, store)
   local turns = turns_of(log, store)
   local view = call_view(log, turns, store)
-  view.call_id = "call_" .. random.hex(12, store.seed, log.id, "call")
+  add_content(view, log, turns)
+  view.call_id = views.call_id(log, store)
   view.status = Store.evaluation_status(log)
   local number = math.floor(random.draw(store.seed, log.id, "number") * 1e7)
   view.customer_number = ("+1555%07d"):format(number)
@@ -233,18 +318,18 @@ local function call_log_view(log, store)
 end
 
 --- A call log in a list.
-function views.call_log(log, store)
+function views.call_log(log, store, version)
   local view = call_log_view(log, store)
-  view.metrics = evaluations(log, false)
-  view.evaluation = { metrics = evaluations(log, true) }
+  view.metrics = evaluations(log, version, false)
+  view.evaluation = { metrics = evaluations(log, version, true) }
   return view
 end
 
 --- Returns a call log as the response to GET of that log.
-function views.call_log_detail(log, store)
+function views.call_log_detail(log, store, version)
   local view = call_log_view(log, store)
   view.agent_id = log.agent.id
-  view.evaluation = { metrics = evaluations(log, true) }
+  view.evaluation = { metrics = evaluations(log, version, true) }
   view.metadata = {
     ended_reason = view.call_ended_reason,
     call_type = log.agent.inbound and "inbound" or "outbound",
@@ -255,18 +340,27 @@ end
 
 --- The fields of a metric that an update can change, with their defaults.
 local METRIC_DEFAULTS = {
-  name = "", description = "", prompt = "", type = "llm_judge", eval_type = "binary",
-  enum_values = array {}, audio_enabled = false, assistant_id = "", configuration = {},
-  display_order = 0, add_to_new_agents = null, simulation_enabled = true,
-  observability_enabled = true, sampling_enabled = false, evaluation_trigger = "always",
-  evaluation_trigger_prompt = "", trigger_type = "llm_judge", evaluation_trigger_custom_code = "",
-  custom_code = "",
+  name = "", slug = null, description = "", prompt = "", type = "llm_judge", eval_type = "binary",
+  enum_values = array {}, audio_enabled = false, configuration = {}, display_order = 0,
+  add_to_new_agents = null, simulation_enabled = true, observability_enabled = true,
+  sampling_enabled = false, evaluation_trigger = "always", evaluation_trigger_prompt = "",
+  trigger_type = "llm_judge", evaluation_trigger_custom_code = "", custom_code = "",
+  priority_assignment_prompt = "", kb_file_ids = array {},
+  metric_description_program = null, metric_description_variables = array {},
+  evaluation_trigger_program = null, evaluation_trigger_variables = array {},
+  alert_enabled = false, alert_type = "disabled", alert_filters = null,
+  significant_change_alert_status = "disabled", significant_change_alert_direction = "",
+  window_size = 50, std_multiplier = 2.0, ewma_alpha = 0.1, -- the document's defaults
+  slack_workspace = null, slack_channel_id = null,
 }
 
---- A metric in the response to an update.
-function views.metric(metric)
-  local view =
-    { id = metric.id, project = metric.project, agents = array { table.unpack(metric.agents) } }
+--- The fields of a metric in every view.
+local function metric_view(metric)
+  local view = {
+    id = metric.id, project = metric.project, agents = array { table.unpack(metric.agents) },
+    function_name = null, vocera_defined_metric_code = "", knowledge_base_files = array {},
+    overall_score = null, total_score = null,
+  }
   for name, default in pairs(METRIC_DEFAULTS) do
     view[name] = metric[name] == nil and default or metric[name]
   end
@@ -274,12 +368,31 @@ function views.metric(metric)
   return view
 end
 
-local function review_view(review, store)
+--- Returns a metric in metrics.list. The scores are those of its reviews: how many of its values
+--- agree, and how many there are.
+function views.metric_in_list(metric, store, has_scores)
+  local view = metric_view(metric)
+  view.custom_code, view.alert_enabled = nil, nil
+  view.agent_names, view.metric_cost = array {}, store.credits_per_evaluation
+  view.uses_llm_judge = metric.type ~= "custom_code"
+  for i, id in ipairs(metric.agents) do view.agent_names[i] = store.agents[id].name end
+  if has_scores then
+    local reviews = store:reviews(metric)
+    view.total_score = #reviews
+    view.overall_score = count(reviews, function(review)
+      return judge.agrees(metric, review.evaluation.value, review.evaluation.expected)
+    end)
+  end
+  return view
+end
+
+local function review_view(review, store, version)
   local call, e = review.call, review.evaluation
   local turns = turns_of(call, store)
   return {
     id = optimiser.review_id(call, e.metric), metric = e.metric.id,
-    expected_value = or_null(e.expected), actual_value = or_null(e.value),
+    expected_value = views.value(e.expected, version),
+    actual_value = views.value(e.value, version),
     explanation = array(judge.explain(e.metric, e.value)), feedback = e.feedback,
     created_at = views.time(e.reviewed_at), updated_at = views.time(e.reviewed_at),
     test_set = {
@@ -292,13 +405,13 @@ local function review_view(review, store)
   }
 end
 
---- Returns a metric as the response to GET of that metric, with the reviews.
-function views.metric_detail(metric, store)
-  local view = views.metric(metric)
-  view.slug, view.reviews = metric.slug, array {}
-  view.overall_score, view.total_score, view.pending_optimisation_proposal = null, null, null
-  view.alert_enabled, view.alert_type = false, "disabled"
-  for i, review in ipairs(store:reviews(metric)) do view.reviews[i] = review_view(review, store) end
+--- Returns a metric as the response to GET or PATCH of that metric, with the reviews.
+function views.metric_detail(metric, store, version)
+  local view = metric_view(metric)
+  view.reviews, view.pending_optimisation_proposal = array {}, null
+  for i, review in ipairs(store:reviews(metric)) do
+    view.reviews[i] = review_view(review, store, version)
+  end
   return view
 end
 

@@ -28,11 +28,12 @@ catalogue.agents = {
 --- `kind` names the row of judge.lua that makes the values. A value passes if it is not below
 --- `at_least`, not above `at_most`, and, for an enum, not one of `failing`. `errors` is the rate of
 --- wrong values by the age of the call in days: the first row that the age reaches
---- (`older_than`) applies. A `fresh` metric never ran.
+--- (`older_than`) applies. A `fresh` metric never ran. A metric does not apply to a call with the
+--- fact that `skipped_if` names.
 catalogue.metrics = {
   {
     id = 41, slug = "caller_verified", project = 12, agents = { 224 }, kind = "verified",
-    name = "Caller Verified", eval_type = "binary", type = "llm_judge", at_least = 5,
+    name = "Caller Verified", eval_type = "binary", type = "llm_judge",
     description = "Did the agent verify the booking code before it spoke about the booking?",
     errors = { { older_than = 0, rate = 0.05 } },
   },
@@ -53,14 +54,14 @@ catalogue.metrics = {
   },
   {
     id = 44, slug = "rebooking_offered", project = 12, agents = { 224 }, kind = "offered",
-    fresh = true,
-    name = "Rebooking Offered", eval_type = "binary", type = "llm_judge", at_least = 5,
+    fresh = true, skipped_if = "abandoned",
+    name = "Rebooking Offered", eval_type = "binary", type = "llm_judge",
     description = "Did the agent offer at least two alternatives?",
     errors = { { older_than = 0, rate = 0.08 } },
   },
   {
     id = 51, slug = "identity_verified", project = 14, agents = { 231, 232 }, kind = "verified",
-    name = "Identity Verified", eval_type = "binary", type = "llm_judge", at_least = 5,
+    name = "Identity Verified", eval_type = "binary", type = "llm_judge",
     description =
       "Did the agent ask for full name and date of birth before it spoke about an appointment?",
     errors = { { older_than = 0, rate = 0.04 } },
@@ -83,7 +84,7 @@ catalogue.metrics = {
   },
   {
     id = 54, slug = "avoids_medical_advice", project = 14, agents = { 231, 232 }, kind = "careful",
-    name = "Avoids Medical Advice", eval_type = "binary", type = "llm_judge", at_least = 5,
+    name = "Avoids Medical Advice", eval_type = "binary", type = "llm_judge",
     description = "Did the agent refrain from medical advice, and point to a doctor instead?",
     errors = { { older_than = 0, rate = 0.05 } },
   },
@@ -106,7 +107,7 @@ catalogue.metrics = {
   {
     id = 57, slug = "follow_up_offered", project = 14, agents = { 231, 232 }, kind = "followup",
     fresh = true,
-    name = "Follow-up Offered", eval_type = "binary", type = "llm_judge", at_least = 5,
+    name = "Follow-up Offered", eval_type = "binary", type = "llm_judge",
     description = "Did the agent ask at the end whether there is anything else?",
     errors = { { older_than = 0, rate = 0.08 } },
   },

@@ -79,7 +79,7 @@ local function metric_out_of_scope(store, metrics, is_in_scope)
   end
 end
 
-handlers["POST /observability/v1/call-logs/evaluate_metrics/"] = function(store, args)
+handlers["POST /observability/v1/call-logs/evaluate_metrics/"] = function(store, args, _, version)
   local is_in_scope, status, problem = scope.of(store, args)
   if not is_in_scope then return status, problem end
   local logs, unknown = scope.find_all(args.call_logs, function(id)
@@ -95,7 +95,7 @@ handlers["POST /observability/v1/call-logs/evaluate_metrics/"] = function(store,
   status, problem = credits.charge(store, #logs * #metrics)
   if status then return status, problem end
   local before = array {}
-  for i, log in ipairs(logs) do before[i] = views.call_log(log, store) end
+  for i, log in ipairs(logs) do before[i] = views.call_log(log, store, version) end
   store:start_evaluation(logs, metrics)
   return 200, before
 end
