@@ -54,6 +54,7 @@ describe("pages", function()
     -- { resource, part of the state, arguments, number of requests for n items }
     for _, row in ipairs {
       { "results", "results", { page_size = 7 }, function(n) return math.ceil(n / 7) end },
+      { "runs", "runs", { page_size = 100 }, function(n) return math.ceil(n / 100) end },
       { "calls", "call_logs", { page_size = 100, timestamp_from = os.date("!%Y-%m-%dT%H:%M:%SZ",
         os.time() - 62 * 86400) }, function() return 2 end },
     } do
@@ -70,6 +71,13 @@ describe("pages", function()
         assert.equal(items_of(part), count)
         assert.equal(requests(count), #server:requests())
         assert.is_nil(arguments.page)  -- the caller's table is unchanged
+      end)
+
+      it("returns the same " .. name .. " without the count, and with selected fields", function()
+        local lean = { include_count = false, ql = "{status,id}" }
+        for field, value in pairs(arguments) do lean[field] = value end
+        assert.is_nil(assert(client[name]:list { include_count = false }).count)
+        assert.same(ids_of(client[name]:pages(arguments)), ids_of(client[name]:pages(lean)))
       end)
     end
 
