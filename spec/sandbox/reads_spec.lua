@@ -171,6 +171,15 @@ describe("a list", function()
     assert.equal("{}", (get(server, RUNS .. "?page_size=1&ql={}").text:match '%[(.-)%]'))
   end)
 
+  it("has all fields but the excluded ones", function()
+    local all = body(RUNS .. "?page_size=1").results[1]
+    assert.same(all, body(RUNS .. "?page_size=1&ql={*}").results[1])
+    all.id, all.metadata.ended_reason = nil, nil
+    for _, ql in ipairs { "{-id,metadata{-ended_reason}}", "{*,-id,metadata{x}}" } do
+      assert.same(all, body(RUNS .. "?page_size=1&ql=" .. ql).results[1])
+    end
+  end)
+
   it("is refused with a selection that is malformed or has unknown fields", function()
     for ql, problem in pairs {
       ["id"] = 'QuerySyntaxError: "{" expected at 1.',
@@ -178,7 +187,9 @@ describe("a list", function()
       ["{id,}"] = "QuerySyntaxError: a name expected at 5.",
       ["{id}x"] = "QuerySyntaxError: nothing expected at 5.",
       ["{id}{}"] = "QuerySyntaxError: nothing expected at 5.",
-      ["{-id}"] = "QuerySyntaxError: a name expected at 2.",
+      ["{-id{x}}"] = 'QuerySyntaxError: "," or "}" expected at 5.',
+      ["{id:x}"] = 'QuerySyntaxError: "," or "}" expected at 4.',
+      ["{-x}"] = "`x` field is not found",
       ["{id,id}"] = "QueryFormatError: the field id is included more than once.",
       ["{id,metdata}"] = "`metdata` field is not found",
       ["{id{x}}"] = "`id` is not a nested field",

@@ -23,12 +23,12 @@ end
 
 --- Returns the views of some items with the fields that `ql` selects; or nil and a problem.
 local function views_of(items, view, ql)
-  local results, fields, problem = array {}, nil, nil
-  if ql then fields, problem = select.parse(ql) end
+  local results, selection, problem = array {}, nil, nil
+  if ql then selection, problem = select.parse(ql) end
   if problem then return nil, problem end
   for i, item in ipairs(items) do
     results[i] = view(item)
-    if fields then results[i], problem = select.from(results[i], fields) end
+    if selection then results[i], problem = select.from(results[i], selection) end
     if problem then return nil, problem end
   end
   return results
