@@ -551,8 +551,9 @@ local FALLBACK = { integer = "1", string = '"…"', boolean = "true", any = "1",
 
 --- Returns the Lua source for a field in an example, or nil.
 local function sample_of(endpoint, field)
-  local own = manual.own_samples[endpoint.name]
-  return own and own[field.name] or manual.samples[field.name]
+  local own = (manual.own_samples[endpoint.name] or {})[field.name]
+  if own == nil then own = manual.samples[field.name] end
+  return own or nil
 end
 
 local function table_of(lines)

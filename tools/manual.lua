@@ -722,7 +722,8 @@ manual.samples = {
   filters_v2 = '{ field = "success", op = "eq", value = false }',
 }
 
---- For a single endpoint. `value` is that of the example before it, `job` that of process_feedbacks.
+--- For a single endpoint; false: none. `value` is that of the example before it, `job` that of
+--- process_feedbacks.
 manual.own_samples = {
   ["metric_reviews.process_feedbacks_progress"] = { progress_id = "job.progress_id" },
   ["metric_reviews.process_feedbacks_cancel"] = { progress_id = "job.progress_id" },
@@ -733,6 +734,7 @@ manual.own_samples = {
   ["metrics.run_reviews_progress"] = { progress_id = "value.progress_id" },
   ["metrics.restore"] = { history_id = "value.results[1].history_id" },
   ["metrics.run_reviews"] = { skip_save = "true" },
+  ["runs.list"] = { metrics = false },
   ["runs.bulk"] = { result_id = "373" },
 }
 
