@@ -83,7 +83,7 @@ local function summary(result)
   local runs = math.tointeger(result.total_runs_count)
   if not runs then fail("failed", "result %s does not say how many runs it has", result.id) end
   return { id = result.id, name = result.name, status = result.status, runs = runs,
-    success = result.success_rate }
+    success = result.success_rate, updated_at = result.updated_at }
 end
 
 local function find(client, options)
@@ -255,11 +255,15 @@ end
 -- ---- the end ----
 
 --- Waits for the results. Returns { [id] = summary } of those that are done, and the first error.
-local function wait_for(client, list, options)
-  local done, wait_options = {}, waiting.options(options)
+---@param list integer[] ids
+---@param sent_now table[] the results that this run has started, as they were before
+local function wait_for(client, list, sent_now, options)
+  local done, before, wait_options = {}, {}, waiting.options(options)
+  for _, result in ipairs(sent_now) do before[result.id] = result end
   wait_options.progress = nil  -- `each` shows progress for all of them
   local report, err = client:each(list, function(id)
-    local result, problem = responses.result(client.results:wait({ result_id = id }, wait_options))
+    local result, problem = responses.result(client.results:wait(
+      { result_id = id, after = before[id] }, wait_options))
     if not result then return nil, problem end
     done[id] = summary(result)
     return true
@@ -316,7 +320,7 @@ local function apply(client, list, options)
   print_skipped(list, log, options)
   local report = assert(send_all(client, chunks, log, options))
   local code = say_errors(chunks, report, sorted.unknown, log)
-  local done, err = wait_for(client, started(list, log), options)
+  local done, err = wait_for(client, started(list, log), sorted.left, options)
   print_results(list, done)
   if not err then return code end
   say("%s: %s", err, ADVICE)

@@ -108,19 +108,25 @@ local function get_result(client, options)
   return need(responses.result(client.results:get { result_id = options.result }))
 end
 
+--- Returns the result as it was before the evaluation; nil if nothing is evaluated.
 local function evaluate(client, options)
-  local runs = responses.completed_runs(get_result(client, options))
+  local before = get_result(client, options)
+  local runs = responses.completed_runs(before)
   local metric_ids = options.evaluate
   if #runs == 0 then fail("person", "result %d has no finished run", options.result) end
   local balance = responses.balance(client.billing:info {}) or {}
   say(PLAN:format(text.count(#runs, "run"), text.count(#metric_ids, "metric"),
     text.count(#runs * #metric_ids, "metric evaluation"),
     texttable.show(balance.credits_remaining)))
-  if not options.apply then return say "nothing is evaluated without --apply" end
+  if not options.apply then
+    say "nothing is evaluated without --apply"
+    return nil
+  end
   local started, err = client.results:evaluate_metrics {
     result_id = options.result, run_ids = runs, metric_ids = metric_ids,
   }
   if started == nil then stop(err) end
+  return before
 end
 
 -- ---- checks: { name, wanted, found, runs, verdict } ----
@@ -238,13 +244,14 @@ end
 
 local function gate(options)
   local client <close> = need(cekura.new())
+  local before
   if options.evaluate then
-    evaluate(client, options)
+    before = evaluate(client, options)
   else  -- a wait retries: without this, a wrong address would use up --timeout
     get_result(client, options)
   end
-  local result = need(responses.result(client.results:wait({ result_id = options.result },
-    waiting.options(options))))
+  local result = need(responses.result(client.results:wait(
+    { result_id = options.result, after = before }, waiting.options(options))))
   local checks = check_all(result, options)
   local code = code_of(result, checks)
   local print_verdict = options.json and report_in_json or report

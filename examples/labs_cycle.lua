@@ -344,6 +344,9 @@ local function evaluate_result(cycle, id, run_ids)
   local before = evaluated[id]
   if before == "started" then return end
   if before == "starting" and not options.restart then fail("network", UNKNOWN, id) end
+  local result = assert(responses.result(cycle.client.results:get { result_id = id }))
+  cycle.data.unevaluated[id] =
+    { id = result.id, status = result.status, updated_at = result.updated_at }
   evaluated[id] = "starting"
   cycle.saved:keep()
   local started, err = cycle.client.results:evaluate_metrics {
@@ -363,11 +366,13 @@ local function evaluate(cycle)
   cost.print(cycle.client, count, "at least: one for each reviewed run")
   if not cycle.options.apply and not cycle.data.evaluated then return end
   cycle.data.evaluated = cycle.data.evaluated or {}
+  cycle.data.unevaluated = cycle.data.unevaluated or {}  -- the results as they were before
   for _, id in ipairs(order) do
     if cycle.options.apply then evaluate_result(cycle, id, lists[id]) end
   end
   for _, id in ipairs(order) do
-    local done, err = cycle.client.results:wait({ result_id = id },
+    local done, err = cycle.client.results:wait(
+      { result_id = id, after = cycle.data.unevaluated[id] },
       { timeout = cycle.options.timeout, interval = cycle.options.interval })
     if not done then fail(waiting.code_of(err), "%s. %s", err, ADVICE) end
   end

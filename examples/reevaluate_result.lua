@@ -111,9 +111,9 @@ end
 
 -- ---- the new values ----
 
-local function wait(client, options)
-  local result, err = responses.result(client.results:wait({ result_id = options.result },
-    waiting.options(options)))
+local function wait(client, plan, options)
+  local result, err = responses.result(client.results:wait(
+    { result_id = options.result, after = plan.result }, waiting.options(options)))
   if not result then fail(waiting.code_of(err), "%s. %s", err, LOOK) end
   return result
 end
@@ -142,6 +142,6 @@ command.run(NAME, LOOK, function()
     return "ok"
   end
   start(client, plan, options.max_evaluations)
-  print_changes(plan, wait(client, options))
+  print_changes(plan, wait(client, plan, options))
   return "ok"
 end)

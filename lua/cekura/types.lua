@@ -744,8 +744,8 @@ function results:create_shareable_link_token(arguments, options) end
 ---@return fun(): cekura.Result? next raises if a page fails
 function results:pages(arguments, options) end
 
---- Waits until a result has ended.
----@param arguments cekura.results.get.Arguments `{ result_id }`
+--- Waits until a result has ended. `after` is the result as it was before the evaluation, for example of `results.get`: a status from then does not end the wait.
+---@param arguments { result_id: cekura.Id, after: cekura.Result? } `{ result_id, after? }`
 ---@param options? cekura.WaitOptions
 ---@return cekura.Result? result
 ---@return cekura.Response|cekura.Error response_or_err

@@ -112,6 +112,13 @@ describe("bulk_reevaluate", function()
       assert.same({ PATH, '{"result_ids":[371,373,374],"metric_ids":[55]}' }, example:sent())
     end)
 
+    it("does not take an old status for the new one", function()
+      example:lag(373, 1)
+      local output, errors = run_three "--apply"
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(PLAN .. TABLE, output)
+    end)
+
     it("starts nothing a second time", function()
       run_three "--apply"
       example.server:clear()

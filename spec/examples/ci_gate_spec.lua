@@ -119,6 +119,14 @@ describe("ci_gate", function()
       assert.equal(9994, gate.server:state("balance").remaining)
     end)
 
+    it("does not take the old status for the new one", function()
+      gate:lag(373, 1)
+      local output, errors, code =
+        gate:run("--metric", "57>=0", "--evaluate", "57", "--apply")
+      assert.equal(0, code, errors)
+      assert.matches("metric 57, mean +>=0 +%S+ +6 +pass\n", output)
+    end)
+
     it("has no verdict if the response is lost", function()
       gate.server:faults { { method = "POST", drop = true, applied = true } }
       local output, errors, code =

@@ -202,6 +202,21 @@ describe("labs_cycle", function()
       assert.equal(7, #cycle:changes "mark_metric_vote")
     end)
 
+    it("continues the evaluations, and does not take an old status for the new one", function()
+      begin { evaluation_time = Example.is_slow and 5 or 1 }
+      write_votes()
+      kill_when(cycle.await_file, cycle, "state", '"evaluated":{' .. ('"%d+":"started",?'):rep(8))
+      local id = next(evaluations())
+      local before = state().unevaluated[id]
+      assert.same({ id, "completed" }, { tostring(before.id), before.status })
+      cycle.server:faults { { method = "GET", path = "/results/" .. id .. "/$", status = 200,
+        body = { id = before.id, status = "completed", updated_at = before.updated_at, runs = {} },
+        skip = 1, times = 2 } }
+      local output, errors, code = cycle:run("--apply")
+      assert.equal(0, code, errors)
+      assert.matches("100%% %(18 of 18 runs%) now\n$", output)
+    end)
+
     it("continues the evaluations", function()
       begin { evaluation_time = Example.is_slow and 5 or 1 }
       write_votes()

@@ -201,6 +201,13 @@ describe("reevaluate_result", function()
     local LOOK = "a started evaluation continues: without --apply this command prints the values"
     local PATTERN = LOOK:gsub("%-", "%%-")
 
+    it("does not take the old status for the new one", function()
+      example:lag(373, 1)
+      local output, errors = run "--apply"
+      assert.equal(NO_ERRORS, errors)
+      assert.equal(PLAN .. CHANGES, output)
+    end)
+
     it("continues after a network failure", function()
       example.server:faults { { method = "GET", path = "results/373/$", skip = 1, drop = true } }
       local output, errors, code = run "--apply"

@@ -76,6 +76,22 @@ describe("wait", function()
       assert.equal(#statuses, found["GET /test_framework/v2/results/373/"])
     end)
 
+    for _, evaluation_time in ipairs { 0, 0.2 } do
+      it(("for a result after an evaluation of %.1f s returns its end"):format(evaluation_time),
+        function()
+          start { evaluation_time = evaluation_time }
+          for n = 1, 2 do
+            local before = assert(client.results:get { result_id = 373 })
+            assert(client.results:evaluate_metrics { result_id = 373, run_ids = { 5544 },
+              metric_ids = { 55 } })
+            local result = assert(client.results:wait({ result_id = 373, after = before }, QUICK))
+            assert.equal("completed", result.status)
+            local evaluations = server:state("runs", 5544).metrics[55].evaluations
+            assert.equal(n + 1, evaluations)
+          end
+        end)
+    end
+
     it("for a job returns its proposal", function()
       start()
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
@@ -272,6 +288,130 @@ describe("wait", function()
         assert.equal(ends and 1 or 2, server:deliveries())
       end)
     end
+
+    describe("for a result with after", function()
+      local T0, T1, T2 = "2026-01-01T10:00:00.100000Z", "2026-01-01T10:00:05Z",
+        "2026-01-01T10:00:09Z"
+
+      local function shown(status, updated_at)
+        return { id = 1, status = status, updated_at = updated_at }
+      end
+
+      local OLD, RUNS = shown("completed", T0), shown("running", T1)
+      local NEW = shown("completed", T2)
+
+      local function wait_after(after, list, options)
+        local entries = responses(table.unpack(list))
+        for _ = 1, 50 do entries[#entries + 1] = entries[#list] end
+        server:script(entries)
+        local polls = 0
+        options = with(options)
+        options.on_poll = function() polls = polls + 1 end
+        local value, err = client.results:wait({ result_id = 1, after = after }, options)
+        return value, err, polls
+      end
+
+      -- { what, after, polls, number of the poll that ends the wait }
+      for _, row in ipairs {
+        { "a later time ends it at once", OLD, { NEW }, 1 },
+        { "an old status does not end it", OLD, { OLD, OLD, RUNS, NEW }, 4 },
+        { "an old status between new ones does not end it", OLD, { RUNS, OLD, RUNS, OLD, NEW }, 5 },
+        { "a status from before `after` does not end it",
+          OLD, { shown("failed", "2026-01-01T09:00:00Z"), NEW }, 2 },
+        { "a run from before `after` is not taken for the new one",
+          OLD, { shown("running", "2026-01-01T09:00:00Z"), OLD, NEW }, 3 },
+        { "a status that has changed, but not its time, does not end it",
+          OLD, { shown("failed", T0), NEW }, 2 },
+        { "a server that moves the time at the end",
+          OLD, { OLD, shown("running", T0), NEW }, 3 },
+        { "a server that moves no time",
+          OLD, { OLD, shown("running", T0), shown("evaluating", T0), OLD }, 4 },
+        { "an unknown status is one that is not final",
+          OLD, { shown("scoring", T0), OLD }, 2 },
+        { "a `failed` that becomes `completed`", shown("failed", T0),
+          { shown("failed", T0), NEW }, 2 },
+        { "a `failed` that stays `failed`", shown("failed", T0),
+          { shown("failed", T0), shown("failed", T2) }, 2 },
+        { "every final status ends it if `after` was running",
+          shown("running", T0), { shown("running", T0), shown("timeout", T0) }, 2 },
+        { "an earlier status does not end it if `after` was running",
+          shown("running", T1), { OLD, RUNS, NEW }, 3 },
+        { "letters in any case", shown("COMPLETED", T0), { OLD, shown("Running", T0), OLD }, 3 },
+        -- times
+        { "a fraction that one view cuts off is not a later time",
+          shown("completed", "2026-01-01T10:00:00Z"), { OLD, NEW }, 2 },
+        { "a fraction that the polls cut off is not a later time",
+          OLD, { shown("completed", "2026-01-01T10:00:00Z"), NEW }, 2 },
+        { "the same time in another zone is not a later time",
+          OLD, { shown("completed", "2026-01-01T12:00:00.100+02:00"), NEW }, 2 },
+        { "times in the form of the document's example", shown("completed", "2026-01-01 10:00:00"),
+          { shown("completed", "2026-01-01 10:00:00"), shown("completed", "2026-01-01 10:00:01") },
+          2 },
+        { "times in both forms", OLD, { shown("completed", "2026-01-01 10:00:00.100"),
+          shown("completed", "2026-01-01 11:00:00+01:00"),
+          shown("completed", "2026-01-01T10:00:09") }, 3 },
+        { "no times", shown "completed", { shown "completed", shown "running", shown "completed" },
+          3 },
+        { "no time in `after`", shown "completed", { OLD, RUNS, NEW }, 3 },
+        { "no times in the polls", OLD, { shown "completed", shown "running", shown "completed" },
+          3 },
+        { "no time in one poll", OLD, { shown "completed", NEW }, 2 },
+        { "times that are none", shown("completed", "yesterday"),
+          { shown("completed", "today"), shown("running", 5), shown("completed", false) }, 3 },
+        { "responses that are no results", OLD, { {}, shown(), NEW }, 3 },
+      } do
+        it(row[1], function()
+          local after = shown(row[2].status, row[2].updated_at)  -- a new one for each wait
+          local value, err, polls = wait_after(after, row[3])
+          assert(value, tostring(err))
+          assert.equal(row[4], polls)
+        end)
+      end
+
+      it("times out if all statuses are from before, and says so", function()
+        local value, err = wait_after(shown("completed", T0), { OLD }, { timeout = 0.1 })
+        assert.is_nil(value)
+        assert.same({ "timeout", "completed" }, { err.kind, err.last.status })
+        assert.matches('the result\'s status is still "completed", the one from before the '
+          .. "evaluation", err.message)
+      end)
+
+      it("times out with the status if the evaluation runs", function()
+        local _, err = wait_after(shown("completed", T0), { RUNS }, { timeout = 0.1 })
+        assert.matches('the result\'s status is "running" %(', tostring(err))
+      end)
+
+      it("remembers in a second wait that the evaluation runs", function()
+        local after = shown("completed", T0)
+        local _, err = wait_after(after, { shown("running", T0) }, { timeout = 0.1 })
+        assert.equal("timeout", err.kind)
+        server:clear()
+        local _, _, polls = wait_after(after, { OLD })
+        assert.equal(1, polls)
+      end)
+
+      it("shows that nothing has ended as long as the status is from before", function()
+        local seen = {}
+        local runs = { ["1"] = { status = "completed" }, ["2"] = { status = "completed" } }
+        local old = { id = 1, status = "completed", updated_at = T0, runs = runs }
+        local new = { id = 1, status = "completed", updated_at = T1, runs = runs }
+        assert(wait_after(shown("completed", T0), { old, new }, { progress = function(numbers)
+          seen[#seen + 1] = { numbers.done, numbers.total }
+        end }))
+        assert.same({ { 0, 2 }, { 2, 2 } }, { seen[1], seen[#seen] })
+      end)
+
+      it("accepts ids as text, and does not send it", function()
+        server:script(responses(OLD, NEW))
+        local after = { id = 1, status = "completed", updated_at = T0 }
+        assert(client.results:wait({ result_id = "1", after = after }, QUICK))
+        after.id = "1"
+        server:script(responses(OLD, NEW))
+        assert(client.results:wait({ result_id = 1, after = after }, QUICK))
+        assert.equal(4, server:deliveries())
+        assert.equal("/test_framework/v2/results/1/", server:ledger()[1].path)
+      end)
+    end)
 
     -- { response of a job, its meaning }
     for _, row in ipairs {
@@ -896,6 +1036,25 @@ describe("wait", function()
     for _, row in ipairs {
       { "results", {}, nil, "results.wait: result_id: is required" },
       { "results", { result_id = "x", resultid = 1 }, nil, 'did you mean "result_id"' },
+      { "results", { result_id = 1, afer = { id = 1 } }, nil, 'did you mean "after"' },
+      { "results", { result_id = 1, after = true }, nil,
+        "after: must be the result as results:get returned it before the evaluation, got boolean" },
+      { "results", { result_id = 1, after = cekura.null }, nil, "after: must be the result as" },
+      { "results", { result_id = 1, after = {} }, nil, "after: must have id and status, as" },
+      { "results", { result_id = 1, after = { id = 1 } }, nil, "after: must have id and status" },
+      { "results", { result_id = 1, after = { id = 1, status = 5 } }, nil,
+        "after: must have id and status" },
+      { "results", { result_id = 1, after = { id = "x", status = "failed" } }, nil,
+        "after: must have id and status" },
+      { "results", { result_id = "373", after = { id = 372, status = "completed" } }, nil,
+        "after: is result 372, not result 373" },
+      { "results", { result_id = "x", after = { id = 372 } }, { timeout = 0 },
+        "^results.wait: result_id: .*; after: must have id and status.*; options.timeout: must" },
+      { "results", { after = { id = 372, status = "completed" } }, nil,
+        "^results.wait: result_id: is required %(" },
+      { "results", { result_id = 1 }, { after = { id = 1, status = "completed" } },
+        "options.after: unknown option" },
+      { "metric_reviews", { progress_id = "x", after = {} }, nil, "after: unknown field" },
       { "metric_reviews", { progress_id = "" }, nil, "progress_id: must not be empty" },
       { "metrics", {}, nil, "metrics.wait: progress_id: is required" },
       { "metrics", { progress_id = "a", progressid = 1 }, nil, 'did you mean "progress_id"' },

@@ -4,6 +4,7 @@
 --   local example <close> = Example.new("reevaluate_result", { evaluation_time = 0.1 })
 --   local output, errors, code = example:run("373", "--metrics", "55")
 
+local cekura = require "cekura"
 local child = require "support.child"
 local keys = require "support.keys"
 local sandbox = require "cekura.sandbox"
@@ -69,6 +70,17 @@ end
 -- Returns a process, see child.start_checked.
 function Example:start(...)
   return child.start_checked(self:command(...), self.environment)
+end
+
+-- After `skip` reads of a result, the next two get the result as it is now, as a slow server would
+-- show it.
+function Example:lag(id, skip)
+  local client <close> =
+    assert(cekura.new { api_url = self.server.url, api_key = self.server.api_key })
+  local path = ("/test_framework/v2/results/%d/"):format(id)
+  local old = assert(client:request { method = "GET", path = path })
+  self.server:faults { { method = "GET", path = path .. "$", status = 200, body = old,
+    skip = skip, times = 2 } }
 end
 
 -- ---- requests ----

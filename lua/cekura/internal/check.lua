@@ -10,6 +10,13 @@ local check = {}
 function check.is_meter(value) return type(value) == "boolean" or type(value) == "function" end
 check.METER = "true, false or a function"
 
+--- Returns the integer that an id is, which may be a text of digits; nil for anything else.
+function check.to_id(value)
+  if type(value) == "string" and not value:find "^[0-9]+$" then return nil end
+  local id = math.tointeger(tonumber(value))
+  return id and id > 0 and id or nil
+end
+
 check.HOLE = "must be a list without holes: keys 1 to n"
 
 --- Returns what is wrong with a list, or nil. It may have the field `n` that table.pack sets. A

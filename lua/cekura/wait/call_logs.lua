@@ -18,14 +18,8 @@ local FIELDS = {
   { "metrics", "table", wanted = "a list of ids" },
 }
 
-local function to_id(value)
-  if type(value) == "string" and not value:find "^[0-9]+$" then return nil end
-  local id = math.tointeger(tonumber(value))
-  return id and id > 0 and id or nil
-end
-
 local function log_problem(log)
-  if type(log) ~= "table" or not to_id(log.id) then
+  if type(log) ~= "table" or not check.to_id(log.id) then
     return "must be a call log with its id, as calls:evaluate_metrics returned it"
   elseif not freshness.is_snapshot(log) then
     return "must have updated_at and metrics, as calls:evaluate_metrics returned it: "
@@ -34,7 +28,8 @@ local function log_problem(log)
 end
 
 local function metric_problem(id)
-  return not to_id(id) and "must be an id: a whole number from 1 to 9223372036854775807" or nil
+  if check.to_id(id) then return nil end
+  return "must be an id: a whole number from 1 to 9223372036854775807"
 end
 
 local function add_list_problems(problems, arguments, name, problem_of_item)
@@ -59,7 +54,7 @@ end
 local function unique_ids(list)
   local ids, seen = {}, {}
   for _, item in ipairs(list) do
-    local id = to_id(item)
+    local id = check.to_id(item)
     if not seen[id] then ids[#ids + 1] = id end
     seen[id] = true
   end
@@ -82,7 +77,7 @@ function call_logs.new(client, resource, arguments)
   local last_response
   for i, log in ipairs(arguments.call_logs) do
     values[i] = log
-    pending[i] = { id = to_id(log.id), index = i, watch = freshness.watch(log, metrics) }
+    pending[i] = { id = check.to_id(log.id), index = i, watch = freshness.watch(log, metrics) }
   end
 
   --- Errors are kept from `each`, which would wait for a pause that the server asked for. After an

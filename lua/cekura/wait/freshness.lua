@@ -28,7 +28,7 @@ local STILL_UNKNOWN = 30  -- seconds, if no poll saw how long the change took
 
 --- Returns whether one of the server's times is later than the other. Two views of a log may show
 --- fractions of different lengths, which are compared as far as both go.
-local function is_later(time, other)
+function freshness.is_later(time, other)
   local seconds, fraction = internal.timestamp(time)
   local other_seconds, other_fraction = internal.timestamp(other)
   if not seconds or not other_seconds then return false end
@@ -109,7 +109,7 @@ function Watch:is_settled(log)
   local history, now = self.history, internal.monotime()
   local was_polled = history.polled
   history.polled = true
-  if not is_later(log.updated_at, self.snapshot.updated_at) then return false end
+  if not freshness.is_later(log.updated_at, self.snapshot.updated_at) then return false end
   if log.updated_at ~= history.updated_at then
     local still = was_polled and STILL_FACTOR * (now - history.began) or STILL_UNKNOWN
     history.updated_at, history.changed_at = log.updated_at, now
