@@ -37,13 +37,15 @@ Without --apply the verdict is about the current values.
 
 Thresholds; at least one is required:
   --min-success-rate 0.9         the least share of runs that passed
-  --metric "55>=2.5"             the mean value of metric 55 over the runs; also <=, > and <
+  --metric "55>=2.5"             the mean value of metric 55 over the runs; also <=, > and <; a
+                                 binary metric counts as 5 or 0
   --metric "52=confirmed>=0.8"   the share of runs of which metric 52 says "confirmed"
+A run to which a metric does not apply is left out.
 
 Exit codes: 0 pass; 1 below a threshold; 2 wrong usage, id or key; 3 a person is needed: the runs
-were not connected, or a metric has no value; 4 no connection, or it is unknown whether the
-evaluation was started; 5 not finished in time; 130 Ctrl-C. With --json, one line of JSON on stdout
-says the same.]]
+were not connected, or a metric has no value, or one that cannot be read; 4 no connection, or it is
+unknown whether the evaluation was started; 5 not finished in time; 130 Ctrl-C. With --json, one
+line of JSON on stdout says the same.]]
 
 local function share(given)
   local number = tonumber(given)
@@ -156,28 +158,36 @@ local function check_success(result, least)
     ">=", least)
 end
 
---- Returns a value as a number: 0 for none; 1 or 0 if there is a wanted value, for equal or not.
-local function number_of(entry, value, wanted)
-  if value == nil then return 0 end
-  if not wanted then return values.measure(entry.type, value) end
-  local is_equal = texttable.show(value) == wanted or values.are_equal(entry.type, value, wanted)
-  return is_equal and 1 or 0
+--- Returns a value as a number; if there is a wanted value, 1 or 0 for equal or not.
+local function number_of(row, wanted)
+  if not wanted then return values.measure(row.kind, row.value) end
+  return values.is_written(row, wanted) and 1 or 0
 end
 
 local NO_NUMBER = 'metric %d says "%s", which has no mean: ask for a share, such as %d=%s>=0.8'
 
-local function check_metric(result, wanted)
+--- Returns the sum of a metric's values over the runs, and their count. A run to which the metric
+--- does not apply is neither a pass nor a failure. Returns nil if a value cannot be read.
+local function sum_of(result, wanted)
   local sum, count = 0, 0
   for _, run in pairs(result.runs or {}) do
-    local entry = metrics.entry(run, wanted.id) or {}
-    local value = values.of_entry(entry)
-    local number = number_of(entry, value, wanted.value)
-    if not number then fail("usage", NO_NUMBER, wanted.id, value, wanted.id, value) end
-    sum, count = sum + number, count + (value == nil and 0 or 1)
+    local row = metrics.entry(run, wanted.id)
+    if row and row.applies then
+      if row.value == nil then return nil end
+      local number = number_of(row, wanted.value)
+      if not number then fail("usage", NO_NUMBER, wanted.id, row.value, wanted.id, row.value) end
+      sum, count = sum + number, count + 1
+    end
   end
+  return sum, count
+end
+
+local function check_metric(result, wanted)
+  local sum, count = sum_of(result, wanted)
   local what = wanted.value and ('share of "%s"'):format(wanted.value) or "mean"
   return judge({ name = ("metric %d, %s"):format(wanted.id, what), metric_id = wanted.id,
-    runs = count, found = count > 0 and sum / count or nil }, wanted.compare, wanted.bound)
+    runs = count or 0, found = sum and count > 0 and sum / count or nil }, wanted.compare,
+    wanted.bound)
 end
 
 local function check_all(result, options)

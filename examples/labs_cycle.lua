@@ -90,11 +90,10 @@ end
 --- Adds the runs of a result that the metric has judged.
 local function add_runs(runs, result, metric_id)
   for _, run in pairs(result.runs or {}) do
-    local entry = metrics.entry(run, metric_id)
-    local value = entry and values.of_entry(entry)
-    if value ~= nil then
+    local row, entry = metrics.entry(run, metric_id)
+    if row and row.value ~= nil then
       runs[#runs + 1] = { id = tostring(run.id), result = tostring(result.id), run = run,
-        entry = entry, value = value, expected = entry.expected_value,
+        entry = entry, value = row.value, expected = entry.expected_value,
         is_reviewed = entry.expected_value ~= nil }
     end
   end
@@ -113,6 +112,11 @@ end
 
 local function agrees(cycle, value, expected)
   return values.are_same(cycle.metric.eval_type, value, expected)
+end
+
+--- Returns a value as it is compared; one that cannot be read, unchanged.
+local function shown(cycle, value)
+  return values.read(values.type_of(cycle.metric.eval_type), value) or value
 end
 
 --- Returns how many runs were reviewed, and in how many of them the reviewer and the metric agree.
@@ -199,7 +203,7 @@ local function ask_for_votes(cycle, missing)
   for _, run in ipairs(runs) do
     local why = type(run.entry.explanation) == "table" and run.entry.explanation[1] or ""
     text.print("\n  run %s, %s. The metric says %s: %s", run.id, run.run.scenario_name or "",
-      texttable.show(run.value), why)
+      texttable.show(values.word(run.value)), why)
     text.print("    %s", ((run.run.transcript or ""):gsub("\n", "\n    ")))
   end
   local path = cycle.options.sheet
@@ -398,7 +402,8 @@ local function compare(cycle)
     local agrees_now = agrees(cycle, after[run.id], run.expected)
     before, now = before + (agreed and 1 or 0), now + (agrees_now and 1 or 0)
     rows[#rows + 1] =
-      { run.id, run.expected, run.value, after[run.id], VERDICTS[agreed][agrees_now] }
+      { run.id, shown(cycle, run.expected), shown(cycle, run.value), shown(cycle, after[run.id]),
+        VERDICTS[agreed][agrees_now] }
   end
   local all = #cycle.data.before
   texttable.print(rows)

@@ -14,6 +14,7 @@ package.path = folder .. "?.lua;" .. package.path  -- finds support/
 local command = require "support.command"
 local output = require "support.output"
 local texttable = require "support.table"
+local values = require "support.values"
 
 -- ---- printing ----
 
@@ -222,12 +223,13 @@ end
 --- Returns in how many of the reviewed runs the metric agrees with the reviewer.
 local function agreement()
   local same, all, runs = 0, 0, state "runs"
+  local eval_type = state("metrics", ids.metric_id).eval_type
   for _, result in pairs(state "results") do
     for _, id in ipairs(result.run_ids) do
       local said = runs[id].metrics[ids.metric_id]
       if said and said.expected_value ~= nil then
         all = all + 1
-        if said.expected_value == said.value then same = same + 1 end
+        if values.are_same(eval_type, said.value, said.expected_value) then same = same + 1 end
       end
     end
   end

@@ -1,7 +1,9 @@
 --- Metrics, and their values in a run or a call log.
 --- A call below is either of the two.
 
+local cekura = require "cekura"
 local command = require "support.command"
+local api = require "cekura.values"
 local responses = require "support.responses"
 local values = require "support.values"
 
@@ -22,25 +24,24 @@ function metrics.list(client, ids)
   return list
 end
 
---- Returns the entries of all metrics in a call.
-function metrics.entries(call)
-  return call.evaluation and call.evaluation.metrics or call.metrics or {}
-end
-
---- Returns the entry of one metric in a call; nil if it has none.
+--- Returns what one metric says of a call, and its entry in the response, which has the vote; nil
+--- if the call has none.
+---@return cekura.MetricValue? row
+---@return table? entry
 function metrics.entry(call, id)
-  local found
-  for _, entry in ipairs(metrics.entries(call)) do
-    if entry.id == id then found = entry end
+  local row, found
+  for _, entry in ipairs(api.entries(call) or {}) do
+    local one = api.row(entry)
+    if one.id == id then row, found = one, entry end
   end
-  return found
+  return row, found
 end
 
---- Returns the values in a call by metric: { [metric id] = value }.
+--- Returns the values in a call by metric: { [metric id] = value }, with words for true and false.
 function metrics.values(call)
   local found = {}
-  for _, entry in ipairs(metrics.entries(call)) do
-    if entry.id then found[entry.id] = values.of_entry(entry) end
+  for _, row in ipairs(cekura.values(call)) do
+    if row.id then found[row.id] = values.word(row.value) end
   end
   return found
 end

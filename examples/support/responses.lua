@@ -93,12 +93,14 @@ end
 
 -- ---- the API's objects ----
 
+--- Read by cekura.values.
 local entry = record {
-  id = perhaps_id, name = words, type = words, enum = any, value = any, score = any,
-  expected_value = any, explanation = any,
+  id = perhaps_id, name = words, type = words, eval_type = words, enum = any, value = any,
+  score = any, passed = any, expected_value = any, explanation = any,
 }
 
-local evaluation = record { metrics = list(entry) }
+local entries = perhaps(list(entry))  -- some documents type them as a string
+local evaluation = perhaps(record { metrics = entries })
 
 local run = record {
   id = perhaps_id, status = words, success = any, scenario_name = words, agent_name = words,
@@ -132,7 +134,7 @@ for name, read in pairs(SUMMARY) do result[name] = read end
 local call_log = record {
   id = required(id), status = words, topic = words, agent_name = words, timestamp = words,
   created_at = words, agent_id = perhaps_id, agent = perhaps_id, project = perhaps_id,
-  evaluation = evaluation, metrics = list(entry),
+  evaluation = evaluation, metrics = entries,
 }
 
 local review = record {

@@ -1,7 +1,7 @@
---- Values of metrics and of reviewers: how cells of a sheet, expected values and metrics' values
---- are read, and when two of them are equal. All examples follow these rules.
+--- Values of metrics and of reviewers: when two of them agree, and how people write them in the
+--- cells of a sheet. Values in responses are read by cekura.values alone.
 ---
----     kind                     means                       is written as
+---     kind                     means                       is written in a cell as
 ---     binary                   passed or failed            5 or 0, true or false, yes or no
 ---     numeric                  a number                    2, 2.5, 2,5, 1 234
 ---     continuous_qualitative   an impression, from 0 to 5  a number; half a point apart agrees
@@ -10,6 +10,7 @@
 local cekura = require "cekura"
 local internal = require "cekura.internal"
 local ascii = require "cekura.internal.ascii"
+local api = require "cekura.values"
 
 local values = {}
 
@@ -91,11 +92,6 @@ function values.number(text)
   return as_number(number)
 end
 
-local function number_of(value)
-  if type(value) == "string" then return (values.number(value)) end
-  return type(value) == "number" and (math.tointeger(value) or value) or nil
-end
-
 -- ---- true and false ----
 
 local BOOLEANS = {}
@@ -129,22 +125,6 @@ end
 
 -- ---- kinds ----
 
-local function read_binary(value)
-  if type(value) == "string" then
-    local verdict = verdict_of(value)
-    if verdict == nil then return values.trimmed(value) end
-    value = verdict
-  end
-  if type(value) == "number" then value = value > 0 end
-  return value == true and "passed" or value == false and "failed" or tostring(value)
-end
-
-local function read_number(value)
-  local number = number_of(value)
-  if number then return number end
-  return type(value) == "string" and values.trimmed(value) or tostring(value)
-end
-
 --- Returns a word in the spelling of the metric; a word that the metric does not have, unchanged.
 local function known_word(word, words)
   local similar
@@ -156,26 +136,20 @@ local function known_word(word, words)
   return similar or word
 end
 
-local function read_word(value, words)
-  if type(value) == "string" then return tostring(known_word(values.trimmed(value), words)) end
-  return tostring(math.type(value) == "float" and math.tointeger(value) or value)
-end
-
 local IMPRESSION = 0.5  -- ratings agree up to this distance
 
 local KINDS = {
-  binary = { read = read_binary, label = "Passed or failed" },
-  enum = { read = read_word, label = "One of several values" },
-  continuous_qualitative = { read = read_number, label = "Rating", tolerance = IMPRESSION },
-  numeric = { read = read_number, label = "Number" },
+  binary = { label = "Passed or failed" },
+  enum = { label = "One of several values" },
+  continuous_qualitative = { label = "Rating", tolerance = IMPRESSION },
+  numeric = { label = "Number" },
 }
 
---- Returns the kind of a metric by its eval_type, or by the type of an entry; nil for an unknown
---- one. Older types have longer names, such as "binary_workflow_adherence".
+local NAMES = { binary = "binary", enum = "enum", number = "numeric" }
+
+--- Returns the kind of a metric by its eval_type; nil for an unknown one.
 function values.kind_of(eval_type)
-  local name = tostring(eval_type)
-  if name:find "^binary" then name = "binary" end
-  return KINDS[name] and name or nil
+  return KINDS[eval_type] and eval_type or NAMES[api.kind_of(eval_type)]
 end
 
 --- Returns the kind of a metric; "numeric" for an unknown one.
@@ -186,21 +160,19 @@ function values.label(kind) return KINDS[kind].label end
 
 -- ---- responses ----
 
--- The value of an enum is in `enum` or `value`; the others have a score.
-local IN_ENUM, IN_OTHERS = { "enum", "value", "score" }, { "score", "value", "enum" }
-
---- Returns the value of an entry in the evaluation of a call; nil if it has none.
-function values.of_entry(entry)
-  for _, name in ipairs(entry.type == "enum" and IN_ENUM or IN_OTHERS) do
-    if entry[name] ~= nil and entry[name] ~= cekura.null then return entry[name] end
-  end
+--- Returns a value that cekura.values has read, with words for true and false.
+function values.word(value)
+  if type(value) == "boolean" then return value and "passed" or "failed" end
+  return value
 end
 
---- Returns a value in the form in which values are compared; nil for none.
+--- Returns a value of a metric or a reviewer in the form in which values are compared: "passed" or
+--- "failed", a number, or a word; nil for none, or for one that cannot be read.
 ---@param words any[]? the words of an enum metric
 function values.read(kind, value, words)
-  if value == nil or value == cekura.null then return nil end
-  return KINDS[kind].read(value, words)
+  local found = values.word(api.read(api.kind_of(kind), value))
+  if kind == "enum" and found then return tostring(known_word(values.trimmed(found), words)) end
+  return found
 end
 
 local function is_equal(one, other)
@@ -217,10 +189,12 @@ function values.agree(kind, said, expected)
   return is_equal(said, expected)
 end
 
---- Returns whether the values of a metric and a reviewer agree, in whatever form they are written.
+--- Returns whether the values of a metric and a reviewer agree, in whatever form they are encoded;
+--- false if one of them is missing or cannot be read.
 function values.are_same(eval_type, said, expected)
   local kind = values.type_of(eval_type)
-  return values.agree(kind, values.read(kind, said), values.read(kind, expected))
+  local one, other = values.read(kind, said), values.read(kind, expected)
+  return one ~= nil and values.agree(kind, one, other)
 end
 
 --- Returns whether two values are equal, without a tolerance.
@@ -231,12 +205,9 @@ end
 
 --- Returns a value as a number: passed is 5, failed is 0. Returns nil if it is not a number.
 function values.measure(eval_type, value)
-  local is_binary = values.kind_of(eval_type) == "binary"
-  if type(value) == "boolean" and not is_binary then return value and 1 or 0 end
-  local number = number_of(value)
-  if number or not is_binary then return number end
-  local read = values.read("binary", value)
-  return read == "passed" and 5 or read == "failed" and 0 or nil
+  local found = api.read(api.kind_of(eval_type) or "number", value)
+  if type(found) == "boolean" then return found and 5 or 0 end
+  return type(found) == "number" and found or nil
 end
 
 --- Returns a value as a person reads it: 3, 4.25, passed.
@@ -287,6 +258,16 @@ local CELLS = {
   binary = binary_cell, numeric = number_cell, continuous_qualitative = number_cell,
   enum = function(text, words) return known_word(values.trimmed(unquoted(text)), words) end,
 }
+
+--- Returns whether a value that cekura.values has read is the one that a person has written.
+---@param row cekura.MetricValue
+---@param text string
+function values.is_written(row, text)
+  if row.kind == "binary" then return row.value == api.read("binary", verdict_of(text)) end
+  if row.kind == "number" then return row.value == values.number(text) end
+  return row.value ~= nil and ascii.lower(values.trimmed(row.value))
+    == ascii.lower(values.trimmed(text))
+end
 
 --- Returns whether the meaning of a cell depends on its metric. Numbers and null do not.
 function values.needs_metric(text)

@@ -249,6 +249,29 @@ describe("agreement_report", function()
         tonumber(rows[5][4]))
     end)
 
+    it("on which true and 5 are the same verdict, and null is not one", function()
+      local AT, entries = "2025-10-22T05:06:50Z", {
+        { score = true, passed = true }, { score = 5 }, { score = false }, { score = cjson.null } }
+      local expected, runs, reviews = { 5, true, "true", false }, {}, {}
+      for i, entry in ipairs(entries) do
+        entry.id, entry.type, entry.eval_type = 54, "binary", "binary"
+        runs[tostring(i)] = { id = i, status = "completed", timestamp = AT, agent_name = "A",
+          evaluation = { metrics = { entry } } }
+        reviews[i] = { id = i, expected_value = expected[i], updated_at = AT,
+          test_set = { id = i, source_model = "Run", source_id = i, transcript = "" } }
+      end
+      server:faults {
+        { path = "/results/373/", body = { id = 373, name = "R", runs = runs } },
+        { path = "/metrics/54/", body = { id = 54, name = "Careful", eval_type = "binary",
+          reviews = reviews } },
+      }
+      local page = page_of("--results", "373", "--metric", "54")
+      assert.same({ 2, 4 }, { count_sentence("Careful", page) })
+      local rows = table_of(page, "^What Careful said")
+      assert.same({ { "passed", "failed", "no value" }, { "passed", "2", "1", "0", "3" },
+        { "failed", "0", "0", "1", "1" } }, table.move(rows, 2, 4, 1, {}))
+    end)
+
     it("to a pipe", function()
       local text, errors, code = run("--results", "373,374", "--output", "/dev/stdout")
       assert.equal(NO_ERRORS, errors)

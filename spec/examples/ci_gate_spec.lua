@@ -59,6 +59,53 @@ describe("ci_gate", function()
       end
     end)
 
+    describe("in both versions of the API", function()
+      -- Makes the result have a run for each of these entries of metric 54.
+      local function says(...)
+        local runs = {}
+        for i, entry in ipairs { ... } do
+          entry.id, entry.name = 54, "Avoids Medical Advice"
+          runs[tostring(i)] = { id = i, status = "completed", success = true,
+            evaluation = { metrics = { entry } } }
+        end
+        gate.server:faults { { method = "GET", path = "/results/373/", times = math.huge,
+          body = { id = 373, status = "completed", runs = runs } } }
+      end
+
+      local function v1(score) return { type = "binary", score = score } end
+      local function v2(score)
+        return { type = "binary", eval_type = "binary", score = score, passed = score }
+      end
+
+      -- { title, entries, threshold, exit code, value, runs }
+      for _, row in ipairs {
+        { "counts true as a pass", { v2(true), v2(true), v2(false), v2(false) },
+          "54=passed>=0.5", 0, "0.5", 4 },
+        { "counts false as a failure", { v2(true), v2(false), v2(false), v2(false) },
+          "54=true>=0.5", 1, "0.25", 4 },
+        { "counts both versions alike", { v2(true), v1(5), v2(false), v1(0) }, "54=5>=0.5", 0,
+          "0.5", 4 },
+        { "has the mean of 5 and 0 in both versions", { v2(true), v1(5), v2(false), v1(0) },
+          "54>=2.5", 0, "2.5", 4 },
+        { "leaves out runs to which the metric does not apply", { v2(true), v2(json.null), v2() },
+          "54=passed>=1", 0, "1", 1 },
+        { "takes none of them for a failure", { v2(false), v2(json.null), v2(json.null) },
+          "54=failed>=1", 0, "1", 1 },
+        { "needs a person if the metric applies to no run", { v2(json.null), v2() },
+          "54=failed>=0", 3, "-", 0 },
+        { "needs a person if a value cannot be read", { v2(true), v1(3) }, "54=passed>=0.1", 3,
+          "-", 0 },
+      } do
+        it(row[1], function()
+          says(table.unpack(row[2]))
+          local output, errors, code = gate:run("--metric", row[3])
+          assert.equal(row[4], code, output .. errors)
+          assert.matches(("metric 54, [^\n]-  +%%S+ +%s +%d +"):format(
+            row[5]:gsub("%p", "%%%0"), row[6]), output)
+        end)
+      end
+    end)
+
     it("prints the verdict as JSON with --json", function()
       local output, errors, code = gate:run("--json", "--metric", GOOD, "--metric", "55>=3")
       assert.equal(1, code)

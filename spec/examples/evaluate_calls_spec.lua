@@ -15,9 +15,9 @@ Balance: 10000 credits (the last half hour may be missing).
 local VALUES = [[
 
 Follow-up Offered (binary): 20 values.
-  value  calls
-  0          7   35%  ###########
-  5         13   65%  ####################
+  value   calls
+  failed      7   35%  ###########
+  passed     13   65%  ####################
 
 Steps Completed (numeric): 20 values.
   min  median  max

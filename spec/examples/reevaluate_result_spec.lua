@@ -21,11 +21,11 @@ Balance: 10000 credits (the last half hour may be missing).
 
 local CHANGES = [[
 
-   run  scenario                   metric             old     new
-  5543  Ask about symptoms         Steps Completed      3  →    3
-  5543  Ask about symptoms         Follow-up Offered    -  →    5  new
-  5544  Reschedule an appointment  Steps Completed      3  →    2  changed
-  5544  Reschedule an appointment  Follow-up Offered    -  →    5  new
+   run  scenario                   metric             old        new
+  5543  Ask about symptoms         Steps Completed      3  →       3
+  5543  Ask about symptoms         Follow-up Offered    -  →  passed  new
+  5544  Reschedule an appointment  Steps Completed      3  →       2  changed
+  5544  Reschedule an appointment  Follow-up Offered    -  →  passed  new
 
 3 of 4 values changed.
 ]]

@@ -5,7 +5,6 @@
 --- the run or the call log.
 
 local cekura = require "cekura"
-local metrics = require "support.metrics"
 local times = require "support.times"
 local values = require "support.values"
 
@@ -26,14 +25,11 @@ local function first_time(...)
   end
 end
 
---- Returns the current values in a call: { [metric id] = { value, explanation, name } }.
+--- Returns what the metrics say of a call now: { [metric id] = cekura.MetricValue }.
 local function evaluations(call)
   local said = {}
-  for _, e in ipairs(metrics.entries(call)) do
-    if e.id then
-      said[id(e.id)] =
-        { value = values.of_entry(e), explanation = e.explanation, name = e.name }
-    end
+  for _, row in ipairs(cekura.values(call)) do
+    if row.id then said[id(row.id)] = row end
   end
   return said
 end
@@ -94,7 +90,7 @@ local function said_by(metric, review, call)
 end
 
 --- Returns a review of `metric` with the data of its call; nil if the reviewer gave no expected
---- value.
+--- value, or one that the metric cannot have.
 function reading.review(metric, review, call)
   local expected = values.read(metric.kind, review.expected_value, metric.values)
   local said, explanation = said_by(metric, review, call)
