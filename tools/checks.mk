@@ -2,7 +2,7 @@
 # and .ci/run runs them. Each target installs what is missing, builds, and runs.
 
 .PHONY: lint format generate asan aggressive tsan memcheck valgrind coverage fuzz soak soak-asan flat \
-        alloc bench conformance schemas rocks matrix with-cjson hosts
+        alloc bench conformance schemas drift rocks matrix with-cjson hosts
 
 # ---- what the specs build
 
@@ -147,17 +147,24 @@ $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(curl_libs)
 
-CONTRACT := spec/conformance
-prism     = $(BUILD)/conformance/node_modules/.bin/prism
+node_path = $(BUILD)/conformance/node_modules
+prism     = $(node_path)/.bin/prism
 
-conformance: needs-build-test-conformance  ## the client against Prism, with the API's schemas in CONTRACT=spec/conformance
+conformance: needs-build-sandbox-test-conformance  ## the client and the sandbox against Prism, with the API's documents
+	$(submake) --quiet all $(prism)
+	PRISM=$(prism) $(LUA) tools/busted.lua spec/conformance/conformance_spec.lua
+
+schemas: needs-conformance  ## copy those documents into spec/conformance/, from CONTRACT=folder
 	@[ -d "$(CONTRACT)" ] || { echo 'CONTRACT=: not a folder: "$(CONTRACT)"' >&2; exit 1; }
-	$(submake) --quiet core $(prism)
-	CONTRACT="$(CONTRACT)" PRISM=$(prism) $(LUA) tools/busted.lua spec/conformance/conformance_spec.lua
-
-schemas: needs-conformance  ## copy those schemas without their prose from the API's documents in CONTRACT=folder
 	$(submake) --quiet $(prism)
-	NODE_PATH=$(dir $(prism)).. node tools/conformance/schemas.js "$(CONTRACT)" spec/conformance
+	NODE_PATH=$(node_path) node tools/conformance/schemas.js "$(CONTRACT)" spec/conformance
+
+# make itself ends with 2 if the program ends with 1 or 2. Only YAML needs Node.js.
+is_yaml = $(filter %.yaml %.yml,$(SPEC))
+drift: SPEC =
+drift: needs-build$(if $(is_yaml),-conformance)  ## what a newer API document changes: SPEC=openapi.json
+	$(submake) --quiet core $(if $(is_yaml),$(prism))
+	@NODE_PATH=$(node_path) $(LUA) tools/drift.lua "$(SPEC)"
 
 $(prism): tools/conformance/package.json tools/conformance/package-lock.json
 	mkdir -p $(BUILD)/conformance

@@ -445,10 +445,12 @@ scenario_instructions          string
 personality                    integer
 personality_name               string
 test_profile_data              table                  `{ id, name, information }`
+test_profile_name              string                 only in `runs.list`
 status                         string                 as in a cekura.Result
 success                        boolean                whether it passed its evaluation
 evaluation_status              string                 `success`, `failure`, `reviewed_success` or `reviewed_failure`
-evaluation                     cekura.Evaluation
+evaluation                     cekura.Evaluation      not in `runs.list`
+metrics                        cekura.MetricEntry[]   only in `runs.list`
 expected_outcome               any                    how far the expected outcome was met
 expected_outcome_prompt        string
 rubric                         any
@@ -561,16 +563,19 @@ evaluation_trigger_prompt           string
 evaluation_trigger_custom_code      string            Python
 project                             integer
 agents                              integer[]
-assistant_id                        string            only in `metrics.update`
+agent_names                         string            only in `metrics.list`
 configuration                       any
 audio_enabled                       boolean
 simulation_enabled                  boolean
 observability_enabled               boolean
 sampling_enabled                    boolean
 add_to_new_agents                   boolean
-display_order                       integer           only in `metrics.update`
-reviews                             cekura.Review[]   this and all following fields only in `metrics.get`
-pending_optimisation_proposal       any               an unsaved proposal of a scheduled optimiser run
+display_order                       integer           only in `metrics.list`
+metric_cost                         number            only in `metrics.list`
+uses_llm_judge                      boolean|string    only in `metrics.list`
+kb_file_ids                         integer[]         only in `metrics.list`
+reviews                             cekura.Review[]   of the Lab; not in `metrics.list`
+pending_optimisation_proposal       any               an unsaved proposal of a scheduled optimiser run; not in `metrics.list`
 overall_score                       string            over all test sets
 total_score                         string
 priority_assignment_prompt          string
@@ -578,7 +583,7 @@ knowledge_base_files                string
 function_name                       string            of a predefined metric
 vocera_defined_metric_code          string            of a predefined metric
 scenarios                           any
-alert_enabled                       boolean
+alert_enabled                       boolean           not in `metrics.list`
 alert_type                          string            `disabled`, `normal` or `significant_change`
 alert_filters                       any
 slack_workspace                     integer
@@ -592,13 +597,18 @@ ewma_alpha                          number
   { name = "cekura.Review", text = "A reviewer's feedback on a metric's value.", fields = fields [[
 id              integer
 metric          integer
-test_set        cekura.TestSet
+test_set        cekura.TestSet  not in `metric_reviews` of a cekura.TestSet
 expected_value  any
-actual_value    any
+actual_value    any             not in `metric_reviews`
 explanation     any
 feedback        string
-created_at      string
-updated_at      string
+created_at      string          not in `metric_reviews`
+updated_at      string          not in `metric_reviews`
+metric_name     string          this and all following fields only in `metric_reviews`
+eval_type       string
+metric_enum_values  any
+metric_function_name  string
+metric_vocera_defined_metric_code  string
 ]] },
   { name = "cekura.TestSet", text = "A call in the Lab of metrics.", fields = fields [[
 id                   integer

@@ -242,10 +242,12 @@
 ---@field personality? integer
 ---@field personality_name? string
 ---@field test_profile_data? table `{ id, name, information }`
+---@field test_profile_name? string only in `runs.list`
 ---@field status? string as in a cekura.Result
 ---@field success? boolean whether it passed its evaluation
 ---@field evaluation_status? string `success`, `failure`, `reviewed_success` or `reviewed_failure`
----@field evaluation? cekura.Evaluation
+---@field evaluation? cekura.Evaluation not in `runs.list`
+---@field metrics? cekura.MetricEntry[] only in `runs.list`
 ---@field expected_outcome? any how far the expected outcome was met
 ---@field expected_outcome_prompt? string
 ---@field rubric? any
@@ -363,16 +365,19 @@
 ---@field evaluation_trigger_custom_code? string Python
 ---@field project? integer
 ---@field agents? integer[]
----@field assistant_id? string only in `metrics.update`
+---@field agent_names? string only in `metrics.list`
 ---@field configuration? any
 ---@field audio_enabled? boolean
 ---@field simulation_enabled? boolean
 ---@field observability_enabled? boolean
 ---@field sampling_enabled? boolean
 ---@field add_to_new_agents? boolean
----@field display_order? integer only in `metrics.update`
----@field reviews? cekura.Review[] this and all following fields only in `metrics.get`
----@field pending_optimisation_proposal? any an unsaved proposal of a scheduled optimiser run
+---@field display_order? integer only in `metrics.list`
+---@field metric_cost? number only in `metrics.list`
+---@field uses_llm_judge? boolean|string only in `metrics.list`
+---@field kb_file_ids? integer[] only in `metrics.list`
+---@field reviews? cekura.Review[] of the Lab; not in `metrics.list`
+---@field pending_optimisation_proposal? any an unsaved proposal of a scheduled optimiser run; not in `metrics.list`
 ---@field overall_score? string over all test sets
 ---@field total_score? string
 ---@field priority_assignment_prompt? string
@@ -380,7 +385,7 @@
 ---@field function_name? string of a predefined metric
 ---@field vocera_defined_metric_code? string of a predefined metric
 ---@field scenarios? any
----@field alert_enabled? boolean
+---@field alert_enabled? boolean not in `metrics.list`
 ---@field alert_type? string `disabled`, `normal` or `significant_change`
 ---@field alert_filters? any
 ---@field slack_workspace? integer
@@ -395,13 +400,18 @@
 ---@class cekura.Review
 ---@field id? integer
 ---@field metric? integer
----@field test_set? cekura.TestSet
+---@field test_set? cekura.TestSet not in `metric_reviews` of a cekura.TestSet
 ---@field expected_value? any
----@field actual_value? any
+---@field actual_value? any not in `metric_reviews`
 ---@field explanation? any
 ---@field feedback? string
----@field created_at? string
----@field updated_at? string
+---@field created_at? string not in `metric_reviews`
+---@field updated_at? string not in `metric_reviews`
+---@field metric_name? string this and all following fields only in `metric_reviews`
+---@field eval_type? string
+---@field metric_enum_values? any
+---@field metric_function_name? string
+---@field metric_vocera_defined_metric_code? string
 
 --- A call in the Lab of metrics.
 ---@class cekura.TestSet

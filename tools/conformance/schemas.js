@@ -1,37 +1,43 @@
-// Copies the API's documents without their prose, for spec/conformance/:
+// Copies the API's documents into JSON, for spec/conformance/, or prints one of them:
 //
 //   node tools/conformance/schemas.js FROM TO    (`make schemas CONTRACT=FROM` installs js-yaml)
+//   node tools/conformance/schemas.js FILE
 //
-// Paths, methods, parameters, types and limits remain. The same documents give the same files.
+// Descriptions remain, because some limits appear only there; examples are removed. The same
+// documents give the same files.
 const fs = require("fs")
 const path = require("path")
 const yaml = require("js-yaml")  // a dependency of Prism
 
-const PROSE = ["description", "summary", "title", "example", "examples", "externalDocs", "tags"]
+const REMOVED = ["example", "examples", "externalDocs", "tags"]
 
-// Nodes whose keys are free names: a field may be called "description".
+// Nodes whose keys are free names: a field may be called "tags".
 const MAPS = ["paths", "properties", "schemas", "parameters", "responses", "content", "headers",
   "securitySchemes"]
 
 // `parent` is the key of the node.
-function facts(node, parent) {
-  if (Array.isArray(node)) return node.map((item) => facts(item))
+function copy(node, parent) {
+  if (Array.isArray(node)) return node.map((item) => copy(item))
   if (node === null || typeof node !== "object") return node
-  const copy = {}
-  for (const [key, value] of Object.entries(node)) {
-    const is_name = MAPS.includes(parent)
-    if (!is_name && (PROSE.includes(key) || key.startsWith("x-"))) continue
-    copy[key] = facts(value, is_name ? undefined : key)
-    if (parent === "responses") copy[key].description = ""  // OpenAPI requires one
-  }
-  return copy
+  const is_map = MAPS.includes(parent)
+  const kept = Object.entries(node).filter(([key]) =>
+    is_map || !(REMOVED.includes(key) || key.startsWith("x-")))
+  return Object.fromEntries(kept.map(([key, value]) => [key, copy(value, is_map ? undefined : key)]))
+}
+
+// JSON_SCHEMA reads a date without quotes as text.
+function read(file) {
+  const document = yaml.safeLoad(fs.readFileSync(file, "utf8"), { schema: yaml.JSON_SCHEMA })
+  return JSON.stringify(copy(document), null, 1) + "\n"
 }
 
 const [from, to] = process.argv.slice(2)
-const documents = fs.readdirSync(from).filter((name) => /\.yaml$|^companions\.json$/.test(name))
-for (const name of documents) {
-  const document = facts(yaml.safeLoad(fs.readFileSync(path.join(from, name), "utf8")))
-  const text = name.endsWith(".json") ? JSON.stringify(document, null, 1) + "\n"
-    : yaml.safeDump(document, { noRefs: true, lineWidth: 100 })
-  fs.writeFileSync(path.join(to, name), text)
+if (!to) {
+  process.stdout.write(read(from))
+} else {
+  // companions.json is version 1 of companions-v2.json.
+  const is_document = (name) => /\.(yaml|json)$/.test(name) && name !== "companions.json"
+  for (const name of fs.readdirSync(from).filter(is_document)) {
+    fs.writeFileSync(path.join(to, path.parse(name).name + ".json"), read(path.join(from, name)))
+  }
 }
