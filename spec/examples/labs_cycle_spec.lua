@@ -208,7 +208,7 @@ describe("labs_cycle", function()
       kill_when(cycle.await_file, cycle, "state", '"evaluated":{' .. ('"%d+":"started",?'):rep(8))
       local id = next(evaluations())
       local before = state().unevaluated[id]
-      assert.same({ id, "completed" }, { tostring(before.id), before.status })
+      assert.same({ id, "completed" }, { ("%d"):format(before.id), before.status })
       cycle.server:faults { { method = "GET", path = "/results/" .. id .. "/$", status = 200,
         body = { id = before.id, status = "completed", updated_at = before.updated_at, runs = {} },
         skip = 1, times = 2 } }

@@ -137,6 +137,12 @@ describe("the key", function()
       ["an argument of results:wait"] = function()
         return client.results:wait { result_id = 1, [KEY] = 1 }
       end,
+      ["an argument of results:wait with a snapshot"] = function()
+        return client.results:wait { result_id = 1, after = { id = KEY }, [KEY] = 1 }
+      end,
+      ["an argument of metrics:wait"] = function()
+        return client.metrics:wait { progress_id = "a", [KEY] = 1 }
+      end,
       ["an option of calls:wait"] = function()
         return client.calls:wait({ call_logs = {}, metrics = {} }, { [KEY] = 1 })
       end,

@@ -40,7 +40,9 @@ end
 local function waits_and_pages()
   local soon = { timeout = 0.05, interval = 0.01, progress = true, on_poll = keep }
   keep(client.results:wait({ result_id = 373 }, soon))
+  keep(client.results:wait({ result_id = 373, after = { id = 373, status = "failed" } }, soon))
   keep(client.metric_reviews:wait({ progress_id = "a-job" }, soon))
+  keep(client.metrics:wait({ progress_id = "a-job" }, soon))
   keep(client.calls:wait({ call_logs = { 1 }, metrics = { 57 } }, soon))
   keep(pcall(function()
     for item in client.results:pages {} do keep(item) end
