@@ -26,6 +26,7 @@ struct walk {
   const struct ck_path *up; /* the path of the object in a list; NULL for the caller's table */
   struct ck_buffer *to;     /* the buffer of the current field: the body, or the target */
   char separator;           /* before the next field of the query */
+  bool has_member;          /* whether the object has a member, so that a comma is next */
   int table;                /* stack index of the table */
   lua_Integer evaluations;  /* the product of the counted lists so far, -1 = none counted */
   size_t entries;           /* in the table */
@@ -177,6 +178,7 @@ static void write_list_object(struct walk *walk, const struct ck_field *field,
   inner.up = path;
   inner.table = lua_gettop(walk->L);
   inner.entries = inner.present = 0;
+  inner.has_member = false;
   ck_buffer_add_char(walk->to, '{');
   write_fields(&inner);
   ck_buffer_add_char(walk->to, '}');
@@ -319,35 +321,33 @@ static void write_object(struct walk *walk, const struct ck_path *path) {
     ck_problems_add(walk->problems, path, "must be an object, got a list");
 }
 
-/* Writes JSON into the query, by way of the body, which is empty in a request with a query. */
-static void write_encoded(struct walk *walk, const struct ck_path *path) {
-  struct ck_buffer *target = walk->to, *body = &walk->request->body;
-  size_t start = body->length;
-  ck_json_add_value(body, -1, path, walk->problems);
-  (void)ck_percent_add(target, body->data + start, body->length - start);
-  body->length = start;
+/* Encodes the JSON in the body, which a request with a query does not use, into the query. */
+static void move_to_query(struct walk *walk) {
+  struct ck_buffer *body = &walk->request->body;
+  walk->to = &walk->request->target;
+  if (body->length > 0) (void)ck_percent_add(walk->to, body->data, body->length);
+  body->length = 0;
 }
 
 static void write_number(struct walk *walk, const struct ck_path *path) {
-  if (lua_type(walk->L, -1) != LUA_TNUMBER || !isfinite(lua_tonumber(walk->L, -1)))
+  bool in_query = is_in_query(walk);
+  if (lua_type(walk->L, -1) != LUA_TNUMBER || !isfinite(lua_tonumber(walk->L, -1))) {
     ck_problems_refuse(walk->problems, path, "a finite number");
-  else if (is_in_query(walk)) write_encoded(walk, path);
-  else ck_json_add_value(walk->to, -1, path, walk->problems);
+    return;
+  }
+  ck_json_add_value(&walk->request->body, -1, path, walk->problems);
+  if (in_query) move_to_query(walk);
 }
 
 static void write_json_text(struct walk *walk, const struct ck_field *field,
                             const struct ck_path *path) {
-  struct ck_buffer *target = walk->to, *body = &walk->request->body;
-  size_t start = body->length;
   if (lua_type(walk->L, -1) == LUA_TSTRING) {
     write_string(walk, field, path);
     return;
   }
-  walk->to = body;
+  walk->to = &walk->request->body;
   write_object(walk, path);
-  walk->to = target;
-  if (body->length > start) (void)ck_percent_add(target, body->data + start, body->length - start);
-  body->length = start;
+  move_to_query(walk);
 }
 
 /* ---- a field ------------------------------------------------------------------------------- */
@@ -378,8 +378,8 @@ static void write_value(struct walk *walk, const struct ck_field *field,
 static void write_member(struct walk *walk, const struct ck_field *field,
                          const struct ck_path *path) {
   struct ck_buffer *body = walk->to = &walk->request->body;
-  bool is_first = body->data[body->length - 1] == '{';
-  ck_buffer_add_string(body, is_first ? "\"" : ",\"");
+  ck_buffer_add_string(body, walk->has_member ? ",\"" : "\"");
+  walk->has_member = true;
   ck_buffer_add_string(body, field->name);
   ck_buffer_add_string(body, "\":");
   if (!is_null(walk->L, -1)) write_value(walk, field, path);
