@@ -7,7 +7,7 @@
 # ---- what the specs build
 
 spec_programs = $(patsubst %,$(BUILD)/%,alloc host session) \
-                $(patsubst %,$(BUILD)/%.so,decisions fork signals slow_dns late_signal full_poller) \
+                $(patsubst %,$(BUILD)/%.so,decisions fork signals warnings slow_dns late_signal full_poller) \
                 $(BUILD)/clamping/cjson.so
 
 # The pure decisions of the core, as a Lua module.
@@ -24,8 +24,8 @@ $(BUILD)/alloc: $(BUILD)/obj/spec/c/alloc.o $(BUILD)/libcekura.a
 $(BUILD)/session: $(BUILD)/obj/spec/c/session.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(curl_libs)
 
-# Lua modules for scripts that fork or handle signals.
-$(BUILD)/fork.so $(BUILD)/signals.so: $(BUILD)/%.so: $(BUILD)/obj/spec/c/%.o
+# Lua modules for scripts that fork, handle signals, or receive warnings.
+$(BUILD)/fork.so $(BUILD)/signals.so $(BUILD)/warnings.so: $(BUILD)/%.so: $(BUILD)/obj/spec/c/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $(shared) -o $@ $^
 
 # A stand-in for newer versions of lua-cjson: `make test CJSON=build/clamping/cjson.so`.

@@ -120,9 +120,10 @@ manual.response = {
 }
 
 manual.event = {
-  { name = "type", type = '"request"|"response"|"retry"|"give_up"',
-    text = "`request`: an attempt begins; `response`: it has ended; `retry`: there will be another one; "
-      .. "`give_up`: the call has failed" },
+  { name = "type", type = '"request"|"response"|"deprecated"|"retry"|"give_up"',
+    text = "`request`: an attempt begins; `response`: it has ended; `deprecated`: its response has a "
+      .. "`Deprecation` or `Sunset` header; `retry`: there will be another attempt; `give_up`: the "
+      .. "call has failed" },
   { name = "endpoint", type = "string", text = '`"runs.mark_metric_vote"`' },
   { name = "method", type = "string", text = '`"POST"`' },
   { name = "url?", type = "string", text = "nil once the client is closed" },
@@ -134,6 +135,14 @@ manual.event = {
   { name = "kind?", type = "cekura.Kind", text = "of a failure" },
   { name = "applied?", type = "cekura.Applied", text = "of a failure" },
   { name = "wait?", type = "number", text = "of a `retry`: seconds until the next attempt" },
+  { name = "deprecation?", type = "string",
+    text = "of `deprecated`: the `Deprecation` header (RFC 9745), for example `\"@1688169599\"`" },
+  { name = "deprecation_at?", type = "integer",
+    text = "of `deprecated`: its date, in seconds since 1970; nil if it has no readable date" },
+  { name = "sunset?", type = "string",
+    text = "of `deprecated`: the `Sunset` header (RFC 8594), which announces the end of the endpoint" },
+  { name = "sunset_at?", type = "integer",
+    text = "of `deprecated`: its date, in seconds since 1970; nil if it has no readable date" },
 }
 
 manual.dry_run = {

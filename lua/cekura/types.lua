@@ -64,7 +64,7 @@
 
 --- The argument of `on_event`.
 ---@class cekura.Event
----@field type "request"|"response"|"retry"|"give_up" `request`: an attempt begins; `response`: it has ended; `retry`: there will be another one; `give_up`: the call has failed
+---@field type "request"|"response"|"deprecated"|"retry"|"give_up" `request`: an attempt begins; `response`: it has ended; `deprecated`: its response has a `Deprecation` or `Sunset` header; `retry`: there will be another attempt; `give_up`: the call has failed
 ---@field endpoint string `"runs.mark_metric_vote"`
 ---@field method string `"POST"`
 ---@field url? string nil once the client is closed
@@ -75,6 +75,10 @@
 ---@field kind? cekura.Kind of a failure
 ---@field applied? cekura.Applied of a failure
 ---@field wait? number of a `retry`: seconds until the next attempt
+---@field deprecation? string of `deprecated`: the `Deprecation` header (RFC 9745), for example `"@1688169599"`
+---@field deprecation_at? integer of `deprecated`: its date, in seconds since 1970; nil if it has no readable date
+---@field sunset? string of `deprecated`: the `Sunset` header (RFC 8594), which announces the end of the endpoint
+---@field sunset_at? integer of `deprecated`: its date, in seconds since 1970; nil if it has no readable date
 
 --- Options of `cekura.new`.
 ---@class cekura.Options

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "policy/deprecation.h"
 #include "policy/limiter.h"
 #include "policy/outcome.h"
 #include "policy/retry.h"
@@ -77,6 +78,14 @@ static int retry_after(lua_State *L) {
   size_t length;
   const char *head = luaL_checklstring(L, 1, &length);
   lua_pushnumber(L, ck_retry_after(head, length, (time_t)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
+/* deprecation_date(head, name) → seconds since 1970, negative if there is no readable date */
+static int deprecation_date(lua_State *L) {
+  size_t length;
+  const char *head = luaL_checklstring(L, 1, &length);
+  lua_pushinteger(L, ck_deprecation_date(head, length, luaL_checkstring(L, 2)));
   return 1;
 }
 
@@ -171,6 +180,7 @@ int luaopen_decisions(lua_State *L) {
   static const luaL_Reg functions[] = { { "judge", judge },
                                         { "decide", decide },
                                         { "retry_after", retry_after },
+                                        { "deprecation_date", deprecation_date },
                                         { "limiter", limiter },
                                         { "allows", allows },
                                         { "is_trial", is_trial },

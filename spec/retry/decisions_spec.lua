@@ -183,6 +183,36 @@ describe("Retry-After:", function()
   end)
 end)
 
+describe("the date of Deprecation and Sunset:", function()
+  local rows = {
+    { "@1688169599", 1688169599 }, { "@0", 0 }, { "@7;a=1", 7 },
+    { "@999999999999999", 999999999999999 }, { "@9999999999999999", -1 },
+    { "@" .. ("9"):rep(400), -1 }, { "@", -1 }, { "@-7", -1 },
+    { "@7.5", -1 }, { "@ 7", -1 }, { "@7 ", 7 }, { "@7 x", -1 }, { "7", -1 }, { "", -1 },
+    { "Fri, 30 Jun 2023 23:59:59 GMT", 1688169599 },
+    { "Friday, 30-Jun-23 23:59:59 GMT", 1688169599 },
+    { "Fri Jun 30 23:59:59 2023", 1688169599 },
+    { "Tue, 30 Dec 1969 23:59:59 GMT", -1 }, { "-0700", -1 }, { "true", -1 }, { "?1", -1 },
+    { "soon", -1 }, { ("x"):rep(400), -1 }, { "version=\"v1\"", -1 },
+  }
+  for _, case in ipairs(rows) do
+    local meaning = case[2] < 0 and "is not readable" or ("is %d"):format(case[2])
+    it(("%q %s"):format(case[1]:sub(1, 40), meaning), function()
+      for _, name in ipairs { "Deprecation", "Sunset" } do
+        local head = ("HTTP/1.1 200 OK\r\nX: @5\r\n%s: %s\r\n\r\n"):format(name, case[1])
+        assert.equal(case[2], decisions.deprecation_date(head, name:lower()))
+      end
+    end)
+  end
+
+  it("is the earliest of several", function()
+    local head = "HTTP/1.1 200 OK\r\nSunset: @9\r\nSunset: x\r\nsunset: @8\r\n"
+      .. "Deprecation: @1\r\n\r\n"
+    assert.equal(8, decisions.deprecation_date(head, "sunset"))
+    assert.equal(1, decisions.deprecation_date(head, "deprecation"))
+  end)
+end)
+
 describe("the limiter", function()
   local MANY = 16
   local limiter

@@ -30,6 +30,7 @@ local SCRIPTS = {
   { name = "each", lua = 3, curl = 7 },
   { name = "journal", lua = 5, curl = 7 },
   { name = "error" },
+  { name = "deprecated" },
   { name = "close", only = "lua" },
   { name = "collect", only = "lua" },
   { name = "tls" },
@@ -53,6 +54,8 @@ describe("an allocation failure", function()
     server = sandbox.start { record = 0, faults = {
       { path = "/runs/77777/", delay = 0.5, times = math.huge },
       { path = "/runs/66666/", status = 503, times = math.huge },
+      { path = "/runs/55555/", status = 200, body = { success = true }, times = math.huge,
+        headers = { Deprecation = "@1688169599", Sunset = "Sun, 11 Nov 2035 23:59:59 GMT" } },
       { path = "/results/373/evaluate_metrics", status = 200, body = items(), times = math.huge },
     } }
   end)

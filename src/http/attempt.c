@@ -67,6 +67,7 @@ static void begin_head(struct ck_attempt *attempt, const char *line, size_t leng
   struct ck_response *response = &attempt->transfer->response;
   int status = has_bare_cr(line, length) ? 0 : ck_head_status(line, length);
   response->observed.status = status >= 200 ? status : 0;
+  response->observed.deprecated = false;
   response->head.length = 0;
   attempt->head_complete = false;
   attempt->coding = CK_FRAMING_NONE;
@@ -77,6 +78,8 @@ static void begin_head(struct ck_attempt *attempt, const char *line, size_t leng
 /* Returns whether the body can be read. */
 static bool note_line(struct ck_attempt *attempt, const char *line, size_t length) {
   long long stated;
+  if (ck_head_line_is(line, length, "deprecation") || ck_head_line_is(line, length, "sunset"))
+    attempt->transfer->response.observed.deprecated = true;
   enum ck_framing framing = ck_head_framing(line, length, &stated);
   attempt->malformed = framing == CK_FRAMING_MALFORMED || has_bare_cr(line, length);
   if (framing == CK_FRAMING_LENGTH) {

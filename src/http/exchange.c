@@ -113,7 +113,7 @@ static void note_outcome(struct ck_exchange *exchange) {
 
 static enum ck_step judge(struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
-  exchange->state = CK_STATE_JUDGED;
+  exchange->state = response->observed.deprecated ? CK_STATE_DEPRECATED : CK_STATE_JUDGED;
   exchange->outcome = ck_outcome_judge(&response->observed);
   if (exchange->reads) exchange->outcome.applied = CK_APPLIED_NO;
   if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
@@ -123,6 +123,11 @@ static enum ck_step judge(struct ck_exchange *exchange) {
   }
   if (!is_detached(exchange)) note_outcome(exchange);
   return CK_STEP_RESPONSE;
+}
+
+static enum ck_step report_deprecation(struct ck_exchange *exchange) {
+  exchange->state = CK_STATE_JUDGED;
+  return CK_STEP_DEPRECATED;
 }
 
 /* ---- the next attempt ----------------------------------------------------------------------- */
@@ -171,6 +176,7 @@ enum ck_step ck_exchange_advance(struct ck_exchange *exchange) {
     case CK_STATE_READY: return enter_queue(exchange);
     case CK_STATE_QUEUED: return done ? begin_attempt(exchange) : CK_STEP_NONE;
     case CK_STATE_SENDING: return done ? judge(exchange) : CK_STEP_NONE;
+    case CK_STATE_DEPRECATED: return report_deprecation(exchange);
     case CK_STATE_JUDGED: return decide(exchange);
     case CK_STATE_WAITING: return done ? enter_queue(exchange) : CK_STEP_NONE;
     default: return CK_STEP_NONE; /* ended */

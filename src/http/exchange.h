@@ -7,6 +7,7 @@
 **                           |         +------ WAITING <------+  another attempt, after a wait
 **                           +--------------------------------+  another attempt, after a 429
 **
+** SENDING leads to JUDGED by way of DEPRECATED if the response has a Deprecation or Sunset header.
 ** READY, QUEUED and WAITING also lead to ENDED: the call is cancelled, or its deadline passes.
 **
 ** Once begun, an exchange is advanced until it has ended: after ck_transport_step, if its transfer
@@ -23,18 +24,20 @@
 
 /* The step that ck_exchange_advance has taken. */
 enum ck_step {
-  CK_STEP_NONE,     /* nothing: the transfer is not done, or the exchange has ended */
-  CK_STEP_REQUEST,  /* began an attempt */
-  CK_STEP_RESPONSE, /* an attempt has ended; `outcome` is its own */
-  CK_STEP_RETRY,    /* another attempt will begin after `wait` seconds */
-  CK_STEP_GIVE_UP,  /* ended: the call has failed; `outcome` is that of all attempts together */
-  CK_STEP_FINISHED  /* ended: a complete 2xx, whose body is not decoded yet */
+  CK_STEP_NONE,       /* nothing: the transfer is not done, or the exchange has ended */
+  CK_STEP_REQUEST,    /* began an attempt */
+  CK_STEP_RESPONSE,   /* an attempt has ended; `outcome` is its own */
+  CK_STEP_DEPRECATED, /* its response has a Deprecation or Sunset header; follows the last one */
+  CK_STEP_RETRY,      /* another attempt will begin after `wait` seconds */
+  CK_STEP_GIVE_UP,    /* ended: the call has failed; `outcome` is that of all attempts together */
+  CK_STEP_FINISHED    /* ended: a complete 2xx, whose body is not decoded yet */
 };
 
 enum ck_state {
   CK_STATE_READY,
   CK_STATE_QUEUED,
   CK_STATE_SENDING,
+  CK_STATE_DEPRECATED,
   CK_STATE_JUDGED,
   CK_STATE_WAITING,
   CK_STATE_ENDED

@@ -24,6 +24,7 @@
 #include "pool.h"
 #include "resource.h"
 #include "usage.h"
+#include "warning.h"
 
 /* The stack of a call. */
 enum { SELF = 1, ARGUMENTS, OPTIONS, CLIENT, CALL, PROBLEMS, TOP = PROBLEMS };
@@ -212,6 +213,16 @@ static void redact_and_log(struct ck_call *call) {
     ck_log_attempt(client->log, client->transport, &call->exchange, &client->key);
 }
 
+/* The host's warn function is a callback, too. */
+static void warn_of_route(lua_State *L, int client_index, const struct ck_call *call) {
+  struct ck_client *client = call->client;
+  if (client->is_closed) return;
+  client->callbacks++;
+  ck_warning_of_route(L, client_index, call->endpoint, &call->exchange);
+  client->callbacks--;
+  after_callback(client);
+}
+
 /* Takes every step that needs no waiting. The transfer notifies the task when there is another. */
 static void advance(lua_State *L, int client, struct ck_call *call) {
   int top = lua_gettop(L);
@@ -221,6 +232,7 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   do {
     step = ck_exchange_advance(&call->exchange);
     if (step == CK_STEP_RESPONSE) redact_and_log(call);
+    else if (step == CK_STEP_DEPRECATED) warn_of_route(L, client, call);
     emit(L, client, call, step);
   } while (step != CK_STEP_NONE && !has_ended(call));
   ck_transfer_notify(&call->exchange.transfer, call->task);

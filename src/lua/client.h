@@ -23,6 +23,7 @@ struct ck_client {
   bool is_closed;                 /* `close` was called; it is deferred while `running` > 0 */
   int running;                    /* calls on the C stack */
   int callbacks;                  /* on_event and debug hooks that run within those calls */
+  int deprecated_requests;        /* routes of client:request that it has warned of */
 };
 
 /* The user values of a client. */
@@ -32,6 +33,7 @@ enum {
   CK_CLIENT_IDLE_CALLS, /* anchors of finished calls, whose buffers are reused: see pool.h */
   CK_CLIENT_HEADERS,    /* { name = value }: the user agent, and the headers option's */
   CK_CLIENT_ON_EVENT,   /* a function, or nil */
+  CK_CLIENT_DEPRECATED, /* { route = true }: those that the client has warned of */
   CK_CLIENT_CALLS,      /* { address = call }: those that have not been finalized */
   CK_CLIENT_VALUES = CK_CLIENT_CALLS
 };

@@ -6,6 +6,8 @@
 
 #include "http/clock.h"
 #include "lua/system/interrupt.h"
+#include "policy/deprecation.h"
+#include "text/head.h"
 
 struct event {
   const struct ck_client *client;
@@ -54,12 +56,32 @@ static void set_outcome(lua_State *L, const struct ck_exchange *exchange) {
   set_string(L, "applied", ck_applied_name(exchange->outcome.applied));
 }
 
+/* Sets the text of the headers of that name, and their date as `at`, if it is readable. */
+static void set_date(lua_State *L, const struct ck_buffer *head, const char *name, const char *at) {
+  struct ck_header header;
+  luaL_Buffer text;
+  bool is_first = true;
+  if (!ck_head_find(head->data, head->length, name, &header)) return;
+  luaL_buffinit(L, &text);
+  for (size_t i = 0; ck_head_next(head->data, head->length, &i, &header);) {
+    if (!ck_head_is_named(&header, name)) continue;
+    if (!is_first) luaL_addlstring(&text, ", ", 2);
+    luaL_addlstring(&text, header.value, header.value_length);
+    is_first = false;
+  }
+  luaL_pushresult(&text);
+  lua_setfield(L, -2, name);
+  long long date = ck_deprecation_date(head->data, head->length, name);
+  if (date < 0) return;
+  lua_pushinteger(L, (lua_Integer)date);
+  lua_setfield(L, -2, at);
+}
+
 /* on_event, event: protected as a whole, because memory may run out while the table is made. */
 static int notify(lua_State *L) {
   static const char *const types[] = {
-    [CK_STEP_REQUEST] = "request",
-    [CK_STEP_RESPONSE] = "response",
-    [CK_STEP_RETRY] = "retry",
+    [CK_STEP_REQUEST] = "request",       [CK_STEP_RESPONSE] = "response",
+    [CK_STEP_DEPRECATED] = "deprecated", [CK_STEP_RETRY] = "retry",
     [CK_STEP_GIVE_UP] = "give_up",
   };
   const struct event *event = lua_touserdata(L, 2);
@@ -74,31 +96,33 @@ static int notify(lua_State *L) {
   set_seconds(L, "elapsed", ck_clock_now() - exchange->started);
   if (event->step != CK_STEP_REQUEST) set_outcome(L, exchange);
   if (event->step == CK_STEP_RETRY) set_seconds(L, "wait", exchange->wait);
+  if (event->step == CK_STEP_DEPRECATED) {
+    set_date(L, &exchange->transfer.response.head, "deprecation", "deprecation_at");
+    set_date(L, &exchange->transfer.response.head, "sunset", "sunset_at");
+  }
   lua_call(L, 1, 0);
   return 0;
 }
 
-/* A message handler, so that a __tostring that raises is caught as well. */
-static int describe(lua_State *L) {
-  if (!ck_interrupt_note(L, notify)) luaL_tolstring(L, 1, NULL);
-  return 1;
+/* error: a warning about on_event, protected, because the host's warn function may raise. */
+static int warn(lua_State *L) {
+  const char *message = lua_tostring(L, 1);
+  lua_warning(L, "cekura: on_event: ", 1);
+  lua_warning(L, message != NULL ? message : luaL_typename(L, 1), 0);
+  return 0;
 }
 
 void ck_event_emit(lua_State *L, const struct ck_client *client, const struct ck_endpoint *endpoint,
                    const struct ck_exchange *exchange, enum ck_step step) {
   struct event event = { client, endpoint, exchange, step, CK_BUFFER(SIZE_MAX) };
   (void)ck_transport_url(client->transport, &exchange->transfer.request, &event.url);
-  lua_pushcfunction(L, describe);
   lua_pushcfunction(L, notify);
-  lua_rotate(L, -3, 2);
-  lua_pushlightuserdata(L, &event); /* describe, notify, on_event, event */
-  bool ok = lua_pcall(L, 2, 0, -4) == LUA_OK;
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, &event);
+  bool ok = ck_interrupt_protect(L, 2);
   ck_buffer_free(&event.url);
-  if (!ok && !ck_interrupt_take(L)) {
-    const char *message = lua_tostring(L, -1);
-    lua_warning(L, "cekura: on_event: ", 1);
-    lua_warning(L, message != NULL ? message : luaL_typename(L, -1), 0);
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
+  if (ok) return;
+  lua_pushcfunction(L, warn);
+  lua_insert(L, -2);
+  if (!ck_interrupt_protect(L, 1)) lua_pop(L, 1);
 }

@@ -104,7 +104,8 @@ void ck_new_push_normal_url(lua_State *L, const char *url, size_t length) {
 }
 
 static void set_values(lua_State *L, const struct ck_settings *settings) {
-  static const int tables[] = { CK_CLIENT_IDLE_CALLS, CK_CLIENT_TASKS, CK_CLIENT_CALLS };
+  static const int tables[] = { CK_CLIENT_IDLE_CALLS, CK_CLIENT_TASKS, CK_CLIENT_CALLS,
+                                CK_CLIENT_DEPRECATED };
   for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
     lua_newtable(L);
     lua_setiuservalue(L, CLIENT, tables[i]);

@@ -50,6 +50,7 @@ struct ck_observation {
   bool cancelled;        /* the caller cancelled it */
   bool lacks_memory;     /* the client had no memory left for it */
   bool lacks_descriptor; /* the process had no descriptor left for its socket */
+  bool deprecated;       /* has a Deprecation or Sunset header, which does not change the outcome */
   bool paused;           /* not started: the pause after a 429 ends after the call's deadline */
 };
 

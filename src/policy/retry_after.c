@@ -3,13 +3,11 @@
 */
 #include "retry_after.h"
 
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "http_date.h"
 #include "text/head.h"
-
-enum { LONGEST_DATE = 63 };
 
 /* Returns the wait, or -1 if it is too long to be one: an epoch time, or milliseconds. */
 static double plausible(double seconds) {
@@ -34,15 +32,6 @@ static double seconds_of(const char *text, size_t length) {
   return plausible(value);
 }
 
-/* Returns the value of an HTTP date in one of the forms of RFC 9110, 5.6.7, or -1. */
-static time_t date_of(const struct ck_header *header) {
-  char text[LONGEST_DATE + 1];
-  if (header->value_length > LONGEST_DATE) return -1;
-  memcpy(text, header->value, header->value_length);
-  text[header->value_length] = '\0';
-  return curl_getdate(text, NULL);
-}
-
 /* Returns the largest number of a list, to which proxies join several headers; -1 if none. */
 static double longest_of(const char *text, size_t length) {
   double longest = -1;
@@ -61,8 +50,7 @@ static double wait_of(const struct ck_header *header, time_t now) {
   if (header->value_length == 0) return -1;
   char first = header->value[0];
   if (first >= '0' && first <= '9') return longest_of(header->value, header->value_length);
-  if (first == '-' || first == '+') return -1; /* curl_getdate takes it for a time zone */
-  time_t date = date_of(header);
+  time_t date = ck_http_date(header->value, header->value_length);
   return date < 0 ? -1 : plausible(difftime(date, now));
 }
 
@@ -70,7 +58,9 @@ double ck_retry_after(const char *head, size_t length, time_t now) {
   struct ck_header header;
   double longest = -1;
   if (!ck_head_find(head, length, "retry-after", &header)) return -1; /* fast path */
-  time_t sent = ck_head_find(head, length, "date", &header) ? date_of(&header) : -1;
+  time_t sent = ck_head_find(head, length, "date", &header)
+                    ? ck_http_date(header.value, header.value_length)
+                    : -1;
   if (sent >= 0) now = sent;
   for (size_t at = 0; ck_head_next(head, length, &at, &header);) {
     double wait = ck_head_is_named(&header, "retry-after") ? wait_of(&header, now) : -1;

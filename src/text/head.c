@@ -4,8 +4,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "ascii.h"
-
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header *header) {
@@ -91,11 +89,10 @@ static enum ck_framing codings_of(const struct ck_header *header) {
 enum ck_framing ck_head_framing(const char *line, size_t length, long long *body_length) {
   struct ck_header header;
   size_t at = 0;
-  char first = ck_ascii_lower(line[0]);
-  if (first != 'c' && first != 't') return CK_FRAMING_NONE; /* most lines */
+  bool is_length = ck_head_line_is(line, length, "content-length");
+  if (!is_length && !ck_head_line_is(line, length, "transfer-encoding")) return CK_FRAMING_NONE;
   if (!ck_head_next(line, length, &at, &header)) return CK_FRAMING_NONE;
-  if (ck_head_is_named(&header, "content-length")) return length_of(&header, body_length);
-  return ck_head_is_named(&header, "transfer-encoding") ? codings_of(&header) : CK_FRAMING_NONE;
+  return is_length ? length_of(&header, body_length) : codings_of(&header);
 }
 
 /* Returns the byte after the string that begins at `at`; NULL if the string does not end. */

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ascii.h"
+
 struct ck_header {
   const char *name, *value; /* borrowed from the head; not terminated */
   size_t name_length, value_length;
@@ -18,6 +20,12 @@ bool ck_head_next(const char *head, size_t length, size_t *at, struct ck_header 
 
 /* Returns whether the header has that name; the case of letters does not matter. */
 bool ck_head_is_named(const struct ck_header *header, const char *name);
+
+/* Returns whether the line is a header of that name. Most lines differ at the place of the colon. */
+static inline bool ck_head_line_is(const char *line, size_t length, const char *name) {
+  size_t end = strlen(name);
+  return length > end && line[end] == ':' && ck_ascii_is(line, end, name);
+}
 
 /* Finds the first header of that name. Returns false if there is none. */
 bool ck_head_find(const char *head, size_t length, const char *name, struct ck_header *header);

@@ -1,9 +1,11 @@
 -- Functions that the scripts of spec/c/alloc.c share: options, a vote, and a check of the result.
 local common = {
   descriptors = _G.descriptors,  -- returns the number of open descriptors; from spec/c/alloc.c
-  -- Runs for which the server of spec/stress/alloc_spec.lua responds late, or with an error.
+  -- Runs for which the server of spec/stress/alloc_spec.lua responds late, with an error, or with a
+  -- Deprecation header.
   SLOW = 77777,
   BROKEN = 66666,
+  DEPRECATED = 55555,
 }
 
 -- Takes the results of pcall. Raises an error unless a call may end with them when no memory is

@@ -142,6 +142,8 @@ void ck_log_attempt(enum ck_log_level level, struct ck_transport *transport,
   ck_buffer_add_string(&line.text, ": ");
   add_outcome(&line, exchange);
   ck_buffer_add_string(&line.text, attempt);
+  if (exchange->transfer.response.observed.deprecated)
+    ck_buffer_add_string(&line.text, ", deprecated");
   if (level == CK_LOG_DEBUG) {
     add_body(&line, ", request ", &request->body);
     add_body(&line, ", response ", &exchange->transfer.response.body);

@@ -141,8 +141,17 @@ static bool is_in_some_hook(lua_State *L, struct ck_interrupt *interrupt) {
   return interrupt->noted;
 }
 
-/* The search misses a hook whose function ends with a tail call, and has no frame. */
-bool ck_interrupt_note(lua_State *L, lua_CFunction within) {
+/* function, arguments: marks the frames of a protected call, for the search below. */
+static int guarded(lua_State *L) {
+  lua_call(L, lua_gettop(L) - 1, 0);
+  return 0;
+}
+
+/*
+** Returns whether a hook within the protected call has raised the error. The search misses a hook
+** whose function ends with a tail call, and has no frame.
+*/
+static bool note(lua_State *L) {
   struct ck_interrupt *interrupt = ck_interrupt_of(L);
   lua_Debug frame;
   bool in_hook = false, is_outside = false, has_tail_call = false;
@@ -150,14 +159,21 @@ bool ck_interrupt_note(lua_State *L, lua_CFunction within) {
     lua_getinfo(L, "nft", &frame);
     in_hook = frame.namewhat[0] == 'h'; /* "hook" is the only such word */
     has_tail_call = has_tail_call || frame.istailcall;
-    is_outside = lua_tocfunction(L, -1) == within;
+    is_outside = lua_tocfunction(L, -1) == guarded;
     lua_pop(L, 1);
   }
   interrupt->noted = in_hook || (has_tail_call && is_in_some_hook(L, interrupt));
   return interrupt->noted;
 }
 
-bool ck_interrupt_take(lua_State *L) {
+/* A message handler, so that a __tostring that raises is caught as well. */
+static int describe(lua_State *L) {
+  if (!note(L)) luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* Pops the error on the top if it was noted, and returns whether it was. */
+static bool take(lua_State *L) {
   struct ck_interrupt *interrupt = push(L);
   if (!interrupt->noted) {
     lua_pop(L, 1);
@@ -167,4 +183,14 @@ bool ck_interrupt_take(lua_State *L) {
   lua_insert(L, -2);
   store(L, interrupt);
   return true;
+}
+
+bool ck_interrupt_protect(lua_State *L, int arguments) {
+  int function = lua_gettop(L) - arguments;
+  lua_pushcfunction(L, describe);
+  lua_pushcfunction(L, guarded);
+  lua_rotate(L, function, 2); /* describe, guarded, function, arguments */
+  bool ok = lua_pcall(L, arguments + 1, 0, function) == LUA_OK;
+  lua_remove(L, function);
+  return ok || take(L);
 }

@@ -29,16 +29,11 @@ unsigned long ck_interrupt_count(const struct ck_interrupt *interrupt);
 bool ck_interrupt_came(struct ck_interrupt *interrupt, unsigned long before);
 
 /*
-** Is called by a message handler. Returns whether a hook that runs within the function `within` has
-** raised the error; ck_interrupt_take then takes the error that lua_pcall has left on the stack.
+** Calls as lua_pcall does, without results. An error of a hook is raised on the main thread later,
+** and is not a failure of the function. Returns false with the error on the top, nearly always as a
+** string, if the function raised.
 */
-bool ck_interrupt_note(lua_State *L, lua_CFunction within);
-
-/*
-** Pops the error on the top and returns true if it was noted; it is raised on the main thread
-** later. Otherwise pops nothing and returns false.
-*/
-bool ck_interrupt_take(lua_State *L);
+bool ck_interrupt_protect(lua_State *L, int arguments);
 
 /*
 ** Calls as lua_pcall does, in a thread that no hook can interrupt: for steps that must not end
