@@ -31,7 +31,7 @@ end
 --- Splits a description into lines, and these after each sentence. Spaces do not matter.
 local function sentences(text)
   local list = {}
-  for line in (text or ""):gmatch "[^\r\n]+" do
+  for line in (type(text) == "string" and text or ""):gmatch "[^\r\n]+" do
     line = line:gsub("%s+", " "):gsub("([.!?]) (%u)", "%1\n%2")
     for sentence in line:gmatch "[^\n]+" do
       sentence = sentence:match "^%s*(.-)%s*$"
@@ -297,7 +297,6 @@ local function main(path)
   return differences == 0
 end
 
--- A document that is not as OpenAPI defines it raises an error.
 local ok, is_same = pcall(main, arg[1])
-if not ok then fail("%s: %s", arg[1], is_same) end
+if not ok then fail("%s: not as OpenAPI defines it: %s", arg[1], is_same) end
 os.exit(is_same and 0 or 1)

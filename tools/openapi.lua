@@ -13,7 +13,8 @@ openapi.LIMITS = {
 
 -- The members of a schema that flatten copies.
 local MEMBERS = {
-  "items", "format", "default", "readOnly", "writeOnly", "deprecated", "description",
+  "items", "additionalProperties", "format", "default", "readOnly", "writeOnly", "deprecated",
+  "description",
 }
 table.move(openapi.LIMITS, 1, #openapi.LIMITS, #MEMBERS + 1, MEMBERS)
 
@@ -143,29 +144,37 @@ end
 --- Returns the path of a member: "metrics[].metric".
 local function member(path, name) return path == "" and name or path .. "." .. name end
 
+--- Returns the set of `references` and of those in `open`; or nil if they have one in common.
+local function joined(references, open)
+  local both = setmetatable({}, { __index = open })
+  for reference in pairs(references) do
+    if open[reference] then return nil end
+    both[reference] = true
+  end
+  return both
+end
+
 --- Adds the field of a schema, and those below it, to `fields`. `field` has place, path and
 --- required. `open` is the set of the references above; a schema inside itself has no fields.
 local function walk(fields, document, schema, field, open)
   local flat = flatten(document, schema, 0)
   if field.place == "body" and flat.readOnly then return end
   if field.place ~= "body" and flat.writeOnly then return end
-  local required = flat.required
+  local required, inside = flat.required, joined(flat.references, open)
   for name, value in pairs(field) do flat[name] = value end
   flat.key = field.place .. " " .. field.path
   fields[flat.key] = flat
-  local inside = setmetatable({}, { __index = open })
-  for reference in pairs(flat.references) do
-    if open[reference] then return end
-    inside[reference] = true
+  if not inside then return end
+  local function add(path, below, is_required)
+    walk(fields, document, below, { place = field.place, path = path, parent = flat.key,
+      required = is_required or false }, inside)
   end
   for name, property in pairs(flat.properties) do
-    walk(fields, document, property, { place = field.place, path = member(field.path, name),
-      parent = flat.key, required = required[name] or false }, inside)
+    add(member(field.path, name), property, required[name])
   end
-  if flat.items then
-    walk(fields, document, flat.items, { place = field.place, path = field.path .. "[]",
-      parent = flat.key, required = false }, inside)
-  end
+  if flat.items then add(field.path .. "[]", flat.items) end
+  local values = flat.additionalProperties
+  if type(values) == "table" and next(values) then add(member(field.path, "*"), values) end
 end
 
 --- Returns the schema of JSON, or nil.
@@ -198,7 +207,8 @@ local function add_parameters(fields, operation)
 end
 
 --- Returns the fields of an operation, by key: "query page", "body metrics[].metric", "path 1",
---- "response 200 results[].id". A key ends with a space if the field is a whole body. Each field is
+--- "response 200 results[].id"; [] are the items of a list, and .* the members with any name of an
+--- object. A key ends with a space if the field is a whole body. Each field is
 --- a flat schema with key, place, path, parent (a key) and whether it is required. A body has no
 --- read-only fields, and a response has no write-only fields.
 function openapi.fields(operation)

@@ -162,13 +162,16 @@ local IDS = {
 
 local TEXT, STRUCTURE = "a b&c=d/é", { a = { 1, "é\n", { b = false } } }
 local TIMES = { "2025-01-01T00:00:00Z", "2025-01-31T23:59:59.5+02:00" }
-local FILTER = { field = "success", op = "eq", value = true }
+local FILTERS = {
+  filters_v2 = { field = "success", op = "eq", value = true },
+  filters = { field = "eval_type", op = "in", value = { "enum", "binary" } },
+}
 
 local BY_FORMAT = {
   ["date-time"] = function() return TIMES end,
   id = function(field) return { IDS[field.name] or field.items and { 1, 2 } or 1 } end,
   int32 = function() return { -2147483648, 0, 2147483647 } end,
-  json = function() return { FILTER } end,
+  json = function(field) return { FILTERS[field.name] } end,
   selection = function() return { "{id,status}" } end,
 }
 
@@ -202,8 +205,12 @@ local function right_values(field)
   return list
 end
 
--- Returns the changes of arguments that a field requires: its alternatives are left out, and a
--- range of times ends soon after its start.
+-- Fields that only some metrics have, with such a metric.
+local BINARY = 57
+local METRICS = { alert_enabled = BINARY }
+
+-- Returns the changes of arguments that a field requires: its alternatives are left out, a range of
+-- times ends soon after its start, and the metric is one that has the field.
 local function related_changes(row, name)
   local changes, is_choice = {}, false
   for _, other in ipairs(row.one_of or {}) do
@@ -211,6 +218,7 @@ local function related_changes(row, name)
   end
   if not is_choice then changes = {} end
   if row.range and row.range.from == name then changes[row.range.to] = TIMES[2] end
+  changes.metric_id = METRICS[name]
   return changes
 end
 
@@ -227,7 +235,9 @@ function requests.valid(row)
   for _, field in ipairs(row.fields) do
     local function add(what, value)
       local changes = related_changes(row, field.name)
-      for name, id in pairs(ids) do changes[name] = changes[name] or id end
+      for name, id in pairs(ids) do
+        if changes[name] == nil then changes[name] = id end
+      end
       changes[field.name] = value
       table.insert(list, { field.name .. what, calls.arguments(row.name, changes) })
     end

@@ -153,6 +153,12 @@ runs.get: moved from GET /test_framework/v2/runs/{id}/ to GET /v3/runs/{id}/
   end, [[
 runs.get: operationId was runs-retrieve, now runs-read
 ]] },
+  { "a field of the members of an object", function(_, schemas)
+    schemas.ResultDetailV2.properties.runs.additionalProperties = { type = "object",
+      properties = { id = { type = "integer" } } }
+  end, [[
+results.get: new response 200 field "runs.*" (object)
+]] },
   { "a schema that contains itself", function(_, schemas)
     schemas.Tree = TREE
     schemas.MetricRestoreRequest.properties.tree = { ["$ref"] = "#/components/schemas/Tree" }
@@ -250,7 +256,7 @@ describe("tools/drift.lua", function()
   it("fails with 2 without an operation of the client, or with a broken document", function()
     for text, problem in pairs {
       [ [[{"openapi":"3.1.0","paths":{"/x/":{"get":{}}}}]] ] = "has none of the operations of",
-      [ [[{"openapi":"3.1.0","paths":{"/x/":7}}]] ] = "",
+      [ [[{"openapi":"3.1.0","paths":{"/x/":7}}]] ] = "not as OpenAPI defines it",
       [ [[{"openapi":"3.0.3","paths":{"]] .. RUN .. [[":{"get":{"parameters":
         [{"$ref":"#/components/parameters/id"}]}}}}]] ] = "parameters/id: not in the document",
     } do
