@@ -98,6 +98,9 @@ describe("the API's document", function()
   setup(function()
     prism = start_prism(document)
     box = sandbox.start()
+    local name = "test_sets.create_from_run"
+    local set = assert(call(box, cekura.endpoints[name], calls.arguments(name)))
+    requests.IDS.test_set_ids = { set.id }
   end)
   teardown(function()
     if prism then prism.stop() end

@@ -152,16 +152,16 @@ requests.FORBIDDEN_BY_PROSE = {
 
 -- ---- values that a row allows
 
--- Ids of the sandbox's data, which belong together.
-local IDS = {
+-- Ids of the sandbox's data, which belong together. The spec adds those of test sets.
+requests.IDS = {
   agent = 231, agent_id = 231, agents = { 231, 232 }, project = 14, project_id = 14,
   organization_id = 37, result_id = 373, result_ids = { 372, 373 }, run_id = 5544,
-  run_ids = { 5543, 5544 }, call_logs = { 70023, 70072 }, metric = 55, metric_id = 55,
-  metric_ids = { 55, 56 }, metrics = { 55, 56 },
+  run_ids = { 5543, 5544 }, call_log_id = 70071, call_logs = { 70023, 70072 }, metric = 55,
+  metric_id = 55, metric_ids = { 55, 56 }, metrics = { 55, 56 },
 }
 
 local TEXT, STRUCTURE = "a b&c=d/é", { a = { 1, "é\n", { b = false } } }
-local TIMES = { "2025-01-01T00:00:00Z", "2025-01-31T23:59:59.5+02:00" }
+local TIMES = { "2125-01-01T00:00:00Z", "2125-01-31T23:59:59.5+02:00" } -- links end in the future
 local FILTERS = {
   filters_v2 = { field = "success", op = "eq", value = true },
   filters = { field = "eval_type", op = "in", value = { "enum", "binary" } },
@@ -169,7 +169,7 @@ local FILTERS = {
 
 local BY_FORMAT = {
   ["date-time"] = function() return TIMES end,
-  id = function(field) return { IDS[field.name] or field.items and { 1, 2 } or 1 } end,
+  id = function(field) return { requests.IDS[field.name] or field.items and { 1, 2 } or 1 } end,
   int32 = function() return { -2147483648, 0, 2147483647 } end,
   json = function(field) return { FILTERS[field.name] } end,
   selection = function() return { "{id,status}" } end,
@@ -228,7 +228,7 @@ function requests.valid(row)
   local list, ids = {}, {}
   for _, field in ipairs(row.fields) do
     if field.format == "id" and calls.arguments(row.name)[field.name] then
-      ids[field.name] = IDS[field.name]
+      ids[field.name] = requests.IDS[field.name]
     end
   end
   list[1] = { "required fields", calls.arguments(row.name, ids) }
