@@ -44,9 +44,13 @@ local proposal = { status = "success", optimization_summary = "Better.", output 
   unresolved_samples = { "s" }, type = "llm_judge", estimated_cost_per_sample = 0.02,
   meta_harness = { custom_code = "x", type = "custom_code" } } }
 
--- { method, path, value }
+local evaluated = {}
+for name, value in pairs(result) do evaluated[name] = value end
+evaluated.updated_at = "2025-11-01T10:05:00Z"
+
+-- { method, path, value, value of all further responses if it is another one }
 local RESPONSES = {
-  { "GET", "/v2/results/373/", result },
+  { "GET", "/v2/results/373/", result, evaluated },
   { "POST", "/v1/results/373/evaluate_metrics/", result },
   { "POST", "/v1/results/bulk_evaluate_metrics/", { success = true } },
   { "GET", "/v2/results/", { count = 1, results = { summary } } },
@@ -103,8 +107,13 @@ end
 local function rules_with(index, text)
   local rules = {}
   for i, response in ipairs(RESPONSES) do
-    rules[i] = { method = response[1], path = response[2], status = 200, times = math.huge,
-      body = i == index and text or response[3] }
+    local later = i ~= index and response[4]
+    local function add(body, times)
+      rules[#rules + 1] = { method = response[1], path = response[2], status = 200, times = times,
+        body = body }
+    end
+    if later then add(response[3], 1) end
+    add(i == index and text or later or response[3], math.huge)
   end
   return rules
 end

@@ -482,7 +482,7 @@ describe("wait", function()
         local job = wait_for { status = "success", progress_id = "a", output = {
           improved_metric_description = "New.", type = "llm_judge", custom_code = "",
           old_score = { score = 0.5 }, improved_trigger_kind = "always",
-          meta_harness = { custom_code = "print()", type = "custom_code", status = "failed",
+          meta_harness = { custom_code = "print()", type = "custom_code", status = "done",
             improved_trigger_kind = "custom_code", improved_metric_description = json.null },
         } }
         assert.same({ "success", "a", "New.", "custom_code", "print()", "custom_code", 0.5 },
