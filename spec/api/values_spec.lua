@@ -3,6 +3,7 @@
 local cekura = require "cekura"
 local faults = require "support.faults"
 local retries = require "support.retries"
+local sandbox = require "cekura.sandbox"
 
 -- A value of a row that says that the metric did not apply, and one that cannot be read.
 local NONE, UNREADABLE = {}, {}
@@ -214,6 +215,79 @@ describe("cekura.values", function()
     local run = get(PLACES[1], '{"evaluation":{"metrics":[{"id":"5","type":"binary","score":5}]}}')
     cekura.values(run)[1].value = "changed"
     assert.same({ evaluation = { metrics = { { id = "5", type = "binary", score = 5 } } } }, run)
+  end)
+end)
+
+describe("cekura.values reads the same of both versions of the sandbox:", function()
+  local server, client
+
+  setup(function()
+    server = sandbox.start()
+    client = assert(cekura.new { api_url = server.url, api_key = server.api_key })
+  end)
+  teardown(function()
+    client:close()
+    server:stop()
+  end)
+
+  -- Returns the encodings of binary metrics that a response has: { "number", "boolean" }.
+  local function encodings(calls)
+    local found = {}
+    for _, call in ipairs(calls) do
+      for _, entry in ipairs((call.evaluation or call).metrics) do
+        if entry.type == "binary" and entry.score ~= nil then found[type(entry.score)] = true end
+      end
+    end
+    return found
+  end
+
+  -- Returns how many values of each kind there are. Fails unless both versions have the same.
+  local function compare(old, new)
+    local counts = { binary = 0, number = 0, enum = 0 }
+    assert.same({ number = true }, encodings(old))
+    assert.same({ boolean = true }, encodings(new))
+    for i, call in ipairs(old) do
+      local rows = cekura.values(call)
+      assert.same(rows, cekura.values(new[i]))
+      for _, row in ipairs(rows) do counts[row.kind] = counts[row.kind] + 1 end
+    end
+    return counts
+  end
+
+  local function get(path, query)
+    return assert(client:request { method = "GET", path = path, query = query })
+  end
+
+  it("runs", function()
+    local ids = server:state("results", 373).run_ids
+    local old = get("/test_framework/v1/runs/bulk/", { run_ids = ids })
+    local counts = compare(old, assert(client.runs:bulk { run_ids = ids }))
+    assert.is_true(counts.binary > 0 and counts.number > 0 and counts.enum > 0)
+  end)
+
+  it("call logs", function()
+    local list = { agent_id = 231, page_size = 100 }
+    compare(get("/observability/v1/call-logs/", list).results,
+      assert(client.calls:list(list)).results)
+  end)
+
+  it("each vote on a binary metric, in whatever way it is encoded", function()
+    local run, id = { run_id = 5544, thumbs_up = false }, nil
+    for metric_id in pairs(server:state("runs", 5544).metrics) do
+      if server:state("metrics", metric_id).eval_type == "binary" then id = metric_id end
+    end
+    run.metric_id = assert(id)
+    for expected, encoded in pairs { [true] = { 5, 1, true, "true", "Pass", "5" },
+      [false] = { 0, false, "False", "fail" } } do
+      for _, value in ipairs(encoded) do
+        run.expected_value = value
+        assert(client.runs:mark_metric_vote(run))
+        assert.equal(expected, server:state("runs", 5544).metrics[id].expected_value, value)
+      end
+    end
+    run.expected_value = 3
+    assert(client.runs:mark_metric_vote(run))
+    assert.equal(3, server:state("runs", 5544).metrics[id].expected_value)
   end)
 end)
 

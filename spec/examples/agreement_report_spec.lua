@@ -123,7 +123,7 @@ describe("agreement_report", function()
   end)
 
   describe("writes a page", function()
-    local LABELS = { binary = { [5] = "passed", [0] = "failed" }, enum = {} }
+    local LABELS = { binary = { [true] = "passed", [false] = "failed" }, enum = {} }
 
     -- Returns the confusion table of a metric, counted in the sandbox.
     local function counted(metric, reviews, order)

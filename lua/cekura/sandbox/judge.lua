@@ -3,6 +3,7 @@
 
 local json = require "cekura.sandbox.json"
 local random = require "cekura.sandbox.random"
+local values = require "cekura.values"
 
 local judge = {}
 
@@ -134,14 +135,12 @@ function judge.feedback(metric, facts)
   return kind.correct(kind.truth(facts), facts)
 end
 
-local BOOLEANS = { ["true"] = true, ["false"] = false }
-
---- Returns the value of a vote as it is stored: that of a binary metric as a boolean, which votes
---- may write as 5 or 0, 1 or 0, or as text; a whole number as an integer.
+--- Returns the value of a vote as it is stored: that of a binary metric as a boolean, in whatever
+--- way the vote encodes it, unless the metric cannot have it; a whole number as an integer.
 function judge.normalise(metric, value)
   if metric.eval_type == "binary" then
-    if type(value) == "number" then return value ~= 0 end
-    if BOOLEANS[value] ~= nil then return BOOLEANS[value] end
+    local verdict = values.read("binary", value)
+    if verdict ~= nil then return verdict end
   end
   return type(value) == "number" and math.tointeger(value) or value
 end
