@@ -113,6 +113,8 @@ describe("the sandbox", function()
       ask "/test_framework/v2/results/?page_size=100&search=MIDNIGHT&is_cronjob=TRUE"
       ask "/test_framework/v2/results/?project_id=14&page_size=20&search=HARBOR"
       ask "/test_framework/v2/metrics/55/"
+      ask("/test_framework/v2/runs/?page_size=2&ql={id,metadata{ended_reason}}"
+        .. "&call_ended_reason__icontains=CONNECTION")
       ask "/test_framework/billing/info/"
       ask("/observability/v2/call-logs/?filters_v2="
         .. '{"field":"agent_name","op":"gte","value":"harbor"}')

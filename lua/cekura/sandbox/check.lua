@@ -41,7 +41,7 @@ end
 function TYPES.string(value, field)
   if type(value) ~= "string" then return nil, "Not a valid string." end
   if #value < (field.min_length or 0) then return nil, "This field may not be blank." end
-  if field.max_length and utf8.len(value) > field.max_length then
+  if field.max_length and (utf8.len(value) or #value) > field.max_length then
     return nil, ("Ensure this field has no more than %d characters."):format(field.max_length)
   elseif field.format == "date-time" and not internal.timestamp(value) then
     return nil, "Enter a valid date/time."

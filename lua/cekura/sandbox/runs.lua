@@ -1,6 +1,7 @@
 --- The filters of runs.list. The document describes few of them; the others follow their names.
 
 require "cekura.core" -- preloads cekura.internal
+local ascii = require "cekura.internal.ascii"
 local internal = require "cekura.internal"
 
 local scope = require "cekura.sandbox.scope"
@@ -36,8 +37,8 @@ local function at_most(wanted) return function(part) return part <= wanted end e
 
 --- Returns whether the part contains the wanted text, in any case of letters.
 local function contains(wanted)
-  wanted = tostring(wanted):lower()
-  return function(part) return tostring(part):lower():find(wanted, 1, true) ~= nil end
+  wanted = ascii.lower(tostring(wanted))
+  return function(part) return ascii.lower(tostring(part)):find(wanted, 1, true) ~= nil end
 end
 
 local function one_of(list)
@@ -48,7 +49,7 @@ end
 --- Returns a test like one_of for a text with commas.
 local function one_of_text(text)
   local set = {}
-  for item in text:gmatch "[^,]+" do set[item:match "^%s*(.-)%s*$"] = true end
+  for item in text:gmatch "[^,]+" do set[item:match "^ *(.-) *$"] = true end
   return function(part) return set[tostring(part)] end
 end
 

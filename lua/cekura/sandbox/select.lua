@@ -4,17 +4,17 @@
 
 local json = require "cekura.sandbox.json"
 
-local select = {}
+local select = {} -- its patterns have no classes such as %s, which depend on the locale
 
 local block -- function(text, at): the selection in braces and the position behind; or nil, why not
 
 --- Adds the field at a position to a selection. Returns the position behind it; or nil, a problem.
 local function add_field(selection, text, at)
-  if text:find("^%s*%*", at) then
+  if text:find("^[ \t\r\n]*%*", at) then
     selection.has_all = true
-    return (text:match("^%s*%*%s*()", at))
+    return (text:match("^[ \t\r\n]*%*[ \t\r\n]*()", at))
   end
-  local minus, name, after = text:match("^%s*(%-?)([%w_]+)%s*()", at)
+  local minus, name, after = text:match("^[ \t\r\n]*(%-?)([A-Za-z0-9_]+)[ \t\r\n]*()", at)
   if not name then return nil, ("QuerySyntaxError: a name expected at %d."):format(at) end
   if selection.fields[name] ~= nil then
     return nil, ("QueryFormatError: the field %s is included more than once."):format(name)
@@ -28,16 +28,16 @@ local function add_field(selection, text, at)
 end
 
 function block(text, at)
-  local after = text:match("^%s*{()", at)
+  local after = text:match("^[ \t\r\n]*{()", at)
   if not after then return nil, ('QuerySyntaxError: "{" expected at %d.'):format(at) end
   local selection = { fields = {}, has_all = false }
-  at = text:match("^%s*}%s*()", after)
+  at = text:match("^[ \t\r\n]*}[ \t\r\n]*()", after)
   if at then return selection, at end -- it selects nothing
   repeat
     local behind, problem = add_field(selection, text, after)
     if not behind then return nil, problem end
     local mark
-    mark, after = text:match("^([,}])%s*()", behind)
+    mark, after = text:match("^([,}])[ \t\r\n]*()", behind)
     if not mark then
       return nil, ('QuerySyntaxError: "," or "}" expected at %d.'):format(behind)
     end
