@@ -227,7 +227,8 @@ end
 --- Returns the stored documents, each a list of operations with its name.
 local function stored_documents()
   local list = {}
-  for name in assert(output_of("ls " .. STORED)):gmatch "[^\n]+%.json" do
+  local names = output_of("ls " .. STORED) or fail "Run this in the folder of the project."
+  for name in names:gmatch "[^\n]+%.json" do
     local document = load_operations(STORED .. "/" .. name)
     document.name = name
     list[#list + 1] = document

@@ -5,6 +5,40 @@ local calls = require "support.calls"
 local cjson = require "cjson"
 local requests = {}
 
+-- ---- correct arguments
+
+-- Ids of the sandbox's data, which belong together. The spec adds those of test sets.
+requests.IDS = {
+  agent = 231, agent_id = 231, agents = { 231, 232 }, project = 14, project_id = 14,
+  organization_id = 37, result_id = 373, result_ids = { 372, 373 }, run_id = 5544,
+  run_ids = { 5543, 5544 }, call_log_id = 70071, call_logs = { 70023, 70072 }, metric = 55,
+  metric_id = 55, metric_ids = { 55, 56 }, metrics = { 55, 56 },
+}
+
+-- Returns the ids of a row's field: those of IDS, as texts where the API has texts.
+local function ids_of(field)
+  local ids = requests.IDS[field.name]
+  if field.items ~= "string" then return ids end
+  local texts = {}
+  for i, id in ipairs(ids) do texts[i] = ("%d"):format(id) end
+  return texts
+end
+
+-- Returns the arguments of spec/support/calls.lua with ids of IDS and these changes. Without them
+-- Prism and the sandbox accept the arguments, so that a change is the reason of a refusal.
+function requests.arguments(row, changes)
+  local ids = {}
+  for _, field in ipairs(row.fields) do
+    if field.format == "id" and field.required then ids[field.name] = ids_of(field) end
+  end
+  local arguments = calls.arguments(row.name, ids)
+  for name, value in pairs(changes or {}) do
+    if value == calls.none then value = nil end
+    arguments[name] = value
+  end
+  return arguments
+end
+
 -- ---- values that a schema forbids
 
 -- A value of each type of JSON, in an order.
@@ -81,8 +115,8 @@ function wrong_values(known, key, correct, add)
   end
 end
 
--- Calls add(what, value) for each text that a field of the query or the path does not allow. Any
--- text is a string, and Prism does not check minLength in a query.
+-- Calls add(what, value) for each text that a field of the query or the path does not allow. Prism
+-- accepts an empty text in spite of minLength, and any text for an object.
 local function wrong_texts(known, key, add)
   local field = known[key]
   local is_number = field.type == "integer" or field.type == "number"
@@ -127,17 +161,17 @@ function requests.invalid(row, known)
   for key, field in pairs(known) do
     local name = argument_name(row, field)
     local function add(what, value)
-      table.insert(list, { name .. ": " .. what, calls.arguments(row.name, { [name] = value }) })
+      table.insert(list, { name .. ": " .. what, requests.arguments(row, { [name] = value }) })
     end
     if name and field.place == "body" then
-      wrong_values(known, key, calls.arguments(row.name)[name], add)
+      wrong_values(known, key, requests.arguments(row)[name], add)
     elseif name then
       wrong_texts(known, key, add)
     end
     if name and field.required and field.place ~= "path" then add("missing", calls.none) end
   end
   for _, text in ipairs(known["body "] and wrong_bodies(known["body "]) or {}) do
-    table.insert(list, { "the body " .. text, calls.arguments(row.name), text })
+    table.insert(list, { "the body " .. text, requests.arguments(row), text })
   end
   table.sort(list, function(a, b) return a[1] < b[1] end)
   return list
@@ -148,17 +182,10 @@ requests.FORBIDDEN_BY_PROSE = {
   { "calls.list", { timestamp_from = "2025-01-01T00:00:00Z",
     timestamp_to = "2025-02-03T00:00:01Z" } }, -- 33 days and a second
   { "calls.evaluate_metrics", { agent_id = calls.none } },
+  { "calls.evaluate_metrics", { project_id = 14 } }, -- and agent_id
 }
 
 -- ---- values that a row allows
-
--- Ids of the sandbox's data, which belong together. The spec adds those of test sets.
-requests.IDS = {
-  agent = 231, agent_id = 231, agents = { 231, 232 }, project = 14, project_id = 14,
-  organization_id = 37, result_id = 373, result_ids = { 372, 373 }, run_id = 5544,
-  run_ids = { 5543, 5544 }, call_log_id = 70071, call_logs = { 70023, 70072 }, metric = 55,
-  metric_id = 55, metric_ids = { 55, 56 }, metrics = { 55, 56 },
-}
 
 local TEXT, STRUCTURE = "a b&c=d/é", { a = { 1, "é\n", { b = false } } }
 local TIMES = { "2125-01-01T00:00:00Z", "2125-01-31T23:59:59.5+02:00" } -- links end in the future
@@ -225,21 +252,12 @@ end
 -- Returns a request with the required fields, and one for each value of each of the row's fields.
 -- Prism must accept them.
 function requests.valid(row)
-  local list, ids = {}, {}
-  for _, field in ipairs(row.fields) do
-    if field.format == "id" and calls.arguments(row.name)[field.name] then
-      ids[field.name] = requests.IDS[field.name]
-    end
-  end
-  list[1] = { "required fields", calls.arguments(row.name, ids) }
+  local list = { { "required fields", requests.arguments(row) } }
   for _, field in ipairs(row.fields) do
     local function add(what, value)
       local changes = related_changes(row, field.name)
-      for name, id in pairs(ids) do
-        if changes[name] == nil then changes[name] = id end
-      end
       changes[field.name] = value
-      table.insert(list, { field.name .. what, calls.arguments(row.name, changes) })
+      table.insert(list, { field.name .. what, requests.arguments(row, changes) })
     end
     if field.place ~= "path" then
       for i, value in ipairs(right_values(field)) do add((" %d"):format(i), value) end
