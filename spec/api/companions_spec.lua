@@ -45,7 +45,10 @@ describe("among the companion operations", function()
     it("results:list returns the results that match the search", function()
       local scenario = client.results:get { result_id = 373 }.scenarios[1].id
       local all = assert(client.results:list { project_id = 14 }).count
-      local some = assert(client.results:list { project_id = 14, scenarios = { scenario } }).count
+      local some = 0
+      for _ in client.results:pages { project_id = 14, scenarios = { scenario } } do
+        some = some + 1 -- `count` also counts the duplicates
+      end
       assert.is_true(some > 0 and some <= all)
       assert.equal(0, assert(client.results:list { search = "100 % & = ü?" }).count)
     end)

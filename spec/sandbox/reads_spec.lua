@@ -210,6 +210,20 @@ describe("a list", function()
   end)
 end)
 
+describe("results.list", function()
+  it("has a result once for each run with one of the scenarios, as documented", function()
+    local runs = body(RUNS .. "?page_size=1&agent_id=231&scenarios=24270,24271").count
+    local path = RESULTS .. "?page_size=100&agent_id=231&scenarios=24270,24271"
+    assert.equal(runs, body(path).count)
+    local seen, duplicates = {}, 0
+    for _, result in ipairs(body(path).results) do
+      if seen[result.id] then duplicates = duplicates + 1 end
+      seen[result.id] = true
+    end
+    assert.is_true(duplicates > 0)
+  end)
+end)
+
 describe("a list of call logs", function()
   --- Returns the status of a list from one time to another; nil: without it.
   local function list(from, to)

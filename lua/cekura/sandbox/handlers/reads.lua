@@ -24,21 +24,24 @@ handlers["GET /test_framework/v2/results/{result_id}/"] = function(store, args, 
   return 200, views.result_detail(result, store, version)
 end
 
---- Returns whether one of the result's runs has one of the scenarios.
-local function has_scenario(store, result, wanted)
-  for _, run in ipairs(store:runs_of(result)) do
-    if wanted[run.scenario.id] then return true end
+--- Returns a list that has each result once for each of its runs with one of the scenarios: the
+--- document of results-list announces such duplicates.
+local function by_scenario(store, results, scenarios)
+  local wanted, found = scope.set_of(scenarios), {}
+  for _, result in ipairs(results) do
+    for _, run in ipairs(store:runs_of(result)) do
+      if wanted[run.scenario.id] then found[#found + 1] = result end
+    end
   end
-  return false
+  return found
 end
 
 handlers["GET /test_framework/v2/results/"] = function(store, args, request)
-  local wanted = args.scenarios and scope.set_of(args.scenarios)
   local search = (args.search or ""):lower()
   local found = lists.newest_first(store.result_list, function(result)
     return scope.contains(result.agent, args) and result.name:lower():find(search, 1, true)
-      and (not wanted or has_scenario(store, result, wanted))
   end)
+  if args.scenarios then found = by_scenario(store, found, args.scenarios) end
   return lists.page(found, args, request, function(result) return views.result(result, store) end)
 end
 
