@@ -87,9 +87,11 @@ local function pages(client, options)
   })
 end
 
-local function has_all(values, wanted)
+--- Returns whether a call has a value of each metric, readable or not.
+local function has_all(log, wanted)
   for _, id in ipairs(wanted) do
-    if values[id] == nil then return false end
+    local row = metrics.entry(log, id)
+    if not row or not row.applies then return false end
   end
   return true
 end
@@ -99,9 +101,9 @@ end
 local function find(client, options)
   local list, values = {}, {}
   for log in pages(client, options) do
-    local own = metrics.values(log)
-    if has_all(own, options.metrics) then values[#values + 1] = own end
-    if options.again or not has_all(own, options.metrics) then list[#list + 1] = log.id end
+    local is_done = has_all(log, options.metrics)
+    if is_done then values[#values + 1] = metrics.values(log) end
+    if options.again or not is_done then list[#list + 1] = log.id end
     if #list == options.limit then break end
   end
   return list, values

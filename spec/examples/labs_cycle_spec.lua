@@ -80,6 +80,26 @@ describe("labs_cycle", function()
       feedback = "" }, sheet:read().cells)
   end)
 
+  it("takes true and 5 for the same verdict, and null for none", function()
+    local runs = {}
+    -- { score, expected value }; the fifth cannot be read, and the last one did not apply
+    for i, row in ipairs { { true, 5 }, { false, "false" }, { 5, true }, { true, 0 }, { 3, true },
+      { json.null, false } } do
+      runs[tostring(i)] = { id = i, status = "completed", evaluation = { metrics = { { id = 55,
+        type = "binary", eval_type = "binary", score = row[1], expected_value = row[2] } } } }
+    end
+    cycle.server:faults {
+      { path = "/v2/results/", body = { results = { { id = 373, status = "completed" } } } },
+      { path = "/v2/results/373/", body = { id = 373, status = "completed", runs = runs } },
+      { path = "/metrics/55/", times = math.huge,
+        body = { id = 55, name = "Careful", eval_type = "binary" } },
+    }
+    local output, errors = cycle:run()
+    assert.equal(NO_ERRORS, errors)
+    assert.matches("The metric has judged 4 runs in them; reviewers have reviewed 4", output)
+    assert.matches("agreement: 75%% %(3 of 4 runs%)", output)
+  end)
+
   it("neither sends nor overwrites a sheet that is not filled in", function()
     cycle:run()
     local sheet = scratch.read(cycle:path "votes.csv")
