@@ -152,7 +152,7 @@ prism     = $(node_path)/.bin/prism
 
 conformance: needs-build-sandbox-test-conformance  ## the client and the sandbox against Prism, with the API's documents
 	$(submake) --quiet all $(prism)
-	PRISM=$(prism) $(LUA) tools/busted.lua spec/conformance/conformance_spec.lua
+	PRISM=$(prism) NODE_PATH=$(node_path) $(LUA) tools/busted.lua spec/conformance/conformance_spec.lua
 
 schemas: needs-conformance  ## copy those documents into spec/conformance/, from CONTRACT=folder
 	@[ -d "$(CONTRACT)" ] || { echo 'CONTRACT=: not a folder: "$(CONTRACT)"' >&2; exit 1; }

@@ -133,9 +133,9 @@ function rows.differences(row, operation, known)
     if rows.INTENDED[key] or rows.INTENDED[row.name .. " " .. key] then return end
     table.insert(list, { key = key, text = text:format(...) })
   end
-  local place = openapi.place(operation.method, operation.path)
-  if place ~= openapi.place(row.method, row.path) then
-    report("", "%s, and the row has %s %s", place, row.method, row.path)
+  local method, path = operation.method, operation.path
+  if openapi.place(method, path) ~= openapi.place(row.method, row.path) then
+    report("", "%s %s, and the row has %s %s", method, path, row.method, row.path)
   end
   if operation.id ~= row.operation then
     report("", "operationId is %s, and the row has %s", operation.id, row.operation)

@@ -8,6 +8,7 @@ package.path = "tools/?.lua;" .. package.path
 local api_document = require "support.api_document"
 local calls = require "support.calls"
 local cekura = require "cekura.core"
+local child = require "support.child"
 local cjson = require "cjson"
 local openapi = require "openapi"
 local requests = require "conformance.requests"
@@ -192,4 +193,30 @@ describe("the API's document", function()
       end
       assert.same({ "metric-reviews-process-feedbacks-answer" }, names)
     end)
+end)
+
+-- `make conformance` has installed what converts YAML.
+describe("YAML", function()
+  it("is read by make drift", function()
+    local path = scratch.path() .. ".yaml"
+    scratch.write(path, [[
+openapi: 3.1.0
+paths:
+  /runs/{id}/vote/:  # another path
+    post:
+      operationId: runs-mark-metric-vote-create
+]])
+    local output, code = child.run { child.lua, "tools/drift.lua", path }
+    assert.truthy(output:find("runs.mark_metric_vote: moved from POST", 1, true), output)
+    assert.equal(1, code)
+  end)
+
+  it("and JSON become the stored documents by make schemas", function()
+    local folder = scratch.folder()
+    local output, code = child.run { "node", "tools/conformance/schemas.js", "spec/conformance",
+      folder }
+    assert.same({ "", 0 }, { output, code })
+    output, code = child.run { "diff", "-r", "--exclude=*.lua", "spec/conformance", folder }
+    assert.same({ "", 0 }, { output, code })
+  end)
 end)
