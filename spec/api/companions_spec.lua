@@ -111,10 +111,12 @@ describe("among the companion operations", function()
     end)
 
     it("metric_reviews:process_feedbacks_progress ends with a proposal", function()
+      assert(calls.make(client, "test_sets.create_from_run"))
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
       local progress = assert(client.metric_reviews:process_feedbacks_progress {
         progress_id = job.progress_id, agent_id = 231 })
-      assert.is_string(progress.improved_metric_description)
+      assert.equal("success", progress.status)
+      assert.is_string(progress.output.improved_metric_description)
     end)
 
     it("billing:info returns the balance", function()

@@ -130,16 +130,18 @@ describe("the sandbox", function()
 
   describe("optimises a metric", function()
     it("from feedback: the saved proposal improves it", function()
-      local server <close> = sandbox.start { evaluation_time = 2 * PATIENCE }
+      local server <close> = sandbox.start {
+        evaluation_time = 2 * PATIENCE, votes_feed_lab = true,
+      }
       post(server, VOTE, GOOD_VOTE)
       local job = post(server, FEEDBACKS, [[{"metric_id": 55}]]).body
       local first = get(server, PROGRESS .. job.progress_id).body
       assert.equal("in_progress", first.status)
-      assert.is_nil(first.improved_metric_description)
+      assert.is_nil(first.output)
 
       local done = eventually(function()
         local progress = get(server, PROGRESS .. job.progress_id).body
-        return progress.improved_metric_description and progress
+        return progress.status == "success" and progress.output
       end)
       assert.matches("missed the reschedule step", done.improved_metric_description)
       assert.is_true(done.new_score.score > done.old_score.score)
@@ -153,7 +155,7 @@ describe("the sandbox", function()
     end)
 
     it("and shows the progress only to its project", function()
-      local server <close> = sandbox.start()
+      local server <close> = sandbox.start { votes_feed_lab = true }
       local job = post(server, FEEDBACKS, [[{"metric_id": 55}]]).body
       local path = PROGRESS .. job.progress_id
       assert.equal(403, get(server, path .. "&project_id=12").status)
@@ -161,7 +163,7 @@ describe("the sandbox", function()
     end)
 
     it("and shows it with its reviews", function()
-      local server <close> = sandbox.start()
+      local server <close> = sandbox.start { votes_feed_lab = true }
       local metric = get(server, "/test_framework/v2/metrics/52/").body
       assert.equal(52, metric.id)
       assert.same({ "confirmed", "rescheduled", "cancelled", "unresolved" }, metric.enum_values)

@@ -394,8 +394,9 @@ describe("metrics.list", function()
   end)
 
   it("has no code, and scores only with include_scores", function()
-    local plain = body(METRICS .. "?slug=call_outcome")[1]
-    local scored = body(METRICS .. "?slug=call_outcome&include_scores=true")[1]
+    local own <close> = sandbox.start { votes_feed_lab = true }
+    local plain = get(own, METRICS .. "?slug=call_outcome").body[1]
+    local scored = get(own, METRICS .. "?slug=call_outcome&include_scores=true").body[1]
     assert.same({ cjson.null, cjson.null }, { plain.overall_score, plain.total_score })
     assert.is_true(scored.overall_score > 0 and scored.overall_score < scored.total_score)
     assert.same({}, { plain.custom_code, plain.reviews })

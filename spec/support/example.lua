@@ -26,7 +26,7 @@ local NOW = 1763726400  -- fixes the dates in the sandbox
 
 -- `options` are the sandbox's.
 function Example.new(name, options)
-  local all = { now = NOW, evaluation_time = 0.05, api_key = keys.KEY }
+  local all = { now = NOW, evaluation_time = 0.05, api_key = keys.KEY, votes_feed_lab = true }
   for option, value in pairs(options or {}) do all[option] = value end
   local server = sandbox.start(all)
   return setmetatable({

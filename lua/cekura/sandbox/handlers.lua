@@ -4,7 +4,11 @@
 
 local handlers = {}
 
-for _, subject in ipairs { "account", "evaluations", "metrics", "optimiser", "reads", "votes" } do
+local SUBJECTS = {
+  "account", "evaluations", "links", "metrics", "optimiser", "reads", "test_sets", "votes",
+}
+
+for _, subject in ipairs(SUBJECTS) do
   for route, handler in pairs(require("cekura.sandbox.handlers." .. subject)) do
     handlers[route] = handler
   end

@@ -113,7 +113,7 @@ function judge.value(metric, call, n, expected, seed)
       break
     end
   end
-  if n > 0 and metric.improved then rate = rate * IMPROVED end
+  if n > 0 and metric.level > 0 then rate = rate * IMPROVED end
   if n > 0 and expected ~= nil then rate = rate * REVIEWED end
   if random.draw(seed, call.id, metric.salt, n) >= rate then return truth end
   local chance = random.draw(seed, call.id, metric.salt, -1 - n)

@@ -32,6 +32,7 @@ local sandbox = {}
 ---@field api_key string? default "sandbox-key"
 ---@field evaluation_time number? seconds that an evaluation or an optimiser job takes (default 0.2)
 ---@field optimiser "improves"|"fails"|"asks"|nil how optimiser jobs end; "asks": with a question
+---@field votes_feed_lab boolean? whether votes create test sets, too (default false)
 ---@field balance number? initial credits (default 10000)
 ---@field credits_per_evaluation number? for one metric on one run or call log (default 1)
 ---@field seed integer? the same seed makes the same data (default 1)
@@ -87,8 +88,8 @@ function methods:clear(...)
   call(self, "control", "clear")
 end
 
---- Returns the state as plain tables: runs, results, call_logs, metrics and agents by id; jobs and
---- votes (lists, the last 10000); balance { initial, remaining, used }; faults (a list of
+--- Returns the state as plain tables: runs, results, call_logs, metrics, test_sets, agents by id;
+--- jobs and votes (lists, the last 10000); balance { initial, remaining, used }; faults (a list of
 --- { times_applied }, one for each rule); connections (the number of accepted TCP connections).
 --- With the name of a part, returns that part. With an id as well, a number or its digits, returns
 --- that item or nil. The whole state is some megabytes to copy.

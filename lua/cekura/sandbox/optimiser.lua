@@ -1,5 +1,5 @@
---- The prompt optimiser of the sandbox: proposes a new description of a metric from the feedback
---- of its reviewers.
+--- The prompt optimiser of the sandbox: proposes a new description of a metric from the labels in
+--- its Lab. A metric's level, how often it was improved, determines its value on a labelled call.
 
 local judge = require "cekura.sandbox.judge"
 local random = require "cekura.sandbox.random"
@@ -17,15 +17,11 @@ function optimiser.progress_id(seed, n)
     hex:sub(18, 20), hex:sub(21, 32))
 end
 
-function optimiser.review_id(call, metric) return call.id * 100 + metric.id end
-
-function optimiser.test_set_id(call) return 100000 + call.id end
-
 --- Returns the distinct remarks of the reviewers, the most frequent first.
 local function lessons_of(reviews)
   local counts, lessons = {}, {}
   for _, review in ipairs(reviews) do
-    local text = review.evaluation.feedback or ""
+    local text = review.feedback
     if text ~= "" then
       if not counts[text] then lessons[#lessons + 1] = text end
       counts[text] = (counts[text] or 0) + 1
@@ -38,45 +34,61 @@ local function lessons_of(reviews)
   return { table.unpack(lessons, 1, MOST_LESSONS) }
 end
 
-local function agrees(review)
-  local evaluation = review.evaluation
-  return judge.agrees(evaluation.metric, evaluation.value, evaluation.expected)
+local function agrees(review, value) return judge.agrees(review.metric, value, review.expected) end
+
+--- Returns the value that the metric gives to a labelled call at a level.
+local function value_at(review, level, seed)
+  local call, metric, value = review.call, review.metric, review.initial
+  if value == nil then value = judge.value(metric, call, 0, nil, seed) end
+  if review.expected == nil then return value end
+  for n = review.level, level - 1 do
+    if agrees(review, value) then break end
+    local chance = random.draw(seed, call.id, "optimiser", metric.id + 1000 * n)
+    if chance < RESOLVED then value = review.expected end
+  end
+  return value
 end
 
-local function score(correct, total)
+--- Returns the accuracy of the values of the reviews that have a label.
+---@param values any[] one for each review; nil for a metric that does not apply
+function optimiser.score(reviews, values)
+  local correct, total = 0, 0
+  for i, review in ipairs(reviews) do
+    if review.expected ~= nil then
+      total = total + 1
+      if agrees(review, values[i]) then correct = correct + 1 end
+    end
+  end
   return { num_correct = correct, num_total = total,
     score = total > 0 and math.floor(correct / total * 1000 + 0.5) / 1000 or 0 }
 end
 
---- Returns whether the proposal gets a sample right, and its row in the response.
-local function try(review, seed)
-  local call, evaluation = review.call, review.evaluation
-  local right = agrees(review)
-    or random.draw(seed, call.id, "optimiser", evaluation.metric.id) < RESOLVED
-  local value = evaluation.value
-  if right then value = evaluation.expected end
-  return right, {
-    review_id = optimiser.review_id(call, evaluation.metric),
-    test_set_id = optimiser.test_set_id(call),
-    actual_value = value == nil and json.null or value,
-    explanation = json.array(judge.explain(evaluation.metric, value)),
-    success = right, error = json.null,
-  }
+--- Returns the values of the reviews at a level, and their rows in a response. A row is a success
+--- if the value is as labelled.
+function optimiser.try(reviews, level, seed)
+  local values, rows = {}, json.array {}
+  for i, review in ipairs(reviews) do
+    local value = value_at(review, level, seed)
+    values[i] = value
+    rows[i] = {
+      review_id = review.id, test_set_id = review.test_set.id,
+      actual_value = value == nil and json.null or value,
+      explanation = json.array(judge.explain(review.metric, value)),
+      success = agrees(review, value), error = json.null,
+    }
+  end
+  return values, rows
 end
 
-local function try_all(reviews, seed)
-  local results, unresolved, before, after = json.array {}, json.array {}, 0, 0
-  for i, review in ipairs(reviews) do
-    local right, row = try(review, seed)
-    if agrees(review) then before = before + 1 end
-    if right then after = after + 1 end
-    if not right then
-      unresolved[#unresolved + 1] = { review_id = row.review_id, test_set_id = row.test_set_id,
+local function unresolved_of(rows)
+  local samples = json.array {}
+  for _, row in ipairs(rows) do
+    if not row.success then
+      samples[#samples + 1] = { review_id = row.review_id, test_set_id = row.test_set_id,
         verdict = "ambiguous label", pass_rate = 0.4 }
     end
-    results[i] = row
   end
-  return results, unresolved, score(before, #reviews), score(after, #reviews)
+  return samples
 end
 
 --- Returns the description with the reviewers' remarks added.
@@ -93,6 +105,21 @@ local function custom_code_for(metric, description, lessons)
   return comment .. "\n_result = judge(data)\n_explanation = None\n"
 end
 
+--- Returns the level of a draft of a metric: that of the proposal or earlier version that it
+--- repeats; the metric's own if the text is new.
+---@param draft table fields of the metric; the others are as they are
+function optimiser.level_of(metric, draft)
+  local description, code = draft.description, draft.custom_code
+  for i = #metric.known, 1, -1 do
+    local known = metric.known[i]
+    if description ~= nil and description == known.description
+      or (code or "") ~= "" and code == known.custom_code then
+      return known.level
+    end
+  end
+  return metric.level
+end
+
 --- The final response of the progress endpoint, by the option `optimiser`.
 local ENDS = {}
 
@@ -102,8 +129,8 @@ function ENDS.asks(job)
     status = "awaiting_user_input", progress = 60,
     message = "Reviewers disagree with each other",
     questions = json.array { {
-      test_set_id = optimiser.test_set_id(review.call),
-      review_id = optimiser.review_id(review.call, review.evaluation.metric),
+      id = ("question-%d"):format(review.id),
+      test_set_id = review.test_set.id, review_id = review.id,
       question = "Does a new time that only the agent named count as confirmed?",
     } },
   }
@@ -111,38 +138,52 @@ end
 
 function ENDS.fails(job)
   return {
-    status = "failed", progress = 100,
-    error = ("No description does better than the present one on %d reviewed calls.")
+    status = "error", progress = 100,
+    error = ("No description does better than the present one on %d labelled calls.")
       :format(#job.reviews),
   }
 end
 
-function ENDS.improves(job, seed)
+function ENDS.improves(job, seed, cost)
   local metric, options = job.metric, job.options
   local lessons = lessons_of(job.reviews)
   local description = describe(options.simplified_prompt or metric.description, lessons)
   local kind = options.metric_type or metric.type
-  local results, unresolved, old_score, new_score = try_all(job.reviews, seed)
-  if options.skip_evaluation then
-    results, unresolved, new_score = json.array {}, json.array {}, json.null
-  end
-  return {
-    status = "completed", progress = 100,
+  local code = kind == "custom_code" and custom_code_for(metric, description, lessons) or ""
+  local old_values = optimiser.try(job.reviews, job.level, seed)
+  local new_values, rows = optimiser.try(job.reviews, job.level + 1, seed)
+  local new_score = optimiser.score(job.reviews, new_values)
+  if options.skip_evaluation then rows, new_score = json.array {}, json.null end
+  return { status = "success", progress = 100, output = {
     improved_metric_description = description,
     improved_evaluation_trigger = "always", improved_trigger_kind = "always",
-    trigger_type = "llm_judge", type = kind,
-    custom_code = kind == "custom_code" and custom_code_for(metric, description, lessons) or "",
+    trigger_type = "llm_judge", type = kind, custom_code = "",
+    meta_harness = code ~= "" and {
+      custom_code = code, improved_evaluation_trigger = "always", improved_trigger_kind = "always",
+    } or json.null,
     metric_description_program = json.null, metric_description_variables = json.array {},
     evaluation_trigger_program = json.null, evaluation_trigger_variables = json.array {},
-    review_results = results, unresolved_samples = unresolved,
+    review_results = rows, unresolved_samples = unresolved_of(rows),
     feedback_edits = json.array {}, unauthorized_label_changes = json.array {},
     optimization_summary = ("Takes %d remarks of reviewers into account."):format(#lessons),
-    old_score = old_score, new_score = new_score,
-  }
+    old_score = optimiser.score(job.reviews, old_values), new_score = new_score,
+    estimated_cost_per_sample = cost,
+  } }
 end
 
 --- Returns the response of the progress endpoint after the job has ended.
 ---@param how string the option `optimiser`
-function optimiser.finish(job, seed, how) return ENDS[how](job, seed) end
+---@param cost number credits for one evaluation
+function optimiser.finish(job, seed, how, cost)
+  local response = ENDS[how](job, seed, cost)
+  local output = response.output
+  if output then
+    table.insert(job.metric.known, {
+      description = output.improved_metric_description, level = job.level + 1,
+      custom_code = output.meta_harness ~= json.null and output.meta_harness.custom_code or nil,
+    })
+  end
+  return response
+end
 
 return optimiser

@@ -31,6 +31,7 @@ local START = {
   { "seed", is_seed, wanted = "a whole number", default = 1 },
   { "faults", "table", default = {} },
   { "optimiser", is_ending, wanted = '"improves", "fails" or "asks"', default = "improves" },
+  { "votes_feed_lab", "boolean", default = false },
   { "rate_limit", "table" },
   { "record", is_record, wanted = "true, false or a number of requests", default = DEFAULT_RECORD },
   { "log", "boolean", default = false },

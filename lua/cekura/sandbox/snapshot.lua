@@ -2,6 +2,7 @@
 --- host, so they share nothing with the store.
 
 local fields = require "cekura.sandbox.fields"
+local lab = require "cekura.sandbox.lab"
 local Store = require "cekura.sandbox.store"
 
 local snapshot = {}
@@ -62,7 +63,24 @@ local ITEMS = {
         id = id, slug = m.slug, name = m.name, project_id = m.project,
         agents = { table.unpack(m.agents) }, eval_type = m.eval_type, type = m.type,
         description = m.description, enum_values = m.enum_values, version = m.version,
-        improved = m.improved or false, updated_at = m.updated_at,
+        improved = m.level > 0, updated_at = m.updated_at,
+      }
+    end,
+  },
+  test_sets = {
+    ids = lab.test_sets,
+    view = function(store, id)
+      local set = lab.test_sets(store)[id]
+      local reviews = {}
+      for metric_id, review in pairs(set.reviews) do
+        reviews[metric_id] = {
+          id = review.id, expected_value = review.expected, actual_value = review.actual,
+          feedback = review.feedback, updated_at = review.updated_at,
+        }
+      end
+      return {
+        id = id, name = set.name, kind = set.call.kind, source_id = set.call.id,
+        created_at = set.created_at, updated_at = set.updated_at, metrics = reviews,
       }
     end,
   },
@@ -83,7 +101,7 @@ end
 
 local function job(j)
   local view = { id = j.id, kind = j.kind, status = j.status, progress_id = j.progress_id }
-  if j.kind == "optimiser" then
+  if j.metric then
     view.metric_id = j.metric.id
   else
     view.metric_ids, view.call_ids = ids(j.metrics), ids(j.calls)

@@ -3,7 +3,9 @@
 
 local catalogue = require "cekura.sandbox.data.catalogue"
 local generate = require "cekura.sandbox.generate"
+local history = require "cekura.sandbox.history"
 local judge = require "cekura.sandbox.judge"
+local lab = require "cekura.sandbox.lab"
 local optimiser = require "cekura.sandbox.optimiser"
 local Ring = require "cekura.sandbox.ring"
 
@@ -18,9 +20,13 @@ local KEPT = 10000 -- votes and jobs in server:state()
 local function new_metrics(base)
   local list = {}
   for i, row in ipairs(catalogue.metrics) do
-    list[i] = { version = 1, evaluation_trigger = "always", updated_at = base - 45 * DAY,
-      salt = row.slug } -- of the random numbers: the slug can change
-    for key, value in pairs(row) do list[i][key] = value end
+    local metric = { version = 1, level = 0, evaluation_trigger = "always",
+      updated_at = base - 45 * DAY, salt = row.slug } -- of the random numbers: the slug can change
+    for key, value in pairs(row) do metric[key] = value end
+    metric.known =
+      { { description = metric.description, custom_code = metric.custom_code, level = 0 } }
+    history.record(metric, metric.updated_at)
+    list[i] = metric
   end
   return list
 end
@@ -42,13 +48,14 @@ function Store.new(config, clock)
   local store = setmetatable({
     seed = config.seed, base = base, evaluation_time = config.evaluation_time,
     credits_per_evaluation = config.credits_per_evaluation, optimiser = config.optimiser,
+    votes_feed_lab = config.votes_feed_lab, test_sets = {}, links = 0,
     balance = { initial = config.balance, remaining = config.balance, used = 0 },
     now = function() return config.now + clock() - started end,
     agents = generate.by_id(catalogue.agents), projects = generate.by_id(catalogue.projects),
     metric_list = new_metrics(base), result_list = generate.results(base),
     call_log_list = generate.call_logs(base),
     run_cache = {}, call_log_cache = {},
-    votes = Ring.new(KEPT), jobs = Ring.new(KEPT), optimiser_jobs = {},
+    votes = Ring.new(KEPT), jobs = Ring.new(KEPT), jobs_by_progress = {},
     running = {}, first_running = 1, last_running = 0, -- a queue
     staged = 0, -- jobs in it that have several metrics
   }, Store)
@@ -65,6 +72,12 @@ end
 
 -- ---- looking things up ----
 
+--- Adds the votes on a call to the Labs, if the option `votes_feed_lab` is set.
+local function feed_lab(store, call)
+  if not store.votes_feed_lab then return end
+  for _, evaluation in ipairs(call.evaluations) do lab.add_vote(store, call, evaluation) end
+end
+
 --- Returns the run, which is made at its first use; nil if there is none with the id.
 function Store:run(id)
   local run = self.run_cache[id]
@@ -73,6 +86,7 @@ function Store:run(id)
   if not result then return nil end
   run = generate.run(self.seed, self.base, result, id, self.metric_list)
   self.run_cache[id] = run
+  feed_lab(self, run)
   return run
 end
 
@@ -84,6 +98,7 @@ function Store:call_log(id)
   if not entry then return nil end
   log = generate.call_log(self.seed, self.base, entry, self.metric_list)
   self.call_log_cache[id] = log
+  feed_lab(self, log)
   return log
 end
 
@@ -155,18 +170,7 @@ function Store:vote(call, evaluation, vote)
     kind = call.kind, id = call.id, metric_id = evaluation.metric.id, thumbs_up = vote.thumbs_up,
     expected_value = vote.expected_value, feedback = vote.feedback, at = now,
   }
-end
-
---- Returns { call, evaluation } for every vote on a value of the metric.
-function Store:reviews(metric)
-  local reviews = {}
-  for _, call in ipairs(self:calls()) do
-    local evaluation = call.by_metric[metric.id]
-    if evaluation and evaluation.reviewed_at then
-      reviews[#reviews + 1] = { call = call, evaluation = evaluation }
-    end
-  end
-  return reviews
+  if self.votes_feed_lab then lab.add_vote(self, call, evaluation) end
 end
 
 -- ---- credits and jobs ----
@@ -211,10 +215,14 @@ local function evaluate_again(store, call, metric, at)
     call.by_metric[metric.id] = evaluation
   end
   evaluation.n = evaluation.n + 1
-  evaluation.value = judge.value(metric, call, evaluation.n, evaluation.expected, store.seed)
+  local expected = evaluation.expected
+  if expected == nil then expected = lab.learned(store, call, metric) end
+  evaluation.value = judge.value(metric, call, evaluation.n, expected, store.seed)
+  evaluation.level = metric.level
   evaluation.updated_at = at
 end
 
+--- Functions that finish a job, by its kind. They return the job's status unless it is completed.
 local FINISH = {}
 
 --- Runs the metrics of a job that are due. They run one after the other and take equally long, so
@@ -246,7 +254,16 @@ function FINISH.evaluation(store, job)
 end
 
 function FINISH.optimiser(store, job)
-  job.outcome = optimiser.finish(job, store.seed, store.optimiser)
+  job.outcome = optimiser.finish(job, store.seed, store.optimiser, store.credits_per_evaluation)
+  return job.outcome.questions and "waiting" or nil -- for a person
+end
+
+function FINISH.reviews(store, job)
+  local values, rows = optimiser.try(job.reviews, job.level, store.seed)
+  job.rows, job.score = rows, optimiser.score(job.reviews, values)
+  for i, review in ipairs(job.is_saved and job.reviews or {}) do
+    review.actual, review.updated_at = values[i], job.due
+  end
 end
 
 --- Finishes the jobs and the metrics that are due. Call it before the state is read or changed.
@@ -260,8 +277,9 @@ function Store:settle()
     if staged.kind == "evaluation" then run_metrics(self, staged, math.min(now, staged.due)) end
   end
   while job and job.due <= now do
-    FINISH[job.kind](self, job)
-    job.status = "completed"
+    if job.status == "running" then
+      job.status = FINISH[job.kind](self, job) or "completed"
+    end
     self.running[first] = nil
     first = first + 1
     job = self.running[first]
@@ -269,30 +287,56 @@ function Store:settle()
   self.first_running = first
 end
 
---- Starts an optimiser job for a metric.
----@param options table the fields of process_feedbacks
----@param reviews table[] of Store:reviews
-function Store:start_optimiser(metric, options, reviews)
-  local job = self:start_job {
-    kind = "optimiser", metric = metric, options = options, reviews = reviews,
-  }
-  job.progress_id = optimiser.progress_id(self.seed, self.jobs.count)
-  self.optimiser_jobs[job.progress_id] = job
+local function start_with_progress(store, job)
+  store:start_job(job)
+  job.progress_id = optimiser.progress_id(store.seed, store.jobs.count)
+  store.jobs_by_progress[job.progress_id] = job
   return job
 end
 
---- Saves changes to a metric. The description that the optimiser proposed improves it.
+--- Starts an optimiser job for a metric. It uses the labels of now.
+---@param options table the fields of process_feedbacks
+---@param reviews table[] of lab.reviews
+function Store:start_optimiser(metric, options, reviews)
+  local copies = {}
+  for i, review in ipairs(reviews) do
+    copies[i] = {}
+    for name, value in pairs(review) do copies[i][name] = value end
+  end
+  return start_with_progress(self, {
+    kind = "optimiser", metric = metric, options = options, reviews = copies, level = metric.level,
+  })
+end
+
+--- Starts to score the labels of a metric with a draft of it.
+---@param draft table the fields of the metric that differ
+---@param is_saved boolean whether the reviews get the new values
+function Store:start_reviews(metric, draft, reviews, is_saved)
+  return start_with_progress(self, {
+    kind = "reviews", metric = metric, reviews = reviews, is_saved = is_saved,
+    level = optimiser.level_of(metric, draft),
+  })
+end
+
+--- Saves changes to a metric. The description or the code that the optimiser proposed improves it.
 ---@param changes table field → value
 function Store:update_metric(metric, changes)
+  metric.level = optimiser.level_of(metric, changes)
   for name, value in pairs(changes) do metric[name] = value end
-  for _, job in pairs(self.optimiser_jobs) do
-    local outcome = job.metric == metric and job.outcome
-    if outcome and outcome.improved_metric_description == metric.description then
-      metric.improved = true
-    end
-  end
+  self:note_version(metric)
+end
+
+--- Gives the metric the fields of one of its versions. Returns whether there is one with the id.
+function Store:restore_metric(metric, id)
+  if not history.restore(metric, id) then return false end
+  self:note_version(metric, ("Restored version %d"):format(id))
+  return true
+end
+
+function Store:note_version(metric, reason)
   metric.version = metric.version + 1
   metric.updated_at = self.now()
+  history.record(metric, metric.updated_at, reason)
 end
 
 --- Returns the run's status at present.

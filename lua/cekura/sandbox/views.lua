@@ -6,7 +6,7 @@ local catalogue = require "cekura.sandbox.data.catalogue"
 local dialogue = require "cekura.sandbox.dialogue"
 local judge = require "cekura.sandbox.judge"
 local json = require "cekura.sandbox.json"
-local optimiser = require "cekura.sandbox.optimiser"
+local lab = require "cekura.sandbox.lab"
 local random = require "cekura.sandbox.random"
 local Store = require "cekura.sandbox.store"
 
@@ -355,7 +355,7 @@ local METRIC_DEFAULTS = {
 }
 
 --- The fields of a metric in every view.
-local function metric_view(metric)
+function views.metric(metric)
   local view = {
     id = metric.id, project = metric.project, agents = array { table.unpack(metric.agents) },
     function_name = null, vocera_defined_metric_code = "", knowledge_base_files = array {},
@@ -368,61 +368,22 @@ local function metric_view(metric)
   return view
 end
 
---- Returns a metric in metrics.list. The scores are those of its reviews: how many of its values
+--- Returns a metric in metrics.list. The scores are those of its labels: how many of its values
 --- agree, and how many there are.
 function views.metric_in_list(metric, store, has_scores)
-  local view = metric_view(metric)
+  local view = views.metric(metric)
   view.custom_code, view.alert_enabled = nil, nil
   view.agent_names, view.metric_cost = array {}, store.credits_per_evaluation
   view.uses_llm_judge = metric.type ~= "custom_code"
   for i, id in ipairs(metric.agents) do view.agent_names[i] = store.agents[id].name end
   if has_scores then
-    local reviews = store:reviews(metric)
-    view.total_score = #reviews
-    view.overall_score = count(reviews, function(review)
-      return judge.agrees(metric, review.evaluation.value, review.evaluation.expected)
+    local labelled = lab.labelled(store, metric)
+    view.total_score = #labelled
+    view.overall_score = count(labelled, function(review)
+      return judge.agrees(metric, review.actual, review.expected)
     end)
   end
   return view
-end
-
-local function review_view(review, store, version)
-  local call, e = review.call, review.evaluation
-  local turns = turns_of(call, store)
-  return {
-    id = optimiser.review_id(call, e.metric), metric = e.metric.id,
-    expected_value = views.value(e.expected, version),
-    actual_value = views.value(e.value, version),
-    explanation = array(judge.explain(e.metric, e.value)), feedback = e.feedback,
-    created_at = views.time(e.reviewed_at), updated_at = views.time(e.reviewed_at),
-    test_set = {
-      id = optimiser.test_set_id(call), agent = call.agent.id, name = call.scenario.name,
-      transcript = dialogue.text(turns), duration = dialogue.clock(dialogue.duration(turns)),
-      source_model = call.kind == "run" and "Run" or "CallLog", source_id = call.id,
-      call_end_reason = "customer-ended-call",
-      created_at = views.time(call.timestamp), updated_at = views.time(call.updated_at),
-    },
-  }
-end
-
---- Returns a metric as the response to GET or PATCH of that metric, with the reviews.
-function views.metric_detail(metric, store, version)
-  local view = metric_view(metric)
-  view.reviews, view.pending_optimisation_proposal = array {}, null
-  for i, review in ipairs(store:reviews(metric)) do
-    view.reviews[i] = review_view(review, store, version)
-  end
-  return view
-end
-
---- The progress of an optimiser job.
-function views.progress(job, now)
-  if job.outcome then return job.outcome end
-  local done = (now - job.started) / (job.due - job.started)
-  return {
-    status = "in_progress", progress = math.floor(math.min(done, 0.99) * 100),
-    message = ("Trying it on %d reviewed calls"):format(#job.reviews),
-  }
 end
 
 function views.billing(store)

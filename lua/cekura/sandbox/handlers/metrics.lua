@@ -3,6 +3,8 @@
 local errors = require "cekura.sandbox.errors"
 local filters = require "cekura.sandbox.filters"
 local json = require "cekura.sandbox.json"
+local lab_views = require "cekura.sandbox.lab_views"
+local lists = require "cekura.sandbox.lists"
 local scope = require "cekura.sandbox.scope"
 local views = require "cekura.sandbox.views"
 
@@ -44,7 +46,7 @@ end
 handlers["GET /test_framework/v2/metrics/{metric_id}/"] = function(store, args, _, version)
   local metric = store.metrics[args.metric_id]
   if not metric then return errors.not_found "Metric" end
-  return 200, views.metric_detail(metric, store, version)
+  return 200, lab_views.metric_detail(metric, store, version)
 end
 
 --- The arguments that the metric does not keep: those that the document marks as write-only, and
@@ -80,7 +82,28 @@ handlers["PATCH /test_framework/v2/metrics/{metric_id}/"] = function(store, args
   local status, problem = problem_with(store, metric, changes)
   if status then return status, problem end
   store:update_metric(metric, changes)
-  return 200, views.metric_detail(metric, store, version)
+  return 200, lab_views.metric_detail(metric, store, version)
 end
+
+-- ---- versions ----
+
+local function everything() return true end
+
+handlers["GET /test_framework/v2/metrics/{metric_id}/history/"] = function(store, args, request)
+  local metric = store.metrics[args.metric_id]
+  if not metric then return errors.not_found "Metric" end
+  local versions = lists.newest_first(metric.history:list(), everything)
+  return lists.page(versions, args, request, lab_views.version)
+end
+
+handlers["POST /test_framework/v2/metrics/{metric_id}/restore/"] =
+  function(store, args, _, version)
+    local metric = store.metrics[args.metric_id]
+    if not metric then return errors.not_found "Metric" end
+    if not store:restore_metric(metric, args.history_id) then
+      return errors.not_found "HistoricalMetric"
+    end
+    return 200, lab_views.metric_detail(metric, store, version)
+  end
 
 return handlers
