@@ -66,13 +66,15 @@ local function absorb_type(flat, kinds)
   flat.type = next(others) and table.concat(sorted_keys(others), "|") or "null"
 end
 
---- Sets the words of an enum; the word null makes the schema nullable.
+--- Sets the words of an enum, and their type if there is none; the word null makes the schema
+--- nullable.
 local function absorb_enum(flat, words)
   flat.enum = {}
   for _, word in ipairs(words) do
     if word == cjson.null then flat.nullable = true else table.insert(flat.enum, word) end
   end
   if #flat.enum == 0 then flat.enum, flat.type = nil, "null" end
+  flat.type = flat.type or type(flat.enum[1])
 end
 
 --- Adds the alternatives of oneOf or anyOf. All properties are optional if there are several.

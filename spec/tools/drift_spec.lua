@@ -189,6 +189,15 @@ local SAME = {
     local update = schemas.PatchedMetricEditSerializerV2.properties
     update.project = { anyOf = { { type = "integer" }, { enum = { cjson.null } } } }
   end },
+  { "an enum in alternatives, one without a type", function(_, schemas)
+    local update = schemas.PatchedMetricEditSerializerV2.properties
+    schemas.Direction = { type = "string", enum = { "increase", "decrease" } }
+    schemas.Blank = { enum = { "" } }
+    local field = update.significant_change_alert_direction
+    field.type, field.enum = nil, nil
+    field.oneOf = { { ["$ref"] = "#/components/schemas/Direction" },
+      { ["$ref"] = "#/components/schemas/Blank" } }
+  end },
   { "a schema behind references and allOf", function(document, schemas)
     local operation = document.paths[RUNS].get
     local node, i = parameter(operation, "status")
