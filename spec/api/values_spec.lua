@@ -2,8 +2,10 @@
 -- for runs and call logs, and for responses of any other shape.
 local cekura = require "cekura"
 local faults = require "support.faults"
+local locale = require "support.locale"
 local retries = require "support.retries"
 local sandbox = require "cekura.sandbox"
+local script = require "support.script"
 
 -- A value of a row that says that the metric did not apply, and one that cannot be read.
 local NONE, UNREADABLE = {}, {}
@@ -26,6 +28,7 @@ local ENTRIES = {
   { '"type":"enum","score":0,"enum":"confirmed"', "enum", "confirmed" },
   { '"type":"enum","enum":null,"value":"confirmed"', "enum", "confirmed" },
   { '"type":"enum","enum":"","value":"confirmed"', "enum", "confirmed" },
+  { '"type":"enum","enum":"confirmed","value":"other"', "enum", "confirmed" },
   { '"type":"enum","score":"confirmed"', "enum", "confirmed" },
   { '"type":"enum","score":null,"enum":null,"value":null', "enum", NONE },
   { '"type":"enum","score":0,"enum":"","value":""', "enum", NONE },
@@ -39,6 +42,7 @@ local ENTRIES = {
   { '"eval_type":"binary","passed":true', "binary", true },
   { '"eval_type":"binary","score":null,"passed":false', "binary", false },
   { '"eval_type":"binary","score":5,"passed":true', "binary", true },
+  { '"eval_type":"binary","score":0,"passed":true', "binary", false },  -- the score decides
   { '"type":"custom_code","eval_type":"binary","score":5', "binary", true },
   { '"type":"binary","eval_type":"numeric","score":5,"passed":true', "number", 5 },
   { '"type":"binary","eval_type":null,"score":5', "binary", true },
@@ -209,6 +213,19 @@ describe("cekura.values", function()
         client:close()
       end
     end
+  end)
+
+  it("reads the same in every locale", function()
+    local turkish <close> = locale.turkish()
+    if not turkish then return end
+    local output = script.run(turkish.SET .. [[
+      local cekura = require "cekura"
+      for _, row in ipairs(cekura.values { metrics = {
+        { type = "BINARY", score = "FAIL" }, { type = "numeric", score = "2.5" },
+        { type = "numeric", score = "2,5" }, { type = "enum", enum = 2.5 } } }) do
+        print(row.kind, row.value == 2.5 and "2.5" or row.value)
+      end]], { LOCPATH = turkish.folder, LC_ALL = false })
+    assert.equal("binary\tfalse\nnumber\t2.5\nnumber\tnil\nenum\t2.5\n", output)
   end)
 
   it("does not change the call", function()

@@ -14,7 +14,8 @@ local TRIES = Example.is_slow and 3 or 25  -- of each example
 
 -- ---- valid responses ----
 
-local entry = { id = 55, name = "M", type = "numeric", score = 2, expected_value = 3,
+local entry = { id = 55, name = "M", type = "numeric", eval_type = "numeric", score = 2,
+  expected_value = 3,
   thumbs_up = false, explanation = { "why" } }
 
 local run = { id = 5544, status = "completed", success = true, scenario_name = "S",
