@@ -2,6 +2,7 @@
 -- which rows were sent: the same command continues after an interruption.
 --
 --   lua5.4 examples/vote_from_csv.lua votes.csv --dry-run
+--   lua5.4 examples/vote_from_csv.lua votes.csv --lab       also for the optimiser
 --   lua5.4 examples/vote_from_csv.lua votes.csv --rejects rejects.csv
 --
 -- It takes the key from CEKURA_API_KEY, and the server from CEKURA_API_URL if that is set.
@@ -39,6 +40,10 @@ given: a number (2, 2.5 or 2,5), true or false, or one of its words. If a cell i
 metric is read, and a value that it cannot have is an error. An empty cell is an absent field; null
 means that there is no value.
 
+The optimiser reads the test sets in a metric's Lab, and a vote creates none. --lab also creates a
+test set for each run whose votes were accepted, with the expected values and the feedback of its
+rows. That costs nothing, too.
+
 Exit codes: 0 all votes were sent; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection,
 or it is unknown whether some votes arrived; 130 Ctrl-C.]]
 
@@ -46,6 +51,7 @@ parser:argument("sheet", "The CSV file.")
 parser:mutex(
   parser:flag("--dry-run", "Send no vote: check all rows, and print the first request."),
   parser:flag("--apply", "Send the votes: the default, because votes cost nothing."))
+parser:flag("--lab", "Also put the runs into the metrics' Labs, which the optimiser reads.")
 parser:flag("--skip-bad", "Leave out bad rows, instead of sending nothing.")
 parser:option("--rejects", "Write the rows that were not accepted to this CSV file.")
   :argname "FILE"
@@ -160,20 +166,20 @@ local function read_rows(path, sheet)
   return rows
 end
 
---- Returns the journal's key of a row: its target, and a hash of its cells (FNV-1a). A corrected
---- row has another key, and is sent.
-local function key_of(row)
+--- Returns a key of the journal: the target, and a hash of the texts (FNV-1a). A corrected row has
+--- another key, and is sent.
+local function key_of(target, texts)
   local hash = 0xcbf29ce484222325
-  for _, field in ipairs(endpoint.fields) do
-    local text = (row.fields[field.name] or "") .. "\0"
+  for _, text in ipairs(texts) do
+    text = text .. "\0"
     for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
   end
-  return ("%s:%016x"):format(row.target, hash)
+  return ("%s:%016x"):format(target, hash)
 end
 
 --- The last vote on a target counts. A vote is therefore sent again after another one on its
 --- target.
-local function target_of_key(key) return key:match "^(%d+:%d+):" end
+local function target_of_key(key) return key:match "^(.+):%x+$" end
 
 -- ---- metrics ----
 
@@ -267,10 +273,88 @@ local function check_all(client, path, rows)
   return good, bad
 end
 
-local function print_plan(client, rows)
-  output.print(("Votes to send: %d, without those that the journal has as done."):format(#rows))
-  if #rows == 0 then return end
-  local plan = assert(client.runs:mark_metric_vote(vote_of(rows[1]), DRY))
+-- ---- the two steps ----
+
+local function key_of_row(row)
+  local texts = {}
+  for i, field in ipairs(endpoint.fields) do texts[i] = row.fields[field.name] or "" end
+  return key_of(row.target, texts)
+end
+
+--- The first step: a vote for each row. An item of a step is { rows }.
+local VOTES = {
+  name = "rows",
+  plan = "Votes to send: %d, without those that the journal has as done.",
+  counts = "ok %d, failed %d, skipped %d, unknown %d",
+  unknown = "it is unknown whether %d rows arrived: --redo-unknown sends them again (a vote that "
+    .. "arrives twice counts once)",
+  left = "it was not sent", maybe = "it is unknown whether it arrived",
+}
+
+function VOTES.items(rows)
+  local items = {}
+  for i, row in ipairs(rows) do items[i] = { rows = { row } } end
+  return items
+end
+
+--- Returns the journal's key of an item.
+function VOTES.key(item) return key_of_row(item.rows[1]) end
+
+function VOTES.send(client, item, options)
+  return client.runs:mark_metric_vote(vote_of(item.rows[1]), options)
+end
+
+--- The second step, with --lab: a test set for each run. A run's rows are sent together, so that no
+--- two calls create its test set at the same time.
+local TEST_SETS = {
+  name = "test sets",
+  plan = "Test sets to create: %d, without those that the journal has as done.",
+  counts = "test sets: ok %d, failed %d, skipped %d, unknown %d",
+  unknown = "it is unknown whether %d test sets were created: --redo-unknown sends them again (one "
+    .. "that exists is used again)",
+  left = "its test set was not created", maybe = "it is unknown whether its test set was created",
+}
+
+--- Leaves out the rows whose votes were not accepted.
+function TEST_SETS.items(rows)
+  local items, by_run = {}, {}
+  for _, row in ipairs(rows) do
+    if not row.error then
+      local run = row.target:match "^%d+"
+      if not by_run[run] then
+        by_run[run] = { rows = {}, run = run }
+        items[#items + 1] = by_run[run]
+      end
+      table.insert(by_run[run].rows, row)
+    end
+  end
+  return items
+end
+
+function TEST_SETS.key(item)
+  local keys = {}
+  for i, row in ipairs(item.rows) do keys[i] = key_of_row(row) end
+  return key_of("lab:" .. item.run, keys)
+end
+
+function TEST_SETS.send(client, item, options)
+  local metrics = {}
+  for i, row in ipairs(item.rows) do
+    local vote = vote_of(row)
+    local feedback = vote.feedback ~= cekura.null and vote.feedback or nil
+    metrics[i] =
+      { metric = vote.metric_id, expected_value = vote.expected_value, feedback = feedback }
+  end
+  return client.test_sets:create_from_run({ run_id = item.run, metrics = metrics }, options)
+end
+
+local function steps_of(options) return { VOTES, options.lab and TEST_SETS or nil } end
+
+local function print_plan(client, step, rows)
+  local items = step.items(rows)
+  output.print(step.plan:format(#items))
+  if #items == 0 then return end
+  local plan = assert(step.send(client, items[1], DRY))
   output.print(("The first:\n\n%s %s\n%s"):format(plan.method, plan.url, plan.body))
 end
 
@@ -296,33 +380,33 @@ function Outcome:add_error(row, err)
   self:add_code(command.code_of(err))
 end
 
---- Adds the result of a call, and returns it.
-function Outcome:add(row, vote, err)
-  if vote ~= nil then
+--- Adds the result of a call about some rows, and returns it.
+function Outcome:add(rows, value, err)
+  if value ~= nil then
     self.in_a_row = 0
     return true
   end
-  self:add_error(row, err)
+  for _, row in ipairs(rows) do self:add_error(row, err) end
   self.in_a_row = TRANSIENT[err.kind] and self.in_a_row + 1 or 0
   if err.kind == "authentication" or self.in_a_row >= MOST_IN_A_ROW then self.stopped_by = err end
   return nil, err
 end
 
---- Returns the rows as a list that becomes empty when the command gives up.
-local function until_stopped(rows, outcome)
+--- Returns the items as a list that becomes empty when the command gives up.
+local function until_stopped(items, outcome)
   return setmetatable({}, {
-    __len = function() return outcome.stopped_by and 0 or #rows end,
-    __index = function(_, index) return not outcome.stopped_by and rows[index] or nil end,
+    __len = function() return outcome.stopped_by and 0 or #items end,
+    __index = function(_, index) return not outcome.stopped_by and items[index] or nil end,
   })
 end
 
 local function work_of(options) return "votes of " .. options.sheet:match "[^/]*$" end
 
-local function send_all(client, rows, options, outcome)
-  return client:each(until_stopped(rows, outcome), function(row)
-    return outcome:add(row, client.runs:mark_metric_vote(vote_of(row)))
+local function send_all(client, step, items, options, outcome)
+  return client:each(until_stopped(items, outcome), function(item)
+    return outcome:add(item.rows, step.send(client, item))
   end, {
-    concurrency = options.concurrency, progress = options.progress, key = key_of,
+    concurrency = options.concurrency, progress = options.progress, key = step.key,
     journal = options.journal, work = work_of(options), group = target_of_key,
     redo_unknown = options.redo_unknown,
   })
@@ -332,18 +416,16 @@ end
 
 local function say(format, ...) command.say(NAME, ": ", format:format(...)) end
 
-local UNKNOWN = "it is unknown whether %d rows arrived: --redo-unknown sends them again (a "
-  .. "vote that arrives twice counts once)"
-
 --- Adds the rows that were not sent because the journal has them as started, but not as finished.
-local function add_unknown(outcome, rows, report)
+local function add_unknown(outcome, step, items, report)
   for _, e in ipairs(report.errors) do
-    local row = rows[e.index]
-    if not row.error then outcome:add_error(row, e.error) end
+    for _, row in ipairs(items[e.index].rows) do
+      if not row.error then outcome:add_error(row, e.error) end
+    end
   end
   if report.unknown == 0 then return end
   outcome:add_code "network"
-  say(UNKNOWN, report.unknown)
+  say(step.unknown, report.unknown)
 end
 
 local LISTED = 20
@@ -364,14 +446,17 @@ local function list_failed(path, outcome, is_given_up)
     #rows - LISTED)
 end
 
-local function sum_up(report, outcome, all, options)
-  local left = all - report.ok - report.failed - report.skipped - report.unknown
-  if not options.rejects then list_failed(options.sheet, outcome, left > 0) end
-  if left > 0 then
-    say("gave up, with %d rows left: %s. Fix that, then %s", left, outcome.stopped_by, ADVICE)
+local GAVE_UP = "gave up, with %d %s left: %s. Fix that, then %s"
+
+--- Prints the numbers of the steps, of which only the last can have items left.
+local function sum_up(steps, outcome, options)
+  local last = steps[#steps]
+  if not options.rejects then list_failed(options.sheet, outcome, last.left > 0) end
+  if last.left > 0 then say(GAVE_UP, last.left, last.step.name, outcome.stopped_by, ADVICE) end
+  for _, each in ipairs(steps) do
+    local report = each.report
+    output.print(each.step.counts:format(report.ok, report.failed, report.skipped, report.unknown))
   end
-  output.print(("ok %d, failed %d, skipped %d, unknown %d"):format(report.ok, report.failed,
-    report.skipped, report.unknown))
 end
 
 local function write_rejects(sheet, options, rows)
@@ -384,32 +469,53 @@ local function write_rejects(sheet, options, rows)
   if not done then fail("failed", "--rejects: %s", problem) end
 end
 
-local LEFT, MAYBE_SENT = "it was not sent", "it is unknown whether it arrived"
-
 --- Writes rejects after an early end: also the rows that the journal does not have as done. Writes
 --- nothing if the journal cannot be read, because it is then not the journal of this run.
 local function reject_unsent(client, sheet, rows, options, outcome)
   local log <close> = journal.open(options.journal,
     { api = client.api_url, work = work_of(options), group = target_of_key })
   if not log then return end
-  for _, row in ipairs(rows) do
-    local state = log:state(key_of(row))
-    if not row.error and state ~= "done" then
-      row.error = (state == "started" or state == "unknown") and MAYBE_SENT or LEFT
-      table.insert(outcome.rejects, row)
+  for _, step in ipairs(steps_of(options)) do
+    for _, item in ipairs(step.items(rows)) do
+      local state = log:state(step.key(item))
+      local problem = (state == "started" or state == "unknown") and step.maybe or step.left
+      for _, row in ipairs(state ~= "done" and item.rows or {}) do
+        if not row.error then table.insert(outcome.rejects, row) end
+        row.error = row.error or problem
+      end
     end
   end
   write_rejects(sheet, options, outcome.rejects)
 end
 
---- Sends the rows, and returns the report. After an early end, the file of rejects has the rows
---- that were not sent.
-local function send_or_reject(client, sheet, rows, options, outcome)
-  local done, report, err = pcall(send_all, client, rows, options, outcome)
-  if done and report then return report end
-  if options.rejects then reject_unsent(client, sheet, rows, options, outcome) end
-  if not done then error(report, 0) end
-  return fail(command.code_of(err), "%s", err)
+--- Performs a step, and returns { step, report, left }. After an early end, the file of rejects has
+--- the rows that were not sent.
+local function perform(client, step, sheet, rows, options, outcome)
+  local items = step.items(rows)
+  local done, report, err = pcall(send_all, client, step, items, options, outcome)
+  if not (done and report) then
+    if options.rejects then reject_unsent(client, sheet, rows, options, outcome) end
+    if not done then error(report, 0) end
+    fail(command.code_of(err), "%s", err)
+  end
+  add_unknown(outcome, step, items, report)
+  local left = #items - report.ok - report.failed - report.skipped - report.unknown
+  return { step = step, report = report, left = left }
+end
+
+--- Performs the steps, each unless the command gave up in the one before.
+local function perform_all(client, sheet, rows, options, outcome)
+  if options.rejects then
+    local done, problem = rejects.try(options.rejects)
+    if not done then fail("usage", "--rejects: %s", problem) end
+  end
+  local performed = {}
+  for _, step in ipairs(steps_of(options)) do
+    if outcome.stopped_by then break end
+    performed[#performed + 1] = perform(client, step, sheet, rows, options, outcome)
+  end
+  sum_up(performed, outcome, options)
+  write_rejects(sheet, options, outcome.rejects)
 end
 
 -- ---- the command ----
@@ -429,17 +535,10 @@ local function vote_all(client, sheet, options)
   local outcome = setmetatable(
     { code = #bad > 0 and "failed" or "ok", rejects = bad, in_a_row = 0 }, Outcome)
   if options.dry_run then
-    print_plan(client, good)
-    return outcome.code
+    for _, step in ipairs(steps_of(options)) do print_plan(client, step, good) end
+  else
+    perform_all(client, sheet, good, options, outcome)
   end
-  if options.rejects then
-    done, problem = rejects.try(options.rejects)
-    if not done then fail("usage", "--rejects: %s", problem) end
-  end
-  local report = send_or_reject(client, sheet, good, options, outcome)
-  add_unknown(outcome, good, report)
-  sum_up(report, outcome, #good, options)
-  write_rejects(sheet, options, outcome.rejects)
   return outcome.code
 end
 
