@@ -1,5 +1,6 @@
--- Runs the optimiser on metrics, prints what it would change, and saves that with --apply. A state
--- file records which jobs were started: the same command continues them, and does not pay again.
+-- Runs the optimiser on metrics, prints what it would change, and saves that with --apply. It reads
+-- the test sets in the metric's Lab, which vote_from_csv --lab creates. A state file records which
+-- jobs were started: the same command continues them, and does not pay again.
 --
 --   lua5.4 examples/auto_improve.lua --metrics 55,57            the plan and its cost
 --   lua5.4 examples/auto_improve.lua --metrics 55,57 --start    starts it, and prints the proposals
@@ -66,12 +67,15 @@ end
 
 local FEW = "  These are few: the optimiser needs %d disagreements or more."
 
+local EMPTY = "metric %d: its Lab has no test set: vote_from_csv --lab creates them from votes"
+
 local function print_plan(client, id, metric)
   local reviews, wrong = jobs.reviews(metric)
-  if #reviews == 0 then fail("failed", "metric %d: nobody has reviewed it yet: vote first", id) end
-  text.print("  reviewed calls: %d; the reviewer disagreed with the metric on %d", #reviews, wrong)
+  if #reviews == 0 then fail("failed", EMPTY, id) end
+  text.print("  test sets in the Lab: %d; the reviewer disagreed with the metric on %d", #reviews,
+    wrong)
   if wrong < ENOUGH then text.print(FEW, ENOUGH) end
-  cost.print(client, #reviews, "at least: one for each reviewed call")
+  cost.print(client, #reviews, "at least: one for each test set")
 end
 
 --- Returns the metric's job; nil if there is none, and none may be started.

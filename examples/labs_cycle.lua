@@ -1,6 +1,7 @@
 -- Improves a metric in seven steps: find where reviewers and the metric disagree, vote, optimise,
 -- look at the difference, save it, evaluate again, and compare. A state file records each step: the
--- same command continues after an interruption.
+-- same command continues after an interruption. The reviewed runs are put into the metric's Lab,
+-- because the optimiser reads its test sets, and a vote creates none.
 --
 --   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv          the plan
 --   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv --apply  does it
@@ -87,24 +88,36 @@ local function result_ids(cycle)
   return found
 end
 
---- Adds the runs of a result that the metric has judged.
-local function add_runs(runs, result, metric_id)
+--- Returns the reviews of runs in the metric's Lab: { [run id] = review }.
+local function lab_of(metric)
+  local lab = {}
+  for _, review in ipairs(metric.reviews or {}) do
+    local set = review.test_set or {}
+    if set.source_model == "Run" and set.id then lab[tostring(set.source_id)] = review end
+  end
+  return lab
+end
+
+--- Adds the runs of a result that the metric has judged. The expected value of a run is that of the
+--- last vote; the API documents only that of the Lab.
+local function add_runs(runs, result, metric_id, lab)
   for _, run in pairs(result.runs or {}) do
     local row, entry = metrics.entry(run, metric_id)
     if row and row.value ~= nil then
-      runs[#runs + 1] = { id = tostring(run.id), result = tostring(result.id), run = run,
-        entry = entry, value = row.value, expected = entry.expected_value,
-        is_reviewed = entry.expected_value ~= nil }
+      local id, expected = tostring(run.id), entry.expected_value
+      if expected == nil and lab[id] then expected = lab[id].expected_value end
+      runs[#runs + 1] = { id = id, result = tostring(result.id), run = run, entry = entry,
+        value = row.value, expected = expected, is_reviewed = expected ~= nil }
     end
   end
 end
 
 --- Returns the runs of all results that the metric has judged, the oldest first.
 local function read_runs(cycle)
-  local runs = {}
+  local runs, lab = {}, lab_of(cycle.metric)
   for _, id in ipairs(cycle.results) do
     local result = assert(responses.result(cycle.client.results:get { result_id = id }))
-    add_runs(runs, result, cycle.options.metric)
+    add_runs(runs, result, cycle.options.metric, lab)
   end
   table.sort(runs, function(a, b) return tonumber(a.id) < tonumber(b.id) end)
   return runs
@@ -214,11 +227,12 @@ end
 
 local CODES = { "failed", "usage", [4] = "network", [130] = "interrupted" }
 
---- Runs vote_from_csv. Its journal prevents it from sending a vote again.
+--- Runs vote_from_csv, which votes and creates test sets. Its journal prevents it from doing that
+--- again.
 local function send_sheet(cycle)
   local interpreter = 0
   while arg[interpreter - 1] do interpreter = interpreter - 1 end
-  local words = { arg[interpreter], FOLDER .. "vote_from_csv.lua", cycle.options.sheet }
+  local words = { arg[interpreter], FOLDER .. "vote_from_csv.lua", cycle.options.sheet, "--lab" }
   words[#words + 1] = cycle.options.apply and "--no-progress" or "--dry-run"
   for i, word in ipairs(words) do words[i] = "'" .. word:gsub("'", [['\'']]) .. "'" end
   local _, _, code = os.execute("exec " .. table.concat(words, " "))
@@ -235,6 +249,7 @@ local function vote(cycle, wrong)
   if exists(cycle.options.sheet) then
     send_sheet(cycle)
     if not cycle.options.apply then return true end
+    cycle.metric = metrics.get(cycle.client, cycle.options.metric)
     cycle.runs = read_runs(cycle)
     local reviewed, agreed = agreement_of(cycle, cycle.runs)
     wrong = reviewed - agreed
@@ -249,27 +264,42 @@ local function save_baseline(cycle)
   local before = {}
   for _, run in ipairs(cycle.runs) do
     if run.is_reviewed then
-      before[#before + 1] =
-        { id = run.id, result = run.result, value = run.value, expected = run.expected }
+      before[#before + 1] = { id = run.id, result = run.result, value = run.value,
+        expected = run.expected, feedback = run.entry.feedback }
     end
   end
   cycle.data.results, cycle.data.before = cycle.results, before
   cycle.saved:keep()
 end
 
--- ---- 3: the optimiser ----
-
---- Returns the reviews of these runs in the metric's Lab.
-local function reviews_of(cycle)
-  local is_ours = {}
-  for _, run in ipairs(cycle.data.before or cycle.runs) do is_ours[run.id] = true end
-  return (jobs.reviews(cycle.metric, function(review)
-    local set = review.test_set or {}
-    return set.source_model == "Run" and is_ours[tostring(set.source_id)] == true
-  end))
+--- Returns the number of runs that the optimiser reads, and that are evaluated again.
+local function count_reviewed(cycle)
+  return cycle.data.before and #cycle.data.before or (agreement_of(cycle, cycle.runs))
 end
 
-local NOT_IN_LAB = "the metric's Lab has none of these runs: add them there"
+-- ---- 3: the optimiser ----
+
+--- Creates the test set of a reviewed run, or gets the one that exists. Returns it.
+local function put_in_lab(cycle, run)
+  return assert(responses.test_set(cycle.client.test_sets:create_from_run {
+    run_id = run.id, metrics = { {
+      metric = cycle.metric.id, expected_value = run.expected, feedback = run.feedback,
+    } },
+  }))
+end
+
+--- Returns the ids of the test sets of the reviewed runs. Creates those that the Lab does not have,
+--- or has with another expected value.
+local function fill_lab(cycle)
+  local lab, test_sets = lab_of(cycle.metric), {}
+  for i, run in ipairs(cycle.data.before) do
+    local review = lab[run.id]
+    local is_there = review
+      and values.are_equal(cycle.metric.eval_type, review.expected_value, run.expected)
+    test_sets[i] = (is_there and review.test_set or put_in_lab(cycle, run)).id
+  end
+  return test_sets
+end
 
 local function optimise(cycle)
   begin(3, "optimise", "let the optimiser read what reviewers said. It SPENDS CREDITS.")
@@ -282,13 +312,10 @@ local function optimise(cycle)
     text.print("  started before: %s", job.progress_id)
     return job
   end
-  local reviews, test_sets = reviews_of(cycle), {}
-  for _, review in ipairs(reviews) do test_sets[#test_sets + 1] = review.test_set.id end
-  cost.print(cycle.client, #reviews, "at least: one for each reviewed run")
+  cost.print(cycle.client, count_reviewed(cycle), "at least: one for each reviewed run")
   if not options.apply then return nil end
-  if #reviews == 0 then fail("person", NOT_IN_LAB) end
   job = jobs.start(cycle.client, cycle.saved, cycle.metric,
-    { metric_id = options.metric, test_set_ids = test_sets })
+    { metric_id = options.metric, test_set_ids = fill_lab(cycle) })
   text.print("  started: %s", job.progress_id)
   return job
 end
@@ -365,9 +392,7 @@ end
 local function evaluate(cycle)
   begin(6, "evaluate", "run the metric again over the reviewed runs. It SPENDS CREDITS.")
   local lists, order = by_result(cycle)
-  local count = #(cycle.data.before or {})
-  if not cycle.data.before then count = agreement_of(cycle, cycle.runs) end
-  cost.print(cycle.client, count, "at least: one for each reviewed run")
+  cost.print(cycle.client, count_reviewed(cycle), "at least: one for each reviewed run")
   if not cycle.options.apply and not cycle.data.evaluated then return end
   cycle.data.evaluated = cycle.data.evaluated or {}
   cycle.data.unevaluated = cycle.data.unevaluated or {}  -- the results as they were before
@@ -422,7 +447,6 @@ local function improve(cycle)
     fail("person", "the optimiser needs %d disagreements: vote first", cycle.options.want)
   elseif apply and not cycle.data.before then
     save_baseline(cycle)
-    cycle.metric = metrics.get(cycle.client, cycle.options.metric)
   end
   local job = optimise(cycle)
   save(cycle, job, show_difference(cycle, job))

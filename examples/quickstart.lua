@@ -1,5 +1,6 @@
--- Calls the five endpoints one after the other, and prints what each of them does. The server is a
--- sandbox in this process, whatever the environment says.
+-- Calls the five endpoints one after the other, and prints what each of them does; a test set makes
+-- the vote available to the optimiser. The server is a sandbox in this process, whatever the
+-- environment says.
 --
 --   make demo
 --   lua5.4 examples/quickstart.lua     the same, if cekura and its sandbox are installed
@@ -160,12 +161,14 @@ end
 
 -- ---- the five endpoints ----
 
+local FEEDBACK = "Agent missed the reschedule step"
+
 local function vote()
   heading("1  A vote on what a metric said of a run", "client.runs:mark_metric_vote")
   local run, before = state("runs", ids.run_id), server and verdict("runs", ids.run_id)
   local value, response = assert(client.runs:mark_metric_vote {
     run_id = ids.run_id, metric_id = ids.metric_id, thumbs_up = false,
-    expected_value = ids.expected_value, feedback = "Agent missed the reschedule step",
+    expected_value = ids.expected_value, feedback = FEEDBACK,
   })
   print_response(response)
   printf("   The response: success = %s", value.success)
@@ -306,9 +309,21 @@ local function job_status(progress_id)
   end
 end
 
+--- Puts the run of the vote into the metric's Lab.
+local function create_test_set()
+  output.print "   The optimiser reads the test sets in the metric's Lab, and a vote creates none."
+  local set = assert(client.test_sets:create_from_run {
+    run_id = ids.run_id, metrics = { {
+      metric = ids.metric_id, expected_value = ids.expected_value, feedback = FEEDBACK,
+    } },
+  })
+  printf("   client.test_sets:create_from_run makes test set %s of run %s.\n", set.id, ids.run_id)
+end
+
 local function improve_metric()
   heading("5  A better metric from what reviewers said",
     "client.metric_reviews:process_feedbacks")
+  create_test_set()
   local credits = server and balance()
   local value, response =
     assert(client.metric_reviews:process_feedbacks({ metric_id = ids.metric_id },

@@ -61,18 +61,14 @@ end
 
 -- ---- reviews ----
 
---- Returns the metric's reviews, and how many of them disagree with the metric.
+--- Returns the reviews in the metric's Lab, and how many of them disagree with the metric.
 ---@param metric table of metrics:get
----@param is_wanted? fun(review: table): boolean selects some of the reviews
-function jobs.reviews(metric, is_wanted)
-  local reviews, wrong = {}, 0
-  for _, review in ipairs(metric.reviews or {}) do
-    if not is_wanted or is_wanted(review) then
-      reviews[#reviews + 1] = review
-      local said, expected = review.actual_value, review.expected_value
-      if expected ~= nil and not values.are_same(metric.eval_type, said, expected) then
-        wrong = wrong + 1
-      end
+function jobs.reviews(metric)
+  local reviews, wrong = metric.reviews or {}, 0
+  for _, review in ipairs(reviews) do
+    local said, expected = review.actual_value, review.expected_value
+    if expected ~= nil and not values.are_same(metric.eval_type, said, expected) then
+      wrong = wrong + 1
     end
   end
   return reviews, wrong

@@ -96,7 +96,7 @@ end
 --- Read by cekura.values.
 local entry = record {
   id = perhaps_id, name = words, type = words, eval_type = words, enum = any, value = any,
-  score = any, passed = any, expected_value = any, explanation = any,
+  score = any, passed = any, expected_value = any, feedback = words, explanation = any,
 }
 
 local entries = perhaps(list(entry))  -- some documents type them as a string
@@ -196,6 +196,7 @@ responses.call_logs = reader("calls.evaluate_metrics", list(call_log))
 responses.job = reader("metric_reviews.process_feedbacks",
   record { progress_id = words, estimated_cost_per_sample = words })
 responses.progress = reader("metric_reviews.wait", record(progress))
+responses.test_set = reader("test_sets.create_from_run", record { id = required(id) })
 responses.balance = reader("billing.info", record { credits_remaining = any })
 
 --- Returns a function that wraps an iterator over items. An item that does not fit raises an error.

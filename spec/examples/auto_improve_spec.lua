@@ -42,8 +42,8 @@ describe("auto_improve", function()
     local output, errors, code = improve:run("--metrics", "55,52")
     assert.equal(NO_ERRORS, errors)
     assert.equal(0, code)
-    assert.matches("metric 55, Steps Completed\n  reviewed calls: 154; the reviewer disagreed with "
-      .. "the metric on 60\nCost: 154 metric evaluations", output)
+    assert.matches("metric 55, Steps Completed\n  test sets in the Lab: 154; the reviewer "
+      .. "disagreed with the metric on 60\nCost: 154 metric evaluations", output)
     assert.matches("metric 52, Call Outcome\n", output)
     assert.matches("Balance: 10000 credits", output)
     assert.matches("\nNothing was started: %-%-start does it", output)
@@ -79,6 +79,29 @@ describe("auto_improve", function()
     assert.equal(1, #improve:changes(START))
     assert.equal(2, #improve:changes())
     assert.matches('^{"description":"[^"]*"}$', improve:body "PATCH")
+  end)
+
+  it("reads the test sets of the Lab, and no votes", function()
+    begin { evaluation_time = 0.05, votes_feed_lab = false }
+    local _, errors, code = improve:run("--metrics", "55", "--apply")
+    assert.equal("auto_improve: metric 55: its Lab has no test set: vote_from_csv --lab creates "
+      .. "them from votes\n", errors)
+    assert.equal(1, code)
+    assert.same({}, improve:changes())
+
+    local client <close> = assert(require "cekura".new {
+      api_url = improve.server.url, api_key = improve.server.api_key })
+    for _, run_id in ipairs { 5945, 5948, 5971, 5974, 5975, 5977 } do
+      assert(client.test_sets:create_from_run { run_id = run_id, metrics = {
+        { metric = 55, expected_value = 2, feedback = "Only two steps" } } })
+    end
+    local output
+    output, errors, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(0, code, errors)
+    assert.matches("  test sets in the Lab: 6; the reviewer disagreed with the metric on %d\n",
+      output)
+    assert.matches("Cost: 6 metric evaluations", output)
+    assert.matches("Only two steps", description(55))
   end)
 
   it("with --apply starts the jobs of all metrics before it waits", function()
@@ -365,13 +388,6 @@ describe("auto_improve", function()
 
     it("an unknown id before it starts anything", function()
       assert_usage("metrics.get: .*404", "--metrics", "55,999", "--apply")
-    end)
-
-    it("a metric without reviews", function()
-      local _, errors, code = improve:run("--metrics", "57", "--apply")
-      assert.equal(1, code)
-      assert.matches("metric 57: nobody has reviewed it yet: vote first", errors)
-      assert.same({}, improve:changes())
     end)
 
     it("a file that is not a state, or the state of another server", function()

@@ -7,6 +7,7 @@ local json = require "cjson".new()
 local scratch = require "support.scratch"
 
 local START = "POST /test_framework/metric%-reviews/process_feedbacks/"
+local CREATE = "POST /test_framework/test%-sets/create_from_run/"
 local EVALUATE = "POST .*/evaluate_metrics/"
 local NO_ERRORS = ""
 
@@ -122,7 +123,8 @@ describe("labs_cycle", function()
     assert.is_nil(scratch.read(cycle:path "votes.csv.journal"))
   end)
 
-  it("with --apply performs all steps, and agreement grows", function()
+  local function perform_all(votes_feed_lab)
+    begin { evaluation_time = 0.05, votes_feed_lab = votes_feed_lab }
     write_votes()
     local output, errors, code = cycle:run("--apply")
     assert.equal(0, code, errors)
@@ -135,11 +137,13 @@ describe("labs_cycle", function()
     assert.matches("agreement: 56%% %(10 of 18 runs%) before, 100%% %(18 of 18 runs%) now\n$",
       output)
 
-    local changes = cycle:changes()
-    assert.equal(7 + 1 + 1 + 8, #changes)
-    assert.matches(START, changes[8])
+    -- The rows of the sheet get test sets, and so do the 11 runs that were reviewed before.
+    local created, changes = votes_feed_lab and 7 or 18, cycle:changes()
+    assert.equal(created, #cycle:changes(CREATE))
+    assert.equal(7 + created + 1 + 1 + 8, #changes)
+    assert.matches(START, changes[8 + created])
     assert.equal(18, #json.decode(cycle:body(START)).test_set_ids)
-    assert.matches("PATCH .*/metrics/55/", changes[9])
+    assert.matches("PATCH .*/metrics/55/", changes[9 + created])
     for _, count in pairs(evaluations()) do assert.equal(1, count) end
     assert.equal(10000 - 36, cycle.server:state("balance").remaining)
 
@@ -148,6 +152,32 @@ describe("labs_cycle", function()
     assert.equal(0, code, errors)
     assert.matches("was saved.*agreement: 56%% .* before, 100%% .* now\n$", again)
     assert.equal(#changes, #cycle:changes())
+  end
+
+  for _, votes_feed_lab in ipairs { false, true } do
+    it(("with --apply performs all steps, and agreement grows (votes_feed_lab = %s)")
+      :format(votes_feed_lab), function() perform_all(votes_feed_lab) end)
+  end
+
+  it("puts each reviewed run into the Lab with the expected value and the feedback", function()
+    begin { evaluation_time = 0.05, votes_feed_lab = false }
+    write_votes()
+    local _, errors, code = cycle:run("--apply")
+    assert.equal(0, code, errors)
+    local labels = {}
+    for _, line in ipairs(cycle:sent()) do
+      local label = line:find '^{"run_id"' and json.decode(line)
+      if label then labels[label.run_id] = label.metrics end
+    end
+    assert.same({ { metric = 55, expected_value = 2,
+      feedback = "Noting it is not confirming it" } }, labels[5975])
+    local count = 0
+    for id, metrics in pairs(labels) do
+      count = count + 1
+      assert.equal(cycle.server:state("runs", id).metrics[55].expected_value,
+        metrics[1].expected_value)
+    end
+    assert.equal(18, count)
   end)
 
   it("needs a person if there are too few disagreements", function()
@@ -171,7 +201,8 @@ describe("labs_cycle", function()
     assert.matches("disagreements now: 3;", output)
     assert.matches("\n  %-%-sheet FILE writes another sheet", output)
     assert.equal(few, scratch.read(cycle:path "votes.csv"))
-    assert.equal(1, #cycle:changes())
+    assert.equal(1, #cycle:changes "mark_metric_vote")
+    assert.equal(2, #cycle:changes())
   end)
 
   it("refuses its sheet or the sheet's journal as its state, by any name", function()
@@ -235,6 +266,20 @@ describe("labs_cycle", function()
       local output, errors, code = cycle:run("--apply")
       assert.equal(0, code, errors)
       assert.matches("100%% %(18 of 18 runs%) now\n$", output)
+    end)
+
+    it("creates the test sets that are missing, and starts one job", function()
+      begin { evaluation_time = 0.05, votes_feed_lab = false }
+      write_votes()
+      cycle.server:faults { { path = "/create_from_run/", skip = 9, delay = 60 } }
+      kill_when(cycle.await_requests, cycle, CREATE, 10)
+      cycle.server:faults()
+      local _, errors, code = cycle:run("--apply")
+      assert.equal(0, code, errors)
+      assert.equal(18, #cycle:changes(CREATE))
+      assert.equal(7, #cycle:changes "mark_metric_vote")
+      assert.equal(1, #cycle:changes(START))
+      assert.equal(18, #json.decode(cycle:body(START)).test_set_ids)
     end)
 
     it("continues the evaluations", function()

@@ -47,6 +47,11 @@ describe("the quickstart", function()
     assert.matches("70023 +Ask about symptoms +not judged +failure +success +%- %-> 3\n", output)
   end)
 
+  it("shows the test set that the optimiser reads", function()
+    has "The optimiser reads the test sets in the metric's Lab, and a vote creates none."
+    assert.matches("create_from_run makes test set %d+ of run 5544%.\n", output)
+  end)
+
   it("shows the optimiser's progress_id", function()
     assert.matches("progress_id %x+%-%x+%-%x+%-%x+%-%x+\n", output)
     has "The job: running\n   And then: completed\n"
@@ -96,8 +101,8 @@ describe("the quickstart, live", function()
     end
   end)
 
-  it("calls the server of the environment with the given ids", function()
-    local server <close> = sandbox.start { api_key = keys.KEY }
+  local function calls_the_server(votes_feed_lab)
+    local server <close> = sandbox.start { api_key = keys.KEY, votes_feed_lab = votes_feed_lab }
     local words = {
       "metric_id=55", "run_id=5544", "result_id=373", "run_ids=5540,5544", "expected_value=1",
       "result_ids=372,373", "agent_id=231",
@@ -110,12 +115,19 @@ describe("the quickstart, live", function()
     assert.equal(0, code, output)
     local requests, bodies = server:requests(), {}
     for i, request in ipairs(requests) do bodies[i] = request.body end
-    assert.equal(6, #requests)  -- five endpoints, and a call with a wrong key
+    assert.equal(7, #requests)  -- five endpoints, a test set, and a call with a wrong key
     assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":1,'
       .. '"feedback":"Agent missed the reschedule step"}', bodies[1])
     assert.equal('{"run_ids":["5540","5544"],"metric_ids":["55"]}', bodies[2])
     assert.equal('{"result_ids":[372,373],"metric_ids":[55]}', bodies[3])
     assert.equal('{"agent_id":231,"call_logs":[70023,70072],"metrics":[55]}', bodies[4])
-    assert.equal('{"metric_id":55}', bodies[5])
-  end)
+    assert.equal('{"run_id":5544,"metrics":[{"metric":55,"expected_value":1,'
+      .. '"feedback":"Agent missed the reschedule step"}]}', bodies[5])
+    assert.equal('{"metric_id":55}', bodies[6])
+  end
+
+  for _, votes_feed_lab in ipairs { false, true } do
+    it(("calls the server of the environment (votes_feed_lab = %s)"):format(votes_feed_lab),
+      function() calls_the_server(votes_feed_lab) end)
+  end
 end)

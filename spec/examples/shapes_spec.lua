@@ -64,6 +64,7 @@ local RESPONSES = {
   { "POST", "/process_feedbacks/", { progress_id = "p", estimated_cost_per_sample = 0.02 } },
   { "GET", "/billing/info/", { credits_remaining = 100 } },
   { "POST", "/mark_metric_vote/", { success = true } },
+  { "POST", "/test-sets/create_from_run/", { id = 9 } },
 }
 
 local WAITS = { "--timeout", "0.2", "--interval", "0.05", "--no-progress" }
@@ -76,11 +77,11 @@ local EXAMPLES = {
     5, 7, 8, 9, 12 },
   auto_improve = { { "--metrics", "55", "--apply" }, WAITS, 5, 6, 10, 11, 12 },
   labs_cycle = { { "--metric", "55", "--agent", "231", "--want", "1", "--apply" }, WAITS,
-    1, 2, 4, 5, 6, 10, 11, 12 },
+    1, 2, 4, 5, 6, 10, 11, 12, 14 },
   ci_gate = { { "--result", "373", "--min-success-rate", "0.1", "--metric", "55>=1", "--evaluate",
     "55", "--apply" }, WAITS, 1, 2, 12 },
   agreement_report = { { "--agent", "231" }, { "--no-progress" }, 1, 4, 5, 7 },
-  vote_from_csv = { {}, { "--no-progress" }, 5, 13 },
+  vote_from_csv = { {}, { "--no-progress", "--lab" }, 5, 13, 14 },
 }
 
 -- ---- mutations ----

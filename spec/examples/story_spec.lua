@@ -26,22 +26,24 @@ end
 describe("docs/cookbook.md", function()
   local story
 
-  before_each(function()
-    story = Example.new "auto_improve"
+  local function begin(votes_feed_lab)
+    story = Example.new("auto_improve", { votes_feed_lab = votes_feed_lab })
     for _, name in ipairs { "examples", "lua", "build", "tools" } do
       os.execute(("exec env -u LD_PRELOAD ln -s \"$PWD/%s\" %s"):format(name, story.folder))
     end
-  end)
+  end
 
   after_each(function() story:close() end)
 
-  it("leads from a sheet of votes to a better metric", function()
+  local function perform(votes_feed_lab)
+    begin(votes_feed_lab)
     local script = with_interpreter(commands())
     assert.equal(7, select(2, script:gsub("examples/", "")))
     local output, code = child.run({ "sh", "-c", "cd " .. story.folder .. "\n" .. script },
       story.environment)
     assert.equal(0, code, output)
-    assert.matches("\nok 6, failed 0, skipped 0, unknown 0\n", output)
+    assert.matches("\nok 6, failed 0, skipped 0, unknown 0\n"
+      .. "test sets: ok 6, failed 0, skipped 0, unknown 0\n", output)
     assert.matches("\nNothing was started", output)
     assert.matches("\n    %+ %- Identity, offer and confirmation: all three are there\n", output)
     assert.matches("\n  saved to metric 55\n", output)
@@ -50,5 +52,10 @@ describe("docs/cookbook.md", function()
     assert.matches("ci_gate: result 431 %(completed%): pass", output)
     assert.matches("all three are there", story.server:state("metrics", 55).description)
     assert.equal(1, #story:changes "process_feedbacks")
-  end)
+  end
+
+  for _, votes_feed_lab in ipairs { false, true } do
+    it(("leads from a sheet of votes to a better metric (votes_feed_lab = %s)")
+      :format(votes_feed_lab), function() perform(votes_feed_lab) end)
+  end
 end)
