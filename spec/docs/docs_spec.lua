@@ -180,6 +180,21 @@ describe("what a user reads", function()
   end)
 end)
 
+-- ---- the loop ----
+
+describe("the loop of README.md", function()
+  for _, votes_feed_lab in ipairs { false, true } do
+    it(("improves the metric with votes_feed_lab = %s"):format(votes_feed_lab), function()
+      local server <close> = sandbox.start { votes_feed_lab = votes_feed_lab }
+      local output, status = run("README.md", server)
+      assert.equal(0, status, output)
+      assert.matches("Agent missed the reschedule step",
+        server:state("metrics", 55).description, 1, true)
+      assert.equal(2, server:state("runs", 5544).metrics[55].value)
+    end)
+  end
+end)
+
 describe("docs/guide-calls.md", function()
   it("names every kind of error", function()
     local text = read "docs/guide-calls.md"
