@@ -642,6 +642,7 @@ total                      integer
 output                     table                  of a job that is done: the fields below; `wait` returns them outside of it, too
 metric                     table                  the metric, with its scores
 review_results             cekura.ReviewResult[]  for each label
+score                      any                    not documented; of the sandbox: `{ num_correct, num_total, score }`
 estimated_cost_per_sample  any                    not documented
 ]] },
   { name = "cekura.MetricHistory", text = "A version of a metric: the fields of a cekura.Metric, and these.", fields = fields [[

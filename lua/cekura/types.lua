@@ -442,6 +442,7 @@
 ---@field output? table of a job that is done: the fields below; `wait` returns them outside of it, too
 ---@field metric? table the metric, with its scores
 ---@field review_results? cekura.ReviewResult[] for each label
+---@field score? any not documented; of the sandbox: `{ num_correct, num_total, score }`
 ---@field estimated_cost_per_sample? any not documented
 
 --- A version of a metric: the fields of a cekura.Metric, and these.

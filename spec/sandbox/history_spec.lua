@@ -94,6 +94,7 @@ describe("the sandbox", function()
     end)
 
     it("and with it the quality of the metric", function()
+      local before = server:state("metrics", 55).description
       assert(client.test_sets:create_from_run { run_id = 5544,
         metrics = { { metric = 55, expected_value = 2, feedback = "x" } } })
       local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
@@ -102,6 +103,10 @@ describe("the sandbox", function()
       update { description = progress.output.improved_metric_description }
       assert.is_true(server:state("metrics", 55).improved)
       assert(restore(assert(history()).results[2].history_id))
+      assert.is_false(server:state("metrics", 55).improved)
+      update { description = progress.output.improved_metric_description }
+      assert.is_true(server:state("metrics", 55).improved)
+      update { description = before }
       assert.is_false(server:state("metrics", 55).improved)
     end)
 

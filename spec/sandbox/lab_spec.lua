@@ -143,6 +143,9 @@ describe("the Lab", function()
         assert.is_false(review.expected_value)
         assert.is_boolean(review.actual_value)
       end
+      local old = assert(client:request { method = "GET", path = "/test_framework/v1/metrics/51/" })
+      assert.equal(0, old.reviews[1].expected_value)
+      assert.is_number(old.reviews[1].actual_value)
     end)
 
     it("which server:state shows", function()
@@ -262,6 +265,20 @@ describe("the Lab", function()
       assert.equal(0, progress_of(optimise()).output.old_score.num_total)
     end)
 
+    it("and the improved metric still judges calls without a label", function()
+      start()
+      label_six()
+      assert(client.metrics:update { metric_id = 55,
+        description = progress_of(optimise()).output.improved_metric_description })
+      assert(client.results:bulk_evaluate_metrics { result_ids = { 400, 401 },
+        metric_ids = { 55 } })
+      for _, id in ipairs(server:state("results", 400).run_ids) do
+        local run = server:state("runs", id)
+        local value = run.status == "completed" and run.metrics[55].value or 0
+        assert.is_true(math.type(value) == "integer" and value >= 0 and value <= 4)
+      end
+    end)
+
     it("but not with votes", function()
       start()
       assert(client.runs:mark_metric_vote { run_id = 5544, metric_id = 55, thumbs_up = false,
@@ -354,7 +371,8 @@ describe("the Lab", function()
       assert.same({ "completed", 6, 0, 6 },
         { progress.status, progress.completed, progress.failed, progress.total })
       assert.same({ num_correct = 1, num_total = 6, score = 0.167 }, progress.output.score)
-      assert.equal(55, progress.output.metric.id)
+      local metric = progress.output.metric
+      assert.same({ 55, 1, 6 }, { metric.id, metric.overall_score, metric.total_score })
       assert.equal(6, #progress.output.review_results)
       assert.equal(10000 - 6, server:state "balance".remaining)
       local reviews = {}
@@ -379,6 +397,19 @@ describe("the Lab", function()
       assert.same(before, assert(client.metrics:get { metric_id = 55 }))
       assert.equal(0, scores_of(assert(score { description = "Count.", skip_save = true })
         .progress_id).output.score.score)
+    end)
+
+    it("with the code of a proposal", function()
+      start()
+      label_six()
+      local code = progress_of(optimise { metric_type = "custom_code" })
+        .output.meta_harness.custom_code
+      local draft = scores_of(assert(score { type = "custom_code", custom_code = code,
+        skip_save = true }).progress_id).output.score
+      assert.is_true(draft.score > 0.5)
+      assert.is_false(server:state("metrics", 55).improved)
+      assert(client.metrics:update { metric_id = 55, type = "custom_code", custom_code = code })
+      assert.is_true(server:state("metrics", 55).improved)
     end)
 
     it("and saves the values unless skip_save is set", function()
@@ -462,4 +493,9 @@ describe("the Lab", function()
         assert.is_true(agreement(runs) >= 5)
       end)
   end
+
+  it("needs true or false as the option votes_feed_lab", function()
+    start()
+    assert.has_error(function() sandbox.start { votes_feed_lab = "yes" } end)
+  end)
 end)

@@ -100,9 +100,11 @@ function lab_views.reviews_progress(job, now, version)
     for name, value in pairs(row) do rows[i][name] = value end
     rows[i].actual_value = views.value(row.actual_value, version)
   end
+  local metric = views.metric(job.metric)
+  metric.overall_score, metric.total_score = job.score.num_correct, job.score.num_total
   return {
     status = "completed", completed = total, failed = 0, total = total,
-    output = { metric = views.metric(job.metric), review_results = rows, score = job.score },
+    output = { metric = metric, review_results = rows, score = job.score },
   }
 end
 

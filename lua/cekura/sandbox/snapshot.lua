@@ -70,7 +70,7 @@ local ITEMS = {
   test_sets = {
     ids = lab.test_sets,
     view = function(store, id)
-      local set = lab.test_sets(store)[id]
+      local set = store.test_sets[id]
       local reviews = {}
       for metric_id, review in pairs(set.reviews) do
         reviews[metric_id] = {
