@@ -293,7 +293,7 @@ local function main(path)
       end, pair.row, pair.old, pair.new)
     end
   end
-  if only then print(("Compared with %s only: it has no other operations."):format(only.name)) end
+  if only then print(("Only the operations of %s are in the document."):format(only.name)) end
   print(("differences: %d, in %d operations"):format(differences, operations))
   return differences == 0
 end
