@@ -50,7 +50,8 @@ describe("wait", function()
     local function start(options)
       options = options or {}
       options.evaluation_time = options.evaluation_time or 0.05
-      options.votes_feed_lab = true  -- so that the optimiser has something to learn from
+      -- By default the optimiser has something to learn from.
+      if options.votes_feed_lab == nil then options.votes_feed_lab = true end
       server = sandbox.start(options)
       client = assert(cekura.new { api_url = server.url, api_key = server.api_key,
         backoff = { base = 0.001, cap = 0.01 } })
@@ -101,6 +102,34 @@ describe("wait", function()
       assert.is_string(improved.improved_metric_description)
       assert.equal(1, counts(paths_of(server))[
         "POST /test_framework/metric-reviews/process_feedbacks/"])
+    end)
+
+    it("for a job that was cancelled returns an error", function()
+      start { evaluation_time = 60 }
+      local job = assert(client.metric_reviews:process_feedbacks { metric_id = 55 })
+      local id = { progress_id = job.progress_id }
+      local value, err = client.metric_reviews:wait(id, with { on_poll = function(_, n)
+        if n == 1 then assert(client.metric_reviews:process_feedbacks_cancel(id)) end
+      end })
+      assert.is_nil(value)
+      assert.same({ "failed", "cancelled" }, { err.kind, err.last.status })
+      assert.matches("the job has failed %([^)]*cancelled", tostring(err))
+    end)
+
+    it("for reviews returns the scores, and shows how many there are", function()
+      start { votes_feed_lab = false, evaluation_time = 0.2 }
+      assert(client.test_sets:create_from_run { run_id = 5544, metrics = {
+        { metric = 55, expected_value = 2, feedback = "a step is missing" } } })
+      local job = assert(client.metrics:run_reviews { metric_id = 55 })
+      local first
+      local scores = assert(client.metrics:wait(
+        { progress_id = job.progress_id, agent_id = 231 },
+        with { progress = function(numbers) first = first or numbers end }))
+      assert.same({ "completed", 1, 0, 1, 55, 1 }, { scores.status, scores.completed,
+        scores.failed, scores.total, scores.metric.id, #scores.review_results })
+      assert.same({ 0, 1 }, { first.done, first.total })
+      assert.equal(1, counts(paths_of(server))[
+        "POST /test_framework/v2/metrics/55/run_reviews/"])
     end)
 
     it("for a job that asks a question returns needs_person", function()
