@@ -450,6 +450,7 @@ describe("metrics.update", function()
       ['"llm_provider": "x"'] = '"x" is not a valid choice.',
       ['"significant_change_alert_direction": "both"'] = '"both" is not a valid choice.',
       ['"enum_values": ["a", 1]'] = "Item 1: Not a valid string.",
+      ['"enum_values": {}'] = 'Expected a list of items but got type "dict".',
       ['"name": null'] = "This field may not be null.",
       ['"slug": "empathy"'] = "metric with this slug already exists.",
       ['"alert_enabled": true'] = "Only applicable to binary metrics.",
@@ -462,6 +463,12 @@ describe("metrics.update", function()
     local own <close> = sandbox.start()
     assert.equal(200, send(own, "PATCH", METRIC, '{"name": "' .. longest .. '"}').status)
     assert.equal(200, send(own, "PATCH", METRIC, '{"slug": null}').status)
+    local lists = '{"description": "\\"[] \\\\", "enum_values": [ ], '
+      .. '"configuration": {"a": [], "b": {}}}'
+    local saved = send(own, "PATCH", METRIC, lists).text
+    assert.matches('"description":"\\"[] \\\\"', saved, 1, true)
+    assert.matches('"configuration":{"a":[],"b":{}}', saved, 1, true)
+    assert.matches('"enum_values":[]', saved, 1, true)
     assert.equal(200, send(own, "PATCH", METRICS .. "51/", '{"alert_enabled": true}').status)
   end)
 

@@ -88,10 +88,9 @@ local function check_objects(value, field)
   return nil, problems
 end
 
---- Returns a problem with the type or the length of a list, or nil. An empty table passes as a
---- list: lua-cjson 2.1.0 does not distinguish [] from {}.
+--- Returns a problem with the type or the length of a list, or nil.
 local function list_problem(value, field)
-  if type(value) ~= "table" or not json.is_array(value) and next(value) ~= nil then
+  if not json.is_array(value) then
     return ('Expected a list of items but got type "%s".'):format(type_name(value))
   elseif #value < (field.min_items or 0) then
     return "This list may not be empty."
