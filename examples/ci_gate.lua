@@ -173,7 +173,10 @@ local function sum_of(result, wanted)
   for _, run in pairs(result.runs or {}) do
     local row = metrics.entry(run, wanted.id)
     if row and row.applies then
-      if row.value == nil then return nil end
+      if row.value == nil then
+        say(("the value of metric %d in run %d cannot be read"):format(wanted.id, run.id))
+        return nil
+      end
       local number = number_of(row, wanted.value)
       if not number then fail("usage", NO_NUMBER, wanted.id, row.value, wanted.id, row.value) end
       sum, count = sum + number, count + 1

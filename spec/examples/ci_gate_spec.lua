@@ -102,6 +102,8 @@ describe("ci_gate", function()
           assert.equal(row[4], code, output .. errors)
           assert.matches(("metric 54, [^\n]-  +%%S+ +%s +%d +"):format(
             row[5]:gsub("%p", "%%%0"), row[6]), output)
+          local unreadable = "ci_gate: the value of metric 54 in run 2 cannot be read\n"
+          assert.equal(row[1]:find "cannot be read" and unreadable or NO_ERRORS, errors)
         end)
       end
     end)
