@@ -163,6 +163,18 @@ end
 
 local FEEDBACK = "Agent missed the reschedule step"
 
+--- Puts the run of the vote into the metric's Lab, as long as the metric disagrees with the vote.
+local function create_test_set()
+  local set = assert(client.test_sets:create_from_run {
+    run_id = ids.run_id, metrics = { {
+      metric = ids.metric_id, expected_value = ids.expected_value, feedback = FEEDBACK,
+    } },
+  })
+  output.print()
+  output.print "   The optimiser reads the test sets in the metric's Lab, and a vote creates none."
+  printf("   client.test_sets:create_from_run makes test set %s of run %s.", set.id, ids.run_id)
+end
+
 local function vote()
   heading("1  A vote on what a metric said of a run", "client.runs:mark_metric_vote")
   local run, before = state("runs", ids.run_id), server and verdict("runs", ids.run_id)
@@ -309,21 +321,9 @@ local function job_status(progress_id)
   end
 end
 
---- Puts the run of the vote into the metric's Lab.
-local function create_test_set()
-  output.print "   The optimiser reads the test sets in the metric's Lab, and a vote creates none."
-  local set = assert(client.test_sets:create_from_run {
-    run_id = ids.run_id, metrics = { {
-      metric = ids.metric_id, expected_value = ids.expected_value, feedback = FEEDBACK,
-    } },
-  })
-  printf("   client.test_sets:create_from_run makes test set %s of run %s.\n", set.id, ids.run_id)
-end
-
 local function improve_metric()
   heading("5  A better metric from what reviewers said",
     "client.metric_reviews:process_feedbacks")
-  create_test_set()
   local credits = server and balance()
   local value, response =
     assert(client.metric_reviews:process_feedbacks({ metric_id = ids.metric_id },
@@ -382,6 +382,7 @@ command.run("quickstart", "started evaluations continue", function()
   printf("cekura %s, %s", cekura._VERSION, live and "the real API"
     or "a sandbox in this process at " .. server.url)
   vote()
+  create_test_set()
   evaluate_result()
   evaluate_results()
   evaluate_calls()

@@ -118,11 +118,11 @@ describe("the quickstart, live", function()
     assert.equal(7, #requests)  -- five endpoints, a test set, and a call with a wrong key
     assert.equal('{"metric_id":55,"thumbs_up":false,"expected_value":1,'
       .. '"feedback":"Agent missed the reschedule step"}', bodies[1])
-    assert.equal('{"run_ids":["5540","5544"],"metric_ids":["55"]}', bodies[2])
-    assert.equal('{"result_ids":[372,373],"metric_ids":[55]}', bodies[3])
-    assert.equal('{"agent_id":231,"call_logs":[70023,70072],"metrics":[55]}', bodies[4])
     assert.equal('{"run_id":5544,"metrics":[{"metric":55,"expected_value":1,'
-      .. '"feedback":"Agent missed the reschedule step"}]}', bodies[5])
+      .. '"feedback":"Agent missed the reschedule step"}]}', bodies[2])
+    assert.equal('{"run_ids":["5540","5544"],"metric_ids":["55"]}', bodies[3])
+    assert.equal('{"result_ids":[372,373],"metric_ids":[55]}', bodies[4])
+    assert.equal('{"agent_id":231,"call_logs":[70023,70072],"metrics":[55]}', bodies[5])
     assert.equal('{"metric_id":55}', bodies[6])
   end
 
