@@ -58,9 +58,10 @@ local parser = command.parser(NAME,
   .. "It only reads, and costs nothing.")
 
 parser:epilog [[
-The report counts votes of the metrics that were evaluated on the results' runs: votes on these runs
-and, unless --results is given, votes on production calls of the same agent or project. Without
---agent, --project and --results, it covers everything that the key may read.
+The report counts the reviews in the Labs of the metrics that were evaluated on the results' runs:
+reviews of these runs and, unless --results is given, of production calls of the same agent or
+project. A vote alone is not in the Lab; vote_from_csv --lab puts it there. Without --agent,
+--project and --results, the report covers everything that the key may read.
 
 Exit codes: 0 the page is written; 1 there is nothing to report, or it could not be read or written;
 2 wrong usage, ids or key; 4 no connection; 130 Ctrl-C.]]
@@ -270,6 +271,9 @@ local function sum_up(report, path)
   say("written to %s", path)
 end
 
+local NOTHING = "there is nothing to report: the metrics' Labs have no review of any of %s. "
+  .. "vote_from_csv --lab puts reviews there"
+
 --- Reads everything. Returns the report, its reviews and its calls.
 local function report_on(client, options)
   local calls, runs = read_runs(client, options)
@@ -278,8 +282,7 @@ local function report_on(client, options)
   if not options.results then read_call_logs(client, calls, metrics, options) end
   local reviews = reviews_of(metrics, calls)
   if #reviews == 0 then
-    fail("failed", "there is nothing to report: nobody has voted on any of %s",
-      words.count(runs, "run"))
+    fail("failed", NOTHING, words.count(runs, "run"))
   end
   local list = {}
   for i, each in ipairs(metrics) do list[i] = each.metric end

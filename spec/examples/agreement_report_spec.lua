@@ -14,6 +14,8 @@ local values = require "support.values"
 
 local NOW = times.parse "2025-11-21T09:00:00Z"  -- fixes the weeks in the sandbox
 local NO_ERRORS = ""
+local NOTHING = "there is nothing to report: the metrics' Labs have no review of any of 1,080 "
+  .. "runs. vote_from_csv %-%-lab puts reviews there"
 
 describe("agreement_report", function()
   local example, server, client, output
@@ -433,8 +435,15 @@ describe("agreement_report", function()
     end)
 
     it("for calls without reviews", function()
-      refuses(1, "there is nothing to report: nobody has voted on any of 1,080 runs",
-        "--metric", "57")
+      refuses(1, NOTHING, "--metric", "57")
+    end)
+
+    it("for votes that are not in a Lab", function()
+      example:close()
+      example = Example.new("agreement_report", { now = NOW, votes_feed_lab = false })
+      output = example:path "page.html"
+      example.always = { "--no-progress", "--output", output }
+      refuses(1, NOTHING)
     end)
 
     it("for a wrong key", function()

@@ -201,10 +201,10 @@ end
 -- ---- the page ----
 
 local NOTES = {
-  [[A review is a person’s vote on the value that a metric gave to one call; it names the value
-  that would have been right. The metric and the reviewer agree if the two values are equal; ratings
+  [[A review is a label in the metric’s Lab: a person’s statement which value would have been right
+  for one call. The metric and the reviewer agree if the two values are equal; ratings
   also agree if they differ by at most half a point.]],
-  [[If a call was voted on twice, the last vote counts. A vote without an expected value is left
+  [[If a call has two reviews, the last one counts. A review without an expected value is left
   out. The report uses the metric’s current value: evaluating a call again changes the report.]],
   [[A review counts for the day of its call (UTC). A change is reported only if chance is an
   unlikely cause. If reviewers prefer calls that look wrong, the metric is better on all calls than
