@@ -40,6 +40,7 @@ describe("the Lab", function()
   local function six_runs()
     local runs = {}
     for result_id = 373, 380 do
+      if #runs >= 6 then break end
       local result = assert(client.results:get { result_id = result_id })
       for id, run in pairs(result.runs) do
         local entry = entry_of(run, 55)
@@ -55,11 +56,13 @@ describe("the Lab", function()
 
   --- Returns the id of a run that was not connected.
   local function failed_run()
-    for result_id = 370, 400 do
-      for id, run in pairs(assert(client.results:get { result_id = result_id }).runs) do
-        if run.status == "failed" and run.agent == 231 then return math.tointeger(tonumber(id)) end
-      end
-    end
+    return assert(client.runs:list { agent_id = 231, status = "failed", page_size = 1 })
+      .results[1].id
+  end
+
+  --- Returns how many labels a metric has.
+  local function count_labels(slug)
+    return assert(client.metrics:list { slug = slug, include_scores = true })[1].total_score
   end
 
   local function assert_refused(kind, pattern, value, err)
@@ -292,13 +295,13 @@ describe("the Lab", function()
 
     it("with votes, too, if the option votes_feed_lab is set", function()
       start { votes_feed_lab = true }
-      local before = #reviews_of(55)
+      local before = count_labels "steps_completed"
       assert.is_true(before > 100)
       assert(client.runs:mark_metric_vote { run_id = 5544, metric_id = 55, thumbs_up = false,
         expected_value = 2, feedback = "missed the reschedule step" })
-      assert.equal(before + 1, #reviews_of(55))
+      assert.equal(before + 1, count_labels "steps_completed")
       local set = label(5544, 2, "missed the reschedule step")
-      assert.equal(before + 1, #reviews_of(55))
+      assert.equal(before + 1, count_labels "steps_completed")
       assert.equal(2, server:state("test_sets", set.id).metrics[55].expected_value)
       assert.matches("missed the reschedule step",
         progress_of(optimise()).output.improved_metric_description)
@@ -306,10 +309,10 @@ describe("the Lab", function()
 
     it("but not with votes without a value or a remark", function()
       start { votes_feed_lab = true }
-      local before = #reviews_of(55)
+      local before = count_labels "steps_completed"
       assert(client.runs:mark_metric_vote { run_id = 5544, metric_id = 55, thumbs_up = true,
         expected_value = cekura.null })
-      assert.equal(before, #reviews_of(55))
+      assert.equal(before, count_labels "steps_completed")
       local set = label(5544, 2)
       assert(client.runs:mark_metric_vote { run_id = 5544, metric_id = 55, thumbs_up = true,
         expected_value = cekura.null })
