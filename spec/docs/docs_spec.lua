@@ -146,7 +146,7 @@ local function paths_of_contract()
   return paths
 end
 
-describe("what a user reads", function()
+describe("a text for users", function()
   it("names only paths of the API that are in the contract", function()
     local known, count = paths_of_contract(), 0
     for _, name in ipairs(files_of_users()) do
@@ -168,7 +168,7 @@ describe("what a user reads", function()
     end
   end)
 
-  it("reads a metric by its id, not by its slug", function()
+  it("names the metric of metrics:get by its id, not by its slug", function()
     local count = 0
     for _, name in ipairs(files_of_users()) do
       for argument in read(name):gmatch "metrics:get%s*{%s*metric_id%s*=%s*([^,}]*)" do

@@ -180,6 +180,31 @@ describe("labs_cycle", function()
     assert.equal(18, count)
   end)
 
+  -- The API documents expected values in the Lab, and none in the metrics of a run.
+  it("takes expected values from the Lab if the runs have none", function()
+    begin { evaluation_time = 0.05, votes_feed_lab = false, optimiser = "asks" }
+    local client <close> = assert(require "cekura".new {
+      api_url = cycle.server.url, api_key = cycle.server.api_key })
+    local rules = {}
+    local newest = assert(client.results:list { agent_id = 231, page_size = 8 }).results
+    for _, summary in ipairs(newest) do
+      local result = assert(client.results:get { result_id = summary.id })
+      for _, run in pairs(result.runs) do
+        for _, entry in ipairs(run.evaluation.metrics) do entry.expected_value = nil end
+      end
+      rules[#rules + 1] = { method = "GET", path = ("/results/%d/$"):format(result.id),
+        status = 200, times = math.huge, body = json.encode(result) }
+    end
+    cycle.server:faults(rules)
+    write_votes()
+    local output, errors, code = cycle:run("--apply")
+    assert.matches("agreement: nobody has reviewed anything", output)
+    assert.matches("disagreements now: 6; agreement: 14%% %(1 of 7 runs%)", output)
+    assert.equal(7, #json.decode(cycle:body(START)).test_set_ids)
+    assert.matches("the optimiser asks a person", errors)
+    assert.equal(3, code)
+  end)
+
   it("needs a person if there are too few disagreements", function()
     local _, errors, code = cycle:run("--apply")
     assert.equal(3, code)
