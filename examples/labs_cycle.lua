@@ -39,8 +39,8 @@ local parser = command.parser(NAME,
 
 parser:epilog [[
 Without --apply it only reads, and prints the plan with the cost of each step. With --apply it
-performs the steps. Votes and test sets cost nothing; the optimiser and the evaluation SPEND
-CREDITS, and print their cost before they start.
+performs the steps. Votes and test sets cost nothing. The optimiser and the evaluation
+SPEND CREDITS, and print their cost before they start.
 
 The votes are yours: --sheet names a sheet for vote_from_csv. If the file does not exist, it is
 written with the runs that are worth a look, for you to fill in. To start over, remove the state
