@@ -211,7 +211,7 @@ describe("a task", function()
     end)
 
     it("calls of all five endpoints succeed at the same time", function()
-      local box <close> = sandbox.start { api_key = "the-key" }
+      local box <close> = sandbox.start { api_key = "the-key", votes_feed_lab = true }
       local one <close> = assert(cekura.new { api_key = "the-key", api_url = box.url })
       local all = {}
       for round = 1, 4 do
