@@ -46,16 +46,45 @@ static void push_object(lua_State *L, struct fuzz_input *input) {
   lua_setfield(L, -2, "a");
 }
 
+static void push_enum_list(lua_State *L, struct fuzz_input *input, const struct ck_field *field) {
+  unsigned count = fuzz_pick(input, ITEMS);
+  lua_newtable(L);
+  for (unsigned i = 1; i <= count; i++) {
+    push_enum(L, input, field);
+    lua_rawseti(L, -2, i);
+  }
+}
+
+static void push_right(lua_State *L, struct fuzz_input *input, const struct ck_field *field);
+
+static void push_object_list(lua_State *L, struct fuzz_input *input, const struct ck_field *field) {
+  unsigned count = fuzz_pick(input, ITEMS);
+  lua_newtable(L);
+  for (unsigned i = 1; i <= count; i++) {
+    lua_newtable(L);
+    for (size_t n = 0; n < field->field_count; n++) {
+      push_right(L, input, &field->fields[n]);
+      lua_setfield(L, -2, field->fields[n].name);
+    }
+    lua_rawseti(L, -2, i);
+  }
+}
+
 static void push_right(lua_State *L, struct fuzz_input *input, const struct ck_field *field) {
   switch (field->type) {
     case CK_TYPE_ID_LIST:
     case CK_TYPE_ID_STRINGS: push_list(L, input, push_id); break;
-    case CK_TYPE_STRING_LIST: push_list(L, input, push_text); break;
-    case CK_TYPE_STRING: push_text(L, input); break;
+    case CK_TYPE_STRING_LIST:
+    case CK_TYPE_ANY_LIST: push_list(L, input, push_text); break;
+    case CK_TYPE_ENUM_LIST: push_enum_list(L, input, field); break;
+    case CK_TYPE_OBJECT_LIST: push_object_list(L, input, field); break;
+    case CK_TYPE_NUMBER: lua_pushnumber(L, fuzz_byte(input) / 7.0); break;
+    case CK_TYPE_SELECTION: lua_pushliteral(L, "{id,metadata{reason}}"); break;
+    case CK_TYPE_STRING:
+    case CK_TYPE_ANY: push_text(L, input); break;
     case CK_TYPE_TIME: lua_pushliteral(L, "2025-01-01T00:00:00Z"); break;
     case CK_TYPE_ENUM: push_enum(L, input, field); break;
     case CK_TYPE_BOOLEAN: lua_pushboolean(L, fuzz_byte(input) & 1); break;
-    case CK_TYPE_OBJECT:
     case CK_TYPE_JSON_TEXT: push_object(L, input); break;
     default: push_id(L, input);
   }

@@ -39,8 +39,23 @@ end
 
 -- ---- the oracle --------------------------------------------------------------------------------
 
+local check_member
+
+-- The members of each object are checked like those of the body.
+local function check_objects(fields, list, body, read)
+  assert(rawlen(list) == #read, body)
+  for i = 1, #read do
+    local item = rawget(list, i)
+    for _, field in ipairs(fields) do
+      local value = rawget(item, field.name)
+      if value ~= nil then check_member(field, value, body, read[i][field.name]) end
+      assert(value ~= nil or not field.required, body)
+    end
+  end
+end
+
 -- The digits of an id are looked for in the text, because a float would not be exact.
-local function check_member(field, value, body, read)
+function check_member(field, value, body, read)
   local text = ('"%s":'):format(field.name)
   if value == cekura.null then
     assert(read == cjson.null and field.nullable, field.name)
@@ -51,6 +66,8 @@ local function check_member(field, value, body, read)
     local list = table.concat(digits_of_all(value), quote .. "," .. quote)
     if list ~= "" then list = quote .. list .. quote end
     assert(body:find(text .. "[" .. list .. "]", 1, true), body)
+  elseif field.fields then
+    check_objects(field.fields, value, body, read)
   else
     assert(is_equal(read, value), body)
   end
@@ -58,7 +75,10 @@ end
 
 local function check_parameter(field, value, text)
   if field.type == "array" then
-    assert(text == table.concat(digits_of_all(value), ","), text)
+    local items = field.format == "id" and digits_of_all(value) or value
+    assert(text == table.concat(items, ","), text)
+  elseif field.type == "number" then
+    assert(tonumber(text) == value, text)
   elseif type(value) == "table" then
     assert(is_equal(cjson.decode(text), value), text)
   elseif field.format == "id" then
