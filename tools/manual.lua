@@ -523,7 +523,7 @@ dynamic_variables          table                     only in `calls.get`
 created_at                 string
 updated_at                 string
 ]] },
-  { name = "cekura.Evaluation", text = "What the metrics say of a run or a call log.", fields = fields [[
+  { name = "cekura.Evaluation", text = "The values of the metrics for a run or a call log.", fields = fields [[
 metrics  cekura.MetricEntry[]
 ]] },
   { name = "cekura.MetricEntry", text = "A metric's value as the API encodes it; `cekura.values` reads it.", fields = fields [[
@@ -538,7 +538,7 @@ value        string          the value of an enum
 explanation  string[]        not in lists
 extra        table           not in lists
 ]] },
-  { name = "cekura.MetricValue", text = "What a metric says of a run or a call log, as `cekura.values` returns it.", fields = {
+  { name = "cekura.MetricValue", text = "The value of a metric for a run or a call log, as `cekura.values` returns it.", fields = {
     { name = "id?", type = "integer", text = "of the metric" },
     { name = "name?", type = "string", text = "of the metric" },
     { name = "kind?", type = '"binary"|"number"|"enum"', text = "nil if the response has neither a known type nor a value" },
@@ -639,7 +639,7 @@ status                     string                 not documented; `wait` reads i
 completed                  integer                labels that have been scored
 failed                     integer                labels that could not be scored
 total                      integer
-output                     table                  of a job that is done: the fields below; `wait` returns them outside of it, too
+output                     table                  of a job that is done: the fields below, which `wait` returns at the top
 metric                     table                  the metric, with its scores
 review_results             cekura.ReviewResult[]  for each label
 score                      any                    not documented; of the sandbox: `{ num_correct, num_total, score }`
@@ -657,7 +657,7 @@ agents_snapshot        any
 ]] },
   { name = "cekura.Improvement", text = "The state of an optimiser job, and its proposal.", fields = fields [[
 status                         string                 not documented; `wait` reads it
-output                         table                  of a job that is done: the fields below; `wait` returns them outside of it, too
+output                         table                  of a job that is done: the fields below, which `wait` returns at the top
 improved_metric_description    string
 improved_evaluation_trigger    string                 a prompt, code, or `always`: see improved_trigger_kind
 improved_trigger_kind          string                 `always`, `llm_judge` or `custom_code`

@@ -316,7 +316,7 @@
 ---@field created_at? string
 ---@field updated_at? string
 
---- What the metrics say of a run or a call log.
+--- The values of the metrics for a run or a call log.
 ---@class cekura.Evaluation
 ---@field metrics? cekura.MetricEntry[]
 
@@ -333,7 +333,7 @@
 ---@field explanation? string[] not in lists
 ---@field extra? table not in lists
 
---- What a metric says of a run or a call log, as `cekura.values` returns it.
+--- The value of a metric for a run or a call log, as `cekura.values` returns it.
 ---@class cekura.MetricValue
 ---@field id? integer of the metric
 ---@field name? string of the metric
@@ -439,7 +439,7 @@
 ---@field completed? integer labels that have been scored
 ---@field failed? integer labels that could not be scored
 ---@field total? integer
----@field output? table of a job that is done: the fields below; `wait` returns them outside of it, too
+---@field output? table of a job that is done: the fields below, which `wait` returns at the top
 ---@field metric? table the metric, with its scores
 ---@field review_results? cekura.ReviewResult[] for each label
 ---@field score? any not documented; of the sandbox: `{ num_correct, num_total, score }`
@@ -459,7 +459,7 @@
 --- The state of an optimiser job, and its proposal.
 ---@class cekura.Improvement
 ---@field status? string not documented; `wait` reads it
----@field output? table of a job that is done: the fields below; `wait` returns them outside of it, too
+---@field output? table of a job that is done: the fields below, which `wait` returns at the top
 ---@field improved_metric_description? string
 ---@field improved_evaluation_trigger? string a prompt, code, or `always`: see improved_trigger_kind
 ---@field improved_trigger_kind? string `always`, `llm_judge` or `custom_code`
@@ -615,7 +615,7 @@
 ---@field metrics? string only runs with these metrics, ids joined by commas
 ---@field page? integer the number of the page, from 1
 ---@field page_size? integer the number of items per page
----@field include_count? boolean false: the page has no `count`, which takes the server time
+---@field include_count? boolean false: the page has no `count`
 ---@field ql? string the fields of each item, such as {id,status} or {id,metadata{ended_reason}}
 
 ---@class (exact) cekura.runs.bulk.Arguments
@@ -693,7 +693,7 @@ function runs:pages(arguments, options) end
 ---@field scenarios? cekura.Id[] only results of these scenarios; a result with several runs of a scenario may be listed several times (at least 1)
 ---@field page? integer the number of the page, from 1
 ---@field page_size? integer the number of items per page
----@field include_count? boolean false: the page has no `count`, which takes the server time
+---@field include_count? boolean false: the page has no `count`
 ---@field ql? string the fields of each item, such as {id,status} or {id,metadata{ended_reason}}
 
 ---@class (exact) cekura.results.create_shareable_link_token.Arguments
@@ -785,7 +785,7 @@ function results:wait(arguments, options) end
 ---@field filters_v2? table<string, any>|string a filter in the dashboard's form: { field, op, value }, or { operator = "and" or "or", conditions }
 ---@field page? integer the number of the page, from 1
 ---@field page_size? integer the number of items per page
----@field include_count? boolean false: the page has no `count`, which takes the server time
+---@field include_count? boolean false: the page has no `count`
 ---@field ql? string the fields of each item, such as {id,status} or {id,metadata{ended_reason}}
 
 ---@class (exact) cekura.calls.mark_metric_vote.Arguments
@@ -858,7 +858,7 @@ function calls:wait(arguments, options) end
 ---@class (exact) cekura.metric_reviews.process_feedbacks.Arguments
 ---@field metric_id cekura.Id the metric to improve
 ---@field metric_type? cekura.metric_reviews.process_feedbacks.metric_type the metric's type
----@field test_set_ids? cekura.Id[] the test sets whose feedback is used; by default all of the metric's lab
+---@field test_set_ids? cekura.Id[] the test sets whose feedback is used; by default all in the metric's Lab
 ---@field simplified_prompt? string the prompt to start from, in place of the metric's description
 ---@field skip_evaluation? boolean true: do not evaluate the test sets afterwards; faster, but without scores
 

@@ -67,7 +67,7 @@ static const struct ck_field process_feedbacks_fields[] = {
   { .name = "metric_type", .type = CK_TYPE_ENUM, .place = CK_PLACE_BODY, .values = metric_types,
     .doc = "the metric's type" },
   { .name = "test_set_ids", .type = CK_TYPE_ID_LIST, .place = CK_PLACE_BODY,
-    .doc = "the test sets whose feedback is used; by default all of the metric's lab" },
+    .doc = "the test sets whose feedback is used; by default all in the metric's Lab" },
   { .name = "simplified_prompt", .type = CK_TYPE_STRING, .place = CK_PLACE_BODY,
     .doc = "the prompt to start from, in place of the metric's description" },
   { .name = "skip_evaluation", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_BODY,
@@ -90,7 +90,7 @@ static const struct ck_field process_feedbacks_fields[] = {
 #define LIST_FIELDS \
   PAGE_FIELDS, \
   { .name = "include_count", .type = CK_TYPE_BOOLEAN, .place = CK_PLACE_QUERY, \
-    .doc = "false: the page has no `count`, which takes the server time" }, \
+    .doc = "false: the page has no `count`" }, \
   { .name = "ql", .type = CK_TYPE_SELECTION, .place = CK_PLACE_QUERY, \
     .doc = "the fields of each item, such as {id,status} or {id,metadata{ended_reason}}" }
 
@@ -462,7 +462,7 @@ static const struct ck_field restore_fields[] = {
 
 /* ---- test sets */
 
-/* Null is a value like any other here: it says that the metric does not apply. */
+/* The document has expected_value as optional: null is accepted, and means that there is no label. */
 static const struct ck_field label_fields[] = {
   { .name = "metric", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .required = true,
     .doc = "the metric" },
