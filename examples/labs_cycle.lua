@@ -1,7 +1,7 @@
 -- Improves a metric in seven steps: find where reviewers and the metric disagree, vote, optimise,
 -- look at the difference, save it, evaluate again, and compare. A state file records each step: the
 -- same command continues after an interruption. The reviewed runs are put into the metric's Lab,
--- because the optimiser reads its test sets, and a vote creates none.
+-- because the optimiser reads its test sets, and no document says that a vote creates one.
 --
 --   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv          the plan
 --   lua5.4 examples/labs_cycle.lua --metric 55 --agent 231 --sheet votes.csv --apply  does it

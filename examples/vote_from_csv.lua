@@ -40,9 +40,9 @@ given: a number (2, 2.5 or 2,5), true or false, or one of its words. If a cell i
 metric is read, and a value that it cannot have is an error. An empty cell is an absent field; null
 means that there is no value.
 
-The optimiser reads the test sets in a metric's Lab, and a vote creates none. --lab also creates a
-test set for each run whose votes were accepted, with the expected values and the feedback of its
-rows. That costs nothing, too.
+The optimiser reads the test sets in a metric's Lab, and no document of the API says that a vote
+creates one. --lab also creates a test set for each run whose votes were accepted, with the expected
+values and the feedback of its rows. Test sets are free, too.
 
 Exit codes: 0 all votes were sent; 1 some rows failed; 2 wrong usage, sheet or key; 4 no connection,
 or it is unknown whether some votes arrived; 130 Ctrl-C.]]

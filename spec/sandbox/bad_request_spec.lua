@@ -86,7 +86,7 @@ describe("the sandbox", function()
       { "a metric of another agent", "POST", BULK, [[{"result_ids": [303], "metric_ids": [55]}]],
         400, { metric_ids = { "Metric 55 does not belong to agent 224." } } },
       { "a metric without feedback", "POST", FEEDBACKS, [[{"metric_id": 57}]], 400,
-        { metric_id = { "There is no feedback on this metric yet." } } },
+        { metric_id = { "There is no feedback in this metric's Lab yet." } } },
       { "an unknown job", "GET", PROGRESS .. "x", nil, 404, { detail = "Not found." } },
       { "a query without a required field", "GET", "/test_framework/v2/runs/bulk/", nil, 400,
         { run_ids = { REQUIRED } } },

@@ -1,4 +1,4 @@
---- What the sandbox's reads return: the two versions of a metric's value, fields, filters, ranges.
+--- Reads of the sandbox: the two versions of a metric's value, fields, filters, ranges.
 
 local cjson = require "cjson"
 local sandbox = require "cekura.sandbox"

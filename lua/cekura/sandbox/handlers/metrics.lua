@@ -12,7 +12,7 @@ local array = json.array
 
 local handlers = {}
 
---- What the document of metrics-list names in `filters`.
+--- The fields of `filters` in the document of metrics-list.
 local KNOWN = {
   fields = { agents__id = "agents", eval_type = "eval_type", type = "type", name = "name" },
   operators = scope.set_of { "in", "eq", "contains" },

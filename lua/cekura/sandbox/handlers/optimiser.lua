@@ -41,7 +41,7 @@ handlers["POST /test_framework/metric-reviews/process_feedbacks/"] = function(st
     if wanted then
       return errors.bad("test_set_ids", "None of these has a review of this metric.")
     end
-    return errors.bad("metric_id", "There is no feedback on this metric yet.")
+    return errors.bad("metric_id", "There is no feedback in this metric's Lab yet.")
   end
   local status, problem = credits.charge(store, #reviews)
   if status then return status, problem end

@@ -119,7 +119,7 @@ local function time_range(store, args)
   return from and from + tonumber("0." .. from_digits) or to - DEFAULT_DAYS * DAY, to
 end
 
---- What the document of observability-v2-call-logs-list names in `filters_v2`, and fields of the
+--- The fields of `filters_v2` in the document of observability-v2-call-logs-list, and fields of the
 --- view that follow its "etc.".
 local KNOWN = { fields = {}, operators = scope.set_of {
   "eq", "neq", "gt", "gte", "lt", "lte", "contains", "startswith", "in", "isnull",
