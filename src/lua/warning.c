@@ -50,9 +50,10 @@ static void push_raw_route(lua_State *L, const struct notice *notice) {
 /* Returns "; sunset: 2026-12-31" in `suffix`; "" if no header of that name is readable. */
 static const char *date_of(const struct notice *notice, const char *name, char *suffix) {
   const struct ck_buffer *head = &notice->exchange->transfer.response.head;
-  time_t seconds = (time_t)ck_deprecation_date(head->data, head->length, name);
+  long long date = ck_deprecation_date(head->data, head->length, name);
+  time_t seconds = (time_t)date; /* may have 32 bits */
   struct tm utc;
-  if (seconds < 0 || gmtime_r(&seconds, &utc) == NULL) return "";
+  if (date < 0 || (long long)seconds != date || gmtime_r(&seconds, &utc) == NULL) return "";
   (void)snprintf(suffix, SUFFIX_SIZE, "; %s: %04d-%02d-%02d", name, utc.tm_year + 1900,
                  utc.tm_mon + 1, utc.tm_mday);
   return suffix;
