@@ -13,9 +13,7 @@ local function job_of(store, kind, args)
   local job = store.jobs_by_progress[args.progress_id]
   if not job or job.kind ~= kind then return nil, 404, { detail = "Not found." } end
   for _, id in ipairs(job.metric.agents) do
-    local agent = store.agents[id]
-    local is_assistant = not args.assistant_id or args.assistant_id == agent.assistant_id
-    if is_assistant and scope.contains(agent, args) then return job end
+    if scope.contains(store.agents[id], args) then return job end
   end
   return nil, 403, { detail = "You do not have permission to perform this action." }
 end

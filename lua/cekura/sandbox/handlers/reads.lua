@@ -1,9 +1,8 @@
 --- Results, runs and call logs, singly and in lists.
 
-require "cekura.core" -- preloads cekura.internal
+local core = require "cekura.core" -- preloads cekura.internal
 local internal = require "cekura.internal"
 
-local core = require "cekura.core"
 local errors = require "cekura.sandbox.errors"
 local filters = require "cekura.sandbox.filters"
 local json = require "cekura.sandbox.json"
