@@ -151,6 +151,12 @@ describe("the Lab", function()
       assert.is_number(old.reviews[1].actual_value)
     end)
 
+    it("with the number of a numeric metric, also if it is sent as a text", function()
+      start()
+      local set = label(six_runs()[1].id, "2")
+      assert.equal(2, set.metric_reviews[1].expected_value)
+    end)
+
     it("which server:state shows", function()
       start()
       local set = label(5544, 2, "x")

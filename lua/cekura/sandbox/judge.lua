@@ -135,12 +135,13 @@ function judge.feedback(metric, facts)
   return kind.correct(kind.truth(facts), facts)
 end
 
---- Returns the value of a vote as it is stored: that of a binary metric as a boolean, in whatever
---- way the vote encodes it, unless the metric cannot have it; a whole number as an integer.
+--- Returns the value of a vote or a label as it is stored: that of a binary metric as a boolean and
+--- that of a number as a number, in whatever way it was sent, unless the metric cannot have it.
 function judge.normalise(metric, value)
-  if metric.eval_type == "binary" then
-    local verdict = values.read("binary", value)
-    if verdict ~= nil then return verdict end
+  local kind = values.kind_of(metric.eval_type)
+  if kind ~= "enum" then
+    local read = values.read(kind, value)
+    if read ~= nil then return read end
   end
   return type(value) == "number" and math.tointeger(value) or value
 end
