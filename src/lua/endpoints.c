@@ -38,9 +38,8 @@ static void append(lua_State *L, const char *name, const char *value) {
 
 static void push_field(lua_State *L, const struct ck_field *field);
 
-/* Sets `fields` to the list of the fields; nothing if there are none. */
+/* Sets `fields` to the list of the fields. */
 static void set_fields(lua_State *L, const struct ck_field *fields, size_t count) {
-  if (fields == NULL) return;
   lua_createtable(L, (int)count, 0);
   for (size_t i = 0; i < count; i++) {
     push_field(L, &fields[i]);
@@ -66,7 +65,7 @@ static void push_field(lua_State *L, const struct ck_field *field) {
   set_count(L, "max_items", field->max_items);
   for (int i = 0; field->values != NULL && field->values[i] != NULL; i++)
     append(L, "enum", field->values[i]);
-  set_fields(L, field->fields, field->field_count);
+  if (field->fields != NULL) set_fields(L, field->fields, field->field_count);
   set_string(L, "description", field->doc);
 }
 
