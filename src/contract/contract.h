@@ -21,7 +21,7 @@ enum ck_type {
   CK_TYPE_INT32,       /* an integer from -2^31 to 2^31-1 */
   CK_TYPE_NUMBER,      /* a finite number */
   CK_TYPE_STRING,      /* UTF-8 text */
-  CK_TYPE_STRING_LIST, /* a list of texts */
+  CK_TYPE_STRING_LIST, /* a list of texts; only in a body, because a text may contain a comma */
   CK_TYPE_TIME,        /* a date and time as in RFC 3339: "2025-01-01T00:00:00Z" */
   CK_TYPE_ENUM,        /* one of `values` */
   CK_TYPE_ENUM_LIST,   /* a list of `values` */

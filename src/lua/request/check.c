@@ -184,20 +184,11 @@ static void write_list_object(struct walk *walk, const struct ck_field *field,
   ck_buffer_add_char(walk->to, '}');
 }
 
-/* A query joins texts by commas. */
-static void write_list_string(struct walk *walk, const struct ck_field *field,
-                              const struct ck_path *path) {
-  if (is_in_query(walk) && lua_type(walk->L, -1) == LUA_TSTRING &&
-      memchr(lua_tostring(walk->L, -1), ',', lua_rawlen(walk->L, -1)) != NULL)
-    ck_problems_add(walk->problems, path, "must not contain a comma");
-  else write_string(walk, field, path);
-}
-
 /* The item is on the top of the stack. `seen` is 0 unless ids must not be repeated. */
 static void write_item(struct walk *walk, const struct ck_field *field, int seen,
                        const struct ck_path *path) {
   switch (field->type) {
-    case CK_TYPE_STRING_LIST: write_list_string(walk, field, path); break;
+    case CK_TYPE_STRING_LIST: write_string(walk, field, path); break;
     case CK_TYPE_ENUM_LIST: write_enum(walk, field, path); break;
     case CK_TYPE_OBJECT_LIST: write_list_object(walk, field, path); break;
     case CK_TYPE_ANY_LIST: ck_json_add_value(walk->to, -1, path, walk->problems); break;
