@@ -32,9 +32,9 @@ end
 local function sentences(text)
   local list = {}
   for line in (type(text) == "string" and text or ""):gmatch "[^\r\n]+" do
-    line = line:gsub("%s+", " "):gsub("([.!?]) (%u)", "%1\n%2")
-    for sentence in line:gmatch "[^\n]+" do
-      sentence = sentence:match "^%s*(.-)%s*$"
+    local split = line:gsub("%s+", " "):gsub("([.!?]) (%u)", "%1\n%2")
+    for part in split:gmatch "[^\n]+" do
+      local sentence = part:match "^%s*(.-)%s*$"
       if sentence ~= "" then list[#list + 1] = sentence end
     end
   end

@@ -202,10 +202,10 @@ for _, votes_feed_lab in ipairs { false, true } do
         .. "test sets: ok 1, failed 0, skipped 1, unknown 1\n", output)
       assert.matches("unknown whether 1 test sets were created: %-%-redo%-unknown", errors)
       assert.equal(4, code)
-      output, _, code = example:run("--lab", path, "--redo-unknown")
+      output, errors, code = example:run("--lab", path, "--redo-unknown")
       assert.equal("ok 0, failed 0, skipped 3, unknown 0\n"
         .. "test sets: ok 1, failed 0, skipped 2, unknown 0\n", output)
-      assert.equal(0, code)
+      assert.equal(0, code, errors)
       assert.same({ ["5544:55"] = 1, ["5545:55"] = 1, ["5546:55"] = 1, ["lab:5544"] = 1,
         ["lab:5545"] = 2, ["lab:5546"] = 1 }, (arrivals()))
     end)
