@@ -23,13 +23,7 @@ describe("a response with a Deprecation or Sunset header", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- Returns a client, and the list of its events in order.
-  local function new(options)
-    local events = {}
-    local all = { on_event = function(event) events[#events + 1] = event end }
-    for name, value in pairs(options or {}) do all[name] = value end
-    return retries.client(server, all), events
-  end
+  local function new(options) return retries.observed(server, options) end
 
   local function types(events)
     local list = {}

@@ -16,13 +16,7 @@ describe("on_event", function()
   teardown(function() server:stop() end)
   before_each(function() server:clear() end)
 
-  -- Returns a client, and the list of its events in order.
-  local function new(options)
-    local events = {}
-    local all = { on_event = function(event) events[#events + 1] = event end }
-    for name, value in pairs(options or {}) do all[name] = value end
-    return retries.client(server, all), events
-  end
+  local function new(options) return retries.observed(server, options) end
 
   -- Returns a line for each event: "type attempt status kind applied", "-" for an absent field.
   local function lines(events)

@@ -23,6 +23,15 @@ function retries.client(server, options)
   return assert(cekura.new(all))
 end
 
+-- Returns a client like retries.client, and the list of its events in order. The options may have
+-- another on_event, which leaves the list empty.
+function retries.observed(server, options)
+  local events = {}
+  local all = { on_event = function(event) events[#events + 1] = event end }
+  for name, value in pairs(options or {}) do all[name] = value end
+  return retries.client(server, all), events
+end
+
 -- Returns a list of `count` times the same value.
 function retries.times(count, value)
   local list = {}
