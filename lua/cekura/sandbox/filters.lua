@@ -1,10 +1,8 @@
 --- Filters of lists: { field, op, value }, or { operator = "and" or "or", conditions = { … } }.
 --- Fields and operators that the documents do not show are refused, not guessed.
 
-require "cekura.core" -- preloads cekura.internal
-local internal = require "cekura.internal"
-
 local json = require "cekura.sandbox.json"
+local views = require "cekura.sandbox.views"
 
 local filters = {}
 
@@ -40,8 +38,7 @@ local function comparable(field, value)
   local minutes, seconds = value:match "^(%d+):(%d+)$"
   if field == "duration" and minutes then return minutes * 60 + seconds end
   local is_time = field == "timestamp" or field:find "_at$"
-  local time, fraction = internal.timestamp(is_time and value or "")
-  return time and time + tonumber("0." .. fraction) or value
+  return is_time and views.seconds(value) or value
 end
 
 --- Returns a function that applies test to a value, or to each item of a list until one passes.

@@ -2,7 +2,6 @@
 
 require "cekura.core" -- preloads cekura.internal
 local ascii = require "cekura.internal.ascii"
-local internal = require "cekura.internal"
 
 local scope = require "cekura.sandbox.scope"
 local Store = require "cekura.sandbox.store"
@@ -55,10 +54,7 @@ end
 
 --- Returns a test like `compare` for a time as text.
 local function time(compare)
-  return function(text)
-    local seconds, fraction = internal.timestamp(text)
-    return compare(seconds + tonumber("0." .. fraction))
-  end
+  return function(text) return compare(views.seconds(text)) end
 end
 
 --- The part and the test of each filter.

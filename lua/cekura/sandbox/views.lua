@@ -2,6 +2,9 @@
 --- real API, they differ from the documents: counts that are documented as strings are numbers, and
 --- there are additional fields.
 
+require "cekura.core" -- preloads cekura.internal
+local internal = require "cekura.internal"
+
 local catalogue = require "cekura.sandbox.data.catalogue"
 local dialogue = require "cekura.sandbox.dialogue"
 local judge = require "cekura.sandbox.judge"
@@ -25,6 +28,13 @@ function views.time(seconds)
   local whole = math.floor(seconds)
   local micros = math.floor((seconds - whole) * 1e6)
   return os.date("!%Y-%m-%dT%H:%M:%S", whole) .. (".%06dZ"):format(micros)
+end
+
+--- Returns the seconds since the epoch of a time in RFC 3339; nil for other text.
+---@param text string
+function views.seconds(text)
+  local seconds, fraction = internal.timestamp(text)
+  return seconds and seconds + tonumber("0." .. fraction)
 end
 
 --- Returns a metric's value, or that of a vote, as a version of the API has it: version 1 encodes
