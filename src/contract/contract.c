@@ -462,7 +462,7 @@ static const struct ck_field restore_fields[] = {
 
 /* ---- test sets */
 
-/* The document has expected_value as optional: null is accepted, and means that there is no label. */
+/* expected_value is optional in the document. Null is accepted, and means that there is no label. */
 static const struct ck_field label_fields[] = {
   { .name = "metric", .type = CK_TYPE_ID, .place = CK_PLACE_BODY, .required = true,
     .doc = "the metric" },

@@ -18,7 +18,7 @@ local function copy_value(review, metric)
 end
 
 --- Adds a metric to a test set. The parts of the label that are given replace the present ones.
----@param label table { metric, expected_value?, feedback? }: the metric itself; a null is no value
+---@param label table { metric, expected_value?, feedback? }: the metric itself; null is not a value
 local function add_label(set, label, at)
   local metric = label.metric
   local review = set.reviews[metric.id]

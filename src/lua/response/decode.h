@@ -21,7 +21,7 @@ void ck_decode_open(lua_State *L);
 */
 bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null);
 
-/* Like ck_decode with `keep_null`, but mends nothing, and pushes lua-cjson's message. */
+/* Decodes like ck_decode with `keep_null`, repairs nothing, and pushes lua-cjson's message. */
 bool ck_decode_exactly(lua_State *L, const char *text, size_t length);
 
 #endif
