@@ -1,13 +1,13 @@
 # The checks: sanitizers, valgrind, fuzzing, static analysis, measurements. `make help` lists them,
 # and .ci/run runs them. Each target installs what is missing, builds, and runs.
 
-.PHONY: lint format generate asan aggressive tsan memcheck valgrind coverage fuzz soak soak-asan flat \
-        alloc bench conformance schemas drift rocks matrix with-cjson hosts
+.PHONY: lint format generate asan aggressive tsan memcheck valgrind coverage fuzz soak soak-asan mutants \
+        flat alloc bench conformance schemas drift rocks matrix with-cjson hosts
 
 # ---- what the specs build
 
-spec_programs = $(patsubst %,$(BUILD)/%,alloc host session) \
-                $(patsubst %,$(BUILD)/%.so,decisions fork signals warnings slow_dns late_signal full_poller) \
+spec_programs = $(patsubst %,$(BUILD)/%,alloc host linked session) \
+                $(patsubst %,$(BUILD)/%.so,decisions fork signals warnings $(preloaded)) \
                 $(BUILD)/clamping/cjson.so
 
 # The pure decisions of the core, as a Lua module.
@@ -40,15 +40,21 @@ with-cjson: $(spec_programs)
 	@ln -sfn "$(abspath $(CJSON))" $(BUILD)/with_cjson/cjson.so
 	@$(RUN) $(LUA) -e 'require "cjson".new()' || { echo 'CJSON=: not lua-cjson: "$(CJSON)"' >&2; exit 1; }
 
-# Preloaded libraries: a resolver that hangs for some names, a Ctrl-C at a chosen moment, and a poller
-# that refuses a socket.
-$(BUILD)/slow_dns.so $(BUILD)/late_signal.so $(BUILD)/full_poller.so: $(BUILD)/%.so: spec/c/%.c
+# Preloaded libraries: a resolver that hangs for some names, a slow disk, a Ctrl-C at a chosen moment,
+# a poller that refuses a socket, other authorities of the system, and counts of system calls. Programs
+# without Lua must load them, so that Lua's functions are looked up when they are called.
+preloaded = slow_dns fast_clock slow_sync late_signal full_poller system_certificates system_calls
+$(patsubst %,$(BUILD)/%.so,$(preloaded)): $(BUILD)/%.so: spec/c/%.c
 	@mkdir -p $(@D)
-	$(CC) $(flags) $(shared) -o $@ $< -ldl
+	$(CC) $(flags) -fplt $(lua_cflags) $(shared) -o $@ $< -ldl
 
 # A host with one Lua state in each of its threads.
 $(BUILD)/host: $(BUILD)/obj/spec/c/host.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs)
+
+# A host with the client and the sandbox linked in.
+$(BUILD)/linked: $(BUILD)/obj/spec/c/linked.o $(call object,$(sandbox_c)) $(BUILD)/libcekura.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs) $(mhd_libs)
 
 -include $(wildcard $(BUILD)/obj/spec/*/*.d)
 
@@ -66,8 +72,9 @@ generate: core  ## write lua/cekura/types.lua and docs/reference.md from the con
 
 # ---- the specs under an instrument
 
-# The examples are Lua, and the C code that they call has specs of its own.
-asan coverage valgrind: SPEC = $(filter-out spec/examples/ spec/conformance/,$(sort $(dir $(wildcard spec/*/*_spec.lua))))
+# The C code that these folders call has specs of its own.
+no_instrument = $(patsubst %,spec/%/,review examples docs tools conformance)
+asan coverage valgrind: SPEC = $(filter-out $(no_instrument),$(sort $(dir $(wildcard spec/*/*_spec.lua))))
 # These two folders reach most of the C code in little time.
 aggressive memcheck: SPEC = spec/api spec/tasks
 
@@ -75,7 +82,7 @@ aggressive memcheck: SPEC = spec/api spec/tasks
 asan_test = $(submake) test BUILD=$(BUILD)/asan RUN=tools/asan.sh CC=gcc LDFLAGS=-Wl,-z,nodelete \
             CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover"
 
-asan:  ## all specs except those of the examples, under ASan, UBSan and LSan
+asan:  ## the specs of the client and the sandbox, under ASan, UBSan and LSan
 	$(asan_test) SPEC="$(SPEC)"
 
 aggressive:  ## spec/api and spec/tasks under ASan with an aggressive collector
@@ -84,7 +91,7 @@ aggressive:  ## spec/api and spec/tasks under ASan with an aggressive collector
 memcheck: needs-valgrind  ## spec/api and spec/tasks under valgrind with a frequent collector
 	$(submake) test SPEC="$(SPEC)" RUN=tools/valgrind.sh CEKURA_GC=frequent
 
-valgrind: needs-valgrind  ## all specs except those of the examples, under valgrind: half an hour
+valgrind: needs-valgrind  ## the same specs as `make asan`, under valgrind: half an hour
 	$(submake) test SPEC="$(SPEC)" RUN=tools/valgrind.sh
 
 tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under ThreadSanitizer
@@ -93,7 +100,7 @@ tsan: needs-build-sandbox-test  ## eight threads with a Lua state each, under Th
 
 # -O0: a branch of the report is then a branch of the source. The counters are atomic because there
 # are threads. With RUN=env the specs have longer limits, as under valgrind.
-coverage: needs-build-sandbox-examples-test-coverage  ## lines and branches of the client that the specs reach
+coverage: needs-build-sandbox-review-test-coverage  ## lines and branches of the client that the specs reach
 	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
 	$(submake) test SPEC="$(SPEC)" BUILD=$(BUILD)/coverage RUN=env CC=gcc LDFLAGS=--coverage \
 	  CFLAGS="-O0 -g -fno-inline --coverage -fprofile-update=atomic"
@@ -121,10 +128,14 @@ $(BUILD)/fuzzers/%: $(BUILD)/obj/spec/fuzz/%.o $(patsubst %,$(BUILD)/obj/spec/fu
 soak soak-asan: export SOAK_SECONDS = $(or $(SECONDS),300)
 soak: export CALLS := 5000
 soak:  ## calls and random programs against a mixture of faults: CALLS=5000, SECONDS=300, SEED=number
-	$(submake) test SPEC="spec/stress/soak_spec.lua spec/stress/combination_spec.lua"
+	$(submake) test SPEC="$(patsubst %,spec/stress/%_spec.lua,soak spending combination)"
 
 soak-asan:  ## the random programs of `make soak` under ASan: SECONDS=300, SEED=number
 	$(asan_test) SPEC=spec/stress/combination_spec.lua
+
+mutants: needs-build-sandbox-review-test  ## spend_limit holds for 10,000 calls, and faults in its code are detected
+	@CALLS=10000 $(MAKE) --no-print-directory test SPEC=spec/stress/spending_spec.lua
+	@$(LUA) tools/mutants.lua $(BUILD)
 
 flat: export CALLS := 100000
 flat: export CLIENTS := 10000
@@ -137,15 +148,24 @@ alloc:  ## every allocation fails once, with figures
 
 # ---- measurements, the API's schemas, LuaRocks
 
-bench_c := $(wildcard spec/bench/*.c)
+bench_programs = $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(wildcard spec/bench/*.c))
+undici         = $(BUILD)/bench/node_modules/.package-lock.json
 
-bench: needs-build-sandbox-valgrind  ## the cost of a call, compared with a C loop on libcurl
-	$(submake) --quiet all $(patsubst spec/bench/%.c,$(BUILD)/bench/%,$(bench_c))
-	@$(LUA) spec/bench/bench.lua
+# A row with 4,096 connections needs more descriptors than the usual limit of 1,024.
+bench: needs-build-sandbox-valgrind-bench  ## the cost of a call on nginx, against C and other clients: ROWS="paid each", QUICK=yes
+	$(submake) --quiet all $(bench_programs) $(BUILD)/slow_sync.so $(undici)
+	@ulimit -n "$$(ulimit -Hn)"; ROWS="$(ROWS)" QUICK="$(QUICK)" NODE_PATH=$(dir $(undici)) no_proxy=127.0.0.1 \
+	  $(LUA) spec/bench/bench.lua
 
 $(BUILD)/bench/%: $(BUILD)/obj/spec/bench/%.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ $(curl_libs)
+
+$(undici): spec/bench/rivals/package.json spec/bench/rivals/package-lock.json
+	@mkdir -p $(BUILD)/bench
+	cp $^ $(BUILD)/bench
+	cd $(BUILD)/bench && npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $@
 
 node_path = $(BUILD)/conformance/node_modules
 prism     = $(node_path)/.bin/prism
@@ -172,7 +192,7 @@ $(prism): tools/conformance/package.json tools/conformance/package-lock.json
 	cd $(BUILD)/conformance && npm ci --silent --ignore-scripts --no-audit --no-fund
 	touch $@
 
-rocks: needs-build-sandbox-rocks  ## install both rocks with LuaRocks into a temporary tree and use them
+rocks: needs-build-sandbox-review-rocks  ## install the three rocks with LuaRocks into a temporary tree and use them
 	@tools/rocks.sh
 
 MATRIX := bookworm,trixie,sid

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs missing programs and libraries with the system's package manager.
 #
-#   tools/deps.sh GROUP…          build, sandbox, examples, test, lint, valgrind, rocks,
-#                                 conformance, coverage, fuzz, matrix, and the hosts of
-#                                 tools/hosts.sh
+#   tools/deps.sh GROUP…          build, sandbox, review, test, lint, valgrind, rocks,
+#                                 conformance, coverage, fuzz, matrix, bench, and the hosts
+#                                 of tools/hosts.sh
 #   tools/deps.sh --check GROUP…  only lists what is missing, and fails if anything is
 #
 # The environment's LUA_VERSION is 5.4 (the default) or 5.5. Prints nothing if nothing is missing.
@@ -28,7 +28,7 @@ build|the headers of Lua $v|lua_headers|liblua$v-dev|lua-devel|$brew_lua
 build|lua-cjson for Lua $v|lua_module cjson|lua-cjson|lua-cjson|luarocks:lua-cjson
 build|libcurl with headers|libcurl|libcurl4-openssl-dev|libcurl-devel|curl
 sandbox|libmicrohttpd with headers|library libmicrohttpd|libmicrohttpd-dev|libmicrohttpd-devel|libmicrohttpd
-examples|argparse 0.7.1 or newer for Lua $v|argparse_071|lua-argparse|luarocks:argparse|luarocks:argparse
+review|argparse 0.7.1 or newer for Lua $v|argparse_071|lua-argparse|luarocks:argparse|luarocks:argparse
 test|busted for Lua $v|lua_module busted|lua-busted|luarocks:busted|luarocks:busted
 test|openssl (certificates for the TLS specs)|have openssl|openssl|openssl|openssl
 test|python3 (servers that misbehave)|have python3|python3|python3|python3
@@ -47,6 +47,18 @@ rocks|LuaRocks|have luarocks|luarocks|luarocks|luarocks
 matrix|debootstrap|have debootstrap|debootstrap|debootstrap|
 conformance|Node.js|have node|nodejs|nodejs|node
 conformance|npm|have npm|npm|nodejs-npm|node
+bench|nginx|exists /usr/sbin/nginx|nginx-light|nginx|nginx
+bench|openssl (certificates)|have openssl|openssl|openssl|openssl
+bench|curl|have curl|curl|curl|curl
+bench|perf (system calls)|have perf|linux-perf|perf|
+bench|strace|have strace|strace|strace|
+bench|unshare (mount namespaces)|have unshare|util-linux|util-linux|
+bench|requests for Python|python_module requests|python3-requests|python3-requests|
+bench|httpx for Python|python_module httpx|python3-httpx|python3-httpx|
+bench|aiohttp for Python|python_module aiohttp|python3-aiohttp|python3-aiohttp|
+bench|Node.js|have node|nodejs|nodejs|node
+bench|npm|have npm|npm|nodejs-npm|node
+bench|lua-http|exists /usr/share/lua/5.3/http/client.lua|lua-http lua5.4 lua-cjson||
 lighttpd|lighttpd with mod_magnet|exists /usr/lib/lighttpd/mod_magnet.so|lighttpd lighttpd-modules-lua||
 apache|Apache with mod_lua|exists /usr/lib/apache2/modules/mod_lua.so|apache2||
 haproxy|HAProxy|have haproxy|haproxy||
@@ -74,6 +86,7 @@ lua_package() {  # prints the name of Lua's pkg-config package
 lua_headers() { lua_package >/dev/null; }
 lua_module() { run_lua "os.exit(package.searchpath('$1', package.path .. ';' .. package.cpath) ~= nil)"; }
 argparse_071() { run_lua 'os.exit(require "argparse".version >= "0.7.1")'; }
+python_module() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 library()    { local name; for name; do pkg-config --exists "$name" 2>/dev/null && return; done; return 1; }
 libcurl()    { library libcurl || curl-config --version >/dev/null 2>&1; }
 libfuzzer()  {

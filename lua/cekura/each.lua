@@ -78,10 +78,12 @@ local function new_batch(client, source, fn, options)
     fn = fn,
     options = options,
     meter = progress.new(options.progress),
-    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {}, results = results },
+    report = { ok = 0, failed = 0, skipped = 0, unknown = 0, errors = {}, results = results,
+      spent = internal.spent_of {} },
     results = results or false,
     total = type(source) == "table" and #source or nil,
     journal = false,
+    starts = {},         -- with a journal: workers whose starts are written next
     seen = {},           -- with a journal: the first index of each key
     workers = {},
     active = 0,          -- workers that have not ended
@@ -109,17 +111,24 @@ function Batch:wake()
   end
 end
 
---- Lets no item start any more. Items in flight end by themselves.
+--- Lets no item start any more. Items in flight end by themselves. A caller that creates the error
+--- stops the batch first: workers that wait for another one must wake even if there is no memory.
 function Batch:stop(problem)
   self.stopped = true
   self.problem = self.problem or problem or false
   self:wake()
 end
 
+--- Stops the batch, because other code has ended its tasks.
+function Batch:end_early()
+  self:stop()
+  self:stop(internal.error("cancelled", "each: its tasks were ended before all was done"))
+end
+
 --- Stops the batch; `each` raises the value once all items in flight have ended.
 function Batch:raise(raised)
-  self.raised = self.raised or { raised }
   self:stop()
+  self.raised = self.raised or { raised }
 end
 
 --- Delays the items that have not started, because a call would not wait as long as this pause.
@@ -156,7 +165,7 @@ function Batch:numbers()
     skipped = report.skipped, unknown = report.unknown, running = running,
     elapsed = elapsed, rate = rate,
     left = self.total and rate > 0 and math.max(self.total - done, 0) / rate + (pause or 0) or nil,
-    pause = pause,
+    pause = pause, spent = internal.spent_of(self.workers),
   }
 end
 
@@ -296,11 +305,20 @@ function Batch:work()
   self:start()
   self:wait()
   if not (self.stopped or self.interrupted or self:is_complete()) then
-    self:stop(internal.error("cancelled", "each: its tasks were ended before all was done"))
+    self:end_early()
   end
 end
 
 local function finally(fn) return setmetatable({}, { __close = fn }) end
+
+--- Sums up what the items have spent, and records it.
+function Batch:count_spending()
+  local report = self.report
+  report.spent = internal.spent_of(self.workers)
+  if self.journal and report.spent.calls + report.spent.calls_unknown > 0 then
+    self:check_journal(self.journal:add_spent(report.spent))
+  end
+end
 
 --- Runs the batch. At its end, however it comes, the items in flight end first; then the journal is
 --- closed, and then the progress line is cleared.
@@ -314,6 +332,7 @@ function Batch:run()
   local _ <close> = finally(function()
     if self.journal then self:check_journal(self.journal:close()) end
   end)
+  local _ <close> = finally(function() self:count_spending() end)
   is_open = self:open_journal()
   if is_open then self:work() end
 end

@@ -2,47 +2,65 @@
 --- `cekura.types` has the types, for editors.
 
 local cekura = require "cekura.core"
-local check = require "cekura.internal.check"
 local internal = require "cekura.internal"
+local later = require "cekura.internal.later"
 local names = require "cekura.internal.names"
-local pages_of = require "cekura.pages"
-local values = require "cekura.values"
-local wait = require "cekura.wait"
+local require = require  -- a host may take it from its scripts
 
-internal.client_methods.each = require "cekura.each"
+for _, name in ipairs {
+  "each", "each.journal", "each.progress", "each.worker", "estimate", "internal.check",
+  "internal.prices", "pages", "pages.windows", "values", "wait", "wait.call_logs",
+  "wait.freshness", "wait.job", "wait.result",
+} do
+  later.prepare("cekura." .. name)
+end
+
+internal.client_methods.each = later.method(function() return require "cekura.each" end)
 
 for _, name in ipairs { "results", "runs", "calls" } do
-  internal.resource_methods[name].pages = pages_of(name)
+  internal.resource_methods[name].pages = later.method(function()
+    return require "cekura.pages"(name)
+  end)
 end
 
-for name, method in pairs(wait) do internal.resource_methods[name].wait = method end
+for _, name in ipairs { "results", "metric_reviews", "metrics", "calls" } do
+  internal.resource_methods[name].wait = later.method(function()
+    return require "cekura.wait"[name]
+  end)
+end
 
-local data_of = {}  -- read-only table -> its data
+local view_of, data_of = {}, {}  -- table -> its read-only view, and the reverse
+local READ_ONLY = {}
 
-local READ_ONLY = {
-  __index = function(view, key) return data_of[view][key] end,
-  __len = function(view) return #data_of[view] end,
-  __pairs = function(view) return function(_, key) return next(data_of[view], key) end end,
-  __newindex = function() error("cekura.endpoints is read-only", 2) end,
-  __metatable = "read-only",
-}
-
---- Returns a read-only copy of a table and of the tables in it, each of which has one copy.
-local function frozen(value, views)
+--- Returns the read-only view of a table, whose tables are read-only, too; or any other value.
+local function frozen(value)
   if type(value) ~= "table" then return value end
-  if not views[value] then
-    local view, data = setmetatable({}, READ_ONLY), {}
-    views[value], data_of[view] = view, data
-    for key, item in pairs(value) do data[key] = frozen(item, views) end
+  local view = view_of[value]
+  if not view then
+    view = setmetatable({}, READ_ONLY)
+    view_of[value], data_of[view] = view, value
   end
-  return views[value]
+  return view
 end
 
-cekura.endpoints = frozen(cekura.endpoints, {})
+function READ_ONLY.__index(view, key) return frozen(data_of[view][key]) end
+function READ_ONLY.__len(view) return #data_of[view] end
+function READ_ONLY.__newindex() error("cekura.endpoints is read-only", 2) end
+READ_ONLY.__metatable = "read-only"
+
+function READ_ONLY.__pairs(view)
+  local following, data = pairs(data_of[view])
+  return function(_, key)
+    local name, value = following(data, key)
+    return name, frozen(value)
+  end, view
+end
+
+cekura.endpoints = frozen(cekura.endpoints)
 
 --- Methods of the default client, which the first call of one of them creates: `cekura:each(…)`.
 local OF_CLIENTS = {
-  "each", "request", "spawn", "sleep", "step", "pollfd", "events", "timeout",
+  "each", "request", "spent", "spawn", "sleep", "step", "pollfd", "events", "timeout",
 }
 
 for _, name in ipairs(OF_CLIENTS) do
@@ -62,7 +80,7 @@ end
 function cekura.chunks(list, size)
   if list == cekura then error("call it with a dot: cekura.chunks(…)", 2) end
   if type(list) ~= "table" then error("chunks: expected a list", 2) end
-  local problem = check.list_problem(list)
+  local problem = require "cekura.internal.check".list_problem(list)
   if problem then error("chunks: the list " .. problem, 2) end
   if math.type(size) ~= "integer" or size < 1 then
     error("chunks: expected a positive whole size", 2)
@@ -101,8 +119,12 @@ function cekura.values(call)
     error(("values: expected a run or a call log, got %s"):format(
       type(call) == "table" and "a list" or call == cekura.null and "null" or type(call)), 2)
   end
-  return values.rows(call)
+  return require "cekura.values".rows(call)
 end
+
+--- Returns how many metric evaluations a call would start, and an estimate of their price. Makes
+--- calls that only read.
+function cekura.estimate(...) return require "cekura.estimate" (...) end
 
 for name, methods in pairs(internal.resource_methods) do names.guard(methods, name) end
 

@@ -12,7 +12,7 @@
 ---@alias cekura.Kind
 ---| "config" # the options of `cekura.new` are wrong, or the client is closed
 ---| "validation" # the arguments are wrong; nothing was sent
----| "budget" # the call would start more evaluations than `max_evaluations`, or a number that is not known; nothing was sent
+---| "budget" # the call would start more evaluations than `max_evaluations` or `spend_limit` permits, or a number that is not known; nothing was sent
 ---| "authentication" # 401: the key is not accepted
 ---| "permission" # 403
 ---| "not_found" # 404
@@ -92,12 +92,13 @@
 ---@field backoff? { base: number?, cap: number? } seconds before a retry: random, up to `base`, which doubles with each attempt and once more after a 429, and at most `cap` (default: `{ base = 0.5, cap = 20 }`)
 ---@field max_response_bytes? integer largest response that is read, after decompression (default: 67108864 (64 MiB))
 ---@field max_evaluations? integer refuses, before it is sent, a call that starts more metric evaluations than this, or a number that is not known exactly (default: no limit)
+---@field spend_limit? integer the metric evaluations that all calls of the client together may start: refuses, before it is sent, a call that would exceed it, or a number that is not known exactly (default: no limit)
 ---@field keep_null? boolean keeps a JSON null in an object as `cekura.null`; otherwise the field is absent (default: `false`)
----@field ca_file? string a file of certificate authorities to trust (else `CEKURA_CA_FILE`, default: libcurl's)
----@field ca_path? string a folder of certificate authorities to trust (default: libcurl's)
+---@field ca_file? string a file of certificate authorities to trust instead of the system's (else `CEKURA_CA_FILE`, default: the system's)
+---@field ca_path? string a folder of certificate authorities to trust instead of the system's, or in addition to `ca_file`; OpenSSL finds them by the names that `openssl rehash` gives them (default: none)
 ---@field proxy? string the proxy's URL; user name and password are percent-encoded, and never shown. An empty string: no proxy, even if the environment names one (default: `https_proxy` or `all_proxy`, unless `no_proxy` names the host)
 ---@field headers? table<string, string> additional headers; they cannot replace the client's own (default: `{}`)
----@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION …`)
+---@field user_agent? string the `User-Agent` header (default: `cekura-lua/VERSION`)
 ---@field on_event? fun(event: cekura.Event) called at each step of each call: see Events. It may close the client, but not use it otherwise (default: none)
 ---@field event_bodies? boolean adds the bodies of requests and responses to events (default: `false`)
 
@@ -110,8 +111,8 @@
 ---@field headers? table<string, string> additional headers; they cannot replace the client's own (default: `{}`)
 ---@field retry_unknown? boolean retries also if the server may have acted: you may pay twice (default: `false`)
 ---@field dry_run? boolean sends nothing, and returns what would be sent (default: `false`)
----@field evaluations? integer states how many metric evaluations the call starts, for `max_evaluations`; a number below what the arguments prove is ignored (default: what the arguments prove)
----@field uncounted? boolean sends the call under `max_evaluations` although its number of metric evaluations is not known (default: `false`)
+---@field evaluations? integer states how many metric evaluations the call starts, for `max_evaluations` and `spend_limit`; a number below what the arguments prove is ignored (default: what the arguments prove)
+---@field uncounted? boolean sends the call under `max_evaluations` or `spend_limit` although its number of metric evaluations is not known (default: `false`)
 
 --- Options of a call that is not sent.
 ---@class cekura.DryRunOptions
@@ -121,8 +122,8 @@
 ---@field max_evaluations? integer refuses, before it is sent, a call that starts more metric evaluations than this, or a number that is not known exactly (default: no limit)
 ---@field headers? table<string, string> additional headers; they cannot replace the client's own (default: `{}`)
 ---@field retry_unknown? boolean retries also if the server may have acted: you may pay twice (default: `false`)
----@field evaluations? integer states how many metric evaluations the call starts, for `max_evaluations`; a number below what the arguments prove is ignored (default: what the arguments prove)
----@field uncounted? boolean sends the call under `max_evaluations` although its number of metric evaluations is not known (default: `false`)
+---@field evaluations? integer states how many metric evaluations the call starts, for `max_evaluations` and `spend_limit`; a number below what the arguments prove is ignored (default: what the arguments prove)
+---@field uncounted? boolean sends the call under `max_evaluations` or `spend_limit` although its number of metric evaluations is not known (default: `false`)
 ---@field dry_run true sends nothing, and returns what would be sent
 
 --- The request that a call would send.
@@ -165,12 +166,22 @@
 ---@field spends_credits? boolean default: true for every method except GET, unless `idempotent` is true
 ---@field idempotent? boolean whether it may be sent twice; default: true for GET only
 
+--- The evaluations that calls have started.
+---@class cekura.Spent
+---@field evaluations integer of calls that the server acted on
+---@field evaluations_unknown integer of calls that it may have acted on: it has started from `evaluations` to `evaluations` + `evaluations_unknown`, if `uncounted` is 0
+---@field calls integer that the server acted on; each attempt of `retry_unknown` counts
+---@field calls_unknown integer that it may have acted on
+---@field uncounted integer those of both whose number of evaluations is not known exactly; they count what is proven
+---@field in_flight integer evaluations that are reserved by calls in flight
+
 --- The outcome of `client:each`.
 ---@class cekura.Report
 ---@field ok integer items that succeeded
 ---@field failed integer items that failed without effect
 ---@field skipped integer items that an earlier run finished
 ---@field unknown integer items that failed or were cancelled, and may have had an effect
+---@field spent cekura.Spent what the items have spent in this run; `in_flight` is 0
 ---@field errors { index: integer, item: any, key: string?, error: any }[] one for each failed or unknown item, by index
 ---@field results? any[] with `collect`: the first result of the function for each item, by index
 
@@ -186,8 +197,10 @@
 ---@field elapsed number seconds
 ---@field rate number items per second, without those that were skipped
 ---@field left? number seconds, estimated
+---@field spent? cekura.Spent of `client:each`: what the items have spent so far
 ---@field pause? number seconds until calls are sent again after a 429
 ---@field waiting? boolean true in a wait, whose `rate` is meaningless
+---@field problem? string in a wait: the kind of the error of the last poll, if it failed
 
 --- A result: a test run of an agent, with its runs.
 ---@class cekura.Result
@@ -341,6 +354,14 @@
 ---@field value? boolean|number|string true or false of a binary metric, a number, or the text of an enum; nil if `applies` is false, or if the value cannot be read for its kind
 ---@field applies boolean whether the response has a value
 ---@field explanation? string[] as in the response
+
+--- The size and the price of a call before it is sent, as `cekura.estimate` returns it.
+---@class cekura.Estimate
+---@field evaluations? integer metric evaluations; nil if nothing bounds them
+---@field exact boolean whether the call starts just as many; otherwise `evaluations` is an upper bound
+---@field evaluations_at_least? true `evaluations` is a lower bound
+---@field credits? number an estimate of what `evaluations` cost
+---@field unknown_metrics integer[] metrics whose price the API does not name; 0.2 credits for each conversation are assumed
 
 --- One turn of a transcript.
 ---@class cekura.Turn
@@ -1210,6 +1231,11 @@ local Client = {}
 ---@return cekura.Response|cekura.Error response_or_err
 function Client:request(arguments, options) end
 
+--- Returns what the calls of the client have spent, also once it is closed.
+---@return cekura.Spent? spent
+---@return cekura.Error? err
+function Client:spent() end
+
 --- Closes the connections and overwrites the key. A second call is a no-op.
 function Client:close() end
 
@@ -1349,12 +1375,25 @@ function cekura.chunks(list, size) end
 ---@return cekura.MetricValue[] values empty if it has not been evaluated
 function cekura.values(call) end
 
+--- Returns how many metric evaluations a call would start, and an estimate of their price. Makes calls that only read.
+---@param client cekura.Client|cekura
+---@param endpoint string of `cekura.endpoints`: `"results.evaluate_metrics"`
+---@param arguments table those of the call; a wrong one gives the same error
+---@return cekura.Estimate? estimate
+---@return cekura.Error? err
+function cekura.estimate(client, endpoint, arguments) end
+
 --- Calls an endpoint that the client has no method for.
 ---@param arguments cekura.Request
 ---@param options? cekura.CallOptions
 ---@return any value
 ---@return cekura.Response|cekura.Error response_or_err
 function cekura:request(arguments, options) end
+
+--- Returns what the calls of the client have spent, also once it is closed.
+---@return cekura.Spent? spent
+---@return cekura.Error? err
+function cekura:spent() end
 
 --- Calls `fn(item, index)` with each item of the source, several at a time.
 ---@param source any[]|fun(): any a list, or an iterator function

@@ -97,6 +97,7 @@ function Wait:numbers()
     done = done, total = total, ok = done - failed, failed = failed, skipped = 0, unknown = 0,
     running = total - done, elapsed = elapsed, rate = elapsed > 0 and done / elapsed or 0,
     pause = pause > 0 and pause or nil, waiting = true,
+    problem = self.problem and self.problem.kind,
   }
 end
 

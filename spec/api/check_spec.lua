@@ -19,11 +19,7 @@ local function nested(depth)
   return value
 end
 
-local function range(count)
-  local list = {}
-  for i = 1, count do list[i] = i end
-  return list
-end
+local range = require "support.range"
 
 describe("a call", function()
   local server, client

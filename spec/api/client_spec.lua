@@ -7,11 +7,7 @@ local sandbox = require "cekura.sandbox"
 local EVALUATE, BULK = "results.evaluate_metrics", "results.bulk_evaluate_metrics"
 local LOGS, FEEDBACKS = "calls.evaluate_metrics", "metric_reviews.process_feedbacks"
 
-local function range(count)
-  local list = {}
-  for i = 1, count do list[i] = i end
-  return list
-end
+local range = require "support.range"
 
 describe("a client", function()
   local server
@@ -60,7 +56,7 @@ describe("a client", function()
     local ENCODED = "must not have a percent-encoded host"
     local CLEAR = "must begin with https://, or the key would cross the network in the clear "
       .. "(allow_http = true permits it)"
-    local NO_KEY = "is required: give it to cekura.new, or set CEKURA_API_KEY in the environment"
+    local NO_KEY = "is required: set CEKURA_API_KEY in the environment, or give it to cekura.new"
     local ASCII = "must be visible ASCII, without spaces or line breaks"
     local SECONDS = "must be a number of seconds from 0.001 to 86400, got "
     local OURS = "is set by the client itself"

@@ -426,27 +426,35 @@ describe("an error", function()
     end
 
     for _, row in ipairs {
-      { "a hanging server", "hang", { timeout = 0.2 } },
-      { "a hanging server and a shorter deadline", "hang", { timeout = 60, deadline = 0.2 } },
-      { "a head that arrives slowly", faults.slow_head(0.05), { timeout = 0.3 } },
+      { "a hanging server", "hang", { timeout = clock.SHORT } },
+      { "a hanging server and a shorter deadline", "hang",
+        { timeout = 60, deadline = clock.SHORT } },
+      { "a head that arrives slowly", faults.slow_head(clock.SHORT / 4),
+        { timeout = clock.SHORT } },
     } do
       it("has kind timeout after " .. row[1], function()
-        server:script { row[2] }
-        local started = os.time()
-        local _, err = calls.vote(client, {}, row[3])
-        assert.is_true(os.time() - started < 15)
-        assert.same({ "timeout", "unknown" }, { err.kind, err.applied })
-        assert.equal(1, server:deliveries())
-        assert.same({ success = true }, (calls.vote(client)))
+        clock.patiently(function()
+          server:clear()
+          server:script { row[2] }
+          local started = os.time()
+          local _, err = calls.vote(client, {}, row[3])
+          assert.is_true(os.time() - started < 15)
+          assert.same({ "timeout", "unknown" }, { err.kind, err.applied })
+          assert.equal(1, server:deliveries())
+          assert.same({ success = true }, (calls.vote(client)))
+        end)
       end)
     end
 
     it("has kind timeout and applied yes after a body that arrives slowly", function()
-      server:script { faults.trickle(0.1) }
-      local own <close> = new { timeout = 0.5 }
-      local _, err = calls.vote(own)
-      assert.same({ "timeout", "yes", 200 }, { err.kind, err.applied, err.status })
-      assert.same({ success = true }, (calls.vote(client)))
+      clock.patiently(function()
+        server:clear()
+        server:script { faults.trickle(clock.SHORT / 2) }
+        local own <close> = new { timeout = 2 * clock.SHORT }
+        local _, err = calls.vote(own)
+        assert.same({ "timeout", "yes", 200 }, { err.kind, err.applied, err.status })
+        assert.same({ success = true }, (calls.vote(client)))
+      end)
     end)
   end)
 

@@ -2,7 +2,29 @@
 local cekura = require "cekura"
 local cjson = require "cjson"
 local sandbox = require "cekura.sandbox"
+local scratch = require "support.scratch"
 local script = require "support.script"
+
+-- A script that uses each function that is written in Lua. It prints one line for each.
+local USE = [[
+  local function show(name, value, problem) print(name, problem and problem.kind or value) end
+  local client = assert(cekura.new { api_key = "any-key" })
+  local options = { progress = function() end, journal = os.tmpname() }
+  show("each", assert(client:each({}, print, options)).ok)
+  os.remove(options.journal)
+  for _, name in ipairs { "results", "metric_reviews", "metrics", "calls" } do
+    show(name .. ":wait", client[name]:wait {})
+  end
+  for _, name in ipairs { "results", "runs", "calls" } do
+    show(name .. ":pages", select(2, pcall(client[name]:pages { page_size = 0 })).kind)
+  end
+  show("estimate", cekura.estimate(client, "runs.none", {}))
+  show("values", #cekura.values {})
+  show("chunks", cekura.chunks({ 5 }, 1)()[1])
+]]
+local USED = "each\t0\nresults:wait\tvalidation\nmetric_reviews:wait\tvalidation\n"
+  .. "metrics:wait\tvalidation\ncalls:wait\tvalidation\nresults:pages\tvalidation\n"
+  .. "runs:pages\tvalidation\ncalls:pages\tvalidation\nestimate\tvalidation\nvalues\t0\nchunks\t5\n"
 
 describe("the module", function()
   it("has a version", function() assert.matches("^%d+%.%d+%.%d+$", cekura._VERSION) end)
@@ -45,6 +67,92 @@ describe("the module", function()
         }.success, #cekura.endpoints, cekura.chunks)]]):format(server.url, server.api_key))
       assert.equal("true\t26\tnil\n", output)
     end)
+
+    for use, expected in pairs {
+      ["#endpoints"] = "26", ["endpoints[26].name"] = "billing.info",
+      ["endpoints['runs.get'].call"] = "get", ["tostring(endpoints.none)"] = "nil",
+      ["count(pairs(endpoints))"] = "52", ["count(ipairs(endpoints))"] = "26",
+    } do
+      it("with the contract, even if its first use is " .. use, function()
+        for _, name in ipairs { "cekura.core", "cekura" } do
+          local output = script.run(([[
+            local endpoints = require(%q).endpoints
+            local function count(...)
+              local n = 0
+              for _ in ... do n = n + 1 end
+              return n
+            end
+            print(%s)]]):format(name, use))
+          assert.equal(expected .. "\n", output)
+        end
+      end)
+    end
+
+    it("completely: its files are not needed afterwards, as after chroot", function()
+      local folder = scratch.folder()
+      local output = script.run(([[
+        local folder = %q
+        os.execute("env -u LD_PRELOAD cp -R lua " .. folder)
+        package.path = folder .. "/lua/?.lua;" .. folder .. "/lua/?/init.lua"
+        local cekura = require "cekura"
+        os.execute("env -u LD_PRELOAD rm -r " .. folder)
+        package.path = ""
+      ]]):format(folder) .. USE)
+      assert.equal(USED, output)
+    end)
+
+    it("by a searcher of the host, and not around it", function()
+      local output = script.run([[
+        local path = package.path
+        package.path = path:gsub("lua/", "nowhere/")
+        table.insert(package.searchers, 2, function(name)
+          local file = name:find "^cekura" and package.searchpath(name, path)
+          return file and assert(loadfile(file)), file
+        end)
+        local cekura = require "cekura"
+        path = ""
+      ]] .. USE)
+      assert.equal(USED, output)
+    end)
+
+    it("with the modules that a host has preloaded", function()
+      local output = script.run [[
+        package.preload["cekura.values"] = function()
+          return { rows = function() return "the host's" end }
+        end
+        print(require "cekura".values {})]]
+      assert.equal("the host's\n", output)
+    end)
+
+    it("without io and with a debugger's view of each file", function()
+      local output = script.run [[
+        io = nil
+        local cekura = require "cekura"
+        local sources = {}
+        debug.sethook(function()
+          sources[debug.getinfo(2, "S").source] = true
+        end, "c")
+        cekura.values {}
+        debug.sethook()
+        print(sources["@lua/cekura/values.lua"])]]
+      assert.equal("true\n", output)
+    end)
+
+    for name, taken in pairs {
+      ["that forbids undeclared globals, and has no io"] = { before = [[
+        io = nil
+        setmetatable(_G, { __index = function(_, name) error("undeclared " .. name, 2) end })]] },
+      ["that has no load"] = { before = "load = nil" },
+      ["that takes load and require from its scripts"] = { after = "load, require = nil" },
+    } do
+      it("by a host " .. name, function()
+        local output = script.run((taken.before or "") .. [[
+
+          local cekura = require "cekura"
+        ]] .. (taken.after or "") .. "\n" .. USE)
+        assert.equal(USED, output)
+      end)
+    end
 
     it("only with lua-cjson: without it, require raises", function()
       local output = script.run [[

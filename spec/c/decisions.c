@@ -62,6 +62,7 @@ static int decide(lua_State *L) {
   };
   struct ck_situation situation = {
     .outcome = outcome_of(L),
+    .found_closed = boolean(L, "found_closed"),
     .attempt = (int)number(L, "attempt", 1),
     .time_left = number(L, "time_left", 120),
     .retry_after = number(L, "retry_after", -1),
@@ -135,9 +136,9 @@ static int note_rate_limited(lua_State *L) {
   return 0;
 }
 
-/* note_success(limiter, epoch, in_flight) */
+/* note_success(limiter, epoch, in_flight, now) */
 static int note_success(lua_State *L) {
-  ck_limiter_note_success(lua_touserdata(L, 1), check_ticket(L));
+  ck_limiter_note_success(lua_touserdata(L, 1), check_ticket(L), luaL_checknumber(L, 4));
   return 0;
 }
 

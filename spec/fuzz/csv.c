@@ -1,4 +1,4 @@
-/* Fuzzes the CSV reader and writer of the examples. csv.lua is the oracle. */
+/* Fuzzes the CSV reader and writer of cekura.review.sheet. csv.lua is the oracle. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,6 +1,6 @@
 -- Fuzz target of CSV: the reader returns the same rows as a byte-by-byte reader and never raises,
 -- and rows that are written are read back.
-local csv = require "examples.support.csv"
+local sheet = require "cekura.review.sheet"
 
 local QUOTE = 'a cell that contains a quote must be quoted, and the quote doubled: ""'
 local OPEN = "a quote is never closed"
@@ -83,7 +83,7 @@ local function in_pieces(text, size)
 end
 
 local function read(source)
-  local reader, rows = csv.reader(source), {}
+  local reader, rows = sheet.reader(source), {}
   local row, problem = reader:read()
   while row do
     rows[#rows + 1] = row
@@ -120,15 +120,15 @@ local function check_reading(text)
 end
 
 local function check_sheet(text)
-  local sheet, problem = csv.sheet(text)
-  assert(sheet or type(problem) == "string")
+  local opened, problem = sheet.open(text)
+  assert(opened or type(problem) == "string")
   local row
-  while sheet do
-    row = sheet:read()
+  while opened do
+    row = opened:read()
     if not row then return end
     for name in pairs(row.cells) do assert(type(name) == "string") end
     if not row.problem then
-      for _, name in ipairs(sheet.columns) do assert(row.cells[name]) end
+      for _, name in ipairs(opened.columns) do assert(row.cells[name]) end
     end
   end
 end
@@ -139,7 +139,7 @@ local function check_writing(text)
   for row in text:gsub("\0", ""):gmatch "[^\2]+" do
     local list = { line = line }
     for cell in row:gmatch "[^\1]*" do list[#list + 1] = cell end
-    lists[#lists + 1], lines[#lines + 1] = list, csv.line(list)
+    lists[#lists + 1], lines[#lines + 1] = list, sheet.line(list)
     line = line + count(lines[#lines])
   end
   check_same(lists, (read(table.concat(lines))))

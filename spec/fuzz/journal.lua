@@ -26,8 +26,10 @@ local function events_of(content)
   for line in content:sub(#HEADER + 1):gmatch "([^\n]*)\n" do
     local event, word = line:match "^%S+ (%l+) (%S+)"
     assert(event and line:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ ", line)
-    last = unescaped(word)
-    states[last] = event
+    if event ~= "spent" then
+      last = unescaped(word)
+      states[last] = event
+    end
   end
   return states, last
 end

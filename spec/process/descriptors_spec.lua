@@ -104,6 +104,30 @@ describe("without a free descriptor", function()
     end)
   end
 
+  for what, url in pairs { plain = "URL", tls = "TLS_URL" } do
+    it("calls that spend credits leave no descriptors behind: " .. what, function()
+      local output, code = run(([[
+        local client = new(%s)
+        local function paid()
+          assert(client.results:bulk_evaluate_metrics { result_ids = { 1 }, metric_ids = { 2 } })
+        end
+        for _ = 1, 100 do paid() end
+        local tasks = {}
+        for i = 1, 16 do
+          tasks[i] = client:spawn(function()
+            for _ = 1, 10 do paid() end
+            return true
+          end)
+        end
+        for i = 1, 16 do assert(tasks[i]:wait()) end
+        take_all()
+        print(#held)
+      ]]):format(url))
+      assert.equal(0, code, output)
+      assert.is_true(tonumber(output) >= LIMIT - 20, output)
+    end)
+  end
+
   local NONE = "no descriptor is left for a connection (network)"
 
   for _, what in ipairs { "plain", "name", "tls" } do

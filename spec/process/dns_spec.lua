@@ -5,7 +5,8 @@ local scratch = require "support.scratch"
 local script = require "support.script"
 local system = require "system"
 
-local PRELOAD = (os.getenv "CEKURA_BUILD" or "build") .. "/slow_dns.so"
+local BUILD = os.getenv "CEKURA_BUILD" or "build"
+local PRELOAD, FAST_CLOCK = BUILD .. "/slow_dns.so", BUILD .. "/fast_clock.so"
 
 local SCRIPT = [[
   local cekura, system = require "cekura", require "system"
@@ -161,4 +162,42 @@ describe("a resolver that hangs", function()
     os.remove(path)
     assert.equal("true\n", output)
   end)
+end)
+
+describe("a name", function()
+  local LOOKUPS = [[
+    local cekura = require "cekura"
+    local client = assert(cekura.new {
+      api_key = "k", api_url = "http://server.invalid:%d", allow_http = true, max_attempts = 1,
+    })
+    local function lookups()
+      assert(%s)
+      local count = 0
+      for _ in io.lines(os.getenv "LOOKUPS") do count = count + 1 end
+      return count
+    end
+    local first = lookups()
+    print(lookups() == first, lookups() == first)
+    assert(io.open(os.getenv "FAST_CLOCK", "w")):close()
+    print(lookups() == 2 * first, lookups() == 2 * first)
+  ]]
+
+  -- libcurl 8.23 looks up IPv4 and IPv6 addresses by themselves.
+  for what, call in pairs {
+    ["a read"] = 'client.results:get { result_id = 373 }',
+    ["a paid call"] =
+      'client.results:evaluate_metrics { result_id = 373, run_ids = { 1 }, metric_ids = { 2 } }',
+  } do
+    it("is looked up once in a minute, by " .. what, function()
+      local server <close> = faults.start()
+      local clock, log = scratch.path(), scratch.path()
+      os.remove(clock)
+      local output = script.run(LOOKUPS:format(server.port, call), {
+        LD_PRELOAD = FAST_CLOCK, FAST_CLOCK = clock, LOOKUPS = log,
+      })
+      os.remove(clock)
+      os.remove(log)
+      assert.equal("true\ttrue\ntrue\ttrue\n", output)
+    end)
+  end
 end)

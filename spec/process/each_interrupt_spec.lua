@@ -1,5 +1,6 @@
 -- Ctrl-C in client:each, in the stock interpreter; the progress of each on a terminal.
 local child = require "support.child"
+local clock = require "support.clock"
 local faults = require "support.faults"
 local retries = require "support.retries"
 local sandbox = require "cekura.sandbox"
@@ -12,8 +13,7 @@ local votes = require "support.votes"
 local GRACE = 2  -- seconds that items in flight are given to end
 
 local is_checked = (os.getenv "CEKURA_RUN" or "") ~= ""
-local LATE = is_checked and 20 or 1    -- seconds by which an end may be late: less than GRACE
-local LIMIT = is_checked and 60 or 5   -- seconds to start a process
+local QUICK = is_checked and clock.LIMIT or GRACE  -- seconds of a process that does not wait
 
 describe("Ctrl-C in each", function()
   local server, path, running
@@ -36,7 +36,7 @@ describe("Ctrl-C in each", function()
   local function start(text, count)
     running = child.start_checked { child.lua, "-e",
       votes.START:format(server.url, "k") .. ("local PATH = %q\n"):format(path) .. text }
-    assert.is_true(server:wait(count, LIMIT))
+    assert.is_true(server:wait(count))
     server:ledger()
     return running
   end
@@ -51,7 +51,8 @@ describe("Ctrl-C in each", function()
 
   local function interrupt(process)
     local sent = system.monotime()
-    process:signal "INT"
+    process:interrupt()
+    server:release()
     return finish(process, sent)
   end
 
@@ -68,10 +69,7 @@ describe("Ctrl-C in each", function()
     return votes.sorted(list)
   end
 
-  -- Returns an entry whose response is delayed.
-  local function slow(seconds)
-    return { { "read" }, { "sleep", seconds }, { "answer", 200, {}, '{"success": true}' } }
-  end
+  local LATE_OK = { { "held" }, faults.ok()[1] }  -- after the signal
 
   local THREE = [[
     local votes = require "support.votes"
@@ -82,7 +80,7 @@ describe("Ctrl-C in each", function()
   ]]
 
   it("starts no item, and waits for the items in flight", function()
-    server:script(retries.times(3, slow(0.5)))
+    server:script(retries.times(3, LATE_OK))
     local process = start(THREE .. [[
       go {}
       print "went on"]], 3)
@@ -112,7 +110,7 @@ describe("Ctrl-C in each", function()
     assert.matches("^false\t[^\n]*interrupted!\ntrue\nfalse\ttrue\n7\t0\t3\n", output)
     assert.matches("\n3\t7\t0\n$", output)
     assert.equal(0, code)
-    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + LATE, seconds)
+    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + clock.END, seconds)
     assert.same({ "unknown 1", "unknown 2", "unknown 3" }, table.move(events(), 24, 26, 1, {}))
     assert.same({ 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 100 },
       votes.sorted(votes.arrived(server:ledger())))
@@ -130,12 +128,12 @@ describe("Ctrl-C in each", function()
     local output, code, seconds = finish(process, sent)
     assert.equal("", output)
     assert.equal(2, code)  -- the signal's number
-    assert.is_true(seconds < LATE, seconds)
+    assert.is_true(seconds < clock.END, seconds)
     assert.same({ "started 1", "started 2", "started 3" }, events())
   end)
 
   it("stops an each within each", function()
-    server:script(retries.times(4, slow(0.4)))
+    server:script(retries.times(4, LATE_OK))
     local output, code = interrupt(start([[
       local votes = require "support.votes"
       client:each({ 10, 20, 30 }, function(outer)
@@ -157,7 +155,7 @@ describe("Ctrl-C in each", function()
 
   it("does not fail an inner each that has started all of its items",
     function()
-      server:script(retries.times(2, slow(0.4)))
+      server:script(retries.times(2, LATE_OK))
       local output, code = interrupt(start([[
         client:each({ 10, 20 }, function(outer)
           local report = assert(client:each({ outer + 1, outer + 2 }, vote))
@@ -197,7 +195,7 @@ describe("Ctrl-C in each", function()
       print "went on"]], 3))
     ends_interrupted(output, code)
     assert.matches("^closed\n", output)
-    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + LATE, seconds)
+    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + clock.END, seconds)
     assert.equal(3, server:deliveries())
     assert.same({ "started 10", "unknown 10" }, events())
     assert.equal(0, server:open())
@@ -205,7 +203,7 @@ describe("Ctrl-C in each", function()
 
   -- The interpreter's hook is on the main thread: in a coroutine, each returns an error instead.
   it("fails an each in a coroutine", function()
-    server:script(retries.times(3, slow(0.3)))
+    server:script(retries.times(3, LATE_OK))
     local output, code = interrupt(start(THREE .. [[
       coroutine.wrap(function()
         local report, problem = go {}
@@ -219,14 +217,16 @@ describe("Ctrl-C in each", function()
 
   -- Only task:wait() raises: the items in flight are given no time to end.
   it("ends the process at once while the main thread waits for an each in a task", function()
-    server:script(retries.times(3, { { "hang" } }))
-    local output, code, seconds = interrupt(start(THREE .. [[
-      client:spawn(go, {}):wait()
-      print "went on"]], 3))
-    ends_interrupted(output, code)
-    assert.is_true(seconds < LATE, seconds)
+    clock.within(QUICK, function()
+      os.remove(path)
+      server:clear()
+      server:script(retries.times(3, { { "hang" } }))
+      ends_interrupted(interrupt(start(THREE .. [[
+        client:spawn(go, {}):wait()
+        print "went on"]], 3)))
+    end)
     assert.same({ "started 1", "started 2", "started 3" }, events())
-    output = finish(start(THREE .. [[
+    local output = finish(start(THREE .. [[
       local report = assert(client:spawn(go, {}):wait())
       print(report.ok, report.failed, report.unknown)]], 10), 0)
     assert.equal("7\t0\t3\n", output)
@@ -234,7 +234,7 @@ describe("Ctrl-C in each", function()
   end)
 
   it("lets an each in a task continue if the wait for it catches the error", function()
-    server:script(retries.times(3, slow(0.5)))
+    server:script(retries.times(3, LATE_OK))
     local output, code = interrupt(start(THREE .. [[
       local task = client:spawn(go, {})
       print(pcall(function() print(task:wait()) print "went on" end))
@@ -245,12 +245,14 @@ describe("Ctrl-C in each", function()
   end)
 
   it("is not lost while each waits for a call", function()
-    server:script(retries.times(3, faults.status(429, { ["Retry-After"] = 3500 })))
-    local output, code, seconds = interrupt(start(THREE .. [[
-      go {}
-      print "went on"]], 3))
-    ends_interrupted(output, code)
-    assert.is_true(seconds < LATE, seconds)
+    clock.within(QUICK, function()
+      os.remove(path)
+      server:clear()
+      server:script(retries.times(3, faults.status(429, { ["Retry-After"] = 3500 })))
+      ends_interrupted(interrupt(start(THREE .. [[
+        go {}
+        print "went on"]], 3)))
+    end)
     assert.equal(3, server:deliveries())
     assert.same({ "failed 1", "failed 2", "failed 3" }, table.move(events(), 1, 3, 1, {}))
   end)
@@ -282,7 +284,7 @@ describe("Ctrl-C in each", function()
       print "went on"]], 3))
     ends_interrupted(output, code)
     assert.matches("^inner\t2\n", output)
-    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + LATE, seconds)
+    assert.is_true(seconds >= GRACE - 0.05 and seconds < GRACE + clock.END, seconds)
     assert.equal(0, server:open())
   end)
 

@@ -479,7 +479,7 @@ describe("each with a journal", function()
         __newindex = function(_, name) error("assigned " .. name, 2) end })
       local client = assert(require "cekura".new { api_url = %q, api_key = "k" })
       print(assert(client:each({ 1 }, function() end, { journal = %q, progress = true })).ok)
-      print(select(2, client.results:wait({ result_id = 1 }, { timeout = 0.1 })).kind)
+      print(select(2, client.results:wait({ result_id = 1 }, { timeout = 60 })).kind)
       print(select(2, pcall(client.results:pages {})).kind)]]):format(server.url, path))
     assert.matches("1\nauthentication\nauthentication\n$", output)
     assert.equal(("cekura journal 1 api=%s"):format(server.url), scratch.read(path):match "^[^\n]*")
@@ -501,12 +501,37 @@ describe("each with a journal", function()
       { last[#last - 1]:match "^%a+ %d+", last[#last]:match "^%a+ %d+" })
   end)
 
-  it("has no line of an item that was cancelled before it started", function()
-    local task = client:spawn(each, votes.items(3), vote)
-    client:step()  -- no item has started
-    task:cancel()
-    assert.equal(0, #server:requests())
-    counts({ ok = 3 }, each(votes.items(3), vote))
+  it("repeats items that were cancelled before they started, at any step", function()
+    local steps = 0
+    repeat
+      steps = steps + 1
+      local begun = 0
+      local task = client:spawn(each, votes.items(3), function()
+        begun = begun + 1
+        client:sleep(60)
+      end)
+      for _ = 1, steps do client:step() end
+      local have_begun = begun == 3
+      task:cancel()
+      counts({ ok = 3 - begun, unknown = begun }, each(votes.items(3), vote))
+      os.remove(path)
+    until have_begun
+    assert.is_true(steps > 4)
+  end)
+
+  it("ends if the coroutine of an item is closed before the next one starts", function()
+    local own
+    client:spawn(function()
+      while not (own and coroutine.status(own) == "suspended") do client:sleep(0) end
+      coroutine.close(own)
+    end)
+    local report, problem = each(votes.items(9), function(item)
+      local value = vote(item)
+      if item == 1 then own = coroutine.running() end
+      return value
+    end, { concurrency = 2 })
+    assert.is_nil(report)
+    assert.matches("ended before all was done", problem.message)
   end)
 
   it("belongs to the script unless `work` is given", function()
@@ -538,8 +563,11 @@ describe("each with a journal", function()
           watched[method] = function(_, ...) return file[method](file, ...) end
         end
         function watched.append(_, text)
-          note(text:match " (%l+ %d+)" or "header")
-          if problems[text:match " (%l+ %d+)"] then return nil, name .. ": No space left" end
+          for line in text:gmatch "[^\n]+" do
+            local event = line:match " (%l+ %d+)" or "header"
+            note(event)
+            if problems[event] then return nil, name .. ": No space left" end
+          end
           return file:append(text)
         end
         function watched.sync()
@@ -560,12 +588,13 @@ describe("each with a journal", function()
 
     it("all lines before an item sends anything", function()
       counts({ ok = 20 }, each(votes.items(20), noted_vote, { concurrency = 3 }))
-      local place = {}
-      for i, entry in ipairs(log) do place[entry] = i end
+      local place, synced_at = {}, {}
+      for i, entry in ipairs(log) do
+        place[entry], synced_at[i] = i, entry == "sync" and i or synced_at[i - 1] or 0
+      end
       for item = 1, 20 do
         local send = place["send " .. item]
-        assert.equal("sync", log[send - 1])
-        assert.is_true(place["started " .. item] < send - 1)
+        assert.is_true(place["started " .. item] < synced_at[send])
         assert.is_true(send < place["done " .. item])
       end
       assert.equal("sync", log[#log])
@@ -618,7 +647,7 @@ describe("each with a journal", function()
     assert.is_true(#sent < 100)
     local done = select(2, scratch.read(path):gsub("Z done ", ""))
     local begun = select(2, scratch.read(path):gsub("Z started ", ""))
-    assert.equal(#sent, begun)
+    assert.is_true(#sent <= begun and begun < #sent + 4)
     server:clear()
     counts({ ok = 100 - begun, skipped = done, unknown = begun - done },
       each(votes.items(100), vote))

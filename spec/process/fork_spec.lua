@@ -70,8 +70,9 @@ describe("a fork", function()
 
       it("for a task's call, at a " .. type, function()
         -- The call that arrives second is still in flight when the other one is retried.
-        local slow = { { "read" }, { "sleep", 0.5 }, faults.ok()[1] }
-        if type == "retry" then server:script { faults.status(503), slow } end
+        if type == "retry" then
+          server:script { faults.status(503), { { "held", 3 }, faults.ok()[1] } }
+        end
         local output, code = run(([[
           local client = new(forking %q)
           local one, other = client:spawn(vote, client, 1), client:spawn(vote, client, 2)
@@ -227,7 +228,7 @@ describe("a fork", function()
 
   it("lets the child collect the parent's client, with calls in flight and idle connections",
     function()
-      server:script { faults.ok(), { { "read" }, { "sleep", 0.3 }, faults.ok()[1] } }
+      server:script { faults.ok(), { { "held", 3 }, faults.ok()[1] } }
       local output, code = run [[
         local client = new()
         show(client:request { method = "GET", path = "/one" })
@@ -248,13 +249,14 @@ describe("a fork", function()
     end)
 
   it("lets a child that waits for the parent's task know that its call may take effect", function()
-    server:script { { { "read" }, { "sleep", 0.3 }, faults.ok()[1] } }
+    server:script { { { "held", 2 }, faults.ok()[1] } }
     local output = run [[
       local client = new()
       local task = client:spawn(vote, client, 1)
       for _ = 1, 5 do client:step(0.01) end
       print(fork.run(function()
         local value, err = task:wait()
+        vote(new(), 2)
         return ("%s %s %s"):format(value, err.kind, err.applied)
       end))
       show(task:wait())
@@ -263,7 +265,7 @@ describe("a fork", function()
   end)
 
   it("can be repeated by children", function()
-    server:script(times(4, { { "read" }, { "sleep", 0.05 }, faults.ok()[1] }))
+    server:script(times(4, { { "held", 4 }, faults.ok()[1] }))
     local output = run [[
       local client = new()
       local task = client:spawn(vote, client, 1)

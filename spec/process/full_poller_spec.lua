@@ -6,8 +6,8 @@ local script = require "support.script"
 
 local PRELOAD = (os.getenv "CEKURA_BUILD" or "build") .. "/full_poller.so"
 
--- Two calls have their responses, which libcurl has not read, when a third one fails: libcurl finds
--- its connection closed, and opens another.
+-- Two calls have their responses, which libcurl has not read, when the second attempt of a third
+-- one fails: the first one finds its connection closed, and the second one opens another.
 local SCRIPT = [[
   local cekura, system = require "cekura", require "system"
   local client = assert(cekura.new { api_key = "k", api_url = %q, proxy = "" })
@@ -47,7 +47,7 @@ describe("a poller that refuses a socket", function()
     server:script { "ok", answer, answer, { { "read" }, { "sleep", 0.6 }, { "close" } } }
     local output = script.run(SCRIPT:format(server.url, path, path),
       { LD_PRELOAD = PRELOAD, FULL_POLLER = path })
-    assert.equal("ok\t1\nok\t1\nok\t2\ntrue\n", output)
+    assert.equal("ok\t1\nok\t1\nok\t3\ntrue\n", output)
     assert.equal(5, server:deliveries())
   end)
 end)

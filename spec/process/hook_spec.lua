@@ -7,8 +7,9 @@ local clock = require "support.clock"
 local faults = require "support.faults"
 local votes = require "support.votes"
 
-local function slow(seconds, body)
-  return { { "read" }, { "sleep", seconds }, { "answer", 200, {}, body or '{"success": true}' } }
+-- Returns an entry whose response is sent after server:release(), or after `count` requests.
+local function held(body, count)
+  return { { "held", count }, faults.ok(body)[1] }
 end
 
 describe("a signal's handler", function()
@@ -25,7 +26,11 @@ describe("a signal's handler", function()
 
   local START = [[
     local signals = require "signals"
-    local function on_hup() print "hup" end
+    local has_come = false
+    local function on_hup()
+      has_come = true
+      print "hup"
+    end
     signals.on("HUP", function() return on_hup() end)
   ]]
 
@@ -61,7 +66,9 @@ describe("a signal's handler", function()
         print(value and value.success, err and err.kind)]], "true\tnil\n" },
     { "client:sleep", [[
         print "ready"
-        print(client:sleep(1))]], "true\n", true },
+        local slept
+        repeat slept = client:sleep(0.3) until has_come
+        print(slept)]], "true\n", true },
     { "each", [[
         local report = assert(client:each({ 1, 2, 3 }, vote, { concurrency = 1 }))
         print(report.ok, #report.errors)]], "3\t0\n" },
@@ -78,8 +85,7 @@ describe("a signal's handler", function()
           on_event = function(event)
             if event.type ~= "request" then return end
             print "ready"
-            local till = os.time() + 2
-            while os.time() < till do end
+            repeat until has_come
           end })
         print(require "support.votes".cast(own, 1).success)]], "true\n", true },
   }
@@ -88,14 +94,15 @@ describe("a signal's handler", function()
     local what, text, output, says_so, body = table.unpack(row, 1, 5)
 
     it("runs during " .. what .. ", which continues", function()
-      server:script { slow(1, body) }
+      server:script { held(body) }
       start(text, says_so):signal "HUP"
       assert.equal("hup", running:line())
+      server:release()
       assert.same({ output, 0 }, { finish() })
     end)
 
     it("that raises ends " .. what .. " with its error", function()
-      server:script { slow(1, body) }
+      server:script { held(body) }
       local process = start("function on_hup() error('stopped: ' .. 7, 0) end\n" .. text, says_so)
       process:signal "HUP"
       local ended, code = finish()
@@ -139,7 +146,7 @@ describe("a signal's handler", function()
   end)
 
   it("may call another client", function()
-    server:script { slow(1) }
+    server:script { held(nil, 2) }
     start [[
       local other = assert(cekura.new { api_url = client.api_url, api_key = "k" })
       function on_hup()
@@ -187,15 +194,20 @@ describe("a signal's handler", function()
     ["for calls and returns"] = '"cr"', ["for everything"] = '"crl", 7',
   } do
     it("may set a debug hook " .. what .. ", which runs and does not end the call", function()
-      server:script { slow(1) }
+      server:script { held() }
       start(([[
         local main, runs = coroutine.running(), 0
-        function on_hup() debug.sethook(main, function() runs = runs + 1 end, %s) end
+        function on_hup()
+          print "hup"
+          debug.sethook(main, function() runs = runs + 1 end, %s)
+        end
         local value, response = vote(1)
         debug.sethook(main)
         print(value.success, response.attempts, runs > 0 or %q == "a count of 1000")
       ]]):format(arguments, what:sub(5)))
       running:signal "HUP"
+      assert.equal("hup", running:line())
+      server:release()
       assert.same({ "true\t1\ttrue\n", 0 }, { finish() })
       assert.equal(1, server:deliveries())
     end)
@@ -333,7 +345,7 @@ describe("an error with the text of Ctrl-C", function()
   after_each(function() client:close() end)
 
   it("ends a task, and not a call that blocks", function()
-    server:script { slow(0.3) }
+    server:script { { { "sleep", 0.3 }, faults.ok()[1] } }
     local task = client:spawn(function()
       client:sleep(0.05)
       error "it was interrupted!"

@@ -1,15 +1,14 @@
 -- Ctrl-C in the stock interpreter ends a call, or the wait for a retry, at once.
 local calls = require "support.calls"
 local child = require "support.child"
+local clock = require "support.clock"
 local faults = require "support.faults"
 local retries = require "support.retries"
 local system = require "system"
 
 -- Seconds from the signal to the end of the process: 200 ms for the library, the rest for `kill`,
--- the end of the interpreter, and the tool that it runs under.
-local AT_ONCE = (os.getenv "CEKURA_RUN" or "") == "" and 0.35 or 20
-
-local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 5 or 60  -- seconds to start a process
+-- the end of the interpreter, and the tool that it runs under. A busy machine makes some ends late.
+local USUAL = (os.getenv "CEKURA_RUN" or "") == "" and 0.35 or clock.END
 
 local START = [[
   io.stdout:setvbuf "line"
@@ -43,9 +42,11 @@ describe("Ctrl-C", function()
 
   -- Waits until the server has read requests and played their entries.
   local function await_request(count)
-    assert.is_true(server:wait(count or 1, LIMIT))
+    assert.is_true(server:wait(count or 1))
     server:ledger()
   end
+
+  local spans = {}  -- the seconds that processes took to end
 
   -- Sends the signal. Returns the output of the process, and its exit code.
   local function interrupt(process)
@@ -54,7 +55,8 @@ describe("Ctrl-C", function()
     local output, code = process:finish()
     local seconds = system.monotime() - sent
     running = nil
-    assert.is_true(seconds < AT_ONCE, ("%.3f seconds\n%s"):format(seconds, output))
+    assert.is_true(seconds < clock.END, ("%.3f seconds\n%s"):format(seconds, output))
+    spans[#spans + 1] = seconds
     return output, code
   end
 
@@ -228,6 +230,12 @@ describe("Ctrl-C", function()
     assert.matches("interrupted!", output)
     assert.is_nil(output:find("went on", 1, true))
     assert.equal(1, code)
+  end)
+
+  it(("has ended half of these processes within %.2f s"):format(USUAL), function()
+    table.sort(spans)
+    local half = spans[#spans // 2]
+    if half then assert.is_true(half < USUAL, half) end  -- nil if only this test runs
   end)
 end)
 

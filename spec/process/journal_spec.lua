@@ -50,6 +50,16 @@ describe("a journal", function()
         .. "T failed 5545:55 not_found: no such run\nT unknown 7\n", content())
     end)
 
+    it("the starts of several keys, or none of them", function()
+      local it <close> = open()
+      assert.is_true(it:start_all { "a", 5 })
+      assert.equal(HEADER .. "T started a\nT started 5\n", content())
+      assert.is_false((pcall(it.start_all, it, { "b", {} })))
+      assert.equal(HEADER .. "T started a\nT started 5\n", content())
+      assert.same({ "started", "started" }, { it:state "a", it:state "5" })
+      assert.is_nil(it:state "b")
+    end)
+
     it("a header without work", function()
       open { api = "http://[::1]:81/a b" }:close()
       assert.equal("cekura journal 1 api=http://[::1]:81/a%20b\n", content())
@@ -590,6 +600,29 @@ describe("a journal", function()
       again:start "1:a"
       assert.equal("started", again:state "1:a")
       assert.is_nil(again:state "1:b")
+    end)
+
+    it("returns the state of a key after which several keys of its group failed", function()
+      for _, order in ipairs { { "1:b", "1:c", "1:d" }, { "1:d", "1:c", "1:b" },
+          { "1:c", "1:b", "1:d" } } do
+        local it = open(options)
+        it:start "1:a"
+        it:finish("1:a", "done")
+        it:start_all { "1:b", "1:c", "1:d" }
+        for _, key in ipairs(order) do
+          assert.is_nil(it:state "1:a")
+          it:finish(key, "failed")
+        end
+        assert.equal("done", it:state "1:a")
+        it:start "1:b"
+        assert.is_nil(it:state "1:a")
+        it:finish("1:b", "failed")
+        it:close()
+        it = open(options)
+        assert.equal("done", it:state "1:a")
+        it:close()
+        os.remove(path)
+      end
     end)
   end)
 

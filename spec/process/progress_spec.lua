@@ -56,6 +56,27 @@ describe("progress on a terminal", function()
       line(100, "{ waiting = true, pause = 42 }"))
   end)
 
+  it("shows the evaluations, if any were started", function()
+    for spent, text in pairs {
+      ["evaluations = 456"] = "  456 evaluations", ["evaluations = 0, calls = 0"] = "",
+      ["evaluations = 456, evaluations_unknown = 12"] = "  456-468 evaluations",
+      ["evaluations = 58, uncounted = 1"] = "  58+ evaluations",
+      ["evaluations = 1"] = "  1 evaluation",
+    } do
+      local numbers = "{ total = false, spent = { calls = 1, calls_unknown = 0, "
+        .. "evaluations_unknown = 0, uncounted = 0, " .. spent .. " } }"
+      assert.equal("1234 done  152/s" .. text, line(80, numbers))
+    end
+  end)
+
+  it("names the error of the last poll of a wait", function()
+    assert.equal("[>            ] 0/7   0%  0:08 waited  last poll failed: network",
+      (line(70, "{ done = 0, total = 7, waiting = true, problem = 'network' }")
+        :gsub("^%[>[^%]]*%]", "[>            ]")))
+    assert.equal("0/7  last poll failed: network",
+      line(33, "{ done = 0, total = 7, waiting = true, problem = 'network' }"))
+  end)
+
   it("has neither bar nor percent without a total", function()
     assert.equal("1234 done  152/s  3 failed", line(80, "{ total = false, failed = 3 }"))
   end)

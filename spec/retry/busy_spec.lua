@@ -13,28 +13,32 @@ local tool = os.getenv "CEKURA_RUN" or ""
 local TIMEOUT = tool == "" and 1 or 5
 local BUSY = TIMEOUT * 1.3
 
+local server  -- of each describe
+
+local patient = retries.patient(it, function() return server end)
+
 local function late(entry, timeout)
   return { { "read" }, { "sleep", (timeout or TIMEOUT) * 0.8 }, table.unpack(entry or faults.ok()) }
 end
 
 -- Starts `count` calls and steps until the server has received all of them, and until libcurl has
 -- no timer that would make it read the sockets. No response has arrived by then.
-local function begin(server, client, count, name, timeout)
+local function begin(client, count, name, timeout)
   local tasks = {}
   for i = 1, count do tasks[i] = client:spawn(calls.make, client, name) end
-  local till = system.monotime() + (timeout or TIMEOUT) / 2
-  while system.monotime() < till do client:step(0.01) end
+  local began = system.monotime()
+  local function is_after(share) return system.monotime() > began + (timeout or TIMEOUT) * share end
+  repeat
+    client:step(0.01)
+  until is_after(0.5) and (is_after(0.75) or server:deliveries() == count)
   assert.equal(count, server:deliveries())
   return tasks
 end
 
 for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
   describe("after a busy time, over " .. what .. ",", function()
-    local server
-
     setup(function() server = faults.start(options) end)
     teardown(function() server:stop() end)
-    before_each(function() server:clear() end)
 
     local function new(more)
       local all = { timeout = TIMEOUT, max_attempts = 1 }
@@ -53,28 +57,28 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
     for _, name in ipairs { SPENDING, LIST } do
       local is_tls = next(options) ~= nil
       local count, longer = is_tls and SOME or MANY, is_tls and 2 or 1  -- for the handshakes
-      it(("all of %d responses to %s count"):format(count, name), function()
+      patient(("all of %d responses to %s count"):format(count, name), function()
         local timeout = TIMEOUT * longer
         local client <close> = new { timeout = timeout }
         server:usually(late(nil, timeout))
-        local tasks = begin(server, client, count, name, timeout)
+        local tasks = begin(client, count, name, timeout)
         system.sleep(BUSY * longer)
         all_are_ok(tasks)
       end)
     end
 
-    it("a response of many reads counts", function()
+    patient("a response of many reads counts", function()
       local client <close> = new()
       local body = '["' .. ("x"):rep(300000) .. '"]'
       server:script { late(faults.ok(body)) }
-      local tasks = begin(server, client, 1, LIST)
+      local tasks = begin(client, 1, LIST)
       system.sleep(BUSY)
       local value, err = tasks[1]:wait()
       assert.is_nil(not value and tostring(err) or nil)
       assert.equal(300000, #value[1])
     end)
 
-    it("a response to a blocking call counts", function()
+    patient("a response to a blocking call counts", function()
       local busy
       local client <close> = new { on_event = function(event)
         if event.type ~= "response" or busy then return end
@@ -83,14 +87,14 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
         system.sleep(BUSY)
       end }
       server:script { { { "read" }, { "sleep", TIMEOUT * 0.7 }, faults.ok()[1] }, late() }
-      begin(server, client, 1, SPENDING)
+      begin(client, 1, SPENDING)
       local value, err = calls.make(client, SPENDING)
       assert.is_nil(not value and tostring(err) or nil)
       assert.is_true(busy)
       assert.equal(2, server:deliveries())
     end)
 
-    it("a response to the second attempt counts", function()
+    patient("a response to the second attempt counts", function()
       local client <close> = new { max_attempts = 2 }
       server:script { faults.status(503, { ["Retry-After"] = "0" }), late() }
       local task = client:spawn(calls.make, client, LIST)
@@ -101,7 +105,7 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
       all_are_ok({ task }, 2)
     end)
 
-    it("a wait between two attempts has passed, and the next attempt begins", function()
+    patient("a wait between two attempts has passed, and the next attempt begins", function()
       local client <close> = new { max_attempts = 2 }
       server:script { faults.status(429, { ["Retry-After"] = "1" }) }
       local limited = client:spawn(calls.make, client, SPENDING)
@@ -113,10 +117,10 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
       all_are_ok({ limited, queued }, 3)
     end)
 
-    it("a call whose response has not arrived times out", function()
+    patient("a call whose response has not arrived times out", function()
       local client <close> = new()
       server:usually { { "hang" } }
-      local tasks = begin(server, client, 3, SPENDING)
+      local tasks = begin(client, 3, SPENDING)
       system.sleep(BUSY)
       for _, task in ipairs(tasks) do
         local _, err = task:wait()
@@ -127,11 +131,8 @@ for what, options in pairs { ["plain HTTP"] = {}, ["TLS"] = { tls = true } } do
 end
 
 describe("a request whose deadline passes before it can be sent", function()
-  local server
-
   setup(function() server = faults.start { tls = true } end)
   teardown(function() server:stop() end)
-  before_each(function() server:clear() end)
 
   -- Starts a call, and returns while the handshake waits for the client.
   local function begin_handshake(client)
@@ -141,14 +142,14 @@ describe("a request whose deadline passes before it can be sent", function()
     return task
   end
 
-  it("is not sent", function()
+  patient("is not sent", function()
     local client <close> = retries.client(server, { timeout = TIMEOUT, max_attempts = 1 })
     local _, err = begin_handshake(client):wait()
     assert.same({ "timeout", "no", 1 }, { err.kind, err.applied, err.attempts })
     assert.equal(0, server:deliveries())
   end)
 
-  it("is retried", function()
+  patient("is retried", function()
     local client <close> = retries.client(server, { timeout = TIMEOUT })
     local value, response = begin_handshake(client):wait()
     assert.same({ success = true }, value)
@@ -158,11 +159,8 @@ describe("a request whose deadline passes before it can be sent", function()
 end)
 
 describe("a process that is stopped for longer than a timeout", function()
-  local server
-
   setup(function() server = faults.start() end)
   teardown(function() server:stop() end)
-  before_each(function() server:clear() end)
 
   local START = [[
     local cekura = require "cekura"
@@ -177,7 +175,7 @@ describe("a process that is stopped for longer than a timeout", function()
     ["a task's call"] = "print(client:spawn(evaluate):wait())",
     ["each"] = "print(client:each({ 1 }, evaluate).ok == 1)",
   } do
-    it("receives the response of " .. what, function()
+    patient("receives the response of " .. what, function()
       server:script { late() }
       local process = child.start_checked { child.lua, "-e",
         START:format(server.url, TIMEOUT, text) }

@@ -122,6 +122,13 @@ describe("the decision on a retry", function()
     case(refused, { attempt = 5, max_attempts = 99 }, 16),
     case(refused, { attempt = 6, max_attempts = 99 }, 20),
     case(refused, { attempt = 90, max_attempts = 99, random = 1 }, 20),
+    -- at once if the server has closed an idle connection
+    case({ code = ABORTED, found_closed = true }, { idempotent = true, attempt = 3 }, 0),
+    case({ code = ABORTED, found_closed = true }, { idempotent = true, time_left = 0 }, false),
+    case({ code = ABORTED, found_closed = true }, { idempotent = true, attempt = 4 }, false),
+    case({ code = ABORTED, found_closed = true }, {}, false),
+    case({ code = ABORTED, found_closed = true }, { retry_unknown = true }, 0.5),
+    case({ code = ABORTED, found_closed = true, cancelled = true }, { idempotent = true }, false),
     -- Retry-After is neither shortened nor lengthened
     case(refused, { retry_after = 7, random = 0 }, 7),
     case(unknown, { idempotent = true, retry_after = 0 }, 0),
@@ -234,13 +241,13 @@ describe("the limiter", function()
     decisions.note_rate_limited(limiter, ticket[1], ticket[2], now, pause)
   end
 
-  local function succeed(ticket)
+  local function succeed(ticket, now)
     decisions.finish(limiter)
-    decisions.note_success(limiter, ticket[1], ticket[2])
+    decisions.note_success(limiter, ticket[1], ticket[2], now or 0)
   end
 
-  local function succeed_all(tickets)
-    for _, ticket in ipairs(tickets) do succeed(ticket) end
+  local function succeed_all(tickets, now)
+    for _, ticket in ipairs(tickets) do succeed(ticket, now) end
   end
 
   -- Returns how many attempts may begin now. They have ended on return.
@@ -259,7 +266,7 @@ describe("the limiter", function()
     local sizes = {}
     for i = 1, count do
       sizes[i] = room(now)
-      succeed_all(begin(sizes[i], now))
+      succeed_all(begin(sizes[i], now), now)
     end
     return sizes
   end
@@ -284,7 +291,7 @@ describe("the limiter", function()
   it("grows slowly beyond that", function()
     reject(begin(4, 0)[4], 0, 0)
     for _ = 1, 3 do decisions.finish(limiter) end
-    assert.same({ 1, 2, 3, 3, 4, 5, 5, 6 }, rounds(8, 0))
+    assert.same({ 1, 2, 3, 3, 4, 5, 7, 9 }, rounds(8, 0))
   end)
 
   it("prolongs a pause by the rest of a burst, and never shortens it", function()
@@ -297,7 +304,7 @@ describe("the limiter", function()
   end)
 
   -- { how many of 16 are rejected, how many the server is assumed to accept }
-  for _, burst in ipairs { { 1, 15 }, { 4, 12 }, { 8, 8 }, { 12, 8 }, { 16, 8 } } do
+  for _, burst in ipairs { { 1, 15 }, { 4, 12 }, { 8, 8 }, { 12, 4 }, { 16, 8 } } do
     for _, seconds in ipairs { 0, 1 } do
       it(("returns to %d after %d of 16 met a 429 and a pause of %d s"):format(burst[2], burst[1],
           seconds), function()
@@ -339,23 +346,58 @@ describe("the limiter", function()
     assert.same({ 0, 1 }, { room(1000.5), room(1001) })
   end)
 
-  it("tries to grow less and less often while the server rejects it every time", function()
-    local LIMIT, now = 4, 0
-    local rejected = {}  -- after how many successes
-    local successes = 0
-    while successes < 4000 do
-      now = now + 1
+  it("assumes at least half if the server accepted that many before", function()
+    succeed_all(begin(MANY, 0))
+    local tickets = begin(MANY, 0)
+    for i = 1, 12 do reject(tickets[i], 0, 0) end
+    for i = 13, MANY do succeed(tickets[i]) end
+    assert.equal(8, select(2, decisions.limit(limiter)))
+  end)
+
+  it("assumes no more if the trial after the pause is rejected too", function()
+    local tickets = begin(MANY, 0)
+    for i = 1, 4 do reject(tickets[i], 0, 1) end
+    for i = 5, MANY do succeed(tickets[i]) end
+    for now = 1, 5 do
+      reject(begin(1, now)[1], now, 1)
+      assert.same({ 1, 12 }, { decisions.limit(limiter) })
+    end
+  end)
+
+  it("grows beyond what the server accepts once in 16 times the pause and the return", function()
+    local LIMIT, PAUSE, now = 4, 1, 0
+    local rejected = {}  -- when
+    while now < 400 do
+      now = now + 0.25
       local tickets = begin(math.min(room(now), MANY), now)
       for i, ticket in ipairs(tickets) do
-        if i > LIMIT then reject(ticket, now, 0) rejected[#rejected + 1] = successes
-        else succeed(ticket) successes = successes + 1 end
+        if i > LIMIT then
+          reject(ticket, now, PAUSE)
+          if rejected[#rejected] ~= now then rejected[#rejected + 1] = now end
+        else
+          succeed(ticket, now)
+        end
       end
     end
-    local late = 0
-    for _, at in ipairs(rejected) do late = late + (at > 1000 and 1 or 0) end
-    assert.is_true(late > 0 and late <= 0.01 * 3000)
-    for _ = 1, 40 do rounds(16, now) end  -- the server accepts more from now on
-    assert.is_true(room(now) > 3 * LIMIT)
+    for i = 3, #rejected do
+      local between = rejected[i] - rejected[i - 1]
+      assert.is_true(between > 16 * PAUSE and between < 40 * PAUSE)
+    end
+    assert.is_true(#rejected >= 10)
+  end)
+
+  it("grows faster and faster if the server accepts more", function()
+    local tickets, now = begin(MANY, 0), 0
+    for i = MANY // 2 + 1, MANY do reject(tickets[i], 0, 0) end
+    for i = 1, MANY // 2 do succeed(tickets[i]) end
+    local sizes = {}
+    while now < 100 and #sizes < 8 do
+      now = now + 1
+      local size = room(now)
+      succeed_all(begin(size, now), now)
+      if size > MANY / 2 then sizes[#sizes + 1] = size end
+    end
+    assert.is_true(sizes[1] <= MANY / 2 + 2 and sizes[8] > 2 * MANY)
   end)
 end)
 

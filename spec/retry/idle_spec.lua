@@ -27,18 +27,29 @@ describe("an idle connection", function()
   it("is closed when it expires if the client is stepped, and not before", function()
     local client <close> = retries.client(server)
     assert(calls.vote(client))
-    assert(calls.make(client, "results.bulk_evaluate_metrics"))
-    assert.equal(2, server:open())
+    assert.equal(1, server:open())
     client:sleep(IDLE / 3)
     assert(calls.vote(client))
-    assert.equal(2, server:connections())
+    assert.equal(1, server:connections())
     local since = system.monotime()
     client:sleep(IDLE / 3)
     assert.is_true(server:open() > 0)
     client:sleep(IDLE + 1 - (system.monotime() - since))
     assert.equal(0, server:open())
     assert(calls.vote(client))
-    assert.equal(3, server:connections())
+    assert.equal(2, server:connections())
+  end)
+
+  it("is not used by a call that spends credits, which closes its own", function()
+    local client <close> = retries.client(server)
+    assert(calls.vote(client))
+    for _ = 1, 3 do assert(calls.make(client, "results.evaluate_metrics")) end
+    assert.equal(1, server:open())
+    assert(calls.vote(client))
+    local connections = {}
+    for i, row in ipairs(server:ledger()) do connections[i] = row.connection end
+    local first = connections[1]
+    assert.same({ first, first + 1, first + 2, first + 3, first }, connections)
   end)
 end)
 

@@ -6,8 +6,8 @@ local wire = require "support.wire"
 
 local BILLING, BULK, CALLS, EVALUATE, FEEDBACKS =
   wire.BILLING, wire.BULK, wire.CALLS, wire.EVALUATE, wire.FEEDBACKS
-local GOOD_VOTE, METRIC, PATIENCE, PROGRESS, RUN, VOTE =
-  wire.GOOD_VOTE, wire.METRIC, wire.PATIENCE, wire.PROGRESS, wire.RUN, wire.VOTE
+local GOOD_VOTE, METRIC, PROGRESS, RUN, VOTE =
+  wire.GOOD_VOTE, wire.METRIC, wire.PROGRESS, wire.RUN, wire.VOTE
 local eventually, get, metric_of, post, send =
   wire.eventually, wire.get, wire.metric_of, wire.post, wire.send
 local CALLS_V1 = "/observability/v1/call-logs/"
@@ -58,32 +58,33 @@ describe("the sandbox", function()
   end)
 
   describe("evaluates", function()
-    it("a result, which has new values after evaluation_time", function()
-      local server <close> = sandbox.start { evaluation_time = 2 * PATIENCE }
+    it("a result, which has new values once the evaluation has ended", function()
+      local server <close> = sandbox.start { evaluation_time = math.huge }
       local path = "/test_framework/v2/results/373/"
       local old = get(server, path).body
       local response = post(server, EVALUATE,
-        [[{"run_ids": ["5544", "5545"], "metric_ids": ["57"]}]])
+        [[{"run_ids": ["5544", "5545"], "metric_ids": ["57", "56"]}]])
       assert.equal(200, response.status)
       assert.equal("running", response.body.status)
       assert.equal(6, response.body.total_runs_count)
       assert.equal(5540, response.body.runs[1].id)
       assert.equal("evaluating", get(server, RUN).body.status)
-      assert.equal(9998, server:state "balance".remaining)
+      assert.equal(9996, server:state "balance".remaining)
 
-      local new = eventually(function()
-        local result = get(server, path).body
-        return result.status == "completed" and result
-      end)
+      server:finish_jobs()
+      local new = get(server, path).body
+      assert.equal("completed", new.status)
       assert.is_nil(metric_of(old.runs["5544"], 57))
       assert.is_boolean(metric_of(new.runs["5544"], 57).score)
       assert.is_nil(metric_of(new.runs["5543"], 57))
+      assert.equal(metric_of(old.runs["5544"], 56) and 2 or 1,
+        server:state("runs", 5544).metrics[56].evaluations)
       assert.is_true(new.updated_at > old.updated_at)
       assert.equal("completed", new.runs["5544"].status)
     end)
 
     it("a hundred results at once, with an empty response", function()
-      local server <close> = sandbox.start { evaluation_time = 2 * PATIENCE }
+      local server <close> = sandbox.start { evaluation_time = math.huge }
       local ids = {}
       local page = get(server, "/test_framework/v2/results/?project_id=14&page_size=100").text
       for id in page:gmatch '"id":(%d+),"is_cronjob"' do ids[#ids + 1] = id end
@@ -94,9 +95,8 @@ describe("the sandbox", function()
       assert.equal("", response.text)
       assert.equal("0", response.headers["content-length"])
       assert.equal("running", server:state("results", tonumber(ids[100])).status)
-      eventually(function()
-        return server:state("results", tonumber(ids[100])).status == "completed"
-      end)
+      server:finish_jobs()
+      assert.equal("completed", server:state("results", tonumber(ids[100])).status)
       assert.equal(100, #server:state "jobs")
       assert.is_true(server:state "balance".used >= 500)
     end)
@@ -130,19 +130,17 @@ describe("the sandbox", function()
 
   describe("optimises a metric", function()
     it("from feedback: the saved proposal improves it", function()
-      local server <close> = sandbox.start {
-        evaluation_time = 2 * PATIENCE, votes_feed_lab = true,
-      }
+      local server <close> = sandbox.start { evaluation_time = math.huge, votes_feed_lab = true }
       post(server, VOTE, GOOD_VOTE)
       local job = post(server, FEEDBACKS, [[{"metric_id": 55}]]).body
       local first = get(server, PROGRESS .. job.progress_id).body
       assert.equal("in_progress", first.status)
       assert.is_nil(first.output)
 
-      local done = eventually(function()
-        local progress = get(server, PROGRESS .. job.progress_id).body
-        return progress.status == "success" and progress.output
-      end)
+      server:finish_jobs()
+      local progress = get(server, PROGRESS .. job.progress_id).body
+      assert.equal("success", progress.status)
+      local done = progress.output
       assert.matches("missed the reschedule step", done.improved_metric_description)
       assert.is_true(done.new_score.score > done.old_score.score)
       assert.equal(done.new_score.num_total, #done.review_results)

@@ -1,10 +1,12 @@
 -- The fault server of the other specs, tested with the curl command.
+local clock = require "support.clock"
 local faults = require "support.faults"
 local python = require "support.python"
+local system = require "system"
 local tls = require "support.tls"
 
 local function options(server)
-  return "-s --noproxy '*' -m 10 " .. (server.ca_file and "--cacert " .. server.ca_file or "")
+  return "-s --noproxy '*' -m 120 " .. (server.ca_file and "--cacert " .. server.ca_file or "")
 end
 
 -- Returns curl's output (the body, or with -i the whole response) and its exit code.
@@ -111,7 +113,7 @@ describe("the fault server", function()
   it("sends its FIN together with the response", function()
     server:script { faults.ok_then_dead "fin" }
     local script = "exec 3<>/dev/tcp/127.0.0.1/%d; echo $'GET / HTTP/1.1\\r\\n\\r' >&3; "
-      .. "timeout 10 cat <&3"
+      .. "timeout 120 cat <&3"
     local bash <close> = assert(io.popen(("exec bash -c %q"):format(script:format(server.port))))
     assert.matches('{"success": true}$', bash:read "a")
     assert.is_true(bash:close())  -- the connection has ended, and timeout has not
@@ -153,7 +155,27 @@ describe("the fault server", function()
     local port = pipe:read "n"
     pipe:close()
     os.remove(file)
-    assert.equal(7, select(2, curl { url = "http://127.0.0.1:" .. port }))
+    local till = system.monotime() + clock.LIMIT
+    local function is_refused()
+      return select(2, curl { url = "http://127.0.0.1:" .. port }) == 7
+    end
+    while not is_refused() do assert.is_true(system.monotime() < till) end
+  end)
+
+  it("holds responses until they are released, or until requests have arrived", function()
+    server:script { { { "held" }, faults.ok "[1]"[1] }, { { "held", 3 }, faults.ok "[2]"[1] } }
+    local function start() return assert(io.popen("exec env -u LD_PRELOAD curl " .. options(server)
+      .. server.url)) end
+    local one <close> = start()
+    assert.is_true(server:wait(1))
+    local two <close> = start()
+    assert.is_true(server:wait(2))
+    for _, row in ipairs(server:ledger()) do assert.is_nil(row.answered) end
+    curl(server)
+    assert.equal("[2]", two:read "a")
+    assert.is_nil(server:ledger()[1].answered)
+    server:release()
+    assert.equal("[1]", one:read "a")
   end)
 end)
 

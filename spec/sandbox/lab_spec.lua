@@ -233,13 +233,12 @@ describe("the Lab", function()
     end)
 
     it("with the labels at the start of the job", function()
-      start { evaluation_time = 0.05 }
+      start { evaluation_time = NEVER }
       label(5544, 2, "old")
       local id = optimise()
       label(5544, 1, "new")
-      local progress
-      repeat progress = progress_of(id) until progress.status ~= "in_progress"
-      assert.matches("%- old$", progress.output.improved_metric_description)
+      server:finish_jobs()
+      assert.matches("%- old$", progress_of(id).output.improved_metric_description)
     end)
 
     it("and puts code under output.meta_harness", function()
@@ -328,13 +327,14 @@ describe("the Lab", function()
 
   describe("cancels a job of the optimiser", function()
     it("that is running, which then ends as cancelled", function()
-      start { evaluation_time = 0.1 }
+      start { evaluation_time = NEVER }
       label(5544, 2)
       local id = optimise()
       assert.equal("in_progress", progress_of(id).status)
       assert.equal("cancelled", assert(cancel(id)).status)
       local other = optimise()
-      repeat until progress_of(other).status == "success"
+      server:finish_jobs()
+      assert.equal("success", progress_of(other).status)
       local progress = progress_of(id)
       assert.equal("cancelled", progress.status)
       assert.is_nil(progress.output)

@@ -198,21 +198,6 @@ describe("the sandbox", function()
     end)
   end)
 
-  it("reports in one line that the port of make sandbox is in use", function()
-    local first <close> = sandbox.start()
-    for port, problem in pairs {
-      [tostring(first.port)] = "cannot listen on 127.0.0.1:" .. first.port,
-      many = "options.port: must be a whole number from 0 to 65535",
-    } do
-      local command = ("exec 2>&1; %s tools/sandbox.lua %s"):format(child.lua, port)
-      local pipe <close> = assert(io.popen(command))
-      local output = pipe:read "a"
-      assert.matches("^sandbox.start: " .. problem, output)
-      assert.matches("make sandbox PORT=8081\n$", output)
-      assert.equal(1, select(3, pipe:close()))
-    end
-  end)
-
   describe("refuses", function()
     --- the options, the message
     local rows = {
@@ -261,6 +246,7 @@ describe("the sandbox", function()
       { function() server.faults { { status = 500 } } end, -- luacheck: ignore
         "call it with a colon: server:faults { rule, … }" },
       { function() server:requests "POST" end, "one argument too many: server:requests()" },
+      { function() server:finish_jobs(1) end, "one argument too many: server:finish_jobs()" },
       { function() server:stop(1) end, "one argument too many: server:stop()" },
       { function() server:state "run" end, 'no state called "run", did you mean "runs"?' },
       { function() server:state(5544) end, 'no state called "5544"' },

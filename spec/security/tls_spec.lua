@@ -6,6 +6,7 @@ local faults = require "support.faults"
 local script = require "support.script"
 local tls = require "support.tls"
 
+local PRELOAD = (os.getenv "CEKURA_BUILD" or "build") .. "/system_certificates.so"
 local VOTE, SPENDING = "runs.mark_metric_vote", "results.evaluate_metrics"
 local LIMIT = (os.getenv "CEKURA_RUN" or "") == "" and 15 or 120  -- seconds; more under valgrind
 
@@ -118,6 +119,13 @@ describe("over TLS", function()
       return folder
     end
 
+    -- Returns the environment of a process whose system has this authority.
+    local function with_system_authority(authority)
+      local system = folder_of(authority)
+      assert(os.rename(system .. authority:match "/[^/]+$", system .. "/ca-certificates.crt"))
+      return { LD_PRELOAD = PRELOAD, SYSTEM_CERTIFICATES = system }
+    end
+
     local function is_trusted(options)
       local client <close> = new(options)
       return (assert(calls.vote(client))).success
@@ -144,6 +152,43 @@ describe("over TLS", function()
 
     it("trusts the authorities in ca_path", function()
       assert.is_true(is_trusted { ca_path = folder_of(certificates.ca) })
+    end)
+
+    it("trusts the system's authorities unless it has ca_file or ca_path", function()
+      local other = certificates.folder .. "/other_ca"
+      local output = script.run(([[
+        local function kind(options)
+          options.api_url, options.api_key, options.proxy = %q, "k", ""
+          local client = assert(require "cekura".new(options))
+          local value, err = client.runs:mark_metric_vote {
+            run_id = 1, metric_id = 2, thumbs_up = true, expected_value = 1 }
+          print(value and "trusted" or err.kind)
+        end
+        kind {}
+        kind { ca_file = %q }
+        kind { ca_path = %q }
+        kind { ca_path = "/etc/ssl/certs" }]]):format(server.url, other, folder_of(other)),
+        with_system_authority(certificates.ca))
+      assert.equal("trusted\ntls\ntls\ntrusted\n", output)
+    end)
+
+    it("reads the system's authorities once for all connections", function()
+      local environment = with_system_authority(certificates.ca)
+      local output = script.run(([[
+        local client = assert(require "cekura".new { api_url = %q, api_key = "k", proxy = "" })
+        for _ = 1, 10 do
+          print(client.results:bulk_evaluate_metrics { result_ids = { 1 }, metric_ids = { 2 } })
+        end]]):format(server.url), environment)
+      assert.equal(10, select(2, output:gsub("table: [^\n]*\n", "")), output)
+      assert.equal(10, server:connections())
+      local file <close> = assert(io.open(environment.SYSTEM_CERTIFICATES .. "/opened"))
+      assert.equal("!", file:read "a")
+    end)
+
+    it("resumes the TLS session in each connection after the first", function()
+      local client <close> = new()
+      for _ = 1, 10 do assert(calls.make(client, SPENDING)) end
+      assert.same({ 10, 9 }, { server:connections(), server:resumed() })
     end)
 
     it("trusts a certificate for an address", function()
@@ -230,6 +275,14 @@ describe("over TLS", function()
         assert.same({ "alive", 0 },
           { run "for _ = 1, 5 do vote(10); vote(1 << 20) end vote(1); client:close()" })
       end)
+    end
+  end)
+
+  it("calls of all kinds to a name that cannot be resolved fail alike", function()
+    local client <close> = new({ max_attempts = 1 }, "https://name.invalid")
+    for _, endpoint in ipairs { "results.get", VOTE, SPENDING, "results.get" } do
+      local _, err = calls.make(client, endpoint)
+      assert.matches("^the name of the server cannot be resolved: .*name%.invalid", err.message)
     end
   end)
 

@@ -1,7 +1,9 @@
 -- Runs other programs, under ASan or valgrind if the specs run under them. Raises an error if a
 -- program prints a key or leaves one in a file (support/keys.lua).
 local keys = require "support.keys"
+local lfs = require "lfs"
 local scratch = require "support.scratch"
+local system = require "system"
 local child = {}
 
 local function quoted(text) return "'" .. text:gsub("'", [['\'']]) .. "'" end
@@ -87,9 +89,11 @@ process.__index = process
 -- Like child.run, but returns a process without waiting for its end:
 --   process:line()      returns its next line, or nil at the end
 --   process:signal "INT"
+--   process:interrupt() sends Ctrl-C, and waits until the interpreter has noticed it
 --   process:finish()    waits for its end; returns the rest of its output, and its exit code
-function child.start(words, environment)
-  local pipe = assert(io.popen("echo $$; " .. command_of(words, environment)))
+-- Its stderr goes to stdout, or to the file `stderr`.
+function child.start(words, environment, stderr)
+  local pipe = assert(io.popen("echo $$; " .. command_of(words, environment, stderr)))
   return setmetatable({
     pid = math.tointeger(pipe:read "l"), pipe = pipe, environment = environment, lines = {},
   }, process)
@@ -110,11 +114,36 @@ function process:signal(name)
   assert(os.execute(("exec env -u LD_PRELOAD sh -c 'kill -%s %d'"):format(name, self.pid)))
 end
 
+-- Sends Ctrl-C, and waits until the interpreter's handler has run: it restores the default.
+-- valgrind catches every signal itself; then this takes a second.
+function process:interrupt()
+  self:signal "INT"
+  for _ = 1, 500 do
+    local status <close> = io.open(("/proc/%d/status"):format(self.pid))
+    local caught = status and status:read "a":match "SigCgt:%s*%x*(%x)"
+    if not caught or tonumber(caught, 16) & 2 == 0 then return end
+    system.sleep(0.002)
+  end
+end
+
 function process:finish()
   local output = self.pipe:read "a"
   local _, _, code = self.pipe:close()
   refuse_keys(self.environment, table.concat(self.lines, "\n"), output)
   return output, code
+end
+
+-- Returns a path, or a search path, with absolute paths.
+function child.absolute(paths)
+  return (paths:gsub("[^;]+", function(path)
+    return path:find "^/" and path or lfs.currentdir() .. "/" .. path
+  end))
+end
+
+-- Returns the variables with which a Lua program finds the modules from another folder.
+function child.paths()
+  return { LUA_PATH = child.absolute(os.getenv "LUA_PATH" or ";;"),
+    LUA_CPATH = child.absolute(os.getenv "LUA_CPATH" or ";;") }
 end
 
 -- The interpreter that runs the specs.

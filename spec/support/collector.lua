@@ -26,8 +26,8 @@ function collector.use_frequent()
   end
 end
 
--- Selects a collector that calls finalizers one by one, each at an allocation.
-function collector.use_small_steps()
+-- Selects a collector that works in small steps, each at an allocation.
+local function use_small_steps()
   if _VERSION == "Lua 5.4" then
     collectgarbage("incremental", 100, 100, 1)
   else
@@ -36,6 +36,17 @@ function collector.use_small_steps()
     collectgarbage("param", "stepmul", 100)
     collectgarbage("param", "stepsize", 16)
   end
+end
+
+-- Creates 300 objects with the metatable, and has the collector call the first finalizers. The
+-- others follow a few at a time, each time that something is allocated. `has_begun` returns whether
+-- one has been called. The collector is stopped meanwhile: it might call all of them.
+function collector.begin_finalizers(metatable, has_begun)
+  collectgarbage "stop"
+  for _ = 1, 300 do setmetatable({}, metatable) end
+  use_small_steps()
+  while not has_begun() do collectgarbage("step", 0) end
+  collectgarbage "restart"
 end
 
 return collector

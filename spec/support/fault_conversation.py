@@ -4,6 +4,7 @@ A step is a list: the verb, then its arguments. The verb `x` is the method `do_x
 came from Lua is latin-1: one character is one byte.
 """
 
+import math
 import socket
 import time
 import zlib
@@ -164,6 +165,9 @@ class Conversation:
 
     def do_sleep(self, _request, seconds):
         self.wire.sleep(seconds)
+
+    def do_held(self, _request, count=math.inf):
+        self.wire.hold(lambda: self.ledger.wait(count))
 
     def do_cork(self, _request):
         self.wire.cork()

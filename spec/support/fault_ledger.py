@@ -96,6 +96,9 @@ class Ledger:
         self.plan = {}  # { key: entries }, see NUMBERED
         self.progress = {}  # { (number, page): number of entries taken from its plan }
         self.crowd = 0  # requests in a step "limited"
+        self.changed = threading.Condition(self.lock)  # a delivery has begun, or `releases` has grown
+        self.releases = 0
+        self.is_released = False  # since the last clear
         self.wires = []  # accepted since the last clear
 
     def clear(self):
@@ -104,6 +107,23 @@ class Ledger:
             self.usual = None
             self.plan, self.progress = {}, {}
             self.wires = []
+            self.is_released = False
+
+    def release(self):
+        """Ends the waits that have begun, and those until the next clear."""
+        with self.lock:
+            self.releases += 1
+            self.is_released = True
+            self.changed.notify_all()
+
+    def wait(self, count):
+        """Waits for a release, or until so many deliveries have begun."""
+        with self.lock:
+            before = self.releases
+            while not self.is_released and self.releases == before:
+                if len(self.deliveries) >= count:
+                    return
+                self.changed.wait()
 
     def come_in(self, most):
         """Returns whether there is room for one more request, which must leave again."""
@@ -122,6 +142,7 @@ class Ledger:
         wire.spoke = True
         with self.lock:
             self.deliveries.append(delivery)
+            self.changed.notify_all()
         return delivery
 
     def next_entry(self, is_wanted):

@@ -89,6 +89,9 @@ class Wire:
     def sleep(self, seconds):
         self.rest("asleep", time.sleep, seconds)
 
+    def hold(self, wait):
+        self.rest("asleep", wait)
+
     # ---- bytes
 
     def recv_raw(self, limit):

@@ -25,6 +25,8 @@
 --   { "flood", bytes }             sends them repeatedly, until the peer closes
 --   { "gzip_bomb", size }          a response that unpacks to `size` spaces
 --   { "sleep", seconds }
+--   { "held", n }                  waits for server:release(), or until n requests have begun to
+--                                  arrive (nil: only for the release)
 --   { "limited", n, seconds, headers }    waits and answers 200, or 429 with these headers while n
 --                                  other requests are in such a step. The note says which.
 --   { "note", text }               sends nothing; sets the `note` of the ledger's row
@@ -299,8 +301,11 @@ function server:deliveries() return ask(self, { ["do"] = "deliveries" }) end
 
 -- Waits up to `seconds` for `count` deliveries in the ledger. Returns whether they arrived.
 function server:wait(count, seconds)
-  return ask(self, { ["do"] = "wait", count = count, seconds = seconds or 5 })
+  return ask(self, { ["do"] = "wait", count = count, seconds = seconds or clock.LIMIT })
 end
+
+-- Ends every step "held", also those that come later, until the next clear.
+function server:release() ask(self, { ["do"] = "release" }) end
 
 -- Return numbers of TCP connections: those accepted since the start or the last clear; those among
 -- them that never carried a byte of a request (a TLS handshake does not count); those that resumed

@@ -32,6 +32,19 @@ function retries.observed(server, options)
   return retries.client(server, all), events
 end
 
+-- Returns a function like `it`, whose test is repeated if the processes were too slow for its
+-- delays. `server` returns the fault server, which is cleared each time.
+function retries.patient(it, server)
+  return function(title, fn)
+    it(title, function()
+      clock.patiently(function()
+        server():clear()
+        fn()
+      end)
+    end)
+  end
+end
+
 -- Returns a list of `count` times the same value.
 function retries.times(count, value)
   local list = {}

@@ -59,6 +59,7 @@ local MEANING = {
   { "^\n", Screen.next_line },
   { "^\27%[K", Screen.erase_row },
   { "^\27%[J", Screen.erase_below },
+  { "^\27%[%d*m", function() end },  -- a colour, which the rows do not show
   { "^\27%[8;24;(%d+)t", function(self, width) self.width = math.tointeger(width) end },
   { "^\27%]2;([^\7]*)\7", function(self, name) self.looks[name] = self:rows() end },
   { "^([^%c]+)", Screen.print },

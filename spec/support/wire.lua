@@ -1,5 +1,6 @@
 --- Requests to the sandbox by curl, so that nothing of this project is at both ends of the wire.
 
+local clock = require "support.clock"
 local cjson = require "cjson"
 
 local wire = {
@@ -68,9 +69,9 @@ function wire.get(server, path) return wire.send(server, "GET", path) end
 
 function wire.post(server, path, body) return wire.send(server, "POST", path, body) end
 
---- Calls read() until it returns a true value, for at most some seconds.
+--- Calls read() until it returns a true value, for at most clock.LIMIT seconds.
 function wire.eventually(read)
-  local deadline = os.time() + 10 * wire.PATIENCE
+  local deadline = os.time() + clock.LIMIT
   repeat
     local value = read()
     if value then return value end

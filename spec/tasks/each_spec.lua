@@ -613,28 +613,31 @@ describe("each", function()
   end)
 
   it("reads a source that makes calls while other items continue", function()
-    server:faults {
-      { path = "/runs/5540/", times = math.huge, delay = clock.SHORT },
-      { times = math.huge, delay = clock.SHORT / 3 },
-    }
-    local given, reading, ended_meanwhile = 0, false, 0
-    local function source()
-      assert(not reading, "entered twice")
-      reading = true
-      assert(client.runs:mark_metric_vote {
-        run_id = 5540, metric_id = 55, thumbs_up = true, expected_value = 2 })
-      given, reading = given + 1, false
-      return given <= 3 and given or nil
-    end
-    local report = client:each(source, function(item)
-      local value, problem = vote(item)
-      if reading then ended_meanwhile = ended_meanwhile + 1 end
-      return value, problem
+    clock.patiently(function()
+      server:clear()
+      server:faults {
+        { path = "/runs/5540/", times = math.huge, delay = clock.SHORT },
+        { times = math.huge, delay = clock.SHORT / 3 },
+      }
+      local given, reading, ended_meanwhile = 0, false, 0
+      local function source()
+        assert(not reading, "entered twice")
+        reading = true
+        assert(client.runs:mark_metric_vote {
+          run_id = 5540, metric_id = 55, thumbs_up = true, expected_value = 2 })
+        given, reading = given + 1, false
+        return given <= 3 and given or nil
+      end
+      local report = client:each(source, function(item)
+        local value, problem = vote(item)
+        if reading then ended_meanwhile = ended_meanwhile + 1 end
+        return value, problem
+      end)
+      counts({ ok = 3 }, report)
+      assert.equal(4, given)
+      assert.equal(3, ended_meanwhile)
+      assert.same({ 0, 0, 0, 0, 1, 2, 3 }, votes.sorted(arrived()))
     end)
-    counts({ ok = 3 }, report)
-    assert.equal(4, given)
-    assert.equal(3, ended_meanwhile)
-    assert.same({ 0, 0, 0, 0, 1, 2, 3 }, votes.sorted(arrived()))
   end)
 
   describe("raises, once the items in flight have ended, an error", function()
@@ -978,40 +981,44 @@ end)
 
 describe("each, after a 429 with a Retry-After longer than a call,", function()
   it("delays an item that the source returns afterwards", function()
-    local server <close> = faults.start()
-    local deadline = clock.SHORT * 2
-    local client <close> = retries.client(server, { deadline = deadline })
-    server:script { faults.status(429, { ["Retry-After"] = math.ceil(deadline + 0.5) }) }
-    local given, failed = 0, false
-    local report = client:each(function()
-      given = given + 1
-      while given == 2 and not failed do client:sleep(0.01) end
-      return given <= 2 and given or nil
-    end, function(item)
-      local value, problem = votes.cast(client, item)
-      failed = not value
-      return value, problem
+    clock.patiently(function()
+      local server <close> = faults.start()
+      local deadline = clock.SHORT * 2
+      local client <close> = retries.client(server, { deadline = deadline })
+      server:script { faults.status(429, { ["Retry-After"] = math.ceil(deadline + 0.5) }) }
+      local given, failed = 0, false
+      local report = client:each(function()
+        given = given + 1
+        while given == 2 and not failed do client:sleep(0.01) end
+        return given <= 2 and given or nil
+      end, function(item)
+        local value, problem = votes.cast(client, item)
+        failed = not value
+        return value, problem
+      end)
+      counts({ ok = 1, failed = 1 }, report)
+      assert.equal(2, server:deliveries())
     end)
-    counts({ ok = 1, failed = 1 }, report)
-    assert.equal(2, server:deliveries())
   end)
 
   -- { what, deadline of a call: longer or shorter than the pause }
   for what, deadline in pairs { ["calls wait for"] = clock.LIMIT, ["items wait for"] = 1 } do
     it("passes to progress the pause that " .. what, function()
-      local server <close> = faults.start()
-      local client <close> = retries.client(server, { deadline = deadline })
-      server:script { faults.status(429, { ["Retry-After"] = "2" }) }
-      local pauses, last = {}, nil
-      client:each(votes.items(3), function(item) return votes.cast(client, item) end,
-        { concurrency = 1, progress = function(numbers)
-          if numbers.pause then pauses[#pauses + 1] = numbers.pause end
-          last = numbers
-        end })
-      assert.is_true(#pauses > 2)
-      assert.is_true(pauses[1] <= 2 and pauses[1] > 1)
-      assert.is_true(pauses[#pauses] < pauses[1] and pauses[#pauses] > 0)
-      assert.is_nil(last.pause)
+      clock.patiently(function()
+        local server <close> = faults.start()
+        local client <close> = retries.client(server, { deadline = deadline })
+        server:script { faults.status(429, { ["Retry-After"] = "2" }) }
+        local pauses, last = {}, nil
+        client:each(votes.items(3), function(item) return votes.cast(client, item) end,
+          { concurrency = 1, progress = function(numbers)
+            if numbers.pause then pauses[#pauses + 1] = numbers.pause end
+            last = numbers
+          end })
+        assert.is_true(#pauses > 2)
+        assert.is_true(pauses[1] <= 2 and pauses[1] > 1)
+        assert.is_true(pauses[#pauses] < pauses[1] and pauses[#pauses] > 0)
+        assert.is_nil(last.pause)
+      end)
     end)
   end
 
@@ -1030,21 +1037,23 @@ describe("each, after a 429 with a Retry-After longer than a call,", function()
   end)
 
   it("fails the items in flight, and delays the others", function()
-    local server <close> = faults.start()
-    local deadline = clock.SHORT * 2
-    local pause = math.ceil(deadline + 0.5)
-    local client <close> = retries.client(server, { deadline = deadline })
-    server:script(retries.times(2, faults.status(429, { ["Retry-After"] = pause })))
-    local report = client:each(votes.items(6), function(item) return votes.cast(client, item) end,
-      { concurrency = 2 })
-    counts({ ok = 4, failed = 2 }, report)
-    for i = 1, 2 do
-      local problem = report.errors[i].error
-      assert.same({ i, "rate_limited" }, { report.errors[i].index, problem.kind })
-      assert.is_true(problem.retry_after > deadline and problem.retry_after <= pause)
-    end
-    local ledger = server:ledger()
-    assert.same({ 1, 2, 3, 4, 5, 6 }, votes.sorted(votes.arrived(ledger)))
-    assert.is_true(ledger[3].at - ledger[1].at > pause - 0.05)
+    clock.patiently(function()
+      local server <close> = faults.start()
+      local deadline = clock.SHORT * 2
+      local pause = math.ceil(deadline + 0.5)
+      local client <close> = retries.client(server, { deadline = deadline })
+      server:script(retries.times(2, faults.status(429, { ["Retry-After"] = pause })))
+      local report = client:each(votes.items(6), function(item) return votes.cast(client, item) end,
+        { concurrency = 2 })
+      counts({ ok = 4, failed = 2 }, report)
+      for i = 1, 2 do
+        local problem = report.errors[i].error
+        assert.same({ i, "rate_limited" }, { report.errors[i].index, problem.kind })
+        assert.is_true(problem.retry_after > deadline and problem.retry_after <= pause)
+      end
+      local ledger = server:ledger()
+      assert.same({ 1, 2, 3, 4, 5, 6 }, votes.sorted(votes.arrived(ledger)))
+      assert.is_true(ledger[3].at - ledger[1].at > pause - 0.05)
+    end)
   end)
 end)

@@ -3,6 +3,7 @@ local calls = require "support.calls"
 local clock = require "support.clock"
 local faults = require "support.faults"
 local retries = require "support.retries"
+local script = require "support.script"
 
 local times = retries.times
 
@@ -75,6 +76,58 @@ describe("a host's event loop", function()
     assert.equal(20, done)
     assert.is_nil((one:timeout()))
     one:close()
+  end)
+
+  -- A host that steps only when luv says so. `before` ends with a call outside of tasks; the task
+  -- has not ended then.
+  local HOST = [[
+    local cekura, uv = require "cekura", require "luv"
+    local failures, on_failure = 0, function() end
+    local client = assert(cekura.new { api_url = %q, api_key = "k", allow_http = true,
+      backoff = { base = 0.2 }, deadline = 60,
+      on_event = function(event)
+        if event.type ~= "retry" then return end
+        failures = failures + 1
+        on_failure()
+      end })
+    local function put(text)
+      return client:request {
+        method = "PUT", path = "/", body = { text = text }, idempotent = true,
+      }
+    end
+    %s
+    local poll, timer = uv.new_poll(client:pollfd()), uv.new_timer()
+    poll:start("r", function() if not client:step() then uv.stop() end end)
+    timer:start(10000, 0, uv.stop)
+    uv.run()
+    print(task:ended() and task:wait() ~= nil, failures)
+  ]]
+
+  local SLOW = { { "read_head" }, { "sleep", 0.5 }, { "read" }, { "answer", 200, {}, "{}" } }
+  local SLOWER = { { "read_head" }, { "sleep", 1 }, { "read" }, { "answer", 200, {}, "{}" } }
+
+  it("notices that a call goes on that was retried while another call blocked", function()
+    server:script { faults.status(503), SLOW, SLOWER }
+    assert.equal("true\ntrue\t1\n", (script.run(HOST:format(server.url, [[
+      local task = client:spawn(put, ("x"):rep(16 * 1024 * 1024))
+      repeat client:step(0.001) until failures == 1
+      print(put "y" ~= nil)
+    ]]))))
+  end)
+
+  -- Both calls fail before the first step after the callback.
+  it("notices that a call goes on that failed together with a call that blocks", function()
+    server:script { { { "sleep", 0.3 }, { "answer", 503, {}, "" } }, faults.status(503), SLOW,
+      SLOWER }
+    assert.equal("true\ntrue\t2\n", (script.run(HOST:format(server.url, [[
+      local task = client:spawn(put, ("x"):rep(16 * 1024 * 1024))
+      repeat client:step(0.001) until client:timeout() > 1
+      function on_failure()
+        on_failure = function() end
+        uv.sleep(600)
+      end
+      print(put "y" ~= nil)
+    ]]))))
   end)
 
   it("does not wait longer than the argument of step", function()

@@ -158,7 +158,7 @@ describe("a task", function()
     end)
 
     it("tasks continue in the order of their responses", function()
-      server:script { { { "read" }, { "sleep", clock.SHORT }, faults.ok()[1] } }
+      server:script { { { "held" }, faults.ok()[1] } }
       local order = {}
       local function run(name)
         vote()
@@ -167,6 +167,7 @@ describe("a task", function()
       local slow = client:spawn(run, "slow")
       drive_to(1)
       client:spawn(run, "quick"):wait()
+      server:release()
       slow:wait()
       assert.same({ "quick", "slow" }, order)
     end)
@@ -185,7 +186,7 @@ describe("a task", function()
     end)
 
     it("a call that blocks advances the calls of tasks, but resumes no task", function()
-      server:script { { { "read" }, { "sleep", clock.SHORT }, faults.ok()[1] }, faults.status(503) }
+      server:script { { { "held", 3 }, faults.ok()[1] }, faults.status(503) }
       local went_on = false
       local task = client:spawn(function()
         vote()
@@ -193,7 +194,7 @@ describe("a task", function()
       end)
       drive_to(1)
       assert.is_true(vote().success)  -- the 503 first, then again
-      client:sleep(2 * clock.SHORT)
+      client:sleep(clock.SHORT)
       assert.equal(3, server:deliveries())
       assert.is_false(went_on)
       task:wait()
@@ -281,6 +282,21 @@ describe("a task", function()
     client:close()
     local none, err = client:spawn(print)
     assert.same({ nil, "config" }, { none, err.kind })
+  end)
+
+  it("that makes a call takes less than 4 KiB of Lua's memory more than the call", function()
+    server:usually(faults.ok())
+    local function memory_of(run)
+      assert(run())
+      collectgarbage()
+      collectgarbage "stop"
+      local before = collectgarbage "count"
+      for _ = 1, 20 do assert(run()) end
+      collectgarbage "restart"
+      return (collectgarbage "count" - before) / 20
+    end
+    local of_task = memory_of(function() return client:spawn(vote):wait() end) - memory_of(vote)
+    assert.is_true(of_task < 4, of_task)
   end)
 
   it("leaves no memory behind after its end", function()

@@ -12,15 +12,21 @@
 
 /* ---- callbacks ------------------------------------------------------------------------------ */
 
-/* Opens a socket. libcurl's own function does not report why it failed. */
+/*
+** Opens a socket. libcurl's own function does not report why it failed. Refuses one after the
+** request was sent, because libcurl would send it again: see on_sending.
+*/
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address) {
   struct ck_attempt *attempt = user;
+  struct ck_observation *observed = &attempt->transfer->response.observed;
   (void)purpose;
+  observed->resend_refused = observed->times_sent > 0;
+  if (observed->resend_refused) return CURL_SOCKET_BAD;
   int opened =
       ck_sockets_open(attempt->sockets, address->family, address->socktype, address->protocol);
   attempt->connects = true;
   if (opened < 0 && (errno == EMFILE || errno == ENFILE)) /* another address may have a socket */
-    attempt->transfer->response.observed.lacks_descriptor = true;
+    observed->lacks_descriptor = true;
   return opened < 0 ? CURL_SOCKET_BAD : opened;
 }
 
@@ -28,9 +34,10 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
 static int on_close(void *user, curl_socket_t socket) { return ck_sockets_close(user, socket); }
 
 /*
-** Runs just before each sending, and counts it. Aborts a second one, because libcurl repeats a
-** request on its own; a first one after the deadline, which passes unnoticed while the caller is
-** busy; and one on an idle connection that is stale, because libcurl checks that too rarely.
+** Runs just before each sending, and counts it. Aborts a second one: libcurl repeats a request on
+** its own if its connection had been used before, and ended without a byte of a response. Aborts a
+** first one after the deadline, which passes unnoticed while the caller is busy; and one on an
+** idle connection that is stale, because libcurl checks that too rarely.
 */
 static int on_sending(void *user, char *ip, char *local_ip, int port, int local_port) {
   struct ck_attempt *attempt = user;
@@ -38,9 +45,11 @@ static int on_sending(void *user, char *ip, char *local_ip, int port, int local_
   (void)ip, (void)local_ip, (void)port;
   observed->resend_refused = observed->times_sent > 0;
   if (observed->resend_refused) return CURL_PREREQFUNC_ABORT;
-  attempt->late = attempt->deadline_at <= ck_clock_now();
+  double now = ck_clock_now();
+  attempt->late = attempt->deadline_at <= now;
   if (attempt->late) return CURL_PREREQFUNC_ABORT;
-  attempt->stale = !attempt->connects && ck_sockets_is_stale(attempt->sockets, local_port);
+  if (attempt->connects) ck_sockets_note_connected(attempt->sockets, local_port);
+  else attempt->stale = ck_sockets_is_stale(attempt->sockets, local_port, now);
   if (attempt->stale) return CURL_PREREQFUNC_ABORT;
   observed->times_sent++;
   return CURL_PREREQFUNC_OK;
@@ -139,10 +148,20 @@ static size_t on_header(char *line, size_t unit, size_t length, void *user) {
   return is_added && is_readable && !attempt->malformed && !is_bodiless_205(attempt) ? length : 0;
 }
 
+/* A longer body grows the buffer as it arrives: the server may have stated a wrong length. */
+static void reserve_body(struct ck_attempt *attempt) {
+  enum { MOST = 4 * 1024 * 1024 }; /* bytes */
+  struct ck_buffer *body = &attempt->transfer->response.body;
+  if (attempt->length <= 0 || attempt->length > MOST) return;
+  if ((size_t)attempt->length <= body->limit)
+    (void)ck_buffer_reserve(body, (size_t)attempt->length);
+}
+
 static size_t on_body(char *bytes, size_t unit, size_t length, void *user) {
   struct ck_attempt *attempt = user;
   struct ck_response *response = &attempt->transfer->response;
   (void)unit;
+  if (response->body.length == 0) reserve_body(attempt);
   if (ck_buffer_add(&response->body, bytes, length)) return length;
   response->observed.too_large = length > response->body.limit - response->body.length;
   response->observed.lacks_memory = !response->observed.too_large;
@@ -185,6 +204,16 @@ static bool set_method(CURL *easy, const struct ck_request_options *options) {
          (options->has_body ? CK_SET(easy, CURLOPT_POST, 1L) : CK_SET(easy, CURLOPT_HTTPGET, 1L));
 }
 
+/*
+** libcurl 7.88 has a buffer for each transfer: small ones save 6 MiB for 1,024 of them. Its
+** default is 16 KiB; more does not make large responses faster. 7.88 refuses to change the size
+** after a lookup that failed, because it keeps the buffer. Then the size is harmless.
+*/
+static bool set_size(CURL *easy, bool large_response) {
+  (void)CK_SET(easy, CURLOPT_BUFFERSIZE, large_response ? 16 * 1024L : 2 * 1024L);
+  return CK_SET(easy, CURLOPT_ACCEPT_ENCODING, large_response ? "" : NULL);
+}
+
 /* Sets only the options that differ from the last request's, unless some were not accepted. */
 static bool set_options(struct ck_attempt *attempt) {
   const struct ck_request_options *new = &attempt->transfer->request.options, *old = &attempt->set;
@@ -194,8 +223,12 @@ static bool set_options(struct ck_attempt *attempt) {
     ok = set_method(easy, new) && ok;
   if (all || old->fresh_connection != new->fresh_connection)
     ok = CK_SET(easy, CURLOPT_FRESH_CONNECT, new->fresh_connection ? 1L : 0L) && ok;
-  if (all || old->compressed != new->compressed)
-    ok = CK_SET(easy, CURLOPT_ACCEPT_ENCODING, new->compressed ? "" : NULL) && ok;
+  if (all || old->closes_connection != new->closes_connection)
+    ok = CK_SET(easy, CURLOPT_FORBID_REUSE, new->closes_connection ? 1L : 0L) && ok;
+  if (all || old->large_response != new->large_response)
+    ok = set_size(easy, new->large_response) && ok;
+  if (all || old->drops_addresses != new->drops_addresses)
+    ok = CK_SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, new->drops_addresses ? 60L : -1L) && ok;
   if (all || old->connect_timeout != new->connect_timeout)
     ok = CK_SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ck_clock_ms(new->connect_timeout)) && ok;
   attempt->set = *new;

@@ -23,11 +23,11 @@ struct ck_attempt {
   struct ck_sockets *sockets;     /* borrowed; the transport's */
   struct ck_transfer *transfer;   /* borrowed; NULL once detached in a forked child */
   struct ck_attempt *next,
-      **reference;    /* in the transport's list; `reference` points to this one */
-  CURL *easy;         /* owned */
-  double deadline_at; /* on ck_clock_now's clock */
-  bool active;        /* the easy handle is in the multi handle */
-  bool asleep;        /* until `deadline_at`, or until the queue admits it */
+      **reference;                /* in the transport's list; `reference` points to this one */
+  CURL *easy;                     /* owned */
+  struct ck_multi_handle *active; /* borrowed; has the easy handle; NULL = none has */
+  double deadline_at;             /* on ck_clock_now's clock */
+  bool asleep;                    /* until `deadline_at`, or until the queue admits it */
 
   /* For the queue. */
   struct ck_ticket ticket; /* of the last admission */
@@ -54,7 +54,9 @@ _Static_assert((int)CK_DETAIL_SIZE >= (int)CURL_ERROR_SIZE, "libcurl writes its 
 
 #define CK_SET(easy, option, value) (curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
 
-/* Sets the callbacks in the easy handle of which all others are duplicates. `sockets` is borrowed. */
+/*
+** Sets the callbacks in the easy handle of which all others are duplicates. `sockets` is borrowed.
+*/
 bool ck_attempt_set_template(CURL *easy, struct ck_sockets *sockets);
 
 /*

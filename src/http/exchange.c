@@ -34,7 +34,7 @@ void ck_exchange_reset(struct ck_exchange *exchange) {
   exchange->attempts = exchange->retries = 0;
   exchange->wait = exchange->random = 0;
   exchange->retry_after = -1;
-  exchange->over_quota = false;
+  exchange->over_quota = exchange->over_limit = false;
   exchange->outcome = (struct ck_outcome){ 0 };
   exchange->applied = CK_APPLIED_NO;
 }
@@ -50,6 +50,7 @@ void ck_exchange_begin(struct ck_exchange *exchange) {
 void ck_exchange_cancel(struct ck_exchange *exchange) { ck_transfer_cancel(&exchange->transfer); }
 
 static enum ck_step end(struct ck_exchange *exchange, enum ck_kind kind) {
+  ck_charge_settle(&exchange->charge, CK_APPLIED_NO); /* unless the last attempt was counted */
   exchange->state = CK_STATE_ENDED;
   exchange->elapsed = ck_clock_now() - exchange->started;
   exchange->outcome.kind = kind;
@@ -93,6 +94,7 @@ static enum ck_step enter_queue(struct ck_exchange *exchange) {
 
 static struct ck_situation situation_of(const struct ck_exchange *exchange) {
   return (struct ck_situation){ .outcome = exchange->outcome,
+                                .found_closed = exchange->transfer.response.observed.resend_refused,
                                 .attempt = exchange->attempts,
                                 .time_left = time_left(exchange),
                                 .retry_after = exchange->retry_after,
@@ -111,12 +113,30 @@ static void note_outcome(struct ck_exchange *exchange) {
   }
 }
 
+/* The server never acts on a call that reads. */
+static struct ck_outcome outcome_of(const struct ck_exchange *exchange) {
+  struct ck_outcome outcome = ck_outcome_judge(&exchange->transfer.response.observed);
+  if (exchange->reads) outcome.applied = CK_APPLIED_NO;
+  return outcome;
+}
+
+/* An attempt that had no effect leaves its reservation to the next one. */
+static void count_attempt(struct ck_exchange *exchange) {
+  enum ck_applied applied = exchange->outcome.applied;
+  if (applied > exchange->applied) exchange->applied = applied;
+  if (applied != CK_APPLIED_NO) ck_charge_settle(&exchange->charge, applied);
+}
+
+void ck_exchange_settle(struct ck_exchange *exchange) {
+  bool is_sending = exchange->state == CK_STATE_SENDING;
+  ck_charge_settle(&exchange->charge, is_sending ? outcome_of(exchange).applied : CK_APPLIED_NO);
+}
+
 static enum ck_step judge(struct ck_exchange *exchange) {
   const struct ck_response *response = &exchange->transfer.response;
   exchange->state = response->observed.deprecated ? CK_STATE_DEPRECATED : CK_STATE_JUDGED;
-  exchange->outcome = ck_outcome_judge(&response->observed);
-  if (exchange->reads) exchange->outcome.applied = CK_APPLIED_NO;
-  if (exchange->outcome.applied > exchange->applied) exchange->applied = exchange->outcome.applied;
+  exchange->outcome = outcome_of(exchange);
+  count_attempt(exchange);
   if (exchange->outcome.kind != CK_KIND_OK) {
     exchange->retry_after = ck_retry_after(response->head.data, response->head.length, time(NULL));
     exchange->random = draw();
@@ -132,10 +152,8 @@ static enum ck_step report_deprecation(struct ck_exchange *exchange) {
 
 /* ---- the next attempt ----------------------------------------------------------------------- */
 
-/* A 429 is not a sign of an overloaded server, and the limiter slows its retries down already. */
 static bool spend_retry(struct ck_exchange *exchange) {
   struct ck_retry_quota *quota = ck_transfer_retry_quota(&exchange->transfer);
-  if (exchange->outcome.kind == CK_KIND_RATE_LIMITED) return true;
   exchange->over_quota = !ck_retry_quota_spend(quota, ck_clock_now());
   if (!exchange->over_quota) exchange->retries++;
   return !exchange->over_quota;
@@ -166,7 +184,9 @@ static enum ck_step decide(struct ck_exchange *exchange) {
   struct ck_decision decision = ck_retry_decide(&exchange->policy, &situation);
   if (!decision.again || is_detached(exchange)) return end(exchange, kind);
   if (is_cancelled(exchange)) return end(exchange, CK_KIND_CANCELLED); /* after the attempt ended */
-  if (!spend_retry(exchange)) return end(exchange, kind);
+  exchange->over_limit = !ck_charge_reserve(&exchange->charge);
+  if (exchange->over_limit) return end(exchange, kind);
+  if (!decision.is_free && !spend_retry(exchange)) return end(exchange, kind);
   return retry(exchange, decision.wait);
 }
 

@@ -20,6 +20,7 @@
 #define CK_EXCHANGE_H
 
 #include "policy/retry.h"
+#include "policy/spending.h"
 #include "transfer.h"
 
 /* The step that ck_exchange_advance has taken. */
@@ -47,9 +48,10 @@ struct ck_exchange {
   /* Filled in by the caller before ck_exchange_begin. */
   struct ck_transfer transfer; /* its request */
   struct ck_policy policy;
-  double timeout;     /* seconds for one attempt */
-  double max_elapsed; /* seconds for the whole call */
-  bool reads;         /* the server never acts on the call, whatever its outcome */
+  double timeout;          /* seconds for one attempt */
+  double max_elapsed;      /* seconds for the whole call */
+  bool reads;              /* the server never acts on the call, whatever its outcome */
+  struct ck_charge charge; /* reserved for the first attempt */
 
   /* Results so far. Times are those of ck_clock_now. */
   enum ck_state state;
@@ -62,6 +64,7 @@ struct ck_exchange {
   double retry_after; /* seconds: asked for, or the rest of a pause; negative = none */
   int retries;        /* taken from the client's retry quota */
   bool over_quota;    /* there was no other attempt because the quota was used up */
+  bool over_limit;    /* there was none because it would exceed the limit of evaluations */
   struct ck_outcome outcome;
   enum ck_applied applied; /* the maximum over all attempts */
 };
@@ -78,6 +81,12 @@ enum ck_step ck_exchange_advance(struct ck_exchange *exchange);
 static inline bool ck_exchange_has_ended(const struct ck_exchange *exchange) {
   return exchange->state == CK_STATE_ENDED;
 }
+
+/*
+** Counts or releases what the exchange has reserved, by what is known of an attempt in flight. For
+** an exchange that is not advanced to its end, which settles by itself.
+*/
+void ck_exchange_settle(struct ck_exchange *exchange);
 
 /* Cancels the call: the next steps are those to CK_STEP_GIVE_UP, of kind CK_KIND_CANCELLED. */
 void ck_exchange_cancel(struct ck_exchange *exchange);

@@ -33,6 +33,15 @@ bool ck_headers_leave_out(struct ck_headers *headers, const char *name) {
   return append(headers, name, ":", "");
 }
 
+bool ck_headers_codings_are_requested(void) {
+  enum { VERSION_8 = 0x080000 };
+  return curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8;
+}
+
+bool ck_headers_leave_out_codings(struct ck_headers *headers) {
+  return !ck_headers_codings_are_requested() || ck_headers_leave_out(headers, "TE");
+}
+
 void *ck_headers_of(const struct ck_headers *headers, bool has_body) {
   struct curl_slist *list = headers->list;
   return has_body || list == NULL ? list : list->next;

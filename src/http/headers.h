@@ -18,6 +18,15 @@ bool ck_headers_add(struct ck_headers *headers, const char *name, const char *va
 /* Prevents libcurl from adding a header of this name. Returns false without memory. */
 bool ck_headers_leave_out(struct ck_headers *headers, const char *name);
 
+/*
+** Returns whether the transfer codings gzip and deflate must be requested, or libcurl refuses them:
+** from version 8 on. Older versions read them anyway.
+*/
+bool ck_headers_codings_are_requested(void);
+
+/* Prevents libcurl from sending that request, if it is made. Returns false without memory. */
+bool ck_headers_leave_out_codings(struct ck_headers *headers);
+
 /* Returns the curl_slist of a request, borrowed; without a body the first header is left out. */
 void *ck_headers_of(const struct ck_headers *headers, bool has_body);
 

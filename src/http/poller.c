@@ -6,15 +6,13 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 32 };
-
 int ck_poller_open(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
-int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known) {
-  struct epoll_event event = { .data.fd = watch->socket };
-  event.events =
-      (watch->readable ? (unsigned)EPOLLIN : 0u) | (watch->writable ? (unsigned)EPOLLOUT : 0u);
-  return epoll_ctl(poller, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->socket, &event);
+int ck_poller_watch(int poller, int socket, int before, int after) {
+  struct epoll_event event = { .data.fd = socket };
+  if (after & CK_POLLER_READ) event.events |= EPOLLIN;
+  if (after & CK_POLLER_WRITE) event.events |= EPOLLOUT;
+  return epoll_ctl(poller, before != 0 ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event);
 }
 
 /* libcurl may have closed the socket, which removes it from the set. */
@@ -28,9 +26,9 @@ void ck_poller_close(int poller, bool inherited) {
   (void)close(poller);
 }
 
-int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {
-  struct epoll_event ready[MAX_EVENTS];
-  int count = epoll_wait(poller, ready, most < MAX_EVENTS ? most : MAX_EVENTS, ms);
+int ck_poller_wait(int poller, struct ck_poller_event *events, int ms) {
+  struct epoll_event ready[CK_POLLER_MAX_EVENTS];
+  int count = epoll_wait(poller, ready, CK_POLLER_MAX_EVENTS, ms);
   for (int i = 0; i < count; i++) {
     unsigned flags = ready[i].events;
     events[i] = (struct ck_poller_event){
@@ -55,8 +53,6 @@ int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms)
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 32 };
-
 int ck_poller_open(void) {
   int poller = kqueue();
   if (poller >= 0) (void)fcntl(poller, F_SETFD, FD_CLOEXEC);
@@ -71,11 +67,13 @@ static int set_filter(int poller, int socket, short filter, bool on) {
   return code == 0 || (!on && (errno == ENOENT || errno == EBADF)) ? 0 : -1;
 }
 
-int ck_poller_watch(int poller, const struct ck_poller_watch *watch, bool known) {
-  (void)known;
-  int reading = set_filter(poller, watch->socket, EVFILT_READ, watch->readable);
-  int writing = set_filter(poller, watch->socket, EVFILT_WRITE, watch->writable);
-  return reading == 0 && writing == 0 ? 0 : -1;
+/* Adding a filter that exists is a no-op. */
+int ck_poller_watch(int poller, int socket, int before, int after) {
+  bool reads = (after & CK_POLLER_READ) != 0, writes = (after & CK_POLLER_WRITE) != 0;
+  if ((reads || (before & CK_POLLER_READ)) && set_filter(poller, socket, EVFILT_READ, reads) != 0)
+    return -1;
+  if (!writes && !(before & CK_POLLER_WRITE)) return 0;
+  return set_filter(poller, socket, EVFILT_WRITE, writes);
 }
 
 void ck_poller_forget(int poller, int socket) {
@@ -87,10 +85,10 @@ void ck_poller_close(int poller, bool inherited) {
   if (!inherited) (void)close(poller);
 }
 
-int ck_poller_wait(int poller, struct ck_poller_event *events, int most, int ms) {
-  struct kevent ready[MAX_EVENTS];
+int ck_poller_wait(int poller, struct ck_poller_event *events, int ms) {
+  struct kevent ready[CK_POLLER_MAX_EVENTS];
   struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L };
-  int count = kevent(poller, NULL, 0, ready, most < MAX_EVENTS ? most : MAX_EVENTS, &wait);
+  int count = kevent(poller, NULL, 0, ready, CK_POLLER_MAX_EVENTS, &wait);
   for (int i = 0; i < count; i++) {
     events[i] = (struct ck_poller_event){
       .socket = (int)ready[i].ident,

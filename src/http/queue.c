@@ -21,6 +21,8 @@ bool ck_queue_try(struct ck_queue *queue, struct ck_attempt *attempt) {
 
 void ck_queue_add(struct ck_queue *queue, struct ck_attempt *attempt, int tries) {
   struct ck_link *head = &queue->waiting, *before = head;
+  if (is_empty(queue) || attempt->deadline_at < queue->earliest)
+    queue->earliest = attempt->deadline_at;
   while (before->previous != head && ((struct ck_attempt *)before->previous)->tries < tries)
     before = before->previous;
   attempt->tries = tries;
@@ -52,12 +54,17 @@ struct ck_attempt *ck_queue_next_admitted(struct ck_queue *queue) {
 
 struct ck_attempt *ck_queue_next_expired(struct ck_queue *queue) {
   const struct ck_link *head = &queue->waiting;
+  double earliest = HUGE_VAL;
+  if (queue->earliest > queue->limiter.paused_until) return NULL; /* nearly always */
   for (struct ck_link *link = head->next; link != head; link = link->next) {
     struct ck_attempt *attempt = (struct ck_attempt *)link;
-    if (attempt->deadline_at > queue->limiter.paused_until) continue;
-    ck_list_remove(link);
-    return attempt;
+    if (attempt->deadline_at <= queue->limiter.paused_until) {
+      ck_list_remove(link);
+      return attempt;
+    }
+    if (attempt->deadline_at < earliest) earliest = attempt->deadline_at;
   }
+  queue->earliest = earliest;
   return NULL;
 }
 

@@ -10,6 +10,7 @@
 
 struct ck_queue {
   struct ck_link waiting; /* attempts, borrowed; first those whose calls have made more attempts */
+  double earliest;        /* no deadline of a waiting attempt is before it */
   struct ck_limiter limiter;
 };
 

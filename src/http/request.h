@@ -13,7 +13,9 @@ struct ck_request_options {
   const char *method; /* a literal */
   bool has_body;
   bool fresh_connection;  /* not an idle one, which the server may have closed */
-  bool compressed;        /* accept a compressed response */
+  bool closes_connection; /* afterwards; no other request uses it */
+  bool large_response;    /* accept a compressed one, and read it into a large buffer */
+  bool drops_addresses;   /* of names that were looked up more than a minute ago */
   double connect_timeout; /* seconds until the connection is ready */
 };
 

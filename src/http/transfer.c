@@ -16,12 +16,12 @@ enum {
 
 /* ---- in progress, and done ------------------------------------------------------------------ */
 
-static void mark_begun(struct ck_attempt *attempt, double seconds) {
+static void mark_begun(struct ck_attempt *attempt, double now, double seconds) {
   struct ck_transport *transport = attempt->transport;
   if (attempt->transfer->done) transport->in_progress++;
   attempt->transfer->done = false;
   ck_list_remove(&attempt->link);
-  attempt->deadline_at = ck_clock_now() + seconds;
+  attempt->deadline_at = now + seconds;
   if (transport->deadline_at == 0 || attempt->deadline_at < transport->deadline_at)
     transport->deadline_at = attempt->deadline_at;
 }
@@ -43,8 +43,8 @@ void ck_transfer_notify(struct ck_transfer *transfer, void *observer) {
 
 static void remove_from_multi(struct ck_attempt *attempt) {
   bool sent = attempt->transfer->response.observed.times_sent > 0;
-  if (attempt->active) ck_multi_remove(&attempt->transport->multi, attempt->easy, sent);
-  attempt->active = false;
+  if (attempt->active != NULL) ck_multi_remove(attempt->active, attempt->easy, sent);
+  attempt->active = NULL;
 }
 
 static void finish(struct ck_attempt *attempt, CURLcode code) {
@@ -78,8 +78,8 @@ static bool begin_again(struct ck_attempt *attempt, bool disconnects) {
   remove_from_multi(attempt);
   attempt->active = disconnects ? ck_multi_add_after_disconnect(multi, attempt->easy)
                                 : ck_multi_add(multi, attempt->easy);
-  if (attempt->active) ck_attempt_reset(attempt);
-  return attempt->active;
+  if (attempt->active != NULL) ck_attempt_reset(attempt);
+  return attempt->active != NULL;
 }
 
 /* Ends an attempt with libcurl's code, unless it begins again. */
@@ -90,19 +90,39 @@ static void end(struct ck_attempt *attempt, CURLcode code) {
   finish(attempt, lacks ? CURLE_COULDNT_CONNECT : code);
 }
 
+/*
+** Returns whether an attempt drops old addresses. libcurl 7 searches a multi handle for them at the
+** end of each transfer that drops them: 1,000 instructions. One transfer in a second is enough for
+** one multi handle. Each of several has addresses of its own: then every transfer drops them.
+*/
+static bool drops_addresses(struct ck_transport *transport, double now) {
+  bool can_keep = transport->can_keep_addresses && transport->multi.first.next == NULL;
+  if (can_keep && now < transport->drops_addresses_at) return false;
+  transport->drops_addresses_at = now + 1;
+  return true;
+}
+
+/* Returns whether no other transfer is in progress. One that is done may begin again. */
+static bool is_alone(const struct ck_transport *transport) {
+  return transport->in_progress == 0 && ck_list_first(&transport->done) == NULL;
+}
+
 void ck_transfer_start(struct ck_transfer *transfer) {
   struct ck_attempt *attempt = transfer->attempt;
   struct ck_multi *multi = &attempt->transport->multi;
+  double now = ck_clock_now();
   transfer->response.body.limit = transfer->request.max_response_bytes;
+  ck_multi_begin(multi, transfer->blocks && is_alone(attempt->transport));
+  transfer->request.options.drops_addresses = drops_addresses(attempt->transport, now);
   ck_attempt_reset(attempt);
-  mark_begun(attempt, transfer->request.timeout);
+  mark_begun(attempt, now, transfer->request.timeout);
   if (!ck_attempt_prepare(attempt, &attempt->transport->headers)) {
     finish(attempt, CURLE_OUT_OF_MEMORY);
     return;
   }
   attempt->active = ck_multi_add(multi, attempt->easy);
-  if (!attempt->active) end(attempt, CURLE_OUT_OF_MEMORY);
-  ck_multi_act_on_timer(multi, ck_clock_now() + CK_MULTI_TOLERANCE);
+  if (attempt->active == NULL) end(attempt, CURLE_OUT_OF_MEMORY);
+  ck_multi_act_on_timer(multi, now + CK_MULTI_TOLERANCE);
   ck_transfers_collect(attempt->transport); /* a near server may have responded already */
 }
 
@@ -118,7 +138,7 @@ void ck_transfers_collect(struct ck_transport *transport) {
   }
   if (!transport->multi.failed) return;
   for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next)
-    if (attempt->active) finish(attempt, CURLE_ABORTED_BY_CALLBACK);
+    if (attempt->active != NULL) finish(attempt, CURLE_ABORTED_BY_CALLBACK);
   ck_multi_disconnect(&transport->multi);
 }
 
@@ -132,7 +152,7 @@ static void wake(struct ck_attempt *attempt) {
 
 void ck_transfer_sleep(struct ck_transfer *transfer, double seconds) {
   transfer->attempt->asleep = true;
-  mark_begun(transfer->attempt, seconds);
+  mark_begun(transfer->attempt, ck_clock_now(), seconds);
 }
 
 /* A call whose deadline is before the end of the pause need not wait for it. */
@@ -173,7 +193,9 @@ void ck_transfer_note_rate_limited(struct ck_transfer *transfer, double seconds)
 
 void ck_transfer_note_success(struct ck_transfer *transfer) {
   struct ck_attempt *attempt = transfer->attempt;
-  ck_limiter_note_success(&attempt->transport->queue.limiter, attempt->ticket);
+  struct ck_limiter *limiter = &attempt->transport->queue.limiter;
+  bool unlimited = limiter->limit == 0; /* nearly always */
+  ck_limiter_note_success(limiter, attempt->ticket, unlimited ? 0 : ck_clock_now());
 }
 
 double ck_transfer_pause_left(const struct ck_transfer *transfer) {
@@ -188,7 +210,7 @@ struct ck_retry_quota *ck_transfer_retry_quota(struct ck_transfer *transfer) {
 
 /* Ends what is in progress, with `code` if that is an attempt. */
 static void stop(struct ck_attempt *attempt, CURLcode code) {
-  if (attempt->active) finish(attempt, code);
+  if (attempt->active != NULL) finish(attempt, code);
   if (attempt->asleep) wake(attempt);
 }
 
@@ -197,7 +219,7 @@ void ck_transfers_enforce_deadlines(struct ck_transport *transport, double now) 
   double earliest = 0;
   for (struct ck_attempt *attempt = transport->attempts; attempt != NULL; attempt = attempt->next) {
     if (attempt->deadline_at <= now) stop(attempt, CURLE_OPERATION_TIMEDOUT);
-    bool waits = attempt->active || attempt->asleep;
+    bool waits = attempt->active != NULL || attempt->asleep;
     if (waits && (earliest == 0 || attempt->deadline_at < earliest))
       earliest = attempt->deadline_at;
   }
@@ -285,5 +307,6 @@ void ck_transfer_reset(struct ck_transfer *transfer) {
   ck_headers_free(&request->headers);
   ck_list_remove(&transfer->attempt->link);
   transfer->observer = NULL;
+  transfer->blocks = false;
   transfer->done = true;
 }

@@ -37,6 +37,7 @@ struct ck_transfer {
   struct ck_response response;
   bool done;                  /* nothing is in progress */
   bool admitted;              /* the queue has admitted an attempt, which has not ended */
+  bool blocks;                /* the call blocks: nobody polls the descriptor until it ends */
   void *observer;             /* borrowed: see ck_transfer_notify */
   struct ck_attempt *attempt; /* owned by the transport; NULL once that is closed, or inherited */
 };

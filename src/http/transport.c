@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "memory.h"
@@ -30,15 +31,34 @@ static void init_global(void) {
   Dl_info self;
   if (dladdr(&global_code, &self) != 0)
     (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  ck_process_init();
   global_code = ck_memory_init_curl();
 }
-
-const char *ck_transport_version(void) { return "libcurl/" LIBCURL_VERSION; }
 
 /* ---- the options of every request ----------------------------------------------------------- */
 
 static bool set_optional(CURL *easy, CURLoption option, const char *value) {
   return value == NULL || CK_SET(easy, option, value);
+}
+
+/* Returns whether libcurl would read both a file and a folder of the system's authorities. */
+static bool has_spare_folder(void) {
+  const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
+  return built->capath != NULL && built->cainfo != NULL && access(built->cainfo, R_OK) == 0;
+}
+
+/*
+** Trusts the authorities that the caller names and no others, or else those of the system's file.
+** libcurl 7.87 and newer parse a file once for all connections, but not if there is a folder, too.
+** Libraries of TLS that cannot read folders refuse even NULL.
+*/
+static bool set_authorities(CURL *easy, const struct ck_transport_options *options) {
+  const char *file = options->ca_file, *folder = options->ca_path;
+  if (file != NULL || folder != NULL)
+    return CK_SET(easy, CURLOPT_CAINFO, file) &&
+           (CK_SET(easy, CURLOPT_CAPATH, folder) || folder == NULL);
+  return !has_spare_folder() ||
+         (CK_SET(easy, CURLOPT_CAPATH, NULL) && CK_SET(easy, CURLOPT_PROXY_CAPATH, NULL));
 }
 
 /* A proxy tunnels https. It would see the key over plain http, so that none is used then. */
@@ -63,6 +83,9 @@ static bool set_protocols(CURL *easy) {
   return ok && CK_SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 }
 
+/* libcurl 8 has such a buffer for each body, and memory.c overwrites it when it is released. */
+#define UPLOAD_BUFFER (16 * 1024L) /* the least that libcurl accepts; its default is 64 KiB */
+
 /* Redirects are not followed, because the key would be sent to another server. */
 static bool set_template(struct ck_transport *transport,
                          const struct ck_transport_options *options) {
@@ -72,11 +95,11 @@ static bool set_template(struct ck_transport *transport,
   if (!CK_SET(easy, CURLOPT_QUICK_EXIT, 1L)) return false;
 #endif
   return ck_attempt_set_template(easy, &transport->sockets) && set_protocols(easy) &&
-         CK_SET(easy, CURLOPT_TRANSFER_ENCODING, 1L) && CK_SET(easy, CURLOPT_NOSIGNAL, 1L) &&
-         CK_SET(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
-         CK_SET(easy, CURLOPT_MAXAGE_CONN, CK_MULTI_MAX_IDLE) &&
-         set_optional(easy, CURLOPT_CAINFO, options->ca_file) &&
-         set_optional(easy, CURLOPT_CAPATH, options->ca_path) && set_proxy(easy, proxy_of(options));
+         CK_SET(easy, CURLOPT_TRANSFER_ENCODING, ck_headers_codings_are_requested() ? 1L : 0L) &&
+         CK_SET(easy, CURLOPT_NOSIGNAL, 1L) && CK_SET(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+         CK_SET(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER) &&
+         CK_SET(easy, CURLOPT_MAXAGE_CONN, CK_MULTI_MAX_IDLE) && set_authorities(easy, options) &&
+         set_proxy(easy, proxy_of(options));
 }
 
 /* ---- open and close ------------------------------------------------------------------------- */
@@ -97,10 +120,12 @@ static bool set_url(struct ck_transport *transport, const char *url) {
 static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   const char *proxy = proxy_of(options);
-  transport->process = getpid();
+  transport->process = ck_process_id();
+  transport->can_keep_addresses = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
   ck_queue_init(&transport->queue);
   ck_list_init(&transport->done);
-  bool ok = ck_multi_open(&transport->multi);
+  bool ok = ck_sockets_init(&transport->sockets);
+  ok = ck_multi_open(&transport->multi, &transport->sockets) && ok;
   if (!ok && ck_multi_lacks_descriptors(&transport->multi))
     return "no descriptor is left for the client";
   transport->template = curl_easy_init();
@@ -138,10 +163,8 @@ void ck_transport_close(struct ck_transport *transport) {
   bool inherited = ck_transport_has_forked(transport);
   ck_transfers_detach(transport);
   ck_multi_close(&transport->multi, inherited);
-  if (!inherited) {
-    curl_easy_cleanup(transport->template);
-    ck_sockets_free(&transport->sockets);
-  }
+  if (!inherited) curl_easy_cleanup(transport->template);
+  ck_sockets_free(&transport->sockets, inherited);
   curl_url_cleanup(transport->url);
   ck_headers_free(&transport->headers);
   free(transport->path);
@@ -187,8 +210,9 @@ bool ck_transport_url(struct ck_transport *transport, const struct ck_request *r
 */
 static double time_to_wait(const struct ck_transport *transport, double wait) {
   double now = ck_clock_now(), admission = ck_queue_time_left(&transport->queue, now);
-  double timer = transport->multi.timer, deadline_at = transport->deadline_at;
+  double timer = ck_multi_timer(&transport->multi), deadline_at = transport->deadline_at;
   if (ck_list_first(&transport->done) != NULL) return 0;
+  if (ck_sockets_has_event(&transport->sockets)) return 0;
   if (timer != 0 && timer - now < wait) wait = timer - now;
   if (deadline_at != 0 && deadline_at - now < wait) wait = deadline_at - now;
   if (admission < wait) wait = admission;
@@ -196,7 +220,7 @@ static double time_to_wait(const struct ck_transport *transport, double wait) {
 }
 
 int ck_transport_descriptor(const struct ck_transport *transport) {
-  return transport->multi.poller;
+  return transport->sockets.poller;
 }
 
 double ck_transport_timeout(const struct ck_transport *transport) {
@@ -211,7 +235,7 @@ double ck_transport_timeout(const struct ck_transport *transport) {
 */
 static void drain(struct ck_transport *transport) {
   enum { MOST_READS = 64 }; /* for one socket; they empty its buffer */
-  int reads = MOST_READS * (1 + transport->in_progress / CK_MULTI_MAX_EVENTS);
+  int reads = MOST_READS * (1 + transport->in_progress / CK_POLLER_MAX_EVENTS);
   while (reads-- > 0 && ck_multi_wait(&transport->multi, 0) > 0) {
     ck_multi_act_on_timer(&transport->multi, ck_clock_now() + CK_MULTI_TOLERANCE);
     ck_transfers_collect(transport);

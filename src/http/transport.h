@@ -23,9 +23,6 @@ struct ck_transport_options {
   const char *proxy; /* has passed ck_proxy_problem; not used for plain http */
 };
 
-/* Returns "libcurl/7.88.1". */
-const char *ck_transport_version(void);
-
 /*
 ** Opens a transport, which ck_transport_close frees. Returns NULL and sets `*problem` to a literal
 ** if there is no memory, no descriptor, or libcurl refuses an option.

@@ -3,11 +3,11 @@
 #define CK_TRANSPORT_PRIVATE_H
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include "attempt.h"
 #include "multi.h"
 #include "policy/retry_quota.h"
+#include "process.h"
 #include "queue.h"
 
 struct ck_transport {
@@ -23,13 +23,15 @@ struct ck_transport {
   struct ck_attempt *attempts;    /* owned; one for each open transfer */
   struct ck_link done;            /* attempts whose observers have not been returned */
   double deadline_at;             /* no attempt's deadline is earlier; 0 = none has one */
+  bool can_keep_addresses;        /* libcurl 8 would drop them after each transfer */
+  double drops_addresses_at;      /* when the next attempt drops old addresses */
   int in_progress;                /* transfers that are not done */
   pid_t process;                  /* that opened the transport */
   struct ck_transport *abandoned; /* the next in the list of those closed in a forked child */
 };
 
 static inline bool ck_transport_has_forked(const struct ck_transport *transport) {
-  return transport->process != getpid();
+  return transport->process != ck_process_id();
 }
 
 /* Wakes the attempts that the queue admits. Returns whether there was one. */

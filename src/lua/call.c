@@ -77,20 +77,25 @@ static void write_headers(lua_State *L, struct ck_call *call) {
   lua_settop(L, top);
 }
 
-/* A call that must not be sent twice opens a connection: an idle one may have been closed. */
-static void apply_settings(struct ck_call *call) {
+/*
+** A call that must not be sent twice opens a connection, because the server may have closed an idle
+** one. The connection is closed afterwards: such calls would leave idle ones, and use none.
+*/
+static void apply_settings(struct ck_call *call, lua_Integer proven) {
   struct ck_exchange *exchange = &call->exchange;
   struct ck_request *request = &exchange->transfer.request;
   const struct ck_settings *settings = &call->settings;
   const struct ck_endpoint *endpoint = call->endpoint;
   request->max_response_bytes = (size_t)settings->max_response_bytes;
   request->options.connect_timeout = settings->connect_timeout;
-  request->options.compressed = endpoint->large_response;
+  request->options.large_response = endpoint->large_response;
   request->options.fresh_connection = !endpoint->idempotent;
+  request->options.closes_connection = !endpoint->idempotent;
   request->may_be_empty = is_raw(call);
   exchange->timeout = settings->timeout;
   exchange->max_elapsed = settings->deadline;
   exchange->reads = ck_endpoint_reads(endpoint);
+  exchange->charge = ck_budget_charge(&call->client->spending, endpoint, settings, proven);
   exchange->policy = (struct ck_policy){
     .max_attempts = (int)settings->max_attempts,
     .backoff_base = settings->backoff_base,
@@ -113,15 +118,15 @@ static void check_and_write(lua_State *L, struct ck_call *call, struct ck_proble
   struct ck_request *request = &call->exchange.transfer.request;
   call->settings = call->client->settings;
   ck_exchange_reset(&call->exchange);
-  call->evaluations = -1;
+  lua_Integer proven = -1;
   copy_headers(L);
   if (is_raw(call)) ck_raw_request_check(&call->raw, ARGUMENTS, request, problems);
-  else call->evaluations = ck_check(call->endpoint, ARGUMENTS, request, problems);
+  else proven = ck_check(call->endpoint, ARGUMENTS, request, problems);
   ck_options_read(&call->settings, OPTIONS, call->endpoint, problems);
   if (problems->count > 0) return;
   if (request->body.failed || request->target.failed) raise_too_large(L);
   write_headers(L, call);
-  apply_settings(call);
+  apply_settings(call, proven);
 }
 
 /* ---- refuse, or show what would be sent ------------------------------------------------------ */
@@ -168,7 +173,7 @@ static int plan(lua_State *L, struct ck_call *call) {
     ck_secret_push(L, &call->client->key, request->body.data, request->body.length);
     lua_setfield(L, table, "body");
   }
-  ck_budget_add(L, call->endpoint, &call->settings, call->evaluations);
+  ck_budget_add(L, &call->exchange.charge);
   ck_task_note_dry_run(*call->client->loop.current, strcmp(call->endpoint->method, "GET") == 0);
   return 1;
 }
@@ -240,10 +245,16 @@ static void advance(lua_State *L, int client, struct ck_call *call) {
   ck_client_leave(L, client);
 }
 
+/* Notes in the task what the call has done, and what it has spent since the last note. */
+static void note(struct ck_task *task, struct ck_exchange *exchange) {
+  ck_task_note(task, exchange->applied);
+  if (exchange->charge.spending != NULL) ck_task_note_spent(task, &exchange->charge.spent);
+}
+
 /* The call of a task has ended. Its coroutine may have been resumed, or closed, by other code. */
-static void end_awaited(struct ck_task *task, const struct ck_call *call) {
+static void end_awaited(struct ck_task *task, struct ck_call *call) {
   if (task->awaits != call) return;
-  ck_task_note(task, call->exchange.applied);
+  note(task, &call->exchange);
   ck_task_make_ready(task);
 }
 
@@ -312,6 +323,10 @@ static int fail_sent(lua_State *L, struct ck_call *call) {
     lua_pushliteral(L, " (not tried again: too many calls of this client fail)");
     explain(L);
   }
+  if (call->exchange.over_limit) {
+    lua_pushliteral(L, " (not tried again: another attempt would exceed spend_limit)");
+    explain(L);
+  }
   explain_proxy(L, call);
   if (call->exchange.retry_after >= 0) {
     lua_pushnumber(L, call->exchange.retry_after);
@@ -337,7 +352,7 @@ static int read_response(lua_State *L, struct ck_call *call) {
   struct ck_exchange *exchange = &call->exchange;
   const struct ck_response *response = &exchange->transfer.response;
   bool is_ok = exchange->outcome.kind == CK_KIND_OK;
-  ck_task_note(*call->client->loop.current, exchange->applied);
+  note(*call->client->loop.current, exchange);
   if (is_detached(call) || (call->client->is_closed && exchange->outcome.kind == CK_KIND_CANCELLED))
     return fail_detached(L, call);
   if (!is_ok) {
@@ -381,6 +396,7 @@ static int suspend(lua_State *L, struct ck_call *call) {
 static int send_request(lua_State *L, struct ck_call *call) {
   unsigned long raised = ck_interrupt_count(call->client->interrupt);
   call->task = ck_task_current(L, &call->client->loop);
+  call->exchange.transfer.blocks = call->task == NULL;
   ck_exchange_begin(&call->exchange);
   advance(L, CLIENT, call);
   if (call->task != NULL && !has_ended(call)) {
@@ -407,7 +423,7 @@ static int run(lua_State *L) {
     ck_error_push_problems(&problems, CK_KIND_VALIDATION);
     return fail(L, call);
   }
-  if (ck_budget_problem(L, call->endpoint, &call->settings, call->evaluations) != NULL) {
+  if (ck_budget_problem(L, &call->settings, &call->exchange.charge) != NULL) {
     ck_error_new(L, CK_KIND_BUDGET, CK_APPLIED_NO);
     return fail(L, call);
   }

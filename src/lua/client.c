@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "lua/request/budget.h"
 #include "lua/response/error.h"
 #include "pool.h"
 
@@ -66,11 +67,15 @@ static void release_tasks(lua_State *L, int index, struct ck_client *client) {
   }
 }
 
-/* Frees the buffers of idle calls, or of all: Lua drops a finalizer that it has no memory for. */
+/*
+** Settles all calls, which have been cancelled: no task may run any more. Frees the buffers of idle
+** ones, or of all: Lua drops a finalizer that it has no memory for.
+*/
 static void free_calls(lua_State *L, int index, bool only_idle) {
   if (lua_getiuservalue(L, index, CK_CLIENT_CALLS) != LUA_TTABLE) return;
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     struct ck_call *call = lua_touserdata(L, -1);
+    ck_exchange_settle(&call->exchange);
     if (call->is_idle || !only_idle) ck_transfer_close(&call->exchange.transfer);
   }
 }
@@ -122,6 +127,14 @@ static int client_tostring(lua_State *L) {
   return 1;
 }
 
+/* client:spent(): what its calls have spent. A closed client still returns it. */
+static int client_spent(lua_State *L) {
+  const struct ck_client *client = luaL_checkudata(L, 1, "cekura.client");
+  if (ck_client_is_inherited(client) && !ck_client_is_usable(L, client)) return 2;
+  ck_budget_push_spent(L, &client->spending.spent, client->spending.in_flight);
+  return 1;
+}
+
 /* client.runs, client.api_url or client.close. A script can obtain this function and misuse it. */
 static int client_index(lua_State *L) {
   if (lua_type(L, 1) != LUA_TUSERDATA || lua_getiuservalue(L, 1, CK_CLIENT_RESOURCES) != LUA_TTABLE)
@@ -138,11 +151,12 @@ void ck_client_open(lua_State *L) {
                                           { "__close", client_close },
                                           { "__tostring", client_tostring },
                                           { NULL, NULL } };
+  static const luaL_Reg methods[] = { { "close", client_close },
+                                      { "spent", client_spent },
+                                      { NULL, NULL } };
   luaL_newmetatable(L, "cekura.client");
   luaL_setfuncs(L, metamethods, 0);
-  lua_newtable(L);
-  lua_pushcfunction(L, client_close);
-  lua_setfield(L, -2, "close");
+  luaL_newlib(L, methods);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
   lua_pushcclosure(L, client_index, 1);

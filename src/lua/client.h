@@ -11,12 +11,14 @@
 #include "lua/response/log.h"
 #include "lua/system/interrupt.h"
 #include "lua/system/secret.h"
+#include "policy/spending.h"
 #include "task.h"
 
 struct ck_client {
   struct ck_transport *transport; /* owned; NULL before it is opened, and once it is closed */
   struct ck_settings settings;    /* without the borrowed strings */
   struct ck_secret key;
+  struct ck_spending spending;
   enum ck_log_level log;
   struct ck_loop loop;
   struct ck_interrupt *interrupt; /* the state's */

@@ -1,5 +1,5 @@
 /*
-** cekura.endpoints: one table per row of the contract, one table per field.
+** cekura.endpoints: one table per row of the contract, one table per field. Its first use fills it.
 ** The names of the members are those of cekura.Endpoint and cekura.Field in lua/cekura/types.lua.
 */
 #include "endpoints.h"
@@ -102,12 +102,53 @@ static void push_endpoint(lua_State *L, const struct ck_endpoint *endpoint) {
   }
 }
 
-void ck_endpoints_push(lua_State *L) {
-  lua_createtable(L, (int)ck_endpoint_count, (int)ck_endpoint_count);
+/* ---- the table, which is empty until one of its metamethods is called ------------------------ */
+
+/* Fills the table, which is the first argument, and removes its metatable. */
+static void fill(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
   for (size_t i = 0; i < ck_endpoint_count; i++) {
     push_endpoint(L, &ck_endpoints[i]);
     lua_pushvalue(L, -1);
-    lua_setfield(L, -3, ck_endpoints[i].name);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
+    lua_setfield(L, 1, ck_endpoints[i].name);
+    lua_rawseti(L, 1, (lua_Integer)i + 1);
   }
+  lua_pushnil(L);
+  lua_setmetatable(L, 1);
+}
+
+static int endpoints_index(lua_State *L) {
+  fill(L);
+  lua_settop(L, 2);
+  lua_rawget(L, 1);
+  return 1;
+}
+
+static int endpoints_len(lua_State *L) {
+  fill(L);
+  lua_pushinteger(L, (lua_Integer)lua_rawlen(L, 1));
+  return 1;
+}
+
+static int endpoints_next(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
+  return lua_next(L, 1) ? 2 : 0;
+}
+
+static int endpoints_pairs(lua_State *L) {
+  fill(L);
+  lua_pushcfunction(L, endpoints_next);
+  lua_pushvalue(L, 1);
+  return 2;
+}
+
+void ck_endpoints_push(lua_State *L) {
+  static const luaL_Reg metamethods[] = { { "__index", endpoints_index },
+                                          { "__len", endpoints_len },
+                                          { "__pairs", endpoints_pairs },
+                                          { NULL, NULL } };
+  lua_createtable(L, (int)ck_endpoint_count, (int)ck_endpoint_count);
+  luaL_newlib(L, metamethods);
+  lua_setmetatable(L, -2);
 }

@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "default.h"
+#include "lua/request/budget.h"
 #include "lua/request/json.h"
 #include "lua/response/decode.h"
 #include "lua/response/error.h"
@@ -13,6 +14,7 @@
 #include "lua/system/system.h"
 #include "new.h"
 #include "policy/retry_after.h"
+#include "pool.h"
 #include "resource.h"
 #include "text/nearest.h"
 #include "text/timestamp.h"
@@ -212,6 +214,29 @@ static int internal_watch(lua_State *L) {
   return 1;
 }
 
+/* Returns the evaluations that a call which the task awaits has reserved. */
+static long long reserved_by(const struct ck_task *task) {
+  const struct ck_call *call = task->awaits;
+  if (call == NULL || !call->exchange.charge.is_reserved) return 0;
+  return call->exchange.charge.evaluations;
+}
+
+/* spent_of(workers): what a list of { task = … } has spent, in the form of client:spent() */
+static int internal_spent_of(lua_State *L) {
+  struct ck_spent sum = { 0 };
+  long long in_flight = 0;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  for (lua_Integer i = 1; lua_rawgeti(L, 1, i) == LUA_TTABLE; i++, lua_settop(L, 1)) {
+    lua_getfield(L, 2, "task");
+    const struct ck_task *task = ck_task_check(L, 3);
+    ck_spent_add(&sum, &task->spent);
+    in_flight += reserved_by(task);
+  }
+  ck_budget_push_spent(L, &sum, in_flight);
+  return 1;
+}
+
 /* note_failure(error): notes the error of a failed call in the running task */
 static int internal_note_failure(lua_State *L) {
   lua_settop(L, 1);
@@ -224,6 +249,17 @@ static int internal_forgive(lua_State *L) {
   lua_settop(L, 1);
   ck_task_forgive(L);
   return 0;
+}
+
+/*
+** unnoted(function, …): calls a function that does not wait, and returns its results. The running
+** task does not note what is done in it.
+*/
+static int internal_unnoted(lua_State *L) {
+  struct ck_task *task = ck_task_exchange_current(L, NULL);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  (void)ck_task_exchange_current(L, task);
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
 /* The loader that require finds. */
@@ -248,7 +284,9 @@ static void push_module(lua_State *L) {
                                         { "read_json", internal_read_json },
                                         { "redacted", internal_redacted },
                                         { "retry_after", internal_retry_after },
+                                        { "spent_of", internal_spent_of },
                                         { "timestamp", internal_timestamp },
+                                        { "unnoted", internal_unnoted },
                                         { "watch", internal_watch },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);

@@ -33,7 +33,7 @@ static void check_key(const char *key, bool is_given, struct ck_problems *proble
   if (key == NULL && is_given) return;
   if (key == NULL || key[0] == '\0') {
     ck_problems_add(problems, &path,
-                    "is required: give it to cekura.new, or set CEKURA_API_KEY in the environment");
+                    "is required: set CEKURA_API_KEY in the environment, or give it to cekura.new");
     return;
   }
   for (; *key != '\0'; key++) {
@@ -89,7 +89,7 @@ static void set_headers(lua_State *L, const struct ck_settings *settings) {
   lua_newtable(L);
   int headers = lua_gettop(L);
   if (settings->user_agent != NULL) lua_pushstring(L, settings->user_agent);
-  else lua_pushfstring(L, "cekura-lua/%s %s", CK_VERSION, ck_transport_version());
+  else lua_pushliteral(L, "cekura-lua/" CK_VERSION);
   lua_setfield(L, headers, "User-Agent");
   if (push_option(L, "headers") == LUA_TTABLE) ck_options_add_fields(L, headers + 1, headers);
   lua_settop(L, headers);
@@ -151,6 +151,8 @@ int ck_new(lua_State *L) {
   client->settings = ck_options_defaults();
   ck_options_read(&client->settings, OPTIONS, NULL, &problems);
   check(&client->settings, push_option(L, "api_key") != LUA_TNIL, &problems);
+  lua_Integer limit = client->settings.spend_limit;
+  client->spending.limit = limit < 0 ? LLONG_MAX : limit;
   client->log = ck_log_level(&problems);
   if (problems.count > 0) {
     lua_pushnil(L);

@@ -51,6 +51,7 @@ static int anchor_gc(lua_State *L) {
   lua_getiuservalue(L, ANCHOR, ANCHOR_CLIENT);
   ck_pool_suspend(L, CLIENT, anchor->call);
   ck_transfer_close(&anchor->call->exchange.transfer);
+  ck_exchange_settle(&anchor->call->exchange);
   lua_getiuservalue(L, CLIENT, CK_CLIENT_CALLS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, anchor->call);

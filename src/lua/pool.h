@@ -19,9 +19,8 @@ struct ck_call {
   struct ck_endpoint raw; /* the row of a client:request, to which `endpoint` points then */
   struct ck_task *task;   /* suspended until the call has ended; NULL = the caller blocks */
   struct ck_settings settings;
-  lua_Integer evaluations; /* the arguments start at least so many; -1 = unknown */
-  bool is_running;         /* its function is on the C stack: the client's `close` is deferred */
-  bool is_idle;            /* in the pool */
+  bool is_running; /* its function is on the C stack: the client's `close` is deferred */
+  bool is_idle;    /* in the pool */
 };
 
 /* Makes the metatable of anchors. */

@@ -187,6 +187,11 @@ void ck_task_note(struct ck_task *task, enum ck_applied applied) {
   }
 }
 
+void ck_task_note_spent(struct ck_task *task, struct ck_spent *spent) {
+  for (; task != NULL; task = task->parent) ck_spent_add(&task->spent, spent);
+  *spent = (struct ck_spent){ 0 };
+}
+
 void ck_task_note_dry_run(struct ck_task *task, bool reads) {
   enum ck_dry_run dry_run = reads ? CK_DRY_RUN_READING : CK_DRY_RUN_ACTING;
   for (; task != NULL; task = parent_in_item(task))
@@ -210,6 +215,12 @@ void ck_task_forgive(lua_State *L) {
   lua_getiuservalue(L, -1, TASK_ERROR);
   if (lua_rawequal(L, -1, -3)) task->failed = false;
   lua_pop(L, 2);
+}
+
+struct ck_task *ck_task_exchange_current(lua_State *L, struct ck_task *task) {
+  struct ck_task **current = current_of(L), *before = *current;
+  *current = task;
+  return before;
 }
 
 void ck_task_judge(struct ck_task *task) { task->is_judged = true; }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "policy/outcome.h"
+#include "policy/spending.h"
 #include "text/list.h"
 
 enum ck_task_state {
@@ -44,6 +45,7 @@ struct ck_task {
   struct ck_link joiners;  /* tasks that wait for its end */
   struct ck_task *joins;   /* the task that it waits for, while it is JOINING */
   enum ck_applied applied; /* the maximum over its calls, and those of its descendants */
+  struct ck_spent spent;   /* likewise the sum, over all of its items */
   int descendants;         /* tasks made in it, or in those, that have not ended */
   enum ck_dry_run dry_run;
   bool failed;        /* a call failed in it, or in a descendant that has ended */
@@ -130,6 +132,9 @@ int ck_task_push_results(lua_State *L, int index);
 */
 void ck_task_note(struct ck_task *task, enum ck_applied applied);
 
+/* Moves what a call has spent to the task, which may be NULL, and to its ancestors. */
+void ck_task_note_spent(struct ck_task *task, struct ck_spent *spent);
+
 /* Notes the dry run of a call in the task, which may be NULL; `reads` if the call only reads. */
 void ck_task_note_dry_run(struct ck_task *task, bool reads);
 
@@ -141,6 +146,9 @@ void ck_task_note_error(lua_State *L);
 
 /* Clears the noted error of the running task if it is the one on the top. */
 void ck_task_forgive(lua_State *L);
+
+/* Makes another task, or NULL, the running one, which notes what calls do. Returns the former one. */
+struct ck_task *ck_task_exchange_current(lua_State *L, struct ck_task *task);
 
 /* From now on, failures in the task do not count as failures in its parent. */
 void ck_task_judge(struct ck_task *task);

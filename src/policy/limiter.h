@@ -2,8 +2,11 @@
 ** Limits how many attempts of a client are in flight at once. There is no limit until the first
 ** 429. Then no attempt starts before the pause has passed, and the first one tests whether the
 ** server accepts requests again. From there the limit grows as TCP's congestion window does (RFC
-** 5681): by one for each success up to the number that the server accepted at once, and slowly
-** beyond it. The limiter reads no clock.
+** 5681): by one for each success up to the threshold, the number that the server accepted at once.
+**
+** If the 429s have shown that number, the limit remains there for 16 times as long as the pause and
+** the return took, so that these take no more than a seventeenth of the time. If they have not, as
+** those of a limit per second, it grows sooner. The limiter reads no clock.
 */
 #ifndef CK_LIMITER_H
 #define CK_LIMITER_H
@@ -14,11 +17,17 @@
 struct ck_limiter {
   double paused_until;
   double limit;        /* attempts that may be in flight; 0 = any number */
-  double threshold;    /* above it the limit grows slowly */
-  double growth_delay; /* slow growth takes limit * growth_delay successes for one more attempt */
+  double threshold;    /* what the server is assumed to accept at once */
+  double growth_delay; /* before growth above it, in durations of the pause and the return */
+  double rejected_at;  /* when this epoch began */
+  double grows_at;     /* when that growth begins; 0: the threshold has not been reached */
   unsigned epoch;      /* begins with the first 429 to an attempt of the epoch before */
   int peak_in_flight;  /* the most that were in flight when one met a 429, in the last epoch */
-  int rejected;        /* the attempts of the last epoch that met a 429 */
+  int accepted;        /* the most of them that met none */
+  int accepted_before; /* peak_accepted of the last epoch */
+  int peak_accepted;   /* the most in flight, of which one succeeded before the epoch's end */
+  bool first;          /* the last epoch had no limit */
+  bool grew;           /* the last epoch ended above its threshold */
   bool proven;         /* an attempt of this epoch has succeeded */
   int in_flight;
 };
@@ -43,7 +52,7 @@ void ck_limiter_end(struct ck_limiter *limiter);
 void ck_limiter_note_rate_limited(struct ck_limiter *limiter, struct ck_ticket ticket, double now,
                                   double pause);
 
-/* Reports that the server processed the attempt. */
-void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket ticket);
+/* Reports that the server processed the attempt. Without a limit `now` is not read. */
+void ck_limiter_note_success(struct ck_limiter *limiter, struct ck_ticket ticket, double now);
 
 #endif

@@ -45,7 +45,7 @@ struct ck_observation {
   unsigned times_sent;   /* how often sending the request has begun */
   int status;            /* of the last complete status line; 0 = none arrived */
   bool whole;            /* the whole response arrived, as far as HTTP can tell */
-  bool resend_refused;   /* libcurl's own attempt to send the request again was stopped */
+  bool resend_refused;   /* libcurl was stopped before it sent the request again */
   bool too_large;        /* the client stopped reading at max_response_bytes */
   bool cancelled;        /* the caller cancelled it */
   bool lacks_memory;     /* the client had no memory left for it */

@@ -29,10 +29,15 @@ double ck_retry_wait(const struct ck_policy *policy, const struct ck_situation *
 
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation) {
-  const struct ck_decision stop = { false, 0 };
-  double wait = ck_retry_wait(policy, situation);
+  const struct ck_decision stop = { 0 };
+  bool at_once = situation->found_closed && policy->idempotent;
+  double wait = at_once ? 0 : ck_retry_wait(policy, situation);
   if (!is_harmless(policy, &situation->outcome)) return stop;
   if (situation->attempt >= policy->max_attempts) return stop;
   if (wait >= situation->time_left) return stop;
-  return (struct ck_decision){ true, wait };
+  return (struct ck_decision){
+    .again = true,
+    .is_free = at_once || situation->outcome.kind == CK_KIND_RATE_LIMITED,
+    .wait = wait,
+  };
 }

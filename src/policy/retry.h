@@ -18,6 +18,7 @@ struct ck_policy {
 
 struct ck_situation {
   struct ck_outcome outcome;
+  bool found_closed;  /* the server had closed its connection, which an earlier request had used */
   int attempt;        /* how many have been made, at least 1 */
   double time_left;   /* seconds to the deadline of the call */
   double retry_after; /* seconds that the server asked for, negative = none */
@@ -26,7 +27,8 @@ struct ck_situation {
 
 struct ck_decision {
   bool again;
-  double wait; /* seconds before the next attempt */
+  bool is_free; /* not taken from the retry quota: its cause is not a sign of overload */
+  double wait;  /* seconds before the next attempt */
 };
 
 /*
@@ -34,6 +36,10 @@ struct ck_decision {
 ** server may have acted, an idempotent call may be sent again; with `retry_unknown` every call,
 ** unless its status shows that the server did act. There is no other attempt if the wait would pass
 ** the deadline.
+**
+** A server may close an idle connection while a request is on its way. An idempotent call is then sent
+** again without a wait, on a new connection. This happens at most once in a call, because every later
+** attempt has a new connection.
 */
 struct ck_decision ck_retry_decide(const struct ck_policy *policy,
                                    const struct ck_situation *situation);

@@ -2,11 +2,10 @@
 #include "buffer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { SMALLEST = 256, MAX_KEPT = 64 * 1024 }; /* bytes */
 
-static bool grow(struct ck_buffer *buffer, size_t wanted) {
+static bool enlarge(struct ck_buffer *buffer, size_t wanted) {
   size_t capacity = buffer->capacity ? buffer->capacity : SMALLEST;
   while (capacity < wanted) capacity *= 2;
   char *data = realloc(buffer->data, capacity);
@@ -16,37 +15,13 @@ static bool grow(struct ck_buffer *buffer, size_t wanted) {
   return true;
 }
 
-/* Makes room for `length` more bytes and a NUL. */
-static bool reserve(struct ck_buffer *buffer, size_t length) {
+bool ck_buffer_grow(struct ck_buffer *buffer, size_t length) {
   if (buffer->failed) return false;
   size_t wanted = buffer->length + length + 1;
   if (length > buffer->limit - buffer->length ||
-      (wanted > buffer->capacity && !grow(buffer, wanted)))
+      (wanted > buffer->capacity && !enlarge(buffer, wanted)))
     buffer->failed = true;
   return !buffer->failed;
-}
-
-bool ck_buffer_add(struct ck_buffer *buffer, const void *bytes, size_t length) {
-  if (!reserve(buffer, length)) return false;
-  if (length > 0) memcpy(buffer->data + buffer->length, bytes, length);
-  buffer->length += length;
-  return true;
-}
-
-bool ck_buffer_add_string(struct ck_buffer *buffer, const char *string) {
-  return ck_buffer_add(buffer, string, strlen(string));
-}
-
-bool ck_buffer_add_char(struct ck_buffer *buffer, char c) {
-  if (!reserve(buffer, 1)) return false;
-  buffer->data[buffer->length++] = c;
-  return true;
-}
-
-bool ck_buffer_terminate(struct ck_buffer *buffer) {
-  if (!reserve(buffer, 0)) return false;
-  buffer->data[buffer->length] = '\0';
-  return true;
 }
 
 void ck_buffer_reset(struct ck_buffer *buffer) {

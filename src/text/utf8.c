@@ -1,5 +1,5 @@
 /*
-** Checks UTF-8, in blocks while it is ASCII: most text is.
+** Checks UTF-8, in blocks and words while it is ASCII: most text is.
 */
 #include "utf8.h"
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BLOCK = 32 };
+enum { WORD = 8, BLOCK = 8 * WORD };
 
 static uint64_t word(const unsigned char *at) {
   uint64_t value;
@@ -15,9 +15,14 @@ static uint64_t word(const unsigned char *at) {
   return value;
 }
 
+static uint64_t any_of_four(const unsigned char *at) {
+  return word(at) | word(at + WORD) | word(at + 2 * WORD) | word(at + 3 * WORD);
+}
+
+static bool is_ascii(uint64_t bytes) { return (bytes & UINT64_C(0x8080808080808080)) == 0; }
+
 static bool is_ascii_block(const unsigned char *at) {
-  uint64_t any = word(at) | word(at + 8) | word(at + 16) | word(at + 24);
-  return (any & UINT64_C(0x8080808080808080)) == 0;
+  return is_ascii(any_of_four(at) | any_of_four(at + BLOCK / 2));
 }
 
 static bool is_tail(unsigned char c) { return (c & 0xC0) == 0x80; }
@@ -54,6 +59,7 @@ size_t ck_utf8_valid(const char *text, size_t length) {
   size_t at = 0;
   for (;;) {
     while (length - at >= BLOCK && is_ascii_block(bytes + at)) at += BLOCK;
+    while (length - at >= WORD && is_ascii(word(bytes + at))) at += WORD;
     size_t step = at < length ? character_length(bytes + at, length - at) : 0;
     if (step == 0) return at;
     at += step;

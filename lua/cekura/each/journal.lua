@@ -4,13 +4,15 @@
 ---     cekura journal 1 api=https://api.cekura.ai work=votes.csv
 ---     2026-11-21T04:20:11Z started 5544:55
 ---     2026-11-21T04:20:12Z failed 5544:55 not_found: no such run
+---     2026-11-21T04:20:12Z spent evaluations=4 evaluations_unknown=0 calls=1 calls_unknown=0 …
 ---
---- The first line says what the journal belongs to. Each other line is an event; the last event of
---- a key is its state. Keys may form groups, such as all votes on one run: then a key has a state
---- only until another key of its group is started and does not fail.
+--- The first line says what the journal belongs to. A line "spent" sums up what the items of a run
+--- have spent; a run that has spent nothing, or was killed, has none. Each other line is an event;
+--- the last event of a key is its state. Keys may form groups, such as all votes on one run: then a
+--- key has a state only until another key of its group is started and does not fail.
 ---
---- Each line is written with one write, so that a killed process tears at most the last line. A
---- line without its end is not an event. Only `sync` makes lines survive a crash of the machine.
+--- Lines are written whole, so that a killed process tears at most the last one. A line without its
+--- end is not an event. Only `sync` makes lines survive a crash of the machine.
 ---
 --- A journal keeps the last event of each key in memory, about a hundred bytes per key.
 
@@ -22,7 +24,10 @@ local journal = {}
 
 local VERSION = "1"
 local TIME = "!%Y-%m-%dT%H:%M:%SZ"
-local LINE = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ ([a-z]+) ([^ ]+)(.*)$"
+local START = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ "
+local LINE = START .. "([a-z]+) ([^ ]+)(.*)$"
+local FIELDS = { "evaluations", "evaluations_unknown", "calls", "calls_unknown", "uncounted" }
+local SPENT = START .. "spent " .. table.concat(FIELDS, "=(%d+) ") .. "=(%d+)$"
 local MESSAGE = "^ [^\0-\x1F\x7F]+$"
 local LONGEST_MESSAGE = 300  -- bytes
 
@@ -100,6 +105,18 @@ local function parse(line)
   return event, word
 end
 
+--- Adds the numbers of a line "spent" to the journal's sum. Returns false if it is not such a line.
+local function add_spent(self, line)
+  local digits = { line:match(SPENT) }
+  for i, name in ipairs(FIELDS) do
+    local number = digits[i] and math.tointeger(tonumber(digits[i]))
+    if not number then return false end
+    local sum = (self.sum[name] or 0) + number
+    self.sum[name] = sum >= number and sum or math.maxinteger  -- as in C: no sum overflows
+  end
+  return true
+end
+
 --- Iterates over the lines that have an end, each with the number of bytes up to that end.
 local function lines(content)
   local size = 0
@@ -136,15 +153,17 @@ end
 
 --- Records an event of a key. In a group, a failure supersedes nothing: it had no effect.
 local function note(self, event, word)
-  self.states[word] = event
+  local states, before = self.states, self.before
+  states[word] = event
   local group = self.group and self.group(unescape(word))
   if not group then return end
-  local last, before = self.last[group], self.before[group]
-  if event == "failed" then
-    if last == word then self.last[group] = before end
-  elseif last ~= word then
-    self.last[group], self.before[group] = word, last
+  local last = self.last[group]
+  if event ~= "failed" then
+    if last ~= word then self.last[group], before[word] = word, last end
+    return
   end
+  while last and states[last] == "failed" do last, before[last] = before[last], nil end
+  self.last[group] = last
 end
 
 --- Records all events. Returns how many bytes are whole lines, or nil and what is wrong.
@@ -157,11 +176,11 @@ local function read_events(self, content, header)
   for line, after in next_line do
     number, size = number + 1, after
     local event, word = parse(line)
-    if not event then
+    if not (event or add_spent(self, line)) then
       return nil, ("line %d is damaged: %q. Put it right, or name another file")
         :format(number, flatten(line))
     end
-    note(self, event, word)
+    if event then note(self, event, word) end
   end
   return size
 end
@@ -174,9 +193,12 @@ end
 ---@field private states table<string, string> the last event of each key, as a word
 ---@field private group fun(key: string): string? | nil
 ---@field private last table<string, string> by group: the last key, as a word
----@field private before table<string, string> by group: the key before that
+---@field private before table<string, string> by key: the last key of its group before it
+---@field private sum table<string, integer> what all runs have spent
 ---@field private unsynced boolean whether a line may not be on disk yet
 ---@field private lost string? why a sync failed
+---@field private now integer? the second of `time`
+---@field private time string? the time of the last line, as text
 local Journal = {}
 Journal.__index = Journal
 Journal.__name = "cekura.Journal"
@@ -222,7 +244,7 @@ end
 ---@return string? problem
 function journal.open(path, options)
   local header = header_of(options)
-  local self = setmetatable({ path = path, file = false, states = {},
+  local self = setmetatable({ path = path, file = false, states = {}, sum = {},
     unsynced = true,  -- an earlier run may have been killed before it synced
     group = options.group, last = {}, before = {} }, Journal)
   local problem
@@ -239,12 +261,21 @@ end
 
 local function closed(self) return self.path .. ": this journal has been closed" end
 
-local function write(self, event, word, message)
+--- Returns the time as text, which changes once per second.
+local function time_of(self)
+  local now = os.time()
+  if now ~= self.now then self.now, self.time = now, os.date(TIME, now) end
+  return self.time
+end
+
+--- Writes a line for each word, with one write: all lines, or none.
+local function write(self, event, words, message)
   if not self.file then return nil, closed(self) end
-  local line = os.date(TIME) .. " " .. event .. " " .. word .. message .. "\n"
-  local ok, problem = self.file:append(line)
+  local first, last, texts = time_of(self) .. " " .. event .. " ", message .. "\n", {}
+  for i, word in ipairs(words) do texts[i] = first .. word .. last end
+  local ok, problem = self.file:append(table.concat(texts))
   if not ok then return nil, problem end
-  note(self, event, word)
+  for _, word in ipairs(words) do note(self, event, word) end
   self.unsynced = true
   return true
 end
@@ -277,7 +308,17 @@ end
 ---@return true?
 ---@return string? problem
 function Journal:start(key)
-  return write(self, "started", word_of(key), "")
+  return write(self, "started", { word_of(key) }, "")
+end
+
+--- Records that several items are started, or that none is.
+---@param keys (string|number)[]
+---@return true?
+---@return string? problem
+function Journal:start_all(keys)
+  local words = {}
+  for i, key in ipairs(keys) do words[i] = word_of(key) end
+  return write(self, "started", words, "")
 end
 
 --- Records how an item ended. The line survives the process.
@@ -291,7 +332,30 @@ function Journal:finish(key, outcome, message)
     error(('journal: expected "done", "failed" or "unknown", not %s'):format(outcome), 2)
   end
   local text = message == nil and "" or flatten(tostring(message))
-  return write(self, outcome, word_of(key), text == "" and "" or " " .. text)
+  return write(self, outcome, { word_of(key) }, text == "" and "" or " " .. text)
+end
+
+--- Records what the items of this run have spent.
+---@param spent cekura.Spent
+---@return true?
+---@return string? problem
+function Journal:add_spent(spent)
+  if not self.file then return nil, closed(self) end
+  local texts = {}
+  for i, name in ipairs(FIELDS) do texts[i] = ("%s=%d"):format(name, spent[name]) end
+  local line = time_of(self) .. " spent " .. table.concat(texts, " ")
+  local ok, problem = self.file:append(line .. "\n")
+  if not ok then return nil, problem end
+  self.unsynced = true
+  return add_spent(self, line)
+end
+
+--- Returns what all runs have spent that have recorded it: a run that was killed has not.
+---@return table<string, integer> # the fields of cekura.Spent, except `in_flight`
+function Journal:spent()
+  local copy = {}
+  for _, name in ipairs(FIELDS) do copy[name] = self.sum[name] or 0 end
+  return copy
 end
 
 --- Returns once every line is on disk. After a failure it always fails: the system forgets what it

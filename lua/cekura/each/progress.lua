@@ -22,8 +22,10 @@ local progress = {}
 ---@field elapsed number seconds
 ---@field rate number items per second, without skipped ones
 ---@field left number? seconds; nil if they are not known
+---@field spent cekura.Spent? of `client:each`
 ---@field pause number? seconds until calls are sent again after a 429
 ---@field waiting boolean? whether it is a wait, which shows no rate
+---@field problem string? in a wait: the kind of the error of the last poll, if it failed
 
 -- ---- the texts ----
 
@@ -53,6 +55,17 @@ local function some(count, word)
   return count > 0 and ("%d %s"):format(count, word) or nil
 end
 
+--- Returns "456 evaluations", or "456-468+ evaluations" if 12 are unknown and some are not counted;
+--- nil if nothing has been spent.
+local function spending_of(numbers)
+  local spent = numbers.spent
+  if not spent or spent.calls + spent.calls_unknown == 0 then return nil end
+  local least, unknown = spent.evaluations, spent.evaluations_unknown
+  local count = ("%d%s%s"):format(least, unknown > 0 and ("-%d"):format(least + unknown) or "",
+    spent.uncounted > 0 and "+" or "")
+  return count .. (count == "1" and " evaluation" or " evaluations")
+end
+
 --- Returns 0 to 1. A list may grow, so that more items are done than its total says.
 local function fraction(numbers)
   return numbers.total > 0 and math.min(numbers.done / numbers.total, 1) or 1
@@ -65,8 +78,10 @@ local function bar(part, columns)
   return "[" .. ("="):rep(full) .. ">" .. (" "):rep(inside - full - 1) .. "]"
 end
 
-local ORDER = { "count", "percent", "rate", "left", "waited", "failed", "unknown" }
-local BY_IMPORTANCE = { "count", "failed", "left", "waited", "percent", "unknown", "rate" }
+local ORDER =
+  { "count", "percent", "rate", "left", "waited", "problem", "failed", "unknown", "spent" }
+local BY_IMPORTANCE =
+  { "count", "problem", "failed", "left", "waited", "spent", "percent", "unknown", "rate" }
 local GAP = "  "
 local LEAST_BAR, MOST_BAR = 8, 42  -- columns
 
@@ -74,6 +89,11 @@ local LEAST_BAR, MOST_BAR = 8, 42  -- columns
 local function left_of(numbers)
   if numbers.pause then return pause_of(numbers) end
   return not numbers.waiting and numbers.total and duration(numbers.left) .. " left" or nil
+end
+
+--- Returns "last poll failed: network"; nil if it has not failed.
+local function problem_of(numbers)
+  return numbers.problem and "last poll failed: " .. numbers.problem
 end
 
 --- Returns the parts of a line by name, except the bar.
@@ -85,8 +105,10 @@ local function parts_of(numbers)
     rate = not waiting and not numbers.pause and speed(numbers.rate) or nil,
     left = left_of(numbers),
     waited = waiting and duration(numbers.elapsed) .. " waited" or nil,
+    problem = problem_of(numbers),
     failed = some(numbers.failed, "failed"),
     unknown = some(numbers.unknown, "unknown"),
+    spent = spending_of(numbers),
   }
 end
 
@@ -120,12 +142,14 @@ local function sentence(numbers, is_last)
   add(some(numbers.failed, "failed"))
   add(some(numbers.unknown, "unknown"))
   add(is_last and some(numbers.skipped, "skipped"))
+  add(spending_of(numbers))
   add(not numbers.waiting and not pause and speed(numbers.rate))
   add(pause)
   if is_last then
     add("took " .. duration(numbers.elapsed))
   elseif numbers.waiting then
     add(duration(numbers.elapsed) .. " waited")
+    add(problem_of(numbers))
   elseif total and not pause then
     add(duration(numbers.left) .. " left")
   end

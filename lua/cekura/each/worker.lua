@@ -94,17 +94,6 @@ local function is_due(batch, worker)
   return false
 end
 
---- Returns whether the item may start. Its start is on disk before anything is sent.
-local function admit(batch, worker)
-  if not set_key(batch, worker) then return false end
-  if not is_due(batch, worker) then
-    batch.not_started = batch.not_started + 1
-    return false
-  end
-  return not batch.stopped and batch:check_journal(batch.journal:start(worker.key))
-    and batch:check_journal(batch.journal:sync())
-end
-
 --- Returns the text of an error, which may be any value of the caller's.
 local function text_of(problem)
   local ok, text = pcall(tostring, problem)
@@ -116,22 +105,87 @@ local function write_end(batch, worker, event, problem)
   batch:check_journal(batch.journal:finish(worker.key, event, message))
 end
 
--- ---- one item --------------------------------------------------------------------------------
+-- ---- the start of an item --------------------------------------------------------------------
 
---- Waits for room and for the end of a pause. Returns whether the item may start.
-local function may_start(batch, worker, is_open, depth)
-  if not is_open then batch:stop(select(2, batch.client:pollfd())) end
+--- Waits for room, unless the batch is stopped.
+local function wait_for_room(batch, worker, depth)
   while depth > CROWDED and not batch.stopped do
     rest(batch, worker, CROWD_PAUSE)
     depth = select(4, worker.watch())
   end
+end
+
+--- Waits for the end of a pause. Returns false once the batch is stopped.
+local function wait_for_pause(batch, worker)
   while batch.paused_until > 0 and not batch.stopped do
     local left = batch.paused_until - internal.monotime()
     if left <= 0 then break end
     rest(batch, worker, left)
   end
-  return not batch.stopped and (not batch.journal or admit(batch, worker))
+  return not batch.stopped
 end
+
+--- Writes the starts of these workers, and forces them to disk.
+local function write_starts(batch, starts)
+  local keys = {}
+  batch.starts = {}
+  for i, worker in ipairs(starts) do keys[i] = worker.key end
+  starts.are_written = batch:check_journal(batch.journal:start_all(keys))
+  if starts.are_written then batch:check_journal(batch.journal:sync()) end
+end
+
+--- Waits until the start of the item is on disk, unless the batch is stopped. All workers that are
+--- ready share one write and one sync, which the first of them makes.
+local function wait_for_start(batch, worker)
+  local starts = batch.starts
+  starts[#starts + 1], worker.starts = worker, starts
+  if starts[1] ~= worker then
+    while not (starts.are_settled or batch.stopped) do rest(batch, worker, math.huge) end
+    return
+  end
+  for _ = 1, 2 do rest(batch, worker, 0) end  -- others join, and calls that have begun are sent
+  if not batch.stopped then write_starts(batch, starts) end
+  rest(batch, worker, 0)  -- Ctrl-C or a response during the sync may stop the batch
+  starts.are_settled = true
+  for i = 2, #starts do starts[i].task:wake() end
+end
+
+--- Records that the item does not start, if its start has been written.
+local function withdraw(batch, worker)
+  local starts = worker.starts
+  worker.starts = false
+  if starts and starts.are_written then write_end(batch, worker, worker.undone, "not started") end
+end
+
+--- Records the start of the item. Returns whether it may start, after a pause if one has begun.
+local function announce(batch, worker)
+  repeat
+    wait_for_start(batch, worker)
+    wait_for_room(batch, worker, select(4, worker.watch()))
+    if not batch.stopped and batch.paused_until <= internal.monotime() then
+      worker.starts = false
+      return true
+    end
+    withdraw(batch, worker)
+  until not wait_for_pause(batch, worker)
+  return false
+end
+
+--- Returns whether the item may start. With a journal, its start is on disk then.
+local function may_start(batch, worker, is_open, depth)
+  if not is_open then batch:stop(select(2, batch.client:pollfd())) end
+  wait_for_room(batch, worker, depth)
+  if not wait_for_pause(batch, worker) then return false end
+  if not batch.journal then return true end
+  if not set_key(batch, worker) then return false end
+  if not is_due(batch, worker) then
+    batch.not_started = batch.not_started + 1
+    return false
+  end
+  return not batch.stopped and announce(batch, worker)
+end
+
+-- ---- the end of an item ----------------------------------------------------------------------
 
 local function succeed(batch, worker, result, is_dry_run)
   local report = batch.report
@@ -205,6 +259,7 @@ local function run(batch, worker)
   local is_reader = batch.reader == worker
   if is_reader then batch.reader = false end
   if is_reader or worker.is_naming then return batch:raise(raised) end
+  batch:stop()
   batch:stop(internal.error("cancelled", "each: ended by an error: " .. text_of(raised)))
 end
 
@@ -212,6 +267,8 @@ end
 function Worker:__close()
   local batch = self.batch
   batch:leave()
+  if self.starts and not batch.stopped then batch:end_early() end  -- others may wait for this one
+  withdraw(batch, self)
   if not self.busy then return end
   fail(batch, self, "unknown", internal.error("cancelled",
     "the item was given up before it had ended", (self.watch())))
@@ -219,7 +276,9 @@ end
 
 --- Starts a worker of the batch. Returns it, or nil and an error.
 return function(batch)
-  local worker = setmetatable({ batch = batch, busy = false, resting = false }, Worker)
+  local worker = setmetatable({ batch = batch, busy = false, resting = false,
+    starts = false,  -- the list that has its start, until the item starts
+  }, Worker)
   local task, problem = batch.client:spawn(run, batch, worker)
   if not task then return nil, problem end
   worker.task, worker.watch = task, internal.watch(task)

@@ -199,6 +199,8 @@ function CONTROL.state(app, part, id)
   return snapshot.of(app.store, app.faults, part, id)
 end
 
+function CONTROL.finish_jobs(app) app.store:finish_jobs() end
+
 --- Returns the functions handle and control.
 ---@param config table options.lua's, complete
 ---@param clock fun(): number seconds of a monotonic clock

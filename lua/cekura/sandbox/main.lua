@@ -106,6 +106,13 @@ function methods:state(part, id, ...)
   return state
 end
 
+--- Ends the evaluations and optimiser jobs that are running. Nothing else ends them if the option
+--- evaluation_time is math.huge.
+function methods:finish_jobs(...)
+  check_call(self, "finish_jobs()", ...)
+  call(self, "control", "finish_jobs")
+end
+
 --- Replaces the fault rules; without an argument there are none. Raises if a rule is wrong.
 ---@param given cekura.sandbox.Fault[]?
 function methods:faults(given, ...)
@@ -183,12 +190,15 @@ Ctrl-C ends it.
 
 --- Runs a sandbox in the foreground until SIGINT or SIGTERM arrives, then returns.
 ---@param given cekura.sandbox.Options?
-function sandbox.serve(given)
+---@param write fun(text: string)? writes the welcome; by default to stdout
+function sandbox.serve(given, write)
   local server, problem
   local ok, failure = pcall(native.until_signal, function()
     server, problem = start(given)
     if not server then error(problem, 0) end
-    io.stdout:write(WELCOME:format(server.url, server.api_key))
+    local welcome = WELCOME:format(server.url, server.api_key)
+    if write then return write(welcome) end
+    io.stdout:write(welcome)
     io.stdout:flush()
   end)
   if not ok then error(failure, 2) end

@@ -229,14 +229,14 @@ local FINISH = {}
 --- a call has new and old values for a while.
 local function run_metrics(store, job, now)
   local each = store.evaluation_time / #job.metrics
-  local at = job.due - (#job.metrics - job.done - 1) * each
-  while job.done < #job.metrics and at <= now do
+  while job.done < #job.metrics do
+    local at = math.min(job.started + (job.done + 1) * each, job.due)
+    if at > now then return end
     job.done = job.done + 1
     for _, call in ipairs(job.calls) do
       evaluate_again(store, call, job.metrics[job.done], at)
       call.updated_at = math.max(call.updated_at, at)
     end
-    at = job.due - (#job.metrics - job.done - 1) * each
   end
 end
 
@@ -285,6 +285,14 @@ function Store:settle()
     job = self.running[first]
   end
   self.first_running = first
+end
+
+--- Ends the jobs that are running.
+function Store:finish_jobs()
+  self:settle()
+  local now = self.now()
+  for i = self.first_running, self.last_running do self.running[i].due = now end
+  self:settle()
 end
 
 local function start_with_progress(store, job)

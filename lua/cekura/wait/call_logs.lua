@@ -87,10 +87,11 @@ function call_logs.new(client, resource, arguments)
     local report, problem = client:each(pending, function(entry)
       if final or begun and wait:left() <= 0 then return true end
       begun = true
+      local asked = internal.monotime()
       local log, response = resource:get({ call_log_id = entry.id }, wait:poll_options())
       if log ~= nil then
         values[entry.index], last_response = log, response
-        entry.is_done = type(log) == "table" and entry.watch:is_done(log)
+        entry.is_done = type(log) == "table" and entry.watch:is_done(log, asked)
       elseif wait.is_transient(response) then
         transient = transient or response
       else

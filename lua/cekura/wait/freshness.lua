@@ -11,8 +11,8 @@
 ---    are the server's; no local clock is compared.
 --- 3. With several metrics, one may have changed `updated_at` while others are still evaluated. An
 ---    unchanged value then counts once `updated_at` has not changed for a while: 1.5 times as long
----    as its change took, counted from the first wait for this snapshot, or 30 seconds if it had
----    changed before the first poll.
+---    as its change took, counted from the first wait for this snapshot, and at least one second;
+---    30 seconds if it had changed before the first poll.
 ---
 --- A vote on the log changes `updated_at` too, and is taken for an evaluation by rules 2 and 3. A
 --- metric that does not apply gets no value: null is also what a log has before its evaluation.
@@ -24,6 +24,7 @@ local values = require "cekura.values"
 local freshness = {}
 
 local STILL_FACTOR = 1.5
+local STILL_LEAST = 1     -- seconds
 local STILL_UNKNOWN = 30  -- seconds, if no poll saw how long the change took
 
 --- Returns whether one of the server's times is later than the other. Two views of a log may show
@@ -104,23 +105,27 @@ function freshness.watch(snapshot, metrics)
     metrics = metrics, history = histories[snapshot] }, Watch)
 end
 
---- Records the log's `updated_at`. Returns whether unchanged values are new, by rules 2 and 3.
-function Watch:is_settled(log)
+--- Records the log's `updated_at`. Returns whether unchanged values are new, by rules 2 and 3. The
+--- response shows the log as it was at `asked` or later: one that was delayed shows no more.
+function Watch:is_settled(log, asked)
   local history, now = self.history, internal.monotime()
   local was_polled = history.polled
   history.polled = true
   if not freshness.is_later(log.updated_at, self.snapshot.updated_at) then return false end
   if log.updated_at ~= history.updated_at then
-    local still = was_polled and STILL_FACTOR * (now - history.began) or STILL_UNKNOWN
+    local took = STILL_FACTOR * (now - history.began)
+    local still = was_polled and math.max(took, STILL_LEAST) or STILL_UNKNOWN
     history.updated_at, history.changed_at = log.updated_at, now
     history.still = math.max(history.still, still)
   end
-  return #self.metrics == 1 or now - history.changed_at >= history.still
+  return #self.metrics == 1 or asked - history.changed_at >= history.still
 end
 
 --- Returns whether each metric has a new value. Every poll of the log must be passed to it.
-function Watch:is_done(log)
-  local entries, is_settled = metrics_of(log) or {}, self:is_settled(log)
+---@param log table the response
+---@param asked number when its request began, by internal.monotime
+function Watch:is_done(log, asked)
+  local entries, is_settled = metrics_of(log) or {}, self:is_settled(log, asked)
   for _, id in ipairs(self.metrics) do
     local entry, before = entries[id], self.before[id]
     if not has_value(entry) then return false end

@@ -18,3 +18,7 @@ local before = common.descriptors()
 assert(common.vote(client))
 assert(common.descriptors() == before, "a vote took a connection of its own")
 assert(#assert(evaluate()) == 500)
+collectgarbage()
+collectgarbage()  -- also the calls of which memory ran out
+local spent = client:spent()
+assert(spent.in_flight == 0 and spent.evaluations >= 2, "not every call was settled")

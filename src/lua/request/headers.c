@@ -93,7 +93,7 @@ bool ck_request_headers_write(lua_State *L, struct ck_headers *headers, const ch
   luaL_checkstack(L, 6, "headers");
   bool ok = ck_headers_add(headers, content_type, media_type) &&
             ck_headers_add(headers, "X-CEKURA-API-KEY", key) &&
-            ck_headers_add(headers, "Accept", media_type) && ck_headers_leave_out(headers, "TE");
+            ck_headers_add(headers, "Accept", media_type) && ck_headers_leave_out_codings(headers);
   return ok && add_table(L, headers, client, call) && add_table(L, headers, call, 0);
 }
 

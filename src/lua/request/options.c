@@ -17,9 +17,10 @@ enum ck_scope { CK_SCOPE_CLIENT = 1, CK_SCOPE_CALL = 2, BOTH = CK_SCOPE_CLIENT |
 
 enum type { ANY, SECONDS, NUMBER, INTEGER, BOOLEAN, STRING, FUNCTION, TABLE, HEADERS, BACKOFF };
 
-#define NO_LIMIT 9007199254740992.0 /* 2^53: messages do not mention it */
-#define SHORTEST 0.001
-#define A_DAY    86400.0
+#define NO_LIMIT    9007199254740992.0 /* 2^53: messages do not mention it */
+#define ANY_INTEGER (NO_LIMIT * 1024)  /* 2^63, which is not an integer of Lua */
+#define SHORTEST    0.001
+#define A_DAY       86400.0
 
 struct option {
   const char *name;
@@ -40,7 +41,8 @@ static const struct option options[] = {
   { "max_attempts", INTEGER, BOTH, 1, 100, AT(max_attempts) },
   { "backoff", BACKOFF, CK_SCOPE_CLIENT, 0, 0, 0 },
   { "max_response_bytes", INTEGER, CK_SCOPE_CLIENT, 1, NO_LIMIT, AT(max_response_bytes) },
-  { "max_evaluations", INTEGER, BOTH, 0, NO_LIMIT, AT(max_evaluations) },
+  { "max_evaluations", INTEGER, BOTH, 0, ANY_INTEGER, AT(max_evaluations) },
+  { "spend_limit", INTEGER, CK_SCOPE_CLIENT, 0, ANY_INTEGER, AT(spend_limit) },
   { "keep_null", BOOLEAN, CK_SCOPE_CLIENT, 0, 0, AT(keep_null) },
   { "allow_http", BOOLEAN, CK_SCOPE_CLIENT, 0, 0, AT(allow_http) },
   { "ca_file", STRING, CK_SCOPE_CLIENT, 0, 0, AT(ca_file) },
@@ -52,7 +54,7 @@ static const struct option options[] = {
   { "event_bodies", BOOLEAN, CK_SCOPE_CLIENT, 0, 0, AT(event_bodies) },
   { "retry_unknown", BOOLEAN, CK_SCOPE_CALL, 0, 0, AT(retry_unknown) },
   { "dry_run", BOOLEAN, CK_SCOPE_CALL, 0, 0, AT(dry_run) },
-  { "evaluations", INTEGER, CK_SCOPE_CALL, 0, NO_LIMIT, AT(evaluations) },
+  { "evaluations", INTEGER, CK_SCOPE_CALL, 0, ANY_INTEGER, AT(evaluations) },
   { "uncounted", BOOLEAN, CK_SCOPE_CALL, 0, 0, AT(uncounted) },
 };
 
@@ -74,6 +76,7 @@ struct ck_settings ck_options_defaults(void) {
     .backoff_cap = 20,
     .max_response_bytes = 64 * 1024 * 1024,
     .max_evaluations = -1,
+    .spend_limit = -1,
     .evaluations = -1,
     .api_key = ck_options_environment("CEKURA_API_KEY"),
     .ca_file = ck_options_environment("CEKURA_CA_FILE"),
@@ -247,7 +250,13 @@ static const char *const foreign_names[][2] = {
   { "onretry", "on_event" },
   { "maxbytes", "max_response_bytes" },
   { "maxsize", "max_response_bytes" },
-  { "budget", "max_evaluations" },
+  { "budget", "spend_limit" },
+  { "limit", "spend_limit" },
+  { "maxcost", "spend_limit" },
+  { "maxcredits", "spend_limit" },
+  { "creditlimit", "spend_limit" },
+  { "maxspend", "spend_limit" },
+  { "budget", "max_evaluations" }, /* of a call */
   { "limit", "max_evaluations" },
   { "maxcost", "max_evaluations" },
   { "maxcredits", "max_evaluations" },

@@ -17,6 +17,7 @@ struct ck_settings {
   lua_Integer max_attempts;
   lua_Integer max_response_bytes;
   lua_Integer max_evaluations; /* -1 = no limit */
+  lua_Integer spend_limit;     /* likewise */
   lua_Integer evaluations;     /* that the caller of a call states; -1 = not stated */
   bool keep_null, allow_http, retry_unknown, dry_run, uncounted;
   bool event_bodies;

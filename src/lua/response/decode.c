@@ -14,7 +14,7 @@
 
 static const char decode_key, new_key; /* places of the instance's functions in the registry */
 
-#define EXACT_BELOW ((lua_Integer)1 << 53) /* a larger float may have been rounded */
+#define EXACT_BELOW 9007199254740992.0 /* 2^53: a larger float may have been rounded */
 
 void ck_decode_open(lua_State *L) {
   lua_getfield(L, -1, "new");
@@ -41,54 +41,79 @@ void ck_decode_open(lua_State *L) {
 struct conversion {
   bool keep_null;
   bool has_marked; /* a string that begins with CK_MEND_MARK is an integer */
+  bool is_inexact; /* set if a number may have been an integer that lua-cjson rounded or clamped */
 };
 
+static void convert_table(lua_State *L, struct conversion *conversion, int depth);
+
 /*
-** table → table. lua_next allows changing and clearing existing fields. lua-cjson 2.1.0 decodes
-** every number as a float; newer versions decode only those with a point or an exponent as floats.
+** Pushes what replaces the value on the top, and returns true; or converts a table in place, and
+** returns false. lua-cjson 2.1.0 decodes every number as a float; newer versions decode only those
+** with a point or an exponent as floats. Inline, because there are many values.
 */
-static void convert_table(lua_State *L, const struct conversion *conversion) {
-  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) { /* table, name, value */
-    switch (lua_type(L, -1)) {
-      case LUA_TSTRING: {
-        if (!conversion->has_marked) continue;
-        const char *text = lua_tostring(L, -1);
-        if (text[0] != CK_MEND_MARK) continue;
-        lua_pushvalue(L, -2);
-        lua_stringtonumber(L, text + 1); /* an integer, or a float beyond 64 bits */
-        break;
-      }
-      case LUA_TNUMBER: {
-        int is_whole;
-        lua_Integer value = lua_tointegerx(L, -1, &is_whole);
-        if (!is_whole || value >= EXACT_BELOW || value <= -EXACT_BELOW) continue;
-        lua_pushvalue(L, -2);
-        lua_pushinteger(L, value);
-        break;
-      }
-      case LUA_TLIGHTUSERDATA:                                                 /* null */
-        if (conversion->keep_null || lua_type(L, -2) != LUA_TSTRING) continue; /* in an array */
-        lua_pushvalue(L, -2);
-        lua_pushnil(L);
-        break;
-      case LUA_TTABLE: convert_table(L, conversion); continue;
-      default: continue;
-    }
-    lua_rawset(L, -5);
+static inline bool push_converted(lua_State *L, struct conversion *conversion, int type,
+                                  bool keep_null, int depth) {
+  if (type == LUA_TSTRING) {
+    const char *text = conversion->has_marked ? lua_tostring(L, -1) : "";
+    if (text[0] != CK_MEND_MARK) return false;
+    lua_stringtonumber(L, text + 1); /* an integer, or a float beyond 64 bits */
+    return true;
+  }
+  if (type == LUA_TNUMBER) {
+    lua_Number value = lua_tonumber(L, -1);
+    bool is_exact = value > -EXACT_BELOW && value < EXACT_BELOW;
+    if (!is_exact) conversion->is_inexact = true;
+    lua_Integer whole = is_exact ? (lua_Integer)value : 0; /* lua_tointegerx would take longer */
+    if (!is_exact || (lua_Number)whole != value || lua_isinteger(L, -1)) return false;
+    lua_pushinteger(L, whole);
+    return true;
+  }
+  if (type == LUA_TTABLE) convert_table(L, conversion, depth + 1);
+  if (type != LUA_TLIGHTUSERDATA || keep_null) return false;
+  lua_pushnil(L);
+  return true;
+}
+
+/* Converts the array on the top. It has no holes: its nulls are not nil. */
+static void convert_array(lua_State *L, struct conversion *conversion, int depth) {
+  int type;
+  for (lua_Integer i = 1; (type = lua_rawgeti(L, -1, i)) != LUA_TNIL; i++) {
+    if (push_converted(L, conversion, type, true, depth)) lua_rawseti(L, -3, i);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/*
+** object, first name, its value → object. lua_next allows changing and clearing existing fields, and
+** lua_settable calls no metamethods for them.
+*/
+static void convert_object(lua_State *L, struct conversion *conversion, int depth) {
+  do {
+    if (push_converted(L, conversion, lua_type(L, -1), conversion->keep_null, depth)) {
+      lua_copy(L, -3, -2); /* object, name, name, new value */
+      lua_settable(L, -4);
+    } else lua_pop(L, 1);
+  } while (lua_next(L, -2));
+}
+
+/* The stack grows with the depth: that of each task would have room for CK_MAX_DEPTH otherwise. */
+static void convert_table(lua_State *L, struct conversion *conversion, int depth) {
+  enum { LEVELS = 8, OF_LEVEL = 2, OF_LAST = 4 };
+  if (depth % LEVELS == 0) luaL_checkstack(L, LEVELS * OF_LEVEL + OF_LAST, "response");
+  lua_pushnil(L);
+  if (!lua_next(L, -2)) return;
+  if (lua_type(L, -2) == LUA_TSTRING) convert_object(L, conversion, depth);
+  else {
+    lua_pop(L, 2);
+    convert_array(L, conversion, depth);
   }
 }
 
-/* Converts the value on the top. A number is converted as the only element of a table. */
-static void convert(lua_State *L, const struct conversion *conversion) {
-  if (lua_istable(L, -1)) convert_table(L, conversion);
-  else {
-    lua_createtable(L, 1, 0);
-    lua_insert(L, -2);
-    lua_rawseti(L, -2, 1);
-    convert_table(L, conversion);
-    lua_rawgeti(L, -1, 1);
-    lua_remove(L, -2);
-  }
+/* Converts the value on the top. */
+static void convert(lua_State *L, struct conversion *conversion) {
+  if (lua_istable(L, -1)) convert_table(L, conversion, 0);
+  else if (push_converted(L, conversion, lua_type(L, -1), true, 0)) lua_remove(L, -2);
 }
 
 /* ---- decoding ------------------------------------------------------------------------------- */
@@ -104,21 +129,38 @@ static bool decode(lua_State *L) {
   return false;
 }
 
+/* Decodes the mended text. Pushes the converted value, or a message. */
+static bool decode_mended(lua_State *L, const char *text, size_t length, bool keep_null) {
+  struct conversion conversion = { .keep_null = keep_null, .has_marked = true };
+  ck_mend_push_json(L, text, length);
+  if (!decode(L)) return false;
+  convert(L, &conversion);
+  return true;
+}
+
+/* Decodes the text; mended, once more, if it has inexact numbers. Pushes as decode_mended does. */
+static bool decode_exactly(lua_State *L, const char *text, size_t length, bool keep_null) {
+  struct conversion conversion = { .keep_null = keep_null };
+  lua_pushlstring(L, text, length);
+  if (!decode(L)) return false;
+  convert(L, &conversion);
+  if (!conversion.is_inexact) return true;
+  lua_pop(L, 1);
+  return decode_mended(L, text, length, keep_null);
+}
+
 /*
-** Pushes the value or a message. A text that cannot be decoded is decoded again, mended, and with
-** the decimal point of the current locale: lua-cjson looks it up when an instance is created.
+** Decodes the text; mended, once more, if it cannot be decoded. The second time has the decimal
+** point of the current locale: lua-cjson looks it up when an instance is created.
 */
-static bool decode_or_mend(lua_State *L, const char *text, size_t length, bool has_marked) {
+static bool decode_or_mend(lua_State *L, const char *text, size_t length, bool keep_null) {
   if (ck_utf8_valid(text, length) == length) {
-    if (has_marked) ck_mend_push_json(L, text, length);
-    else lua_pushlstring(L, text, length);
-    if (decode(L)) return true;
+    if (decode_exactly(L, text, length, keep_null)) return true;
     lua_pop(L, 1);
   }
   lua_rawgetp(L, LUA_REGISTRYINDEX, &new_key);
   if (!ck_interrupt_call_without(L, 0, 0)) lua_pop(L, 1);
-  ck_mend_push_json(L, text, length);
-  return decode(L);
+  return decode_mended(L, text, length, keep_null);
 }
 
 /* Returns a plainer message than lua-cjson's, or NULL. */
@@ -133,14 +175,9 @@ static const char *problem_of(const char *text, size_t length) {
 }
 
 bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null) {
-  luaL_checkstack(L, 4 * CK_MAX_DEPTH, "response");
-  bool has_nul = memchr(text, '\0', length) != NULL; /* lua-cjson takes it for the end */
-  struct conversion conversion = { keep_null, ck_mend_has_long_integer(text, length) };
-  if (has_nul) lua_pushnil(L);
-  else if (decode_or_mend(L, text, length, conversion.has_marked)) {
-    convert(L, &conversion);
-    return true;
-  }
+  luaL_checkstack(L, 8, "response");
+  if (memchr(text, '\0', length) != NULL) lua_pushnil(L); /* lua-cjson takes it for the end */
+  else if (decode_or_mend(L, text, length, keep_null)) return true;
   const char *problem = problem_of(text, length);
   if (problem != NULL) {
     lua_pop(L, 1);
@@ -150,15 +187,6 @@ bool ck_decode(lua_State *L, const char *text, size_t length, bool keep_null) {
 }
 
 bool ck_decode_exactly(lua_State *L, const char *text, size_t length) {
-  luaL_checkstack(L, 4 * CK_MAX_DEPTH, "JSON");
-  struct conversion conversion = { true, ck_mend_has_long_integer(text, length) };
-  lua_pushlstring(L, text, length);
-  if (!decode(L)) return false;
-  if (conversion.has_marked) { /* valid text is decoded again, with its long integers marked */
-    lua_pop(L, 1);
-    ck_mend_push_json(L, text, length);
-    if (!decode(L)) return false;
-  }
-  convert(L, &conversion);
-  return true;
+  luaL_checkstack(L, 8, "JSON");
+  return decode_exactly(L, text, length, true);
 }

@@ -4,6 +4,7 @@
 #include "mend.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "text/utf8.h"
@@ -45,22 +46,6 @@ static size_t not_a_number(const char *text) {
 enum { LONG = 16 }; /* an integer of fewer digits is exact as a float */
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/*
-** A run of LONG digits includes the last byte of a block, and one that is LONG / 2 bytes before or
-** after it.
-*/
-bool ck_mend_has_long_integer(const char *text, size_t length) {
-  for (size_t at = LONG - 1; at < length; at += LONG) {
-    if (!is_digit(text[at])) continue;
-    size_t from = at, to = at + LONG / 2;
-    if (!is_digit(text[at - LONG / 2]) && (to >= length || !is_digit(text[to]))) continue;
-    while (from > 0 && is_digit(text[from - 1])) from--;
-    for (to = at; to < length && is_digit(text[to]);) to++;
-    if (to - from >= LONG) return true;
-  }
-  return false;
-}
 
 /*
 ** Returns whether the text, which ends with a NUL, begins with a long integer of the given length.

@@ -6,16 +6,12 @@
 #define CK_MEND_H
 
 #include <lua.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #define CK_MEND_MARK '\xFF' /* the first byte of a marked integer; no UTF-8 contains it */
 
 /* Pushes the bytes as valid UTF-8: U+FFFD replaces each longest beginning of a character. */
 void ck_mend_push_utf8(lua_State *L, const char *text, size_t length);
-
-/* Returns whether the text may contain an integer that ck_mend_push_json marks. */
-bool ck_mend_has_long_integer(const char *text, size_t length);
 
 /*
 ** Pushes a JSON text with the same meaning, in valid UTF-8: without a byte order mark, with U+FFFD

@@ -15,6 +15,12 @@ static const char metatable_key;
 
 enum { HEAD = 1 }; /* the index of the head in a response, until it is parsed */
 
+/* The names of the fields are in the metatable, so that Lua need not look up their texts. */
+enum { STATUS = 1, ATTEMPTS, ELAPSED };
+static const char *const names[] = {
+  [STATUS] = "status", [ATTEMPTS] = "attempts", [ELAPSED] = "elapsed"
+};
+
 /* ---- headers ------------------------------------------------------------------------------- */
 
 /* Pushes { name = value }, with names in lower case. Values of a repeated name are joined. */
@@ -100,6 +106,10 @@ void ck_response_open(lua_State *L) {
   luaL_newlib(L, metamethods);
   lua_pushliteral(L, "cekura.response");
   lua_setfield(L, -2, "__name");
+  for (int i = STATUS; i <= ELAPSED; i++) {
+    lua_pushstring(L, names[i]);
+    lua_rawseti(L, -2, i);
+  }
   lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 }
 
@@ -108,12 +118,15 @@ void ck_response_push(lua_State *L, const struct ck_exchange *exchange) {
   lua_createtable(L, 0, 4); /* HEAD is in the hash part, too: an array part would cost more */
   lua_pushlstring(L, response->head.data, response->head.length);
   lua_rawseti(L, -2, HEAD);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key); /* response, metatable */
+  lua_rawgeti(L, -1, STATUS);
   lua_pushinteger(L, response->observed.status);
-  lua_setfield(L, -2, "status");
+  lua_rawset(L, -4);
+  lua_rawgeti(L, -1, ATTEMPTS);
   lua_pushinteger(L, exchange->attempts);
-  lua_setfield(L, -2, "attempts");
+  lua_rawset(L, -4);
+  lua_rawgeti(L, -1, ELAPSED);
   lua_pushnumber(L, exchange->elapsed);
-  lua_setfield(L, -2, "elapsed");
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+  lua_rawset(L, -4);
   lua_setmetatable(L, -2);
 }

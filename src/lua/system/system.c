@@ -25,11 +25,12 @@ static int system_monotime(lua_State *L) {
 static int system_terminal_width(lua_State *L) {
   struct winsize size = { 0 };
   const char *term = getenv("TERM");
-  if (!isatty(STDERR_FILENO) || (term != NULL && strcmp(term, "dumb") == 0)) {
+  int fd = lua_toboolean(L, 1) ? STDOUT_FILENO : STDERR_FILENO;
+  if (!isatty(fd) || (term != NULL && strcmp(term, "dumb") == 0)) {
     luaL_pushfail(L);
     return 1;
   }
-  bool is_known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  bool is_known = ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   lua_pushinteger(L, is_known ? size.ws_col : USUAL_WIDTH);
   return 1;
 }

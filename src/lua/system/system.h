@@ -2,8 +2,9 @@
 ** Of the module "cekura.internal":
 **
 **   monotime()        returns the seconds since an arbitrary moment; the clock never goes back
-**   terminal_width()  returns the columns of stderr's terminal; nil if it is not a terminal that
-**                     can move its cursor
+**   terminal_width(is_stdout)
+**                     returns the columns of the terminal of stderr, or of stdout if the argument
+**                     is true; nil if it is not a terminal that can move its cursor
 **   guard_output()    for programs: opens each closed standard descriptor, so that no other file
 **                     gets its number, but in the wrong mode, so that its use still fails. Ignores
 **                     SIGPIPE and SIGXFSZ, so that a write fails instead of ending the process
