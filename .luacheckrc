@@ -6,6 +6,7 @@ include_files = { "**/*.lua", "**/*.rockspec", ".busted", ".luacheckrc" }
 exclude_files = { "build", "**/node_modules" }
 
 files["spec"] = { std = "+busted" }
+files["examples/sandbox_in_tests.lua"] = { std = "+busted" }
 files["spec/hosts/apache/vote.lua"] = { globals = { "handle" }, read_globals = { "apache2" } }
 files["spec/hosts/haproxy"] = { read_globals = { "core" } }
 files["spec/hosts/kamailio/vote.lua"] = {

@@ -43,7 +43,7 @@ export LUA_CPATH    := $(if $(CJSON),$(BUILD)/with_cjson/?.so;)$(BUILD)/?.so;;
 
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wundef -Wformat=2 -Wvla -Werror
-flags    := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -pthread -Isrc -Iinclude $(warnings)
+flags    := -std=c11 -D_GNU_SOURCE -fPIC -fno-plt -fvisibility=hidden -pthread -Isrc -Iinclude $(warnings)
 shared   := -shared
 ifeq ($(shell uname),Darwin)
   shared := -bundle -undefined dynamic_lookup
@@ -63,11 +63,10 @@ mhd_libs    = $(shell pkg-config --libs libmicrohttpd)
 
 sandbox_c := $(wildcard src/sandbox/*.c)
 core_c    := $(filter-out $(sandbox_c),$(sort $(shell find src -name '*.c'))) $(poller_c)
-embed_c   := $(wildcard examples/embed/*.c)
 object     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-.PHONY: all core static embed deps demo sandbox test install install-core install-sandbox uninstall \
-        rock-core rock-sandbox clean help
+.PHONY: all core static embed deps demo sandbox test install install-core install-review \
+        install-program install-sandbox uninstall rock-core rock-sandbox clean help
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -90,8 +89,8 @@ $(BUILD)/libcekura.a: $(call object,$(core_c))
 	rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/embed: $(call object,$(embed_c) $(sandbox_c)) $(BUILD)/libcekura.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs) $(mhd_libs)
+$(BUILD)/embed: $(BUILD)/obj/examples/embed/host.o $(BUILD)/libcekura.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -rdynamic -o $@ $^ $(lua_libs) $(curl_libs)
 
 # Each folder is compiled with the libraries of its layer only.
 $(BUILD)/obj/src/policy/%.o:  includes = $(curl_cflags)
@@ -116,7 +115,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/lua-$(LUA_VERSION) | $(call needed,build)
 
 $(call object,$(sandbox_c)): | $(call needed,sandbox)
 
--include $(patsubst %.o,%.d,$(call object,$(core_c) $(sandbox_c) $(embed_c)))
+-include $(patsubst %.o,%.d,$(call object,$(core_c) $(sandbox_c) examples/embed/host.c))
 
 # ---- running: each target installs what is missing, builds, and runs
 
@@ -130,64 +129,85 @@ check-%:
 
 submake = @$(MAKE) --no-print-directory
 
-deps: needs-build-sandbox-examples-test  ## install what building, testing and the examples need
+deps: needs-build-sandbox-review-test  ## install what building, testing and cekura-review need
 
-demo: needs-build-sandbox-examples  ## run the five endpoints against the sandbox: start here
+demo: needs-build-sandbox-review  ## run the five endpoints against the sandbox: start here
 	$(submake) --quiet all
-	@$(LUA) examples/quickstart.lua
+	@$(LUA) bin/cekura-review demo
 
-sandbox: needs-build-sandbox-examples  ## run the sandbox in the foreground: PORT=8080
+sandbox: needs-build-sandbox-review  ## run the sandbox in the foreground: PORT=8080
 	$(submake) --quiet all
-	@$(LUA) tools/sandbox.lua "$(PORT)"
+	@$(LUA) bin/cekura-review sandbox --port "$(PORT)"
 
-test: needs-build-sandbox-examples-test  ## run the specs, or some: SPEC="spec/retry spec/api/json_spec.lua"
+test: needs-build-sandbox-review-test  ## run the specs, or some: SPEC="spec/retry spec/api/json_spec.lua"
 	$(submake) --quiet all embed $(spec_programs) $(if $(CJSON),with-cjson)
 	$(RUN) $(LUA) tools/busted.lua $(SPEC)
 
 # ---- installing
 
-# Each path may contain spaces. `home` is PREFIX as an absolute path.
+# Each path may contain spaces and quotes. `home` is PREFIX as an absolute path.
 home        = $(if $(filter /%,$(firstword $(PREFIX))),,$(CURDIR)/)$(PREFIX)
 root        = $(DESTDIR)$(PREFIX)
 lib         = $(root)/lib/lua/$(LUA_VERSION)
 share       = $(root)/share/lua/$(LUA_VERSION)
-core_lua    = $(shell find lua/cekura -type d -not -path 'lua/cekura/sandbox*')
+quoted      = '$(subst ','\'',$(1))'
+core_lua    = $(shell find lua/cekura -type d -not -path 'lua/cekura/sandbox*' -not -path 'lua/cekura/review*')
+review_lua  = $(shell find lua/cekura/review -type d)
 sandbox_lua = $(shell find lua/cekura/sandbox -type d)
-install_lua = for folder in $(1); do install -d "$(share)/$${folder:4}" && \
-              install -m 644 $$folder/*.lua "$(share)/$${folder:4}" || exit 1; done
+install_lua = for folder in $(1); do install -d $(call quoted,$(share))/"$${folder:4}" && \
+              install -m 644 $$folder/*.lua $(call quoted,$(share))/"$${folder:4}" || exit 1; done
 version     = $(shell sed -n 's/.*CK_VERSION "\(.*\)"/\1/p' src/lua/version.h)
+home_path   = $(home)/share/lua/$(LUA_VERSION)/?.lua;$(home)/share/lua/$(LUA_VERSION)/?/init.lua;
+home_cpath  = $(home)/lib/lua/$(LUA_VERSION)/?.so;
 
 # No Requires of libcurl: --static would demand the static libraries of libcurl too.
 define pkg_config_file
-'prefix=$(home)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
+$(call quoted,prefix=$(subst ",\",$(home))) 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 'Name: cekura' 'Description: Client for the API of Cekura, as a Lua module for hosts' \
 'URL: https://github.com/cekura-ai/cekura-lua' 'Version: $(version)' 'Requires: $(lua_pc)' \
 'Cflags: -I"$${includedir}"' 'Libs: -L"$${libdir}" -lcekura $(curl_libs) -pthread'
 endef
 
-install: install-core static  ## install into PREFIX=/usr/local, after DESTDIR; the sandbox too if it is built
-	install -d "$(root)/include" "$(root)/lib/pkgconfig"
-	install -m 644 include/cekura.h "$(root)/include"
-	install -m 644 $(BUILD)/libcekura.a "$(root)/lib"
-	@printf '%s\n' $(pkg_config_file) >"$(root)/lib/pkgconfig/cekura.pc"
+# The first lines of the installed program name the interpreter and the folders of the modules.
+define program
+'#!/usr/bin/env $(notdir $(LUA))' \
+$(call quoted,package.path = [==[$(home_path)]==] .. package.path) \
+$(call quoted,package.cpath = [==[$(home_cpath)]==] .. package.cpath)
+endef
+
+install: install-core install-review install-program static  ## install into PREFIX=/usr/local, after DESTDIR; the sandbox too if it is built
+	install -d $(call quoted,$(root)/include) $(call quoted,$(root)/lib/pkgconfig)
+	install -m 644 include/cekura.h $(call quoted,$(root)/include)
+	install -m 644 $(BUILD)/libcekura.a $(call quoted,$(root)/lib)
+	@printf '%s\n' $(pkg_config_file) >$(call quoted,$(root)/lib/pkgconfig/cekura.pc)
 	@[ ! -e $(BUILD)/cekura/sandbox/server.so ] || $(MAKE) --no-print-directory install-sandbox
-	@printf '%s\n' '' 'For programs that use it:' '' \
-	  'export LUA_PATH="$(home)/share/lua/$(LUA_VERSION)/?.lua;$(home)/share/lua/$(LUA_VERSION)/?/init.lua;;"' \
-	  'export LUA_CPATH="$(home)/lib/lua/$(LUA_VERSION)/?.so;;"'
+	@printf '%s\n' '' 'The program: '$(call quoted,$(home)/bin/cekura-review) '' \
+	  'For programs that use the modules:' '' \
+	  $(call quoted,export LUA_PATH=$(call quoted,$(home_path);)) \
+	  $(call quoted,export LUA_CPATH=$(call quoted,$(home_cpath);))
 
 install-core: core
-	install -d "$(lib)/cekura"
-	install -m 755 $(BUILD)/cekura/core.so "$(lib)/cekura"
+	install -d $(call quoted,$(lib)/cekura)
+	install -m 755 $(BUILD)/cekura/core.so $(call quoted,$(lib)/cekura)
 	$(call install_lua,$(core_lua))
 
+install-review:
+	$(call install_lua,$(review_lua))
+
+install-program:
+	install -d $(call quoted,$(root)/bin)
+	@{ printf '%s\n' $(program); sed 1d bin/cekura-review; } >$(call quoted,$(root)/bin/cekura-review)
+	chmod 755 $(call quoted,$(root)/bin/cekura-review)
+
 install-sandbox: $(BUILD)/cekura/sandbox/server.so
-	install -d "$(lib)/cekura/sandbox"
-	install -m 755 $< "$(lib)/cekura/sandbox"
+	install -d $(call quoted,$(lib)/cekura/sandbox)
+	install -m 755 $< $(call quoted,$(lib)/cekura/sandbox)
 	$(call install_lua,$(sandbox_lua))
 
 uninstall:  ## remove what install wrote
-	rm -rf "$(lib)/cekura" "$(share)/cekura"
-	rm -f "$(root)/include/cekura.h" "$(root)/lib/libcekura.a" "$(root)/lib/pkgconfig/cekura.pc"
+	rm -rf $(call quoted,$(lib)/cekura) $(call quoted,$(share)/cekura)
+	rm -f $(call quoted,$(root)/bin/cekura-review) $(call quoted,$(root)/include/cekura.h) \
+	  $(call quoted,$(root)/lib/libcekura.a) $(call quoted,$(root)/lib/pkgconfig/cekura.pc)
 
 # LuaRocks makes these and the install targets, with the variables of the rockspecs. It compiles
 # everything: the objects of another run may be for another Lua, or have other flags.

@@ -227,6 +227,7 @@ local function add_common_types(text)
   add_class(text, "cekura.WaitOptions", option_fields(manual.wait_options),
     "Options of the waits.")
   add_class(text, "cekura.Request", manual.request, "Arguments of `client:request`.")
+  add_class(text, "cekura.Spent", manual.spent, "The evaluations that calls have started.")
   add_class(text, "cekura.Report", manual.report, "The outcome of `client:each`.")
   add_class(text, "cekura.Progress", manual.progress, "The progress of `client:each` or a wait.")
   for _, class in ipairs(manual.classes) do
@@ -521,7 +522,7 @@ local function evaluations_in_words(endpoint)
   if not endpoint.evaluations then
     return endpoint.spends_credits and manual.uncounted or nil
   end
-  return ("`max_evaluations` counts %s%s."):format(
+  return ("`max_evaluations` and `spend_limit` count %s%s."):format(
     table.concat(map(endpoint.evaluations, code), " × "),
     endpoint.evaluations_at_least
       and ", which is a lower bound: state the number with `evaluations`, or set `uncounted = true`"
@@ -673,6 +674,7 @@ local SECTIONS = {
   { "Options", add_options },
   { "Response", function(text) add_member_table(text, manual.response) end },
   { "Errors", add_errors },
+  { "Spent", function(text) add_member_table(text, manual.spent) end },
   { "Events", function(text) add_member_table(text, manual.event) end },
   { "Arguments of client:request", function(text) add_member_table(text, manual.request) end },
   { "Options of wait", function(text) add_option_table(text, manual.wait_options) end },

@@ -14,7 +14,7 @@ local folders = {
   ["src/http"] = { calls = { "src/policy", "src/text" }, libraries = { CURL } },
   ["src/lua/system"] = { calls = { "src/text", "src/http" }, libraries = { LUA } },
   ["src/lua/request"] = {
-    calls = { "src/contract", "src/text", "src/http", "src/lua/system" },
+    calls = { "src/contract", "src/text", "src/policy", "src/http", "src/lua/system" },
     libraries = { LUA },
   },
   ["src/lua/response"] = {

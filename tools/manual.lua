@@ -32,18 +32,22 @@ manual.options = {
   { name = "max_evaluations", type = "integer", default = "no limit", call = true,
     text = "refuses, before it is sent, a call that starts more metric evaluations than this, or a "
       .. "number that is not known exactly" },
+  { name = "spend_limit", type = "integer", default = "no limit",
+    text = "the metric evaluations that all calls of the client together may start: refuses, before it "
+      .. "is sent, a call that would exceed it, or a number that is not known exactly" },
   { name = "keep_null", type = "boolean", default = "`false`",
     text = "keeps a JSON null in an object as `cekura.null`; otherwise the field is absent" },
-  { name = "ca_file", type = "string", environment = "CEKURA_CA_FILE", default = "libcurl's",
-    text = "a file of certificate authorities to trust" },
-  { name = "ca_path", type = "string", default = "libcurl's",
-    text = "a folder of certificate authorities to trust" },
+  { name = "ca_file", type = "string", environment = "CEKURA_CA_FILE", default = "the system's",
+    text = "a file of certificate authorities to trust instead of the system's" },
+  { name = "ca_path", type = "string", default = "none",
+    text = "a folder of certificate authorities to trust instead of the system's, or in addition to "
+      .. "`ca_file`; OpenSSL finds them by the names that `openssl rehash` gives them" },
   { name = "proxy", type = "string", default = "`https_proxy` or `all_proxy`, unless `no_proxy` names the host",
     text = "the proxy's URL; user name and password are percent-encoded, and never shown. An empty "
       .. "string: no proxy, even if the environment names one" },
   { name = "headers", type = "table<string, string>", default = "`{}`", call = true,
     text = "additional headers; they cannot replace the client's own" },
-  { name = "user_agent", type = "string", default = "`cekura-lua/VERSION …`",
+  { name = "user_agent", type = "string", default = "`cekura-lua/VERSION`",
     text = "the `User-Agent` header" },
   { name = "on_event", type = "fun(event: cekura.Event)", default = "none",
     text = "called at each step of each call: see Events. It may close the client, but not use it otherwise" },
@@ -54,18 +58,18 @@ manual.options = {
   { name = "dry_run", type = "boolean", default = "`false`", call = "only",
     text = "sends nothing, and returns what would be sent" },
   { name = "evaluations", type = "integer", default = "what the arguments prove", call = "only",
-    text = "states how many metric evaluations the call starts, for `max_evaluations`; a number "
-      .. "below what the arguments prove is ignored" },
+    text = "states how many metric evaluations the call starts, for `max_evaluations` and "
+      .. "`spend_limit`; a number below what the arguments prove is ignored" },
   { name = "uncounted", type = "boolean", default = "`false`", call = "only",
-    text = "sends the call under `max_evaluations` although its number of metric evaluations is "
-      .. "not known" },
+    text = "sends the call under `max_evaluations` or `spend_limit` although its number of metric "
+      .. "evaluations is not known" },
 }
 
 manual.kinds = {
   { "config", "the options of `cekura.new` are wrong, or the client is closed" },
   { "validation", "the arguments are wrong; nothing was sent" },
-  { "budget", "the call would start more evaluations than `max_evaluations`, or a number that is "
-    .. "not known; nothing was sent" },
+  { "budget", "the call would start more evaluations than `max_evaluations` or `spend_limit` permits, "
+    .. "or a number that is not known; nothing was sent" },
   { "authentication", "401: the key is not accepted" },
   { "permission", "403" },
   { "not_found", "404" },
@@ -173,6 +177,26 @@ manual.functions = {
     text = "Returns what each metric says of a run or a call log, in whichever way the API encodes it.",
     params = { { "call", "cekura.Run|cekura.CallLog", "as the client returned it" } },
     returns = { { "values", "cekura.MetricValue[]", "empty if it has not been evaluated" } } },
+  { name = "estimate",
+    text = "Returns how many metric evaluations a call would start, and an estimate of their price. Makes calls that only read.",
+    params = { { "client", "cekura.Client|cekura", "" },
+      { "endpoint", "string", 'of `cekura.endpoints`: `"results.evaluate_metrics"`' },
+      { "arguments", "table", "those of the call; a wrong one gives the same error" } },
+    returns = { { "estimate", "cekura.Estimate?", "" }, { "err", "cekura.Error?", "" } } },
+}
+
+--- In the order of ck_budget_push_spent in src/lua/request/budget.c.
+manual.spent = {
+  { name = "evaluations", type = "integer", text = "of calls that the server acted on" },
+  { name = "evaluations_unknown", type = "integer",
+    text = "of calls that it may have acted on: it has started from `evaluations` to `evaluations` + "
+      .. "`evaluations_unknown`, if `uncounted` is 0" },
+  { name = "calls", type = "integer",
+    text = "that the server acted on; each attempt of `retry_unknown` counts" },
+  { name = "calls_unknown", type = "integer", text = "that it may have acted on" },
+  { name = "uncounted", type = "integer",
+    text = "those of both whose number of evaluations is not known exactly; they count what is proven" },
+  { name = "in_flight", type = "integer", text = "evaluations that are reserved by calls in flight" },
 }
 
 --- Of `client:each`, in the order of lua/cekura/each.lua.
@@ -204,6 +228,8 @@ manual.report = {
   { name = "skipped", type = "integer", text = "items that an earlier run finished" },
   { name = "unknown", type = "integer",
     text = "items that failed or were cancelled, and may have had an effect" },
+  { name = "spent", type = "cekura.Spent",
+    text = "what the items have spent in this run; `in_flight` is 0" },
   { name = "errors", type = "{ index: integer, item: any, key: string?, error: any }[]",
     text = "one for each failed or unknown item, by index" },
   { name = "results?", type = "any[]", text = "with `collect`: the first result of the function for each item, by index" },
@@ -220,9 +246,13 @@ manual.progress = {
   { name = "elapsed", type = "number", text = "seconds" },
   { name = "rate", type = "number", text = "items per second, without those that were skipped" },
   { name = "left?", type = "number", text = "seconds, estimated" },
+  { name = "spent?", type = "cekura.Spent",
+    text = "of `client:each`: what the items have spent so far" },
   { name = "pause?", type = "number",
     text = "seconds until calls are sent again after a 429" },
   { name = "waiting?", type = "boolean", text = "true in a wait, whose `rate` is meaningless" },
+  { name = "problem?", type = "string",
+    text = "in a wait: the kind of the error of the last poll, if it failed" },
 }
 
 --- Of the waits, in the order of lua/cekura/wait.lua.
@@ -307,6 +337,9 @@ manual.methods = {
     text = "Calls an endpoint that the client has no method for.",
     params = { { "arguments", "cekura.Request", "" }, { "options?", "cekura.CallOptions", "" } },
     returns = VALUE_OR_ERROR },
+  { class = "Client", name = "spent",
+    text = "Returns what the calls of the client have spent, also once it is closed.",
+    params = {}, returns = { { "spent", "cekura.Spent?", "" }, { "err", "cekura.Error?", "" } } },
   { class = "Client", name = "close",
     text = "Closes the connections and overwrites the key. A second call is a no-op.",
     params = {}, returns = {} },
@@ -546,6 +579,13 @@ extra        table           not in lists
       text = "true or false of a binary metric, a number, or the text of an enum; nil if `applies` is false, or if the value cannot be read for its kind" },
     { name = "applies", type = "boolean", text = "whether the response has a value" },
     { name = "explanation?", type = "string[]", text = "as in the response" },
+  } },
+  { name = "cekura.Estimate", text = "The size and the price of a call before it is sent, as `cekura.estimate` returns it.", fields = {
+    { name = "evaluations?", type = "integer", text = "metric evaluations; nil if nothing bounds them" },
+    { name = "exact", type = "boolean", text = "whether the call starts just as many; otherwise `evaluations` is an upper bound" },
+    { name = "evaluations_at_least?", type = "true", text = "`evaluations` is a lower bound" },
+    { name = "credits?", type = "number", text = "an estimate of what `evaluations` cost" },
+    { name = "unknown_metrics", type = "integer[]", text = "metrics whose price the API does not name; 0.2 credits for each conversation are assumed" },
   } },
   { name = "cekura.Turn", text = "One turn of a transcript.", fields = fields [[
 role                string
@@ -791,8 +831,8 @@ manual.uses = {
 
 -- ---- prose ----
 
-manual.uncounted = "The number of evaluations is not known: under `max_evaluations` the call is refused "
-  .. "unless `evaluations` states it or `uncounted = true` allows it."
+manual.uncounted = "The number of evaluations is not known: under `max_evaluations` or `spend_limit` "
+  .. "the call is refused unless `evaluations` states it or `uncounted = true` allows it."
 
 manual.options_intro = [[
 The options of `cekura.new`, and of a single call, which takes them in its second table. In the last

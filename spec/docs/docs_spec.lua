@@ -62,7 +62,8 @@ end
 local DOCUMENTS = {
   ["README.md"] = 2, ["CONTRIBUTING.md"] = 0, ["SECURITY.md"] = 0, ["CHANGELOG.md"] = 0,
   ["docs/getting-started.md"] = 2, ["docs/guide-calls.md"] = 10, ["docs/guide-batches.md"] = 4,
-  ["docs/guide-embedding.md"] = 1, ["docs/guide-testing.md"] = 6, ["docs/cookbook.md"] = 0,
+  ["docs/guide-embedding.md"] = 1, ["docs/guide-testing.md"] = 6, ["docs/cookbook.md"] = 1,
+  ["docs/guide-agreement.md"] = 2, ["docs/guide-comparing.md"] = 2,
   ["docs/reference.md"] = 16, ["docs/architecture.md"] = 0, ["docs/performance.md"] = 0,
   ["docs/platforms.md"] = 0,
 }
@@ -176,7 +177,7 @@ describe("a text for users", function()
         assert.is_nil(argument:find '"%D', name .. ": " .. argument)
       end
     end
-    assert.is_true(count > 2)
+    assert.is_true(count > 0)
   end)
 end)
 

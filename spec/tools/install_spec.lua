@@ -1,6 +1,7 @@
 -- `make install` into a temporary folder.
--- A program then finds the modules with the lines that it prints.
+-- A program then finds the modules with the lines that it prints; cekura-review needs none.
 local child = require "support.child"
+local lfs = require "lfs"
 local scratch = require "support.scratch"
 
 local VERSION = _VERSION:match "%d%.%d"
@@ -25,6 +26,12 @@ local function exports_of(output)
   local lines = {}
   for line in output:gmatch "export [^\n]+" do lines[#lines + 1] = line end
   return table.concat(lines, "\n")
+end
+
+-- Runs the installed program in another folder, without the paths of the checkout.
+local function run_program(prefix, ...)
+  local words = { "sh", "-c", 'cd / && exec "$@"', "sh", prefix .. "/bin/cekura-review", ... }
+  return child.run_checked(words, { LUA_PATH = false, LUA_CPATH = false })
 end
 
 -- A host that links the installed library, as the guide on embedding says.
@@ -69,23 +76,46 @@ describe("make install", function()
       "/lib/lua/" .. VERSION .. "/cekura/core.so\n", output)
   end)
 
-  it("installs into a PREFIX with spaces", function()
-    local output, code = run_after(exports_of(install("PREFIX=" .. folder .. "/a b")), [[
+  it("installs into a PREFIX with spaces and quotes", function()
+    local prefix = folder .. "/it's \"a\" b"
+    local output, code = run_after(exports_of(install("PREFIX=" .. prefix)), [[
       assert(require "cekura".new { api_key = "key" }):close()
       print(package.searchpath("cekura", package.path))
     ]])
     assert.equal(0, code, output)
-    assert.equal(folder .. "/a b/share/lua/" .. VERSION .. "/cekura/init.lua\n", output)
+    assert.equal(prefix .. "/share/lua/" .. VERSION .. "/cekura/init.lua\n", output)
+    assert.matches("^prefix=[^\n]*/it's \\\"a\\\" b\n",
+      scratch.read(prefix .. "/lib/pkgconfig/cekura.pc"))
+    output, code = run_program(prefix, "votes", "--help")
+    assert.equal(0, code, output)
+    assert.matches("^Usage: cekura%-review votes", output)
+  end)
+
+  it("installs cekura-review, which finds its modules from any folder", function()
+    install("PREFIX=" .. folder)
+    local output, code = run_program(folder, "demo")
+    assert.equal(0, code, output)
+    assert.matches("\n5  A better metric", output, 1, true)
+    local lines = scratch.read(folder .. "/bin/cekura-review")
+    assert.matches("^#!/usr/bin/env lua[%d.]*\n", lines)
+  end)
+
+  it("names the folder of PREFIX, not of DESTDIR, in cekura-review", function()
+    install("PREFIX=opt/x", "DESTDIR=" .. folder .. "/")
+    local lines = scratch.read(folder .. "/opt/x/bin/cekura-review")
+    local path = lfs.currentdir() .. "/opt/x/lib/lua/" .. VERSION .. "/?.so;"
+    assert.matches("[==[" .. path .. "]==]", lines, 1, true)
+    assert.is_nil(lines:find(folder, 1, true), lines)
   end)
 
   it("prints a relative PREFIX as an absolute path", function()
     local lines = exports_of(install("PREFIX=opt/x", "DESTDIR=" .. folder .. "/"))
-    assert.equal(VERSION, lines:match 'LUA_CPATH="/[^;]+/opt/x/lib/lua/(5%.%d)/%?%.so;;"', lines)
+    assert.equal(VERSION, lines:match "LUA_CPATH='/[^;]+/opt/x/lib/lua/(5%.%d)/%?%.so;;'", lines)
   end)
 
   it("prints PREFIX without DESTDIR", function()
     local lines = exports_of(install("PREFIX=/opt/x", "DESTDIR=" .. folder))
-    assert.truthy(lines:find('LUA_CPATH="/opt/x/lib/lua/' .. VERSION .. '/?.so;;"', 1, true),
+    assert.truthy(lines:find("LUA_CPATH='/opt/x/lib/lua/" .. VERSION .. "/?.so;;'", 1, true),
                   lines)
     assert.is_nil(lines:find(folder, 1, true))
   end)
@@ -127,7 +157,7 @@ describe("make install", function()
   end)
 
   it("is undone by `make uninstall`", function()
-    local variables = { "PREFIX=/opt/x y", "DESTDIR=" .. folder }
+    local variables = { "PREFIX=/opt/it's y", "DESTDIR=" .. folder }
     install(table.unpack(variables))
     make("uninstall", table.unpack(variables))
     assert.same({ "", 0 }, { child.run { "find", folder, "-not", "-type", "d" } })
