@@ -78,13 +78,14 @@ describe("a host's event loop", function()
     one:close()
   end)
 
-  -- A host that steps only when luv says so. `before` ends with a call outside of tasks; the task
-  -- has not ended then.
+  -- A host that steps when luv says that the descriptor is ready or the timeout has passed. No
+  -- timeout is shorter than the 10 seconds that the loop runs, so that a call goes on only if the
+  -- descriptor tells. The code that is inserted ends with a call outside of tasks.
   local HOST = [[
     local cekura, uv = require "cekura", require "luv"
     local failures, on_failure = 0, function() end
     local client = assert(cekura.new { api_url = %q, api_key = "k", allow_http = true,
-      backoff = { base = 0.2 }, deadline = 60,
+      backoff = { base = 0.2 }, timeout = 30, deadline = 60,
       on_event = function(event)
         if event.type ~= "retry" then return end
         failures = failures + 1
@@ -96,9 +97,14 @@ describe("a host's event loop", function()
       }
     end
     %s
-    local poll, timer = uv.new_poll(client:pollfd()), uv.new_timer()
-    poll:start("r", function() if not client:step() then uv.stop() end end)
-    timer:start(10000, 0, uv.stop)
+    local poll, due, limit = uv.new_poll(client:pollfd()), uv.new_timer(), uv.new_timer()
+    local function step()
+      if not client:step() then return uv.stop() end
+      due:start(math.ceil(client:timeout() * 1000), 0, step)
+    end
+    poll:start("r", step)
+    due:start(0, 0, step)
+    limit:start(10000, 0, uv.stop)
     uv.run()
     print(task:ended() and task:wait() ~= nil, failures)
   ]]
