@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libcurl.h"
 #include "text/wipe.h"
 
 static void wipe(char *text) { ck_wipe(text, strlen(text)); }
@@ -33,10 +34,7 @@ bool ck_headers_leave_out(struct ck_headers *headers, const char *name) {
   return append(headers, name, ":", "");
 }
 
-bool ck_headers_codings_are_requested(void) {
-  enum { VERSION_8 = 0x080000 };
-  return curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8;
-}
+bool ck_headers_codings_are_requested(void) { return ck_libcurl_is_8(); }
 
 bool ck_headers_leave_out_codings(struct ck_headers *headers) {
   return !ck_headers_codings_are_requested() || ck_headers_leave_out(headers, "TE");

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "memory.h"
+#include "libcurl.h"
 #include "proxy.h"
 #include "text/ascii.h"
 #include "text/wipe.h"
@@ -32,7 +32,7 @@ static void init_global(void) {
   if (dladdr(&global_code, &self) != 0)
     (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   ck_process_init();
-  global_code = ck_memory_init_curl();
+  global_code = ck_libcurl_init();
 }
 
 /* ---- the options of every request ----------------------------------------------------------- */
@@ -83,7 +83,7 @@ static bool set_protocols(CURL *easy) {
   return ok && CK_SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 }
 
-/* libcurl 8 has such a buffer for each body, and memory.c overwrites it when it is released. */
+/* libcurl 8 has such a buffer for each body, and libcurl.c overwrites it when it is released. */
 #define UPLOAD_BUFFER (16 * 1024L) /* the least that libcurl accepts; its default is 64 KiB */
 
 /* Redirects are not followed, because the key would be sent to another server. */
@@ -121,7 +121,7 @@ static const char *fill(struct ck_transport *transport,
                         const struct ck_transport_options *options) {
   const char *proxy = proxy_of(options);
   transport->process = ck_process_id();
-  transport->can_keep_addresses = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+  transport->can_keep_addresses = !ck_libcurl_is_8();
   ck_queue_init(&transport->queue);
   ck_list_init(&transport->done);
   bool ok = ck_sockets_init(&transport->sockets);

@@ -1,9 +1,9 @@
 /*
-** The initialisation of libcurl. Version 8 copies the text of a request more often than 7.88, and
-** leaves the copies in the memory that it releases. This memory is overwritten, for 5 % more
-** instructions a vote.
+** libcurl's version, and its initialisation. Version 8 copies the text of a request more often than
+** 7.88, and leaves the copies in the memory that it releases. This memory is overwritten, for 5 %
+** more instructions a vote.
 */
-#include "memory.h"
+#include "libcurl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +19,11 @@
 
 #include "text/wipe.h"
 
-enum {
-  VERSION_8 = 0x080000,
-  SHORT = 64 /* bytes; the beginning of a request with the key is longer */
-};
+enum { SHORT = 64 /* bytes; the beginning of a request with the key is longer */ };
+
+bool ck_libcurl_is_8(void) {
+  return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000;
+}
 
 static void wipe_and_free(void *block) {
   size_t size = block == NULL ? 0 : malloc_usable_size(block);
@@ -41,8 +42,7 @@ static void *resize(void *block, size_t size) {
   return longer;
 }
 
-CURLcode ck_memory_init_curl(void) {
-  if (curl_version_info(CURLVERSION_NOW)->version_num < VERSION_8)
-    return curl_global_init(CURL_GLOBAL_DEFAULT);
+CURLcode ck_libcurl_init(void) {
+  if (!ck_libcurl_is_8()) return curl_global_init(CURL_GLOBAL_DEFAULT);
   return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free, resize, strdup, calloc);
 }
