@@ -56,7 +56,7 @@ describe("cekura.estimate", function()
     ["metric_reviews.process_feedbacks"] = { { metric_id = 55 }, nil, false, true },
     ["metrics.run_reviews"] = { { metric_id = 55 }, nil, false, true },
   } do
-    local arguments, evaluations, is_exact, at_least = table.unpack(row)
+    local arguments, evaluations, is_exact, at_least = table.unpack(row, 1, 4)
     local resource, method = name:match "^(.-)%.(.*)$"
 
     it("of " .. name .. " is what the call takes from the balance, and only reads", function()

@@ -31,7 +31,7 @@ local START = ([[
 
 describe("300 calls at once", function()
   local function run(text)
-    return (child.run_checked { "sh", "-c", 'ulimit -n 1000; exec "$@"', "sh", child.lua, "-e",
+    return (child.run_checked { "sh", "-c", 'ulimit -S -n 1000; exec "$@"', "sh", child.lua, "-e",
       START .. text })
   end
 
