@@ -34,8 +34,9 @@ local function suite_of_checks(verdict)
   for i, row in ipairs(verdicts.rows(verdict)) do
     local check = verdict.checks[i - 1]
     if check then
+      local value = check.found and row[3] or "no value"
       local case = case_of(OUTCOMES[check.verdict] or "passed",
-        ("%s: found %s, wanted %s"):format(row[#row], row[3] or "no value", check.wanted))
+        ("%s: found %s, wanted %s"):format(row[#row], value, check.wanted))
       case.classname, case.name = CHECKS, ("%s %s"):format(check.name, check.wanted)
       suite.cases[#suite.cases + 1] = case
     end

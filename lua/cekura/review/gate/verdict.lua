@@ -61,14 +61,14 @@ local function short_rows(found)
 end
 
 --- Returns the checks as rows of a table, of which the first has the heads. There is a column of
---- intervals if a check has one.
+--- intervals if a check has one. No cell is nil, so that the length of a row is known.
 ---@param found cekura.review.Verdict
 function verdict.rows(found)
   local has_interval = false
   for _, check in ipairs(found.checks) do has_interval = has_interval or check.low ~= nil end
   local rows = { { "check", "wanted", "found", "runs", "verdict" } }
   for i, check in ipairs(found.checks) do
-    rows[i + 1] = { check.name, check.wanted, show(check.found), check.runs,
+    rows[i + 1] = { check.name, check.wanted, show(check.found) or "-", check.runs,
       word_of(check) }
     if has_interval then table.insert(rows[i + 1], 4, interval_of(check) or "-") end
   end
