@@ -314,7 +314,7 @@ local function finally(fn) return setmetatable({}, { __close = fn }) end
 --- Sums up what the items have spent, and records it.
 function Batch:count_spending()
   local report = self.report
-  report.spent = internal.spent_of(self.workers)
+  report.spent = internal.spent_of(self.workers, true)
   if self.journal and report.spent.calls + report.spent.calls_unknown > 0 then
     self:check_journal(self.journal:add_spent(report.spent))
   end

@@ -517,6 +517,23 @@ describe("each", function()
       assert.equal(4, most)
     end)
 
+    it("does not make the item unknown whose tasks have only read, and have ended", function()
+      local report = client:each({ 1 }, function()
+        local task, go_on
+        client:each({ 1, 2 }, function(item)
+          task = task or client:spawn(function()
+            while not go_on do client:sleep(0.001) end
+            return client.billing:info {}
+          end)
+          return item
+        end, { concurrency = 1 })
+        go_on = true
+        assert(task:wait())
+        return nil, "the item's own"
+      end)
+      counts({ failed = 1 }, report)
+    end)
+
     it("nests three deep, and passes an error up", function()
       local report = client:each({ 1, 2 }, function(one)
         return client:each({ 1, 2 }, function(two)
@@ -604,6 +621,21 @@ describe("each", function()
       assert.equal(1, report.ok + report.failed + report.unknown)
       assert.is_true(deepest > 20)
       is_sound()
+    end)
+
+    it("in tasks that each start the next one, takes no more memory each time", function()
+      local first, last
+      local function start(number)
+        if number == 1000 or number == 3000 then
+          collectgarbage()
+          collectgarbage()  -- the first one may have been in the middle of a cycle
+          first, last = first or collectgarbage "count", collectgarbage "count"
+        end
+        client:each({ 1 }, function() return number == 3000 or client:spawn(start, number + 1) end)
+      end
+      client:spawn(start, 1)
+      while client:step(0) do end
+      assert.is_true(last - first < 64, last - first .. " kB")
     end)
 
     it("works in a task", function()

@@ -81,6 +81,40 @@ describe("each", function()
       assert.same(spent { evaluations = 13, calls = 4 }, report.spent)
     end)
 
+    it("the calls of a task of an inner each, which the outer item waits for", function()
+      local report = assert(client:each({ 1 }, function()
+        local task, go_on
+        assert(client:each({ 1, 2 }, function(item)
+          task = task or client:spawn(function()
+            while not go_on do client:sleep(0.001) end
+            return evaluate(3)
+          end)
+          return item
+        end, { concurrency = 1 }))
+        go_on = true
+        return task:wait()
+      end))
+      assert.same(spent { evaluations = 3, calls = 1 }, report.spent)
+    end)
+
+    it("the calls of a task of a task, when the first item's worker has ended", function()
+      local has_begun, has_ended
+      local report = assert(client:each({ 1, 2 }, function(item)
+        if item == 2 then
+          has_begun = true
+          while not has_ended do client:sleep(0.001) end
+          return true
+        end
+        while not has_begun do client:sleep(0.001) end
+        client:spawn(function()  -- which runs after the item, the last one of its worker
+          client:spawn(evaluate, 3):wait()
+          has_ended = true
+        end)
+        return true
+      end, { concurrency = 2 }))
+      assert.same(spent { evaluations = 3, calls = 1 }, report.spent)
+    end)
+
     it("not what a task spends that ends after it", function()
       local task
       server:script { { { "held" }, faults.ok()[1] } }

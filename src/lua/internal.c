@@ -221,17 +221,22 @@ static long long reserved_by(const struct ck_task *task) {
   return call->exchange.charge.evaluations;
 }
 
-/* spent_of(workers): what a list of { task = … } has spent, in the form of client:spent() */
+/*
+** spent_of(workers, is_final): what a list of { task = … } has spent, in the form of client:spent().
+** If `is_final` is true, the workers need not count what is spent from now on.
+*/
 static int internal_spent_of(lua_State *L) {
   struct ck_spent sum = { 0 };
   long long in_flight = 0;
+  bool is_final = lua_toboolean(L, 2);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   for (lua_Integer i = 1; lua_rawgeti(L, 1, i) == LUA_TTABLE; i++, lua_settop(L, 1)) {
     lua_getfield(L, 2, "task");
-    const struct ck_task *task = ck_task_check(L, 3);
+    struct ck_task *task = ck_task_check(L, 3);
     ck_spent_add(&sum, &task->spent);
     in_flight += reserved_by(task);
+    if (is_final) ck_task_conclude(task);
   }
   ck_budget_push_spent(L, &sum, in_flight);
   return 1;

@@ -102,19 +102,27 @@ static void push_unfinished(lua_State *L, int client, const struct ck_task *task
 }
 
 /*
-** task → task. Replaces a parent that has ended by its own parent. Otherwise tasks that each make
-** the next one, and end, would form a chain that is never collected.
+** task → task. Takes parents that have ended out of the whole chain. Otherwise tasks that each make
+** the next one, and end, would form a chain that is never collected. A worker of `each` stays until
+** `each` has summed up what it has spent.
 */
 static void skip_ended_parents(lua_State *L, struct ck_task *task) {
-  for (const struct ck_task *ended; (ended = task->parent) != NULL;) {
-    if (ended->state != CK_TASK_ENDED) return;
+  int top = lua_gettop(L);
+  lua_pushvalue(L, top);
+  for (struct ck_task *parent; (parent = task->parent) != NULL;) {
     lua_getiuservalue(L, -1, TASK_PARENT);
-    task->parent = ended->parent;
-    task->parent_item = ended->parent_item;
-    lua_getiuservalue(L, -1, TASK_PARENT);
-    lua_setiuservalue(L, -3, TASK_PARENT);
-    lua_pop(L, 1);
+    if (parent->state == CK_TASK_ENDED && !parent->is_judged) {
+      task->parent = parent->parent;
+      task->parent_item = parent->parent_item;
+      lua_getiuservalue(L, -1, TASK_PARENT); /* task, parent, the parent's */
+      lua_setiuservalue(L, -3, TASK_PARENT);
+      lua_pop(L, 1);
+    } else {
+      task = parent;
+      lua_remove(L, -2);
+    }
   }
+  lua_settop(L, top);
 }
 
 /* task → task. Anchors the parent, in which the task notes what its calls have done. */
@@ -225,6 +233,8 @@ struct ck_task *ck_task_exchange_current(lua_State *L, struct ck_task *task) {
 
 void ck_task_judge(struct ck_task *task) { task->is_judged = true; }
 
+void ck_task_conclude(struct ck_task *task) { task->is_judged = false; }
+
 void ck_task_begin_item(lua_State *L, int index) {
   struct ck_task *task = lua_touserdata(L, index);
   if (task->failed) lua_getiuservalue(L, index, TASK_ERROR);
@@ -328,7 +338,8 @@ static void finish(lua_State *L, int index) {
   task->loop->unfinished--;
   count_descendant(task, -1);
   pass_failure_on(L, index);
-  if (task->descendants == 0) { /* descendants note in the parent what their calls have done */
+  /* Descendants note in the parent what their calls have done; those of earlier items, too. */
+  if (task->descendants == 0 && task->item == 0) {
     task->parent = NULL;
     set_nil(L, index, TASK_PARENT);
   }

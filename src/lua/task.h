@@ -49,7 +49,7 @@ struct ck_task {
   int descendants;         /* tasks made in it, or in those, that have not ended */
   enum ck_dry_run dry_run;
   bool failed;        /* a call failed in it, or in a descendant that has ended */
-  bool is_judged;     /* `each` decides what a failure in it means */
+  bool is_judged;     /* `each` decides what a failure in it means, and sums up what it has spent */
   bool was_suspended; /* at least once */
 };
 
@@ -150,8 +150,12 @@ void ck_task_forgive(lua_State *L);
 /* Makes another task, or NULL, the running one, which notes what calls do. Returns the former one. */
 struct ck_task *ck_task_exchange_current(lua_State *L, struct ck_task *task);
 
-/* From now on, failures in the task do not count as failures in its parent. */
+/*
+** From now on, failures in the task do not count as failures in its parent, and tasks that were made
+** in it note in it what they spend, also once it has ended. ck_task_conclude ends this.
+*/
 void ck_task_judge(struct ck_task *task);
+void ck_task_conclude(struct ck_task *task);
 
 /* Pushes the noted error of the task at `index`, or nil, and clears all notes. */
 void ck_task_begin_item(lua_State *L, int index);
