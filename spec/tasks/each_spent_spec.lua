@@ -138,6 +138,26 @@ describe("each", function()
       assert.same(spent { evaluations_unknown = 4, calls_unknown = 1 }, report.spent)
     end)
 
+    for what, finish in pairs {
+      ["whose task is cancelled then"] = function(task) return task:cancel() end,
+      ["whose task is never resumed"] = function() return true end,
+    } do
+      it("what was in flight on a client that is closed, " .. what, function()
+        local report = assert(client:each({ 1 }, function()
+          local other <close> = assert(cekura.new { api_url = server.url, api_key = "k" })
+          server:script { "hang" }
+          local task = other:spawn(calls.make, other, EVALUATE)
+          while server:deliveries() == 0 do other:step(0.01) end
+          other:close()
+          assert(finish(task))
+          assert.equal("unknown", task:applied())
+          return nil, "the item's own"
+        end))
+        assert.same({ 0, 1 }, { report.failed, report.unknown })
+        assert.same(spent { evaluations_unknown = 1, calls_unknown = 1 }, report.spent)
+      end)
+    end
+
     it("also in the report of an error", function()
       local _, err = client:each(range(4), function(item)
         local value, problem = evaluate(1)

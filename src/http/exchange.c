@@ -129,7 +129,9 @@ static void count_attempt(struct ck_exchange *exchange) {
 
 void ck_exchange_settle(struct ck_exchange *exchange) {
   bool is_sending = exchange->state == CK_STATE_SENDING;
-  ck_charge_settle(&exchange->charge, is_sending ? outcome_of(exchange).applied : CK_APPLIED_NO);
+  enum ck_applied applied = is_sending ? outcome_of(exchange).applied : CK_APPLIED_NO;
+  if (applied > exchange->applied) exchange->applied = applied;
+  ck_charge_settle(&exchange->charge, applied);
 }
 
 static enum ck_step judge(struct ck_exchange *exchange) {

@@ -83,8 +83,8 @@ static inline bool ck_exchange_has_ended(const struct ck_exchange *exchange) {
 }
 
 /*
-** Counts or releases what the exchange has reserved, by what is known of an attempt in flight. For
-** an exchange that is not advanced to its end, which settles by itself.
+** Counts or releases what the exchange has reserved, and sets `applied`, by what is known of an
+** attempt in flight. For an exchange that is not advanced to its end, which settles by itself.
 */
 void ck_exchange_settle(struct ck_exchange *exchange);
 

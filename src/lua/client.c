@@ -50,6 +50,18 @@ struct ck_client *ck_client_push(lua_State *L) {
 /* ---- the end --------------------------------------------------------------------------------- */
 
 /*
+** Makes a task ready whose call has been cancelled, and notes in it what the call has done: the task
+** may be cancelled or collected before it is resumed.
+*/
+static void release_task(struct ck_task *task) {
+  struct ck_call *call = task->awaits;
+  ck_exchange_settle(&call->exchange);
+  ck_task_note(task, call->exchange.applied);
+  ck_task_note_spent(task, &call->exchange.charge.spent);
+  ck_task_make_ready(task);
+}
+
+/*
 ** Ends the calls and sleeps of tasks, which are ready then. A call that was collected before its
 ** client has notified no task.
 */
@@ -57,13 +69,13 @@ static void release_tasks(lua_State *L, int index, struct ck_client *client) {
   struct ck_link *sleeper;
   struct ck_task *task;
   ck_transport_cancel(client->transport);
-  while ((task = ck_transport_next_done(client->transport)) != NULL) ck_task_make_ready(task);
+  while ((task = ck_transport_next_done(client->transport)) != NULL) release_task(task);
   while ((sleeper = ck_list_first(&client->loop.asleep)) != NULL)
     ck_task_make_ready((struct ck_task *)sleeper);
   if (lua_getiuservalue(L, index, CK_CLIENT_TASKS) != LUA_TTABLE) return; /* it was never opened */
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
     task = lua_touserdata(L, -1);
-    if (task->state == CK_TASK_AWAITING) ck_task_make_ready(task);
+    if (task->state == CK_TASK_AWAITING) release_task(task);
   }
 }
 
