@@ -247,7 +247,7 @@ manual.progress = {
   { name = "rate", type = "number", text = "items per second, without those that were skipped" },
   { name = "left?", type = "number", text = "seconds, estimated" },
   { name = "spent?", type = "cekura.Spent",
-    text = "of `client:each`: what the items have spent so far" },
+    text = "of `client:each`: what the items have spent so far; `in_flight` of their own calls only" },
   { name = "pause?", type = "number",
     text = "seconds until calls are sent again after a 429" },
   { name = "waiting?", type = "boolean", text = "true in a wait, whose `rate` is meaningless" },

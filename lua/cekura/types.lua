@@ -197,7 +197,7 @@
 ---@field elapsed number seconds
 ---@field rate number items per second, without those that were skipped
 ---@field left? number seconds, estimated
----@field spent? cekura.Spent of `client:each`: what the items have spent so far
+---@field spent? cekura.Spent of `client:each`: what the items have spent so far; `in_flight` of their own calls only
 ---@field pause? number seconds until calls are sent again after a 429
 ---@field waiting? boolean true in a wait, whose `rate` is meaningless
 ---@field problem? string in a wait: the kind of the error of the last poll, if it failed
