@@ -89,6 +89,9 @@ describe("the interval of paired means", function()
   it("does not exist for one difference, nor for equal ones", function()
     assert.same({ 2 }, { compare.means { 2 } })
     assert.same({ 1.5 }, { compare.means { 1.5, 1.5, 1.5 } })
+    for _, equal in ipairs { { 0.1, 0.1, 0.1 }, { 4.2 - 4.1, 3.2 - 3.1 } } do  -- but for rounding
+      assert.equal(1, select("#", compare.means(equal)))
+    end
     assert.is_nil(compare.means {})
   end)
 end)

@@ -32,6 +32,19 @@ describe("cekura-review gate", function()
     end
   end)
 
+  -- In binary, the sums of these ratings divided by their number are not 3.8 and 4.2.
+  it("takes a mean for the threshold that it differs from only by rounding", function()
+    for mean, ratings in pairs { ["3.8"] = { 3.8, 3.8, 3.8 }, ["4.2"] = { 4.1, 4.3 } } do
+      local list = {}
+      for i, value in ipairs(ratings) do list[i] = { success = true, rating(value) } end
+      gate:make(373, list)
+      for sign, code in pairs { [">="] = 0, ["<="] = 0, [">"] = 1, ["<"] = 1 } do
+        local said = gate:judge("--result", "373", "--metric", "53" .. sign .. mean)
+        assert.equal(code, said.exit_code, sign .. mean)
+      end
+    end
+  end)
+
   describe("with --confidence", function()
     local function judge(...) return gate:judge("--result", "373", "--confidence", "0.95", ...) end
 
@@ -63,6 +76,15 @@ describe("cekura-review gate", function()
       assert_verdict("pass", 0, "--result", "373", "--min-success-rate", "0.85", "--confidence",
         "0.8")
       local said = assert_verdict("pass", 0, "--result", "373", "--min-success-rate", "0.9")
+      assert.is_nil(said.checks[1].low)
+    end)
+
+    -- In binary the sum of these ratings divided by their number is 3.7999999999999994.
+    it("is unclear about equal ratings, whatever the rounding", function()
+      gate:make(373, { { success = true, rating(3.8) }, { success = true, rating(3.8) },
+        { success = true, rating(3.8) } })
+      local said = judge("--metric", "53>=3.7")
+      assert.same({ "unclear", 6 }, { said.checks[1].verdict, said.exit_code })
       assert.is_nil(said.checks[1].low)
     end)
 

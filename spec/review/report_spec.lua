@@ -860,6 +860,8 @@ describe("the parts of a report", function()
     assert.is_nil(values.read("enum", cekura.null))
     assert.equal("Booked", values.read("enum", " BOOKED", { "Gone", "Booked" }))
     assert.is_true(values.agree("continuous_qualitative", 4.5, 4))
+    assert.is_true(values.agree("continuous_qualitative", 4.4, 3.9))  -- in binary above 0.5
+    assert.is_false(values.agree("continuous_qualitative", 4.41, 3.9))
     assert.is_false(values.agree("numeric", 4.5, 4))
   end)
 end)

@@ -101,12 +101,16 @@ end
 
 -- ---- numbers ---------------------------------------------------------------------------------
 
+local ROUNDING = 1e-9  -- of the mean: equal decimals differ by less in binary
+
+--- Returns the mean and its standard error, which is 0 if the differences are equal.
 local function mean_and_error(differences)
   local n, sum, squares = #differences, 0, 0
   for _, difference in ipairs(differences) do sum = sum + difference end
   local mean = sum / n
   for _, difference in ipairs(differences) do squares = squares + (difference - mean) ^ 2 end
-  return mean, math.sqrt(squares / (n - 1) / n)
+  local error = math.sqrt(squares / (n - 1) / n)
+  return mean, error > ROUNDING * math.abs(mean) and error or 0
 end
 
 --- Returns the mean of paired differences, and its interval by Student's t distribution (Student

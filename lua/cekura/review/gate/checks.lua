@@ -42,9 +42,16 @@ function checks.threshold(given)
   return { id = id, compare = compare, bound = bound, value = value ~= "" and value or nil }
 end
 
+local ROUNDING = 1e-9  -- the mean of three times 3.8 is 3.7999999999999994 in binary
+
+--- Returns whether `a` is above `b` by more than rounding.
+local function is_above(a, b) return a - b > ROUNDING * math.min(math.abs(a), math.abs(b)) end
+
 local COMPARE = {
-  [">="] = function(a, b) return a >= b end, ["<="] = function(a, b) return a <= b end,
-  [">"] = function(a, b) return a > b end, ["<"] = function(a, b) return a < b end,
+  [">="] = function(a, b) return not is_above(b, a) end,
+  ["<="] = function(a, b) return not is_above(a, b) end,
+  [">"] = function(a, b) return is_above(a, b) end,
+  ["<"] = function(a, b) return is_above(b, a) end,
 }
 
 --- Returns whether one run has what a threshold wants of all of them: a threshold for a share

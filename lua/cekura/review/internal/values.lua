@@ -137,6 +137,7 @@ local function known_word(word, words)
 end
 
 local IMPRESSION = 0.5  -- ratings agree up to this distance
+local ROUNDING = 1e-9   -- 4.4 - 3.9 is above 0.5 in binary
 
 local KINDS = {
   binary = { label = "Passed or failed" },
@@ -184,7 +185,7 @@ end
 function values.agree(kind, said, expected)
   local tolerance = KINDS[kind].tolerance
   if tolerance and type(said) == "number" and type(expected) == "number" then
-    return math.abs(said - expected) <= tolerance
+    return math.abs(said - expected) <= tolerance + ROUNDING
   end
   return is_equal(said, expected)
 end
