@@ -612,6 +612,15 @@ describe("cekura-review bulk", function()
     end)
   end)
 
+  -- Two links to each other cannot be read, not even by the superuser.
+  it("refuses a journal that cannot be read, also for a plan", function()
+    assert(os.execute(("cd %s && env -u LD_PRELOAD ln -s b journal && "
+      .. "env -u LD_PRELOAD ln -s journal b"):format(example.folder)))
+    local _, errors, code = run("--results", "371")
+    assert.matches("/journal: [^\n]*\n$", errors)
+    assert.equal(2, code)
+  end)
+
   it("refuses its list of ids as its journal, by any name", function()
     scratch.write(journal, "371\n")
     for _, name in ipairs { journal, (journal:gsub("^(.*)/", "%1/./")) } do

@@ -112,6 +112,18 @@ describe("cekura-review labs", function()
     assert.same({}, cycle:changes())
   end)
 
+  it("does not replace a sheet that it may not read", function()
+    write_votes()
+    local path = cycle:path "votes.csv"
+    assert(os.execute("exec env -u LD_PRELOAD chmod 000 " .. path))
+    local may_read = scratch.read(path) ~= nil  -- as the superuser
+    local _, errors, code = cycle:run()
+    assert(os.execute("exec env -u LD_PRELOAD chmod 600 " .. path))
+    assert.equal(VOTES, scratch.read(path))
+    if not may_read then assert.matches("votes.csv: Permission denied\n$", errors) end
+    assert.equal(may_read and 0 or 2, code)
+  end)
+
   it("prints the plan with a sheet, and sends nothing", function()
     write_votes()
     local output, errors, code = cycle:run()

@@ -38,10 +38,11 @@ function files.replace(path, text)
   return done, problem
 end
 
---- Returns whether there is a file that can be read.
+--- Returns whether there is a file, also if it cannot be read.
 function files.exists(path)
-  local file = io.open(path, "rb")
-  return file ~= nil and file:close()
+  local file, _, number = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil or number ~= 2  -- 2: it does not exist
 end
 
 --- Returns the content of a file. Returns nil if there is no file, nil and a message if it cannot
