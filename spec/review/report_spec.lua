@@ -582,6 +582,13 @@ describe("cekura-review report", function()
       it("for " .. what, function() refuses(2, table.unpack(words)) end)
     end
 
+    it("for a page that would overwrite the sample, by any name", function()
+      local path = example:write("sample.csv", "run_id,metric_id,selection\n5540,55,random\n")
+      refuses(2, "%-%-output would overwrite a %-%-sample: name another file", "--sample", path,
+        "--output", (path:gsub("^(.*)/", "%1/./")))
+      assert.matches("5540", scratch.read(path))
+    end)
+
     it("for a page and data on stdout", function()
       local text, errors, code = run("--json", "--output", "/dev/stdout")
       assert.equal(2, code)

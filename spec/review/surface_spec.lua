@@ -179,6 +179,23 @@ describe("cekura-review", function()
   end)
 end)
 
+describe("a file on stdout", function()
+  for option, name in pairs { ["--rejects"] = "votes", ["--html"] = "compare",
+    ["--junit"] = "gate", ["--summary"] = "gate", ["--output"] = "export" } do
+    it(("is refused with --json: %s of %s"):format(option, name), function()
+      local review <close> = new(name)
+      for _, path in ipairs { "/dev/stdout", "/dev/fd/1" } do
+        local output, errors, code = review:run(words_of(review, name, "--json", option, path))
+        assert.equal(2, json.decode(output).exit_code)
+        assert.equal(("cekura-review %s: %s: --json needs stdout; name a file\n")
+          :format(name, option), errors)
+        assert.equal(2, code)
+        assert.same({}, review.server:requests())
+      end
+    end)
+  end
+end)
+
 describe("output that is lost", function()
   it("by --help is reported", function()
     local review <close> = Review.new "votes"

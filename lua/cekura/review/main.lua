@@ -3,6 +3,7 @@
 
 local cekura = require "cekura"
 local command = require "cekura.review.internal.command"
+local files = require "cekura.review.internal.files"
 local internal = require "cekura.internal"
 local output = require "cekura.review.internal.output"
 local spent = require "cekura.review.internal.spent"
@@ -134,6 +135,18 @@ local function has_word(words, wanted)
   return false
 end
 
+-- The options that name a file that a subcommand writes for people or other programs.
+local FILES = { "output", "html", "junit", "summary", "rejects" }
+
+--- Ends the command if one of the files is stdout, under any name, and has to be --json's alone.
+local function check_files(options)
+  for _, name in ipairs(FILES) do
+    if options.json and options[name] and files.are_same(options[name], "/dev/stdout") then
+      command.fail("usage", "--%s: --json needs stdout; name a file", name)
+    end
+  end
+end
+
 --- Returns the data of a subcommand that has ended with an error; nil if it has none.
 local function data_of_error(subcommand)
   return command.kept() or subcommand and subcommand.empty
@@ -173,6 +186,7 @@ local function main(words)
     local parser = parser_of(subcommands)
     local options = parser:parse(words)
     chosen = by_name[options.command]
+    check_files(options)
     return chosen.run(options, parser)
   end)
   local message

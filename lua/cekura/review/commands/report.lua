@@ -74,8 +74,10 @@ local function check_options(options)
   if options.from and options.to and options.from >= options.to then
     fail("usage", "--since is after --until")
   end
-  if options.json and options.output == "/dev/stdout" then
-    fail("usage", "--output: --json needs stdout; name a file")
+  for _, path in ipairs(options.sample) do
+    if files.are_same(path, options.output) then
+      fail("usage", "--output would overwrite a --sample: name another file")
+    end
   end
 end
 
