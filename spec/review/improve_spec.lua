@@ -146,6 +146,16 @@ describe("cekura-review improve", function()
       json.decode(improve:body "PATCH"))
   end)
 
+  it("keeps the description if the proposal has only code", function()
+    respond { status = "success", improved_metric_description = "",
+      improved_evaluation_trigger = "always", custom_code = "_result = 1\n" }
+    local output, _, code = improve:run("--metrics", "55", "--apply")
+    assert.equal(0, code)
+    assert.is_nil(output:find("description:", 1, true))
+    assert.same({ type = "custom_code", custom_code = "_result = 1\n" },
+      json.decode(improve:body "PATCH"))
+  end)
+
   it("reads a proposal under output, and code under output.meta_harness", function()
     respond { status = "success", output = {
       improved_metric_description = "Count.", improved_evaluation_trigger = "always",

@@ -48,7 +48,8 @@ end
 
 --- Returns the fields of the metric with the proposal applied.
 local function fields_of(result)
-  local fields = { description = result.improved_metric_description }
+  local fields, description = {}, result.improved_metric_description
+  if not is_empty(description) then fields.description = description end
   add_trigger(fields, result)
   if not is_empty(result.custom_code) then fields.custom_code = result.custom_code end
   fields.type = fields.custom_code and "custom_code" or result.type
