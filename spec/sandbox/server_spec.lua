@@ -36,8 +36,8 @@ describe("the sandbox", function()
 
     it("connections later, with a message, if the process has no descriptor left", function()
       local cue = scratch.path()
-      local process = child.start_checked { "sh", "-c", 'ulimit -S -n 64; exec "$@"', "sh", child.lua,
-        "-e", ([[
+      local process = child.start_checked { "sh", "-c", 'ulimit -S -n 64; exec "$@"', "sh",
+        child.lua, "-e", ([[
           io.stdout:setvbuf "line"
           local server = require "cekura.sandbox".start()
           local held = {}

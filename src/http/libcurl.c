@@ -21,9 +21,7 @@
 
 enum { SHORT = 64 /* bytes; the beginning of a request with the key is longer */ };
 
-bool ck_libcurl_is_8(void) {
-  return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000;
-}
+bool ck_libcurl_is_8(void) { return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000; }
 
 static void wipe_and_free(void *block) {
   size_t size = block == NULL ? 0 : malloc_usable_size(block);
