@@ -95,7 +95,7 @@ describe("a client", function()
   for what, act in pairs {
     ["collected later"] = "own = nil",
     ["closed"] = "print(coroutine.close(own))",
-    ["resumed"] = "for _ = 1, 3 do coroutine.resume(own) collect() end own = nil",
+    ["resumed"] = "for _ = 1, 60 do coroutine.resume(own) collect() end own = nil",
   } do
     it("is collected although a task's coroutine is referenced, which is " .. what, function()
       server:script { "hang" }
@@ -133,6 +133,45 @@ describe("a client", function()
     assert.equal("true\ttrue\n", output)
     assert.equal(0, code)
   end)
+
+  -- Finalizers run in reverse order: the call's, then the object's, then the client's.
+  for how, ends in pairs {
+    ["the state closes"] = "os.exit(0, true)",
+    ["it is collected"] = "object = nil; collect()",
+  } do
+    it("can be used by a finalizer after a call while " .. how, function()
+      local output, code = run(([[
+        do
+          local client = new()
+          object = setmetatable({}, { __gc = function() print(vote(client).success) end })
+          print(vote(client).success)
+        end
+        %s
+      ]]):format(ends))
+      assert.equal("true\ntrue\n", output)
+      assert.equal(0, code)
+    end)
+
+    it("goes on with a task that a finalizer waits for while " .. how, function()
+      local output, code = run(([[
+        do
+          local client, task = new()
+          object = setmetatable({}, { __gc = function()
+            for _ = 1, 60 do
+              if not client:step(1) then break end
+            end
+            print(task:ended() and task:wait().success)
+          end })
+          task = client:spawn(vote, client)
+          client:step()
+        end
+        %s
+      ]]):format(ends))
+      assert.equal("true\n", output)
+      assert.equal(0, code)
+      assert.equal(1, server:deliveries())
+    end)
+  end
 
   -- Finalizers run in reverse order: the call's, then the client's.
   it("is closed for a task that a finalizer brings back", function()

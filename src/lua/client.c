@@ -62,8 +62,8 @@ static void release_task(struct ck_task *task) {
 }
 
 /*
-** Ends the calls and sleeps of tasks, which are ready then. A call that was collected before its
-** client has notified no task.
+** Ends the calls and sleeps of tasks, which are ready then. A call that has ended in the step that
+** closes the client has notified no task.
 */
 static void release_tasks(lua_State *L, int index, struct ck_client *client) {
   struct ck_link *sleeper;

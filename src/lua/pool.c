@@ -44,11 +44,25 @@ void ck_pool_release(lua_State *L, int client, int anchor) {
   lua_pop(L, 1);
 }
 
+/*
+** Returns whether the call is idle, or a task awaits it. Then the client is collected, too, and its
+** finalizer frees the call. Until then finalizers of other objects may use both.
+*/
+static bool is_in_use(lua_State *L, int client, const struct ck_call *call) {
+  lua_getiuservalue(L, client, CK_CLIENT_TASKS);
+  lua_rawgetp(L, -1, call->task); /* which may have been freed if it is not in the table */
+  const struct ck_task *task = lua_touserdata(L, -1);
+  bool is_awaited = task != NULL && task->awaits == call;
+  lua_pop(L, 2);
+  return call->is_idle || is_awaited;
+}
+
 static int anchor_gc(lua_State *L) {
   enum { ANCHOR = 1, CLIENT };
   struct anchor *anchor = lua_touserdata(L, ANCHOR);
   if (anchor->call == NULL) return 0;
   lua_getiuservalue(L, ANCHOR, ANCHOR_CLIENT);
+  if (is_in_use(L, CLIENT, anchor->call)) return 0;
   ck_pool_suspend(L, CLIENT, anchor->call);
   ck_transfer_close(&anchor->call->exchange.transfer);
   ck_exchange_settle(&anchor->call->exchange);

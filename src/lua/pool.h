@@ -2,8 +2,8 @@
 ** Calls, and the pool of finished ones whose buffers the next call reuses.
 **
 ** A userdata anchors each call on the stack. Its finalizer frees the call when the stack is
-** collected. The client's table owns the memory of the call: Lua drops a finalizer that it has no
-** memory for, and libcurl may then still write to the call.
+** collected without the client. The client's table owns the memory of the call: Lua drops a
+** finalizer that it has no memory for, and libcurl may then still write to the call.
 */
 #ifndef CK_POOL_H
 #define CK_POOL_H
