@@ -49,7 +49,8 @@ describe("a resolver that hangs", function()
   it("delays an attempt until connect_timeout", function()
     local result, seconds = run "connect_timeout = 0.3, max_attempts = 1"
     assert.same({ "timeout", "no", 1 }, result)
-    assert.truthy(seconds >= 0.3 and seconds <= 0.3 + clock.OVERRUN, seconds)
+    -- libcurl's timer may be a millisecond early.
+    assert.truthy(seconds >= 0.299 and seconds <= 0.3 + clock.OVERRUN, seconds)
   end)
 
   local TASKS = [[
