@@ -120,17 +120,22 @@ static struct ck_outcome outcome_of(const struct ck_exchange *exchange) {
   return outcome;
 }
 
+/* The call has done what the worst of its attempts may have done. */
+static void raise_applied(struct ck_exchange *exchange, enum ck_applied applied) {
+  if (applied > exchange->applied) exchange->applied = applied;
+}
+
 /* An attempt that had no effect leaves its reservation to the next one. */
 static void count_attempt(struct ck_exchange *exchange) {
   enum ck_applied applied = exchange->outcome.applied;
-  if (applied > exchange->applied) exchange->applied = applied;
+  raise_applied(exchange, applied);
   if (applied != CK_APPLIED_NO) ck_charge_settle(&exchange->charge, applied);
 }
 
 void ck_exchange_settle(struct ck_exchange *exchange) {
   bool is_sending = exchange->state == CK_STATE_SENDING;
   enum ck_applied applied = is_sending ? outcome_of(exchange).applied : CK_APPLIED_NO;
-  if (applied > exchange->applied) exchange->applied = applied;
+  raise_applied(exchange, applied);
   ck_charge_settle(&exchange->charge, applied);
 }
 
